@@ -1,0 +1,335 @@
+"""Every default, bound and preset of the project. Imports no torch, so the web process can read it too.
+
+A run is described by one `RunConfig`: what the model is (`ModelConfig`), how it is trained
+(`TrainConfig`) and what people may change while it trains (`Controls`). Bounds are written once, in the
+field's metadata; the command line, the API schema, the sliders and the worker all read them from there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+MAX_FRAME_BYTES = 1_000_000
+MAX_SEED = 2**31 - 1
+
+
+def _bounded(default: Any, low: float, high: float, doc: str, *, scale: str = "linear") -> Any:
+    return field(default=default, metadata={"low": low, "high": high, "doc": doc, "scale": scale})
+
+
+def _described(default: Any, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig:
+    """Sizes and choices of the network. Fixed for the life of a run."""
+
+    image_size: int = _bounded(28, 8, 64, "side of the square input image, in pixels")
+    patch_size: int = _bounded(7, 1, 64, "side of one square patch, in pixels; one patch is one token")
+    num_classes: int = _bounded(10, 2, 1000, "outputs of the shared linear head")
+    d_model: int = _bounded(64, 8, 1024, "model width D")
+    d_base: int = _bounded(256, 8, 4096, "dimensions R of the shared backbone")
+    d_task: int = _bounded(16, 1, 256, "width of the task embedding")
+    num_layers: int = _bounded(2, 1, 8, "transformer blocks L, each with one CDSP layer")
+    num_heads: int = _bounded(4, 1, 64, "query heads")
+    num_kv_heads: int = _bounded(2, 1, 64, "key and value heads")
+    num_experts: int = _bounded(8, 2, 128, "logical experts E")
+    num_partitions: int = _bounded(8, 1, 4096, "blocks P the backbone is cut into; P = E is the paper")
+    top_k: int = _bounded(2, 1, 128, "experts K chosen per token")
+    rank_rule: Literal["sqrt", "linear"] = _described(
+        "sqrt", "rank quota r: floor(R / sqrt(E)) (Eq. 6), or R // E (the paper's table)"
+    )
+    topology_init: Literal["max_entropy", "self_biased"] = _described(
+        "max_entropy", "initial A: normal(0, 0.02) (Eq. 3), or 1.0 on the diagonal and 0.1 elsewhere (release)"
+    )
+    gate_softmax: Literal["top_k", "all"] = _described(
+        "top_k", "softmax over the chosen K logits, or over all E before choosing (paper's wording)"
+    )
+    router_norm: Literal["token", "all"] = _described(
+        "token", "LayerNorm per token, or over tokens and features together (release)"
+    )
+    task_dropout: Literal["sample", "batch"] = _described(
+        "sample", "draw the task dropout once per sample, or once per batch (release)"
+    )
+    conflict_over: Literal["uv", "u"] = _described("uv", "gradients compared: of U and V, or of U only (release)")
+    penalty: Literal["logit", "logit_while_positive", "sigmoid"] = _described(
+        "logit", "what the conflict multiplies: A (Eq. 16), A while above 0.001 (release), sigmoid(A) (white paper)"
+    )
+    execution: Literal["auto", "dense", "sorted"] = _described(
+        "auto", "how the layer is computed; the results are equal, auto takes the faster one"
+    )
+
+    @property
+    def rank(self) -> int:
+        """Rank quota r: how many backbone dimensions one expert holds (Eq. 6)."""
+        if self.rank_rule == "sqrt":
+            return int(self.d_base / math.sqrt(self.num_experts))
+        return self.d_base // self.num_experts
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens per image."""
+        return (self.image_size // self.patch_size) ** 2
+
+    @property
+    def has_diagonal(self) -> bool:
+        """Whether A has a diagonal, that is whether expert e has a partition of its own."""
+        return self.num_partitions == self.num_experts
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+        _must_divide("image_size", self.image_size, "patch_size", self.patch_size)
+        _must_divide("d_base", self.d_base, "num_partitions", self.num_partitions)
+        _must_divide("d_model", self.d_model, "num_heads", self.num_heads)
+        _must_divide("num_heads", self.num_heads, "num_kv_heads", self.num_kv_heads)
+        if (self.d_model // self.num_heads) % 2:
+            raise ValueError(
+                f"d_model / num_heads must be even for rotary positions. Found {self.d_model} / {self.num_heads}."
+            )
+        if self.top_k > self.num_experts:
+            raise ValueError(f"top_k must be at most num_experts. Found {self.top_k} and {self.num_experts}.")
+        if self.rank < 1:
+            raise ValueError(
+                f"d_base must leave every expert a dimension. Found d_base {self.d_base} for {self.num_experts} experts."
+            )
+        if self.topology_init == "self_biased" and not self.has_diagonal:
+            raise ValueError(
+                "topology_init self_biased needs num_partitions equal to num_experts. "
+                f"Found {self.num_partitions} and {self.num_experts}."
+            )
+        if self.frame_bytes() > MAX_FRAME_BYTES:
+            raise ValueError(
+                f"num_layers, num_experts and num_partitions must give frames of at most {MAX_FRAME_BYTES} bytes. "
+                f"Found {self.frame_bytes()}."
+            )
+
+    def frame_bytes(self) -> int:
+        """Upper estimate of one frame's arrays without scalars, in bytes."""
+        pairs = 3 * self.num_experts**2
+        topology = 2 * self.num_experts * self.num_partitions
+        per_expert = 32 * self.num_experts
+        return self.num_layers * (4 * (pairs + topology + per_expert) + self.num_experts * self.d_base // 8) + 8192
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """Data and schedule. Fixed for the life of a run."""
+
+    seed: int = _bounded(0, 0, MAX_SEED, "initial weights, data order and task dropout each draw a stream from it")
+    data: Literal["embedded", "full"] = _described(
+        "embedded", "the set in the repository, or torchvision's full sets from --data-root"
+    )
+    labels: Literal["ten", "release"] = _described(
+        "ten", "ten classes each, or the release's: digits 0-9, kana parity, Fashion-MNIST class >= 5"
+    )
+    batch_size: int = _bounded(64, 1, 4096, "images per step, all tasks mixed")
+    epochs: int = _bounded(10, 1, 100_000, "passes over the training images")
+    steps: int = _bounded(0, 0, 100_000_000, "steps to train; 0 means epochs decide")
+    weight_decay: float = _bounded(0.01, 0.0, 1.0, "AdamW's, for the weights; A has none")
+    grad_clip: float = _bounded(1.0, 1e-3, 1e6, "largest norm of the gradient of all parameters")
+    eval_every: int = _bounded(20, 1, 1_000_000, "steps between two looks at test images, with and without task ID")
+    eval_batch: int = _bounded(192, 3, 100_000, "test images per look, all tasks in equal shares")
+    compile: Literal["auto", "on", "off"] = _described(
+        "auto", "torch.compile: where it was measured to help, always, never; without a compiler eager is used"
+    )
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Controls:
+    """What people change while the run trains. Takes effect between two steps."""
+
+    p_drop: float = _bounded(0.5, 0.0, 1.0, "probability that a sample's task ID is hidden from the router")
+    lambda_conflict: float = _bounded(
+        10.0, 0.0, 100.0, "weight of the conflict penalty and the regularisers", scale="log0"
+    )
+    lr_ratio: float = _bounded(10.0, 0.1, 100.0, "learning rate of A over that of the weights", scale="log")
+    lr_base: float = _bounded(5e-3, 1e-5, 0.1, "learning rate of the weights", scale="log")
+    l1: float = _bounded(1e-4, 0.0, 1.0, "pulls logits to 0, that is sigmoid to 0.5 (plasticity)", scale="log0")
+    binarize: float = _bounded(1e-3, 0.0, 1.0, "pushes sigmoid(A) away from 0.5 (determinism)", scale="log0")
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """Everything that defines a run; equal configs on one CPU give equal runs, bit for bit."""
+
+    preset: str = "live"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    controls: Controls = field(default_factory=Controls)
+
+
+def preset(name: str) -> RunConfig:
+    """The named preset. Raises ValueError for a name that is none."""
+    if name not in PRESETS:
+        raise ValueError(f"preset must be one of {', '.join(PRESETS)}. Found {name!r}.")
+    return PRESETS[name][1]
+
+
+def to_dict(config: RunConfig) -> dict[str, Any]:
+    """Plain JSON form of a config; `from_dict` reads it back."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(raw: Any) -> RunConfig:
+    """Read a config from its JSON form; what is absent comes from the preset it names (default `live`).
+
+    Raises ValueError, one sentence naming the field, its bound and what was found.
+    """
+    if not isinstance(raw, dict):
+        raise ValueError(f"config must be an object. Found {_shown(raw)}.")
+    unknown = sorted(set(raw) - {"preset", "model", "train", "controls"})
+    if unknown:
+        raise ValueError(f"config has no field {unknown[0]!r}. It has preset, model, train, controls.")
+    base = preset(raw.get("preset", "live"))
+    return replace(
+        base,
+        model=_updated(base.model, raw.get("model", {}), "model"),
+        train=_updated(base.train, raw.get("train", {}), "train"),
+        controls=_updated(base.controls, raw.get("controls", {}), "controls"),
+    )
+
+
+def with_settings(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
+    """`config` with fields replaced by bare name, as `--set key=value` gives them; strings are converted."""
+    parts: dict[str, dict[str, Any]] = {"model": {}, "train": {}, "controls": {}}
+    for key, value in settings.items():
+        section = next((s for s in parts if key in _field_names(getattr(config, s))), None)
+        if section is None:
+            known = ", ".join(name for s in parts for name in _field_names(getattr(config, s)))
+            raise ValueError(f"there is no setting {key!r}. The settings are {known}.")
+        parts[section][key] = _parsed(key, value, getattr(config, section))
+    return replace(
+        config,
+        model=_updated(config.model, parts["model"], "model"),
+        train=_updated(config.train, parts["train"], "train"),
+        controls=_updated(config.controls, parts["controls"], "controls"),
+    )
+
+
+def with_controls(controls: Controls, changes: Any) -> Controls:
+    """`controls` with some fields replaced. Raises ValueError naming the field, its bound and what was found."""
+    updated = _updated(controls, changes, "controls")
+    assert isinstance(updated, Controls)
+    return updated
+
+
+def schema() -> dict[str, Any]:
+    """Fields, types, defaults, bounds and one line of text for each, as JSON: what /api/schema answers."""
+    return {
+        name: {f.name: _field_schema(cls, f) for f in dataclasses.fields(cls)}
+        for name, cls in (("model", ModelConfig), ("train", TrainConfig), ("controls", Controls))
+    }
+
+
+def control_bounds(name: str) -> tuple[float, float]:
+    """Lowest and highest value of a control."""
+    meta = Controls.__dataclass_fields__[name].metadata
+    return meta["low"], meta["high"]
+
+
+def _field_schema(cls: type, f: dataclasses.Field[Any]) -> dict[str, Any]:
+    hint = typing.get_type_hints(cls)[f.name]
+    entry: dict[str, Any] = {"default": f.default, **f.metadata}
+    if typing.get_origin(hint) is Literal:
+        return {"type": "choice", "choices": list(typing.get_args(hint)), **entry}
+    return {"type": hint.__name__, **entry}
+
+
+def _field_names(section: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in dataclasses.fields(section))
+
+
+def _updated(section: Any, changes: Any, name: str) -> Any:
+    if not isinstance(changes, dict | types.MappingProxyType):
+        raise ValueError(f"{name} must be an object. Found {_shown(changes)}.")
+    known = _field_names(section)
+    for key in changes:
+        if key not in known:
+            raise ValueError(f"{name} has no field {_shown(key)}. It has {', '.join(known)}.")
+    hints = typing.get_type_hints(type(section))
+    widened = {
+        key: float(value) if hints[key] is float and type(value) is int else value for key, value in changes.items()
+    }
+    return replace(section, **widened)
+
+
+def _parsed(key: str, value: Any, section: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    hint = typing.get_type_hints(type(section))[key]
+    if hint not in (int, float):
+        return value
+    try:
+        return hint(value)
+    except ValueError:
+        kind = "a whole number" if hint is int else "a number"
+        raise ValueError(f"{key} must be {kind}. Found {value!r}.") from None
+
+
+def _check_fields(section: Any) -> None:
+    hints = typing.get_type_hints(type(section))
+    for f in dataclasses.fields(section):
+        value, hint = getattr(section, f.name), hints[f.name]
+        if typing.get_origin(hint) is Literal:
+            choices = typing.get_args(hint)
+            if value not in choices:
+                raise ValueError(f"{f.name} must be one of {', '.join(choices)}. Found {_shown(value)}.")
+            continue
+        low, high = f.metadata["low"], f.metadata["high"]
+        kind = "a whole number" if hint is int else "a number"
+        if type(value) is not hint or not math.isfinite(value) or not low <= value <= high:
+            raise ValueError(f"{f.name} must be {kind} from {low:g} to {high:g}. Found {_shown(value)}.")
+
+
+def _must_divide(name: str, value: int, by_name: str, by: int) -> None:
+    if value % by:
+        raise ValueError(f"{name} must be divisible by {by_name}. Found {value} and {by}.")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+PRESETS: dict[str, tuple[str, RunConfig]] = {
+    "live": (
+        "49-pixel patches and a batch of 64: structure within a minute on two CPU cores",
+        RunConfig(preset="live", train=TrainConfig(epochs=40)),
+    ),
+    "paper": (
+        "the paper's text and table: width 256, backbone 256, rank 32, batch 128, ten classes each",
+        RunConfig(
+            preset="paper",
+            model=ModelConfig(patch_size=4, d_model=256, d_base=256, rank_rule="linear"),
+            train=TrainConfig(batch_size=128),
+        ),
+    ),
+    "release": (
+        "the authors' program with its quirks: self-biased A, pressure only while A > 0.001, U only, "
+        "one dropout draw a batch, LayerNorm over tokens and features, their labels",
+        RunConfig(
+            preset="release",
+            model=ModelConfig(
+                patch_size=4,
+                topology_init="self_biased",
+                router_norm="all",
+                task_dropout="batch",
+                conflict_over="u",
+                penalty="logit_while_positive",
+            ),
+            train=TrainConfig(labels="release"),
+        ),
+    ),
+}
