@@ -1,0 +1,43 @@
+# Two commands: `make run` and `make test`. Everything they need goes into .venv, at the versions of requirements.lock.
+
+VENV := .venv/bin
+PYTHON_CODE := backend bench cdsp_core frontend scripts tests
+ARGS ?=
+
+.PHONY: help run test lint format bench lock clean environment dev-environment
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+run: environment  ## start everything and open a running experiment; ARGS="--port 8001" passes options on
+	@exec $(VENV)/python -m backend $(ARGS)
+
+test: lint  ## format, lint and type checks, then every test, in a real browser too; ARGS="tests/core -x" narrows pytest
+	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser $(VENV)/python -m pytest $(ARGS)
+
+lint: dev-environment  ## format, lint and type checks only
+	$(VENV)/ruff format --check $(wildcard $(PYTHON_CODE))
+	$(VENV)/ruff check $(wildcard $(PYTHON_CODE))
+	$(VENV)/mypy
+
+format: dev-environment  ## rewrite the code in the project's format
+	$(VENV)/ruff format $(wildcard $(PYTHON_CODE))
+	$(VENV)/ruff check --fix $(wildcard $(PYTHON_CODE))
+
+bench: dev-environment  ## measure, as ratios within one run
+	$(VENV)/python -m bench $(ARGS)
+
+lock: ## renew requirements.lock from pyproject.toml, in a new .venv
+	rm -rf .venv requirements.lock && touch requirements.lock
+	scripts/environment.sh web worker dev
+	$(VENV)/python -m pip freeze --all --exclude pip > requirements.lock
+
+clean:  ## remove the environment and every cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+environment:
+	@scripts/environment.sh web worker
+
+dev-environment: environment
+	@scripts/environment.sh web worker dev
