@@ -153,5 +153,10 @@ def json_ready(value: Any) -> Any:
     return value
 
 
+def to_json_text(value: Any) -> str:
+    """`value` as compact JSON, null for NaN."""
+    return json.dumps(json_ready(value), allow_nan=False, separators=(",", ":"))
+
+
 def _fields(frame: Frame) -> dict[str, Any]:
     return {name: getattr(frame, name) for name in Frame.__slots__}
