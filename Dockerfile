@@ -1,0 +1,35 @@
+# Two images from one file: `backend` (web, no torch) and `worker` (torch, no web). docker-compose.yml builds both.
+
+FROM python:3.11-slim AS base
+ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /app
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin lab \
+    && install --directory --owner=lab --group=lab --mode=0700 /data \
+    && python -m venv /venv
+COPY pyproject.toml requirements.lock ./
+COPY scripts/requirements.py scripts/
+# A mirror of your own, or an index with smaller wheels of torch for machines without a GPU.
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+RUN --mount=type=cache,target=/pip-cache \
+    python scripts/requirements.py > base.txt && pip install --cache-dir /pip-cache -c requirements.lock -r base.txt
+
+FROM base AS backend
+RUN --mount=type=cache,target=/pip-cache \
+    python scripts/requirements.py web > web.txt && pip install --cache-dir /pip-cache -c requirements.lock -r web.txt
+COPY --chown=lab:lab cdsp_core cdsp_core
+COPY --chown=lab:lab frontend frontend
+COPY --chown=lab:lab backend backend
+RUN python -m compileall -q .
+USER 10001:10001
+VOLUME /data
+CMD ["python", "-m", "backend", "--no-browser"]
+
+FROM base AS worker
+RUN --mount=type=cache,target=/pip-cache \
+    python scripts/requirements.py worker > worker.txt && pip install --cache-dir /pip-cache -c requirements.lock -r worker.txt
+COPY --chown=lab:lab cdsp_core cdsp_core
+RUN python -m compileall -q .
+USER 10001:10001
+VOLUME /data
+CMD ["python", "-m", "cdsp_core.worker", "--connect", "ws://backend:8000/ws/worker"]
