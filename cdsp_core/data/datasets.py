@@ -1,0 +1,155 @@
+"""Load all tasks into one tensor of images on one device.
+
+Shapes: N images of all tasks, one task after the other; H = W = 28 pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+import numpy as np
+import torch
+
+from cdsp_core.data import kana
+from cdsp_core.data.fetch import fetch, is_complete
+from cdsp_core.data.idx import Array, DatasetError, read_split
+from cdsp_core.data.tasks import (
+    FASHION,
+    FULL_TEST,
+    FULL_TRAIN,
+    KANA,
+    KMNIST,
+    MNIST,
+    DataSource,
+    LabelScheme,
+    Task,
+)
+
+EMBEDDED_TRAIN: Final = 10_000
+EMBEDDED_TEST: Final = 1_500
+EMBEDDED_FOLDER: Final = Path(__file__).parent / "files"
+
+Split = tuple[Array, Array]
+"""images uint8 [N, 28, 28] and labels int64 [N], under the ten-class scheme"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskData:
+    """Images of every task with their labels, on one device."""
+
+    tasks: tuple[Task, ...]
+    images_NHW: torch.Tensor
+    """uint8 [N, 28, 28], 0 is background"""
+    labels_N: torch.Tensor
+    """int64 [N], under the chosen label scheme"""
+    task_N: torch.Tensor
+    """int64 [N], index into `tasks`"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Datasets:
+    """What a run trains on and is tested on; no image is in both."""
+
+    train: TaskData
+    test: TaskData
+    note: str
+    """one sentence for people on what these data are"""
+
+
+def load_datasets(
+    *,
+    data: DataSource,
+    labels: LabelScheme,
+    root: Path | None,
+    device: torch.device,
+    download: bool = True,
+    missing_kmnist: Literal["fail", "kana"] = "fail",
+) -> Datasets:
+    """All tasks on `device`: MNIST, kana or KMNIST, Fashion-MNIST, in this order.
+
+    `embedded` reads the set in the package. `full` reads torchvision's layout under `root`; with `download`, what is
+    missing is fetched there with a progress bar. `missing_kmnist="kana"` draws a stand-in of the same size where
+    `root` has no KMNIST, instead of fetching it.
+
+    Raises DatasetError when a file is missing, broken or cannot be fetched.
+    """
+    if data not in get_args(DataSource):
+        raise DatasetError(f"data must be one of {', '.join(get_args(DataSource))}. Found {data!r}.")
+    if labels not in get_args(LabelScheme):
+        raise DatasetError(f"labels must be one of {', '.join(get_args(LabelScheme))}. Found {labels!r}.")
+    if data == "embedded":
+        splits = _embedded()
+        note = (
+            f"The embedded set: {EMBEDDED_TRAIN:,} training and {EMBEDDED_TEST:,} test images a task, "
+            "real ones of MNIST and Fashion-MNIST, and drawn kana in place of KMNIST."
+        )
+    else:
+        if root is None:
+            raise DatasetError("The full data need a folder: give one with --data-root, or use --data embedded.")
+        splits = _full(root, download=download, missing_kmnist=missing_kmnist)
+        note = f"The full sets: {FULL_TRAIN:,} training and {FULL_TEST:,} test images a task."
+        if KANA in splits:
+            note = note[:-1] + "; drawn kana stand in for KMNIST."
+    return Datasets(
+        train=_joined({task: train for task, (train, _) in splits.items()}, labels, device),
+        test=_joined({task: test for task, (_, test) in splits.items()}, labels, device),
+        note=note,
+    )
+
+
+def relabel(task: Task, labels_N: Array, scheme: LabelScheme) -> Array:
+    """Ten-class labels under another scheme. `release`: digits as they are, kana parity, clothes with class >= 5."""
+    if scheme == "ten" or task is MNIST:
+        return labels_N
+    return labels_N % 2 if task in (KANA, KMNIST) else (labels_N >= 5).astype(np.int64)
+
+
+def _embedded() -> dict[Task, tuple[Split, Split]]:
+    def read(name: str) -> tuple[Split, Split]:
+        folder, remedy = EMBEDDED_FOLDER / name, "install the package again"
+        return (
+            read_split(folder, "train", count=EMBEDDED_TRAIN, remedy=remedy, compressed=True),
+            read_split(folder, "t10k", count=EMBEDDED_TEST, remedy=remedy, compressed=True),
+        )
+
+    return {
+        MNIST: read("MNIST"),
+        KANA: (kana.draw(EMBEDDED_TRAIN, seed=kana.TRAIN_SEED), kana.draw(EMBEDDED_TEST, seed=kana.TEST_SEED)),
+        FASHION: read("FashionMNIST"),
+    }
+
+
+def _full(root: Path, *, download: bool, missing_kmnist: str) -> dict[Task, tuple[Split, Split]]:
+    def read(name: str, *, alternative: str = "") -> tuple[Split, Split]:
+        remedy = f"delete it to have it downloaded again,{alternative} or use --data embedded"
+        if not is_complete(root, name):
+            fetch(root, name, download=download, alternative=alternative)
+        folder = root / name / "raw"
+        return (
+            read_split(folder, "train", count=FULL_TRAIN, remedy=remedy),
+            read_split(folder, "t10k", count=FULL_TEST, remedy=remedy),
+        )
+
+    mnist = read("MNIST")
+    if missing_kmnist == "kana" and not is_complete(root, "KMNIST"):
+        kana_task = KANA
+        kana_splits = (kana.draw(FULL_TRAIN, seed=kana.TRAIN_SEED), kana.draw(FULL_TEST, seed=kana.TEST_SEED))
+    else:
+        kana_task = KMNIST
+        kana_splits = read("KMNIST", alternative=" let drawn kana stand in for KMNIST,")
+    return {MNIST: mnist, kana_task: kana_splits, FASHION: read("FashionMNIST")}
+
+
+def _joined(splits: dict[Task, Split], scheme: LabelScheme, device: torch.device) -> TaskData:
+    tasks = tuple(splits)
+    images_NHW = np.concatenate([images for images, _ in splits.values()])
+    labels_N = np.concatenate([relabel(task, labels, scheme) for task, (_, labels) in splits.items()])
+    task_N = np.repeat(np.arange(len(tasks)), [len(labels) for _, labels in splits.values()])
+    return TaskData(
+        tasks=tasks,
+        images_NHW=torch.from_numpy(images_NHW).to(device),
+        labels_N=torch.from_numpy(labels_N).to(device),
+        task_N=torch.from_numpy(task_N).to(device),
+    )
