@@ -1,0 +1,99 @@
+"""The lagged gradient game's maths: cosines of expert gradients, conflict, and the pressure on A.
+
+Pure functions on tensors; nothing here knows of autograd, models or steps, and nothing waits for the device.
+
+Shapes: E experts, R backbone dimensions, N entries per dimension (2 D for U and V together, D for U),
+P partitions. Gradients are dense over R and zero outside the expert's subspace.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def cosine_matrix(gradient_ERN: Tensor, mask_ER: Tensor) -> Tensor:
+    """Cosine of every pair's gradients over the dimensions both hold (arXiv:2512.20291, Eq. 13-14).
+
+    Args:
+        gradient_ERN: last step's gradient through each expert, zero outside its subspace.
+        mask_ER: bool, True where the expert holds the dimension.
+
+    Returns:
+        cosine_EE, symmetric, in [-1, 1]. NaN where there is no value: the pair shares no dimension, or one of
+        the two received no gradient there.
+    """
+    flat = gradient_ERN.flatten(1)
+    dot_EE = flat @ flat.T
+    square_ER = gradient_ERN.square().sum(2)
+    square_EE = square_ER @ mask_ER.to(square_ER.dtype).T
+    return _ratio(dot_EE, square_EE, square_EE.T)
+
+
+def conflict_from_cosine(cosine_EE: Tensor) -> Tensor:
+    """relu(-cosine), zero diagonal, NaN where the cosine has no value (Eq. 15)."""
+    conflict_EE = torch.relu(-cosine_EE)
+    return conflict_EE.masked_fill(torch.eye(len(cosine_EE), dtype=torch.bool, device=cosine_EE.device), 0.0)
+
+
+def conflict_matrix(gradient_ERN: Tensor, mask_ER: Tensor) -> Tensor:
+    """Conflict of every pair of experts, [E, E] in [0, 1]: `conflict_from_cosine(cosine_matrix(...))`."""
+    return conflict_from_cosine(cosine_matrix(gradient_ERN, mask_ER))
+
+
+def dimension_conflict(gradient_ERN: Tensor) -> Tensor:
+    """Per-dimension conflict, [E, R]: what expert e suffers at dimension d, summed over the experts it meets there.
+
+    Each pair's cosine is taken over the N entries of one dimension. An expert outside the dimension, or without
+    gradient there, meets nobody and counts 0.
+    """
+    gradient_REN = gradient_ERN.transpose(0, 1)
+    dot_REE = gradient_REN @ gradient_REN.transpose(1, 2)
+    square_RE = gradient_REN.square().sum(2)
+    cosine_REE = _ratio(dot_REE, square_RE[:, :, None], square_RE[:, None, :])
+    return torch.relu(-cosine_REE).nan_to_num(0.0).sum(2).T
+
+
+def overlap_matrix(mask_ER: Tensor) -> Tensor:
+    """Shared dimensions over the rank quota, [E, E] in [0, 1]."""
+    held_ER = mask_ER.to(torch.float32)
+    return held_ER @ held_ER.T / held_ER[0].sum()
+
+
+def pressure_on_partitions(conflict_EE: Tensor, mask_ER: Tensor, num_partitions: int) -> Tensor:
+    """The pairs' conflict mapped to the entries of A, [E, P]; constant for the step that uses it.
+
+    With P = E the entry (e, f) of A is expert e's hold on expert f's partition and carries conflict_ef itself.
+    Otherwise a pair's conflict is spread over the partitions in proportion to the dimensions both hold there.
+    """
+    conflict_EE = conflict_EE.nan_to_num(0.0)
+    if num_partitions == len(conflict_EE):
+        return conflict_EE
+    held_ER = mask_ER.to(conflict_EE.dtype)
+    shared_EE = (held_ER @ held_ER.T).clamp_min(1.0)
+    pressure_ER = held_ER * ((conflict_EE / shared_EE) @ held_ER)
+    return pressure_ER.unflatten(1, (num_partitions, -1)).sum(2)
+
+
+def topology_penalty(topology_logits: Tensor, pressure_EP: Tensor, *, kind: str) -> Tensor:
+    """The conflict term of the loss, a scalar (Eq. 16 and its variants); `pressure_EP` carries no gradient.
+
+    kind: `logit` (sum of A times pressure), `logit_while_positive` (the same where A > 0.001; the authors'
+    program), `sigmoid` (sum of sigmoid(A) times pressure; white paper, appendix E).
+    """
+    if kind == "sigmoid":
+        return (torch.sigmoid(topology_logits) * pressure_EP).sum()
+    if kind == "logit_while_positive":
+        pressure_EP = pressure_EP * (topology_logits.detach() > 0.001)
+    return (topology_logits * pressure_EP).sum()
+
+
+def regularisers(topology_logits: Tensor) -> tuple[Tensor, Tensor]:
+    """mean |A|, which pulls sigmoid(A) to 0.5, and mean p (1 - p), which pushes it away. Both scalars."""
+    connection = torch.sigmoid(topology_logits)
+    return topology_logits.abs().mean(), (connection * (1.0 - connection)).mean()
+
+
+def _ratio(dot: Tensor, square: Tensor, other_square: Tensor) -> Tensor:
+    cosine = (dot * square.rsqrt() * other_square.rsqrt()).clamp(-1.0, 1.0)
+    return torch.where((square > 0) & (other_square > 0), cosine, torch.nan)

@@ -1,0 +1,106 @@
+"""The CDSP-MoE layer: router, topology and shared backbone together, and the record of last step's conflict.
+
+Shapes: B samples, S tokens a sample, T = B S, D model width, Q width of the task embedding, E experts, K chosen,
+R backbone dimensions, P partitions, r rank quota, N = 2 D.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from cdsp_core import conflict
+from cdsp_core.backbone import Backbone, dense_experts, sorted_experts
+from cdsp_core.config import ModelConfig
+from cdsp_core.router import Router
+from cdsp_core.topology import Subspaces, Topology
+
+
+class CDSPLayer(nn.Module):
+    """A feed-forward layer whose experts are subspaces of one backbone (arXiv:2512.20291, section 3).
+
+    While training, `gradient_tap` collects dL/d(expert weights) in the backward pass; `record_conflict` turns it
+    into the cosines that the next step's `penalty` uses.
+    """
+
+    gradient_tap_ErN: Tensor
+    cosine_EE: Tensor
+    pressure_EP: Tensor
+
+    def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.topology = Topology(config, generator=generator)
+        self.router = Router(config, generator=generator)
+        self.backbone = Backbone(config, generator=generator)
+        experts, width = config.num_experts, 2 * config.d_model
+        self.register_buffer("cosine_EE", torch.full((experts, experts), torch.nan))
+        self.register_buffer("pressure_EP", torch.zeros(experts, config.num_partitions))
+        tap = torch.zeros(experts, config.rank, width, requires_grad=True)
+        self.register_buffer("gradient_tap_ErN", tap, persistent=False)
+
+    def forward(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
+        """Layer output y_BSD and the experts chosen for every token, expert_TK."""
+        gate_TK, expert_TK = self.router(x_BSD, task_BQ)
+        subspaces = self.topology.subspaces()
+        strength_E = self.topology.strength(subspaces)
+        expert_weight_ErN = self.backbone.gather(subspaces) + self.gradient_tap_ErN
+        x_TD = x_BSD.flatten(0, 1)
+        if self._runs_dense(x_TD.device):
+            y_TD = dense_experts(
+                x_TD, gate_TK, expert_TK, strength_E, expert_weight_ErN, self.backbone, subspaces
+            )
+        else:
+            y_TD = sorted_experts(x_TD, gate_TK, expert_TK, strength_E, expert_weight_ErN)
+        return y_TD.view_as(x_BSD), expert_TK
+
+    def penalty(self) -> Tensor:
+        """Last step's conflict times this step's A: the conflict term of the loss, a scalar."""
+        return conflict.topology_penalty(
+            self.topology.topology_logits, self.pressure_EP, kind=self.config.penalty
+        )
+
+    @torch.no_grad()
+    def record_conflict(self) -> None:
+        """After the backward pass: keep the cosines and the pressure for the next step, and empty the tap."""
+        subspaces = self.topology.subspaces()
+        gradient_ERN = self.expert_gradient(subspaces)
+        if self.config.conflict_over == "u":
+            gradient_ERN = gradient_ERN[:, :, : self.config.d_model]
+        self.cosine_EE.copy_(conflict.cosine_matrix(gradient_ERN, subspaces.mask_ER))
+        if self.config.num_partitions == self.config.d_base:
+            self.pressure_EP.copy_(conflict.dimension_conflict(gradient_ERN))
+        else:
+            conflict_EE = conflict.conflict_from_cosine(self.cosine_EE)
+            self.pressure_EP.copy_(
+                conflict.pressure_on_partitions(conflict_EE, subspaces.mask_ER, self.config.num_partitions)
+            )
+        self.gradient_tap_ErN.grad = None
+
+    def expert_gradient(self, subspaces: Subspaces) -> Tensor:
+        """The backbone's gradient attributed to each expert, [E, R, N], zero outside its subspace.
+
+        The first D entries of a dimension belong to U, the others to V; summed over experts they are the ordinary
+        gradients of U and V. Raises ValueError before a backward pass.
+        """
+        compact_ErN = self.gradient_tap_ErN.grad
+        if compact_ErN is None:
+            raise ValueError("expert_gradient needs a backward pass since the last record_conflict. Found none.")
+        experts, dims = subspaces.mask_ER.shape
+        first_E1 = torch.arange(experts, device=compact_ErN.device)[:, None] * dims
+        dense = compact_ErN.new_zeros(experts * dims, compact_ErN.shape[2])
+        dense.index_copy_(0, (subspaces.index_Er + first_E1).flatten(), compact_ErN.flatten(0, 1))
+        return dense.unflatten(0, (experts, dims))
+
+    def _runs_dense(self, device: torch.device) -> bool:
+        if self.config.execution == "auto":
+            return device.type != "cpu"
+        return self.config.execution == "dense"
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CDSPLayer:
+        super()._apply(fn, recurse)
+        # A moved buffer is the result of an operation; the tap must stay a leaf to collect gradients.
+        self.gradient_tap_ErN = self.gradient_tap_ErN.detach().requires_grad_()
+        return self

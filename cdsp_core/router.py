@@ -1,0 +1,69 @@
+"""Which experts each token uses. The task ID enters here and nowhere else.
+
+Shapes: B samples, S tokens a sample, T = B S, D model width, Q width of the task embedding, E experts, K chosen.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cdsp_core.config import ModelConfig
+
+
+class Router(nn.Module):
+    """Top-k gate over [LayerNorm(x), task vector] (arXiv:2512.20291, Eq. 10-12)."""
+
+    def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.top_k = config.top_k
+        self.gate_softmax = config.gate_softmax
+        self.norm_over_all = config.router_norm == "all"
+        self.norm_weight = nn.Parameter(torch.ones(config.d_model))
+        self.norm_bias = nn.Parameter(torch.zeros(config.d_model))
+        bound = (config.d_model + config.d_task) ** -0.5
+        weight = torch.empty(config.d_model + config.d_task, config.num_experts)
+        self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
+        self.bias = nn.Parameter(torch.zeros(config.num_experts))
+
+    def forward(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
+        """Gate weights and chosen experts.
+
+        Args:
+            x_BSD: layer input.
+            task_BQ: task vector of each sample, zero where the task ID is hidden.
+
+        Returns:
+            gate_TK, float, the weights of the chosen experts, largest first; expert_TK, int64, their indices.
+        """
+        width = x_BSD.shape[-1]
+        h_BSD = self._normalised(x_BSD)
+        # [h, v] W = h W_x + v W_v: the task's share is the same for all tokens of a sample.
+        logits_BSE = h_BSD @ self.weight[:width] + (task_BQ @ self.weight[width:] + self.bias)[:, None]
+        return top_k_gate(logits_BSE.flatten(0, 1), self.top_k, normalise=self.gate_softmax)
+
+    def _normalised(self, x_BSD: Tensor) -> Tensor:
+        if not self.norm_over_all:
+            return F.layer_norm(x_BSD, x_BSD.shape[-1:], self.norm_weight, self.norm_bias)
+        # Deviation: the release normalises over tokens and features of a sample together.
+        return F.layer_norm(x_BSD, x_BSD.shape[-2:]) * self.norm_weight + self.norm_bias
+
+
+def top_k_gate(logits_TE: Tensor, top_k: int, *, normalise: str) -> tuple[Tensor, Tensor]:
+    """The K largest logits as gate_TK and expert_TK; softmax over those K, or over all E before choosing."""
+    if normalise == "all":
+        gate_TK, expert_TK = torch.topk(torch.softmax(logits_TE, dim=1), top_k, dim=1)
+        return gate_TK, expert_TK
+    chosen_TK, expert_TK = torch.topk(logits_TE, top_k, dim=1)
+    return torch.softmax(chosen_TK, dim=1), expert_TK
+
+
+def keep_task_id(batch: int, p_drop: Tensor, *, per: str, generator: torch.Generator) -> Tensor:
+    """1.0 where the task ID is shown, 0.0 where it is hidden, [B, 1], drawn on the generator's device.
+
+    `per` is "sample" (one draw each) or "batch" (one draw for all, as the authors' program does).
+    """
+    draws = batch if per == "sample" else 1
+    uniform = torch.rand(draws, 1, generator=generator, device=generator.device)
+    return (uniform >= p_drop).to(torch.float32).expand(batch, 1)
