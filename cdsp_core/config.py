@@ -96,7 +96,7 @@ class ModelConfig:
             raise ValueError(f"top_k must be at most num_experts. Found {self.top_k} and {self.num_experts}.")
         if self.rank < 1:
             raise ValueError(
-                f"d_base must leave every expert a dimension. Found d_base {self.d_base} for {self.num_experts} experts."
+                f"d_base must leave every expert a dimension. Found {self.d_base} for {self.num_experts} experts."
             )
         if self.topology_init == "self_biased" and not self.has_diagonal:
             raise ValueError(

@@ -1,0 +1,121 @@
+"""Around the code: locked versions, clear words when a machine lacks something, closed containers."""
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+EXTRAS = ("web", "worker", "dev")
+
+
+def locked_versions() -> dict[str, str]:
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pins = [re.fullmatch(r"([A-Za-z0-9._-]+)==([^=<>,;* ]+)", line) for line in lines]
+    assert all(pins), "every line of requirements.lock must be NAME==VERSION"
+    return {normalised(pin[1]): pin[2] for pin in pins if pin}
+
+
+def normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def requirement_names(*extras: str) -> set[str]:
+    command = [sys.executable, str(ROOT / "scripts/requirements.py"), *extras]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {normalised(re.split(r"[\[<>=!~;]", line)[0]) for line in printed.split()}
+
+
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    return found
+
+
+def test_every_requirement_is_locked() -> None:
+    assert requirement_names(*EXTRAS) <= locked_versions().keys()
+
+
+def test_everything_a_locked_package_needs_is_locked_too() -> None:
+    locked = locked_versions()
+    unlocked = {
+        normalised(name)
+        for package in importlib.metadata.distributions()
+        if normalised(package.name) in locked
+        for need in package.requires or []
+        if ";" not in need and (name := re.split(r"[\[<>=!~ (]", need)[0])
+    } - locked.keys()
+    assert not unlocked
+
+
+def test_installed_versions_are_the_locked_ones() -> None:
+    locked = locked_versions()
+    installed = {normalised(package.name): package.version for package in importlib.metadata.distributions()}
+    differing = {
+        name: version for name, version in installed.items() if version.split("+")[0] != locked.get(name, version)
+    }
+    assert not differing
+
+
+def test_the_web_process_does_not_require_torch() -> None:
+    assert not {"torch", "torchvision"} & requirement_names("web")
+
+
+def test_an_unknown_extra_is_named_with_the_known_ones() -> None:
+    command = [sys.executable, str(ROOT / "scripts/requirements.py"), "wep"]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert answer.returncode == 1
+    assert answer.stderr == "extra must be one of web, worker, dev. Found 'wep'.\n"
+
+
+def test_an_old_python_is_refused_in_one_sentence_with_a_way_out(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    old_python = tmp_path / "old_python"
+    old_python.write_text("#!/bin/sh\nexit 1\n")
+    old_python.chmod(0o755)
+    answer = subprocess.run(
+        [tmp_path / "scripts/environment.sh", "web"],
+        env={"PATH": "/usr/bin:/bin", "PYTHON": str(old_python)},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Python must be 3.11 or newer. Found ")
+    assert "sudo apt-get install" in answer.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.parametrize("name", ["backend", "worker"])
+def test_each_container_is_closed(name: str) -> None:
+    service = services()[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["healthcheck"]["test"]
+    assert "privileged" not in service
+
+
+def test_only_the_backend_is_published_and_only_on_loopback_by_default() -> None:
+    found = services()
+    assert found["backend"]["ports"] == ["${CDSP_PUBLISH:-127.0.0.1}:${CDSP_PORT:-8000}:${CDSP_PORT:-8000}"]
+    assert found["backend"]["environment"]["CDSP_PUBLISH"] == "${CDSP_PUBLISH:-127.0.0.1}"
+    assert "ports" not in found["worker"]
+
+
+def test_both_images_end_as_an_ordinary_user() -> None:
+    stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")
+    assert len(stages) == 4, "a head, and the stages base, backend and worker"
+    assert all("\nUSER 10001:10001\n" in stage for stage in stages[2:])
+
+
+def test_the_build_knows_only_the_extras_there_are() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(extras) == set(EXTRAS)
