@@ -125,6 +125,9 @@ class TrainConfig:
     data: Literal["embedded", "full"] = _described(
         "embedded", "the set in the repository, or torchvision's full sets from --data-root"
     )
+    missing_kmnist: Literal["fail", "kana"] = _described(
+        "fail", "full data without a KMNIST folder: fetch it or fail, or draw kana of the same size in its place"
+    )
     labels: Literal["ten", "release"] = _described(
         "ten", "ten classes each, or the release's: digits 0-9, kana parity, Fashion-MNIST class >= 5"
     )

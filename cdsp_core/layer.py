@@ -48,7 +48,7 @@ class CDSPLayer(nn.Module):
         strength_E = self.topology.strength(subspaces)
         expert_weight_ErN = self.backbone.gather(subspaces) + self.gradient_tap_ErN
         x_TD = x_BSD.flatten(0, 1)
-        if self._runs_dense(x_TD.device):
+        if self.runs_dense(x_TD.device):
             y_TD = dense_experts(
                 x_TD, gate_TK, expert_TK, strength_E, expert_weight_ErN, self.backbone, subspaces
             )
@@ -94,7 +94,8 @@ class CDSPLayer(nn.Module):
         dense.index_copy_(0, (subspaces.index_Er + first_E1).flatten(), compact_ErN.flatten(0, 1))
         return dense.unflatten(0, (experts, dims))
 
-    def _runs_dense(self, device: torch.device) -> bool:
+    def runs_dense(self, device: torch.device) -> bool:
+        """Whether this layer takes the dense path there. The two are equal; see docs/decisions.md for the choice."""
         if self.config.execution == "auto":
             return device.type != "cpu"
         return self.config.execution == "dense"

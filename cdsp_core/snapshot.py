@@ -1,0 +1,130 @@
+"""What a frame holds: the arrays of every layer, and the log of scalars, one row a step.
+
+The log lives on the device, so that writing a row does not wait for it; `take` brings all rows over at once.
+
+Shapes: E experts, P partitions, Q tasks, R backbone dimensions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cdsp_core import conflict, measures
+from cdsp_core.layer import CDSPLayer
+
+Array = np.ndarray[Any, Any]
+
+STEP_SCALARS = ("loss", "task_loss", "conflict_penalty", "l1_penalty", "binarize_penalty", "grad_norm")
+LAYER_SCALARS = (
+    "alpha_sparsity",
+    "structural_entropy",
+    "diagonal_gini",
+    "diagonals_above_080",
+    "load_gini",
+    "idle_experts",
+    "rank_overlap",
+    "gradient_interference",
+    "isolation",
+    "specialization",
+)
+
+
+def scalar_names(tasks: list[str], layers: int) -> tuple[str, ...]:
+    """Column names of the scalars, in order."""
+    return (
+        "step",
+        "data_epoch",
+        *STEP_SCALARS,
+        *(f"train_accuracy/{task}" for task in tasks),
+        *(f"{name}/{task}" for name in ("test_accuracy", "test_accuracy_blind", "routing_consistency") for task in tasks),
+        *(f"layer{layer}/{name}" for layer in range(layers) for name in LAYER_SCALARS),
+    )
+
+
+class ScalarLog:
+    """Rows of scalars since the last `take`, on the device. NaN where a value was not measured at that step."""
+
+    def __init__(self, names: tuple[str, ...], *, device: torch.device, capacity: int = 1024) -> None:
+        self.names = names
+        self._rows = torch.full((capacity, len(names)), torch.nan, device=device)
+        self._used = 0
+        self._taken: list[Array] = []
+        self._first_look = next(i for i, name in enumerate(names) if name.startswith("test_accuracy/"))
+        self._first_layer = next(i for i, name in enumerate(names) if name.startswith("layer0/"))
+
+    def write(self, step: int, data_epoch: float, values: Tensor) -> None:
+        """Append a row: step, data epoch and the values of every step, in the order of the names."""
+        if self._used == len(self._rows):
+            self._drain()
+        row = self._rows[self._used]
+        row[0].fill_(step)
+        row[1].fill_(data_epoch)
+        row[2 : 2 + len(values)] = values
+        self._used += 1
+
+    def add_look(self, values: Tensor) -> None:
+        """What was measured on test images, into the last row."""
+        assert self._used, "a look belongs to a step"
+        self._rows[self._used - 1, self._first_look : self._first_look + len(values)] = values
+
+    def last_row(self) -> Array:
+        """The last row, [1, names], on the host."""
+        return np.asarray(self._rows[self._used - 1 : self._used].cpu())
+
+    def take(self, layers: list[dict[str, Array]]) -> Array:
+        """All rows since the last call, [steps, names]; the last one with the layers' measures. Then forget them."""
+        self._drain()
+        rows = np.concatenate(self._taken) if self._taken else np.empty((0, len(self.names)), np.float32)
+        self._taken.clear()
+        if len(rows):
+            rows[-1, self._first_layer :] = [value for layer in layers for value in layer_measures(layer)]
+        return rows
+
+    def _drain(self) -> None:
+        if self._used:
+            self._taken.append(self._rows[: self._used].cpu().numpy().copy())
+            self._rows[: self._used] = torch.nan
+            self._used = 0
+
+
+@torch.no_grad()
+def layer_arrays(layer: CDSPLayer, load_E: Tensor, routing_QE: Tensor, routing_blind_QE: Tensor) -> dict[str, Array]:
+    """A layer's arrays as `frames.py` lists them, on the host in one copy."""
+    subspaces = layer.topology.subspaces()
+    on_device = {
+        "topology_logits": layer.topology.topology_logits,
+        "connection": layer.topology.connection(),
+        "cosine": layer.cosine_EE,
+        "conflict": conflict.conflict_from_cosine(layer.cosine_EE),
+        "overlap": conflict.overlap_matrix(subspaces.mask_ER),
+        "routing": routing_QE,
+        "routing_blind": routing_blind_QE,
+        "load": load_E,
+        "strength": layer.topology.strength(subspaces),
+        "subspace": subspaces.mask_ER.to(torch.float32),
+    }
+    flat = torch.cat([value.flatten() for value in on_device.values()]).cpu().numpy()
+    ends = np.cumsum([value.numel() for value in on_device.values()])
+    pieces = np.split(flat, ends[:-1])
+    arrays = {name: piece.reshape(value.shape) for (name, value), piece in zip(on_device.items(), pieces, strict=True)}
+    return {**arrays, "subspace": np.packbits(arrays["subspace"] > 0, axis=1)}
+
+
+def layer_measures(arrays: dict[str, Array]) -> list[float]:
+    """The values of LAYER_SCALARS for one layer's arrays."""
+    return [
+        measures.alpha_sparsity(arrays["connection"]),
+        measures.structural_entropy(arrays["connection"]),
+        measures.diagonal_gini(arrays["connection"]),
+        measures.diagonals_above(arrays["connection"]),
+        measures.gini(arrays["load"]),
+        measures.idle_experts(arrays["load"]),
+        measures.rank_overlap(arrays["overlap"]),
+        measures.gradient_interference(arrays["conflict"]),
+        measures.isolation(arrays["routing"]),
+        measures.specialization(arrays["routing"]),
+    ]

@@ -1,0 +1,246 @@
+"""One training step, and what is told about it.
+
+Shapes: B images a step, C classes, Q tasks, E experts, K chosen, T tokens, P partitions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cdsp_core import conflict
+from cdsp_core.batches import Batch, BatchStream, TestSet, stream_generator
+from cdsp_core.config import Controls, RunConfig
+from cdsp_core.data.datasets import Datasets, load_datasets
+from cdsp_core.device import describe_device
+from cdsp_core.model import CDSPModel
+from cdsp_core.snapshot import Array, ScalarLog, layer_arrays, scalar_names
+
+LOSS_TERMS = ("task_loss", "conflict_penalty", "l1_penalty", "binarize_penalty")
+
+
+class NonFiniteLossError(RuntimeError):
+    """A term of the loss or its gradient was NaN or infinite; the weights are still those of the step before."""
+
+    def __init__(self, term: str, step: int) -> None:
+        super().__init__(f"{term} became non-finite at step {step}.")
+        self.term = term
+        self.step = step
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One look at test images, each shown with its task ID and without."""
+
+    accuracy_Q: Tensor
+    accuracy_blind_Q: Tensor
+    routing_LQE: Tensor
+    routing_blind_LQE: Tensor
+
+
+class Trainer:
+    """Trains one run. `train_step` never waits for the device; `arrays` does, once.
+
+    Equal configs give equal runs, bit for bit, on one CPU with one number of threads.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        *,
+        device: torch.device,
+        data_root: Path | None = None,
+        datasets: Datasets | None = None,
+    ) -> None:
+        self.config = config
+        self.device = device
+        self.data = datasets or load_datasets(
+            data=config.train.data,
+            labels=config.train.labels,
+            root=data_root,
+            device=device,
+            missing_kmnist=config.train.missing_kmnist,
+        )
+        self.tasks = self.data.train.tasks
+        train = config.train
+        self.batches = BatchStream(
+            self.data.train, batch_size=train.batch_size, seed=train.seed, dropout_per=config.model.task_dropout
+        )
+        self.test = TestSet(self.data.test, images_per_look=train.eval_batch)
+        self.total_steps = train.steps or train.epochs * self.batches.steps_per_epoch
+        self.step = 0
+        generator = stream_generator(train.seed, "weights")
+        self.model = CDSPModel(config.model, num_tasks=len(self.tasks), generator=generator).to(device)
+        topology = [layer.topology.topology_logits for layer in self.model.layers]
+        weights = [p for p in self.model.parameters() if not any(p is a for a in topology)]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": weights, "weight_decay": train.weight_decay}, {"params": topology, "weight_decay": 0.0}],
+            fused=True,
+        )
+        self.parameters = [*weights, *topology]
+        self.log = ScalarLog(scalar_names([task.name for task in self.tasks], config.model.num_layers), device=device)
+        self.apply(config.controls)
+        self.look = self._look_at_test_images(0)
+        self.load_LE = torch.zeros(config.model.num_layers, config.model.num_experts, device=device)
+
+    def apply(self, controls: Controls) -> None:
+        """Use these controls from the next step on."""
+        self.controls = controls
+        weights, topology = self.optimizer.param_groups
+        weights["lr"] = controls.lr_base
+        topology["lr"] = controls.lr_ratio * controls.lr_base
+
+    def train_step(self) -> None:
+        """One step (arXiv:2512.20291, Algorithm 1): this step's task loss, last step's conflict.
+
+        Raises NonFiniteLossError on the CPU at once; on an accelerator `arrays` raises it. In both cases the
+        optimiser has left the weights alone.
+        """
+        batch = self.batches.batch(self.step)
+        loss, terms, correct_B, chosen = self._loss(batch)
+        loss.backward()
+        grad_norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.train.grad_clip, foreach=True)
+        self._skip_when_non_finite(loss, grad_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        for layer in self.model.layers:
+            layer.record_conflict()
+        self._count_load(chosen)
+        self.step += 1
+        self._write_row(batch, loss, terms, grad_norm, correct_B)
+        if self.step % self.config.train.eval_every == 0:
+            self.look = self._look_at_test_images(self.step // self.config.train.eval_every)
+            self._write_look()
+
+    def arrays(self) -> dict[str, Array]:
+        """The arrays of a frame at this step, on the host; the scalars of all steps since the last call.
+
+        Raises NonFiniteLossError when one of those steps was not finite.
+        """
+        layers = [
+            layer_arrays(layer, self.load_LE[number], self.look.routing_LQE[number], self.look.routing_blind_LQE[number])
+            for number, layer in enumerate(self.model.layers)
+        ]
+        rows = self.log.take(layers)
+        self._check_finite(rows)
+        arrays = {f"layer{number}/{name}": array for number, layer in enumerate(layers) for name, array in layer.items()}
+        return {"scalars": rows, **arrays}
+
+    def describe(self) -> dict[str, Any]:
+        """What does not change while the run trains, as JSON."""
+        model = self.config.model
+        return {
+            "tasks": [
+                {"name": t.name, "label": t.label, "note": t.note, "class_names": list(t.class_names)}
+                for t in self.tasks
+            ],
+            "scalar_names": list(self.log.names),
+            "layers": model.num_layers,
+            "experts": model.num_experts,
+            "partitions": model.num_partitions,
+            "dims": model.d_base,
+            "rank": model.rank,
+            "num_tokens": model.num_tokens,
+            "steps_per_epoch": self.batches.steps_per_epoch,
+            "data": {
+                "train": len(self.data.train.labels_N),
+                "test": len(self.data.test.labels_N),
+                "note": self.data.note,
+            },
+            "device": {
+                **describe_device(self.device),
+                "execution": "dense" if self.model.layers[0].runs_dense(self.device) else "sorted",
+                "compiled": False,
+            },
+        }
+
+    def test_accuracy(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Accuracy per task over the whole test set, with task ID and without."""
+        looks = [self._look_at_test_images(number) for number in range(self.test.looks)]
+        known = torch.stack([look.accuracy_Q for look in looks]).mean(0).tolist()
+        blind = torch.stack([look.accuracy_blind_Q for look in looks]).mean(0).tolist()
+        names = [task.name for task in self.tasks]
+        return dict(zip(names, known, strict=True)), dict(zip(names, blind, strict=True))
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
+        """Total loss, its terms before weighting, whether each image was read correctly, and the routing."""
+        controls = self.controls
+        keep_B1 = (batch.uniform_B1 >= controls.p_drop).to(torch.float32)
+        logits_BC, chosen = self.model(batch.image_BHW, batch.task_B, keep_B1)
+        task_loss = F.cross_entropy(logits_BC, batch.label_B)
+        layers = self.model.layers
+        penalty = torch.stack([layer.penalty() for layer in layers]).sum()
+        regularisers = [conflict.regularisers(layer.topology.topology_logits) for layer in layers]
+        l1 = torch.stack([pull for pull, _ in regularisers]).sum()
+        binarize = torch.stack([push for _, push in regularisers]).sum()
+        loss = task_loss + controls.lambda_conflict * (penalty + controls.l1 * l1 + controls.binarize * binarize)
+        terms = torch.stack([task_loss, penalty, l1, binarize]).detach()
+        return loss, terms, logits_BC.detach().argmax(1) == batch.label_B, chosen
+
+    def _skip_when_non_finite(self, loss: Tensor, grad_norm: Tensor) -> None:
+        """Let the fused optimiser skip this update on the device when loss or gradient is not finite."""
+        unusable = ~(torch.isfinite(loss.detach()) & torch.isfinite(grad_norm))
+        self.optimizer.grad_scale = None  # type: ignore[attr-defined]
+        self.optimizer.found_inf = unusable.to(torch.float32)  # type: ignore[attr-defined]
+
+    @torch.no_grad()
+    def _count_load(self, chosen: list[Tensor]) -> None:
+        experts = torch.arange(self.config.model.num_experts, device=self.device)
+        counts = torch.stack([(expert_TK[:, :, None] == experts).sum((0, 1)) for expert_TK in chosen])
+        self.load_LE = counts / counts.sum(1, keepdim=True)
+
+    @torch.no_grad()
+    def _write_row(self, batch: Batch, loss: Tensor, terms: Tensor, grad_norm: Tensor, correct_B: Tensor) -> None:
+        member_QB = batch.task_B == torch.arange(len(self.tasks), device=self.device)[:, None]
+        accuracy_Q = (member_QB & correct_B).sum(1) / member_QB.sum(1)  # NaN where a task is not in the batch
+        self.log.write(
+            self.step,
+            self.step / self.batches.steps_per_epoch,
+            torch.cat([loss.detach()[None], terms, grad_norm[None], accuracy_Q]),
+        )
+        if self.device.type == "cpu":
+            self._check_finite(self.log.last_row())
+
+    def _check_finite(self, rows: Array) -> None:
+        names = self.log.names
+        columns = [names.index(name) for name in ("loss", *LOSS_TERMS, "grad_norm")]
+        bad = ~np.isfinite(rows[:, columns])
+        if not bad.any():
+            return
+        row = int(np.argmax(bad.any(1)))
+        terms = [name for name in (*LOSS_TERMS, "grad_norm") if not math.isfinite(rows[row, names.index(name)])]
+        raise NonFiniteLossError(terms[0] if terms else "loss", int(rows[row, 0]))
+
+    @torch.no_grad()
+    def _look_at_test_images(self, number: int) -> Look:
+        image_BHW, label_B, task_B = self.test.look(number)
+        shown = torch.ones(len(label_B), 1, device=self.device)
+        sides = torch.cat([shown, torch.zeros_like(shown)])
+        logits, chosen = self.model(image_BHW.repeat(2, 1, 1), task_B.repeat(2), sides)
+        tasks, experts = len(self.tasks), self.config.model.num_experts
+        correct = (logits.argmax(1) == label_B.repeat(2)).to(torch.float32)
+        accuracy_2Q = correct.unflatten(0, (2, tasks, -1)).mean(2)
+        expert = torch.arange(experts, device=self.device)
+        routing = torch.stack(
+            [
+                (expert_TK.view(2, tasks, -1, 1) == expert).to(torch.float32).mean(2)
+                for expert_TK in chosen
+            ]
+        )
+        return Look(
+            accuracy_Q=accuracy_2Q[0],
+            accuracy_blind_Q=accuracy_2Q[1],
+            routing_LQE=routing[:, 0],
+            routing_blind_LQE=routing[:, 1],
+        )
+
+    def _write_look(self) -> None:
+        consistency_Q = torch.minimum(self.look.routing_LQE, self.look.routing_blind_LQE).sum(2).mean(0)
+        self.log.add_look(torch.cat([self.look.accuracy_Q, self.look.accuracy_blind_Q, consistency_Q]))
