@@ -31,6 +31,8 @@ if ! new_enough .venv/bin/python; then
 fi
 echo "Installing $* from requirements.lock; the first time this fetches torch and takes some minutes."
 .venv/bin/python scripts/requirements.py "$@" > .venv/requirements.txt
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -c requirements.lock -r .venv/requirements.txt ||
+quiet=--quiet
+[ -t 1 ] && quiet=
+.venv/bin/python -m pip install $quiet --disable-pip-version-check --no-input -c requirements.lock -r .venv/requirements.txt ||
   fail "The packages could not be installed. The lines above say why; a network or a package mirror set up for pip is needed."
 echo "$wanted" > "$stamp"
