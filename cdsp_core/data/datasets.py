@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import torch
 
 from cdsp_core.data import kana
-from cdsp_core.data.fetch import fetch, is_complete
+from cdsp_core.data.fetch import Downloader, download_with_torchvision, fetch_missing, missing_files
 from cdsp_core.data.idx import Array, DatasetError, read_split
 from cdsp_core.data.tasks import (
     FASHION,
@@ -31,6 +31,7 @@ EMBEDDED_TRAIN: Final = 10_000
 EMBEDDED_TEST: Final = 1_500
 EMBEDDED_FOLDER: Final = Path(__file__).parent / "files"
 
+MissingKmnist = Literal["fail", "kana"]
 Split = tuple[Array, Array]
 """images uint8 [N, 28, 28] and labels int64 [N], under the ten-class scheme"""
 
@@ -65,7 +66,7 @@ def load_datasets(
     root: Path | None,
     device: torch.device,
     download: bool = True,
-    missing_kmnist: Literal["fail", "kana"] = "fail",
+    missing_kmnist: MissingKmnist = "fail",
 ) -> Datasets:
     """All tasks on `device`: MNIST, kana or KMNIST, Fashion-MNIST, in this order.
 
@@ -73,22 +74,22 @@ def load_datasets(
     missing is fetched there with a progress bar. `missing_kmnist="kana"` draws a stand-in of the same size where
     `root` has no KMNIST, instead of fetching it.
 
-    Raises DatasetError when a file is missing, broken or cannot be fetched.
+    Raises DatasetError when a file is missing, broken or cannot be fetched, ValueError for an unknown choice.
     """
-    if data not in get_args(DataSource):
-        raise DatasetError(f"data must be one of {', '.join(get_args(DataSource))}. Found {data!r}.")
-    if labels not in get_args(LabelScheme):
-        raise DatasetError(f"labels must be one of {', '.join(get_args(LabelScheme))}. Found {labels!r}.")
+    _check_choice("data", data, DataSource)
+    _check_choice("labels", labels, LabelScheme)
+    _check_choice("missing_kmnist", missing_kmnist, MissingKmnist)
     if data == "embedded":
-        splits = _embedded()
+        splits = embedded_splits()
         note = (
             f"The embedded set: {EMBEDDED_TRAIN:,} training and {EMBEDDED_TEST:,} test images a task, "
             "real ones of MNIST and Fashion-MNIST, and drawn kana in place of KMNIST."
         )
     else:
         if root is None:
-            raise DatasetError("The full data need a folder: give one with --data-root, or use --data embedded.")
-        splits = _full(root, download=download, missing_kmnist=missing_kmnist)
+            raise DatasetError("The full sets need a folder: give one with --data-root, or use --data embedded.")
+        downloader = download_with_torchvision if download else None
+        splits = full_splits(root, downloader=downloader, missing_kmnist=missing_kmnist)
         note = f"The full sets: {FULL_TRAIN:,} training and {FULL_TEST:,} test images a task."
         if KANA in splits:
             note = note[:-1] + "; drawn kana stand in for KMNIST."
@@ -106,7 +107,9 @@ def relabel(task: Task, labels_N: Array, scheme: LabelScheme) -> Array:
     return labels_N % 2 if task in (KANA, KMNIST) else (labels_N >= 5).astype(np.int64)
 
 
-def _embedded() -> dict[Task, tuple[Split, Split]]:
+def embedded_splits() -> dict[Task, tuple[Split, Split]]:
+    """Training and test images of the set in the package, by task."""
+
     def read(name: str) -> tuple[Split, Split]:
         folder, remedy = EMBEDDED_FOLDER / name, "install the package again"
         return (
@@ -114,32 +117,33 @@ def _embedded() -> dict[Task, tuple[Split, Split]]:
             read_split(folder, "t10k", count=EMBEDDED_TEST, remedy=remedy, compressed=True),
         )
 
-    return {
-        MNIST: read("MNIST"),
-        KANA: (kana.draw(EMBEDDED_TRAIN, seed=kana.TRAIN_SEED), kana.draw(EMBEDDED_TEST, seed=kana.TEST_SEED)),
-        FASHION: read("FashionMNIST"),
-    }
+    return {MNIST: read("MNIST"), KANA: read("Kana"), FASHION: read("FashionMNIST")}
 
 
-def _full(root: Path, *, download: bool, missing_kmnist: str) -> dict[Task, tuple[Split, Split]]:
-    def read(name: str, *, alternative: str = "") -> tuple[Split, Split]:
-        remedy = f"delete it to have it downloaded again,{alternative} or use --data embedded"
-        if not is_complete(root, name):
-            fetch(root, name, download=download, alternative=alternative)
-        folder = root / name / "raw"
+def full_splits(
+    root: Path,
+    *,
+    downloader: Downloader | None,
+    missing_kmnist: MissingKmnist,
+    train_count: int = FULL_TRAIN,
+    test_count: int = FULL_TEST,
+) -> dict[Task, tuple[Split, Split]]:
+    """Training and test images of torchvision's sets under `root`, by task. Raises DatasetError."""
+
+    def read(name: str, otherwise: str = "or use --data embedded") -> tuple[Split, Split]:
+        fetch_missing(root, name, downloader=downloader, otherwise=otherwise)
+        folder, remedy = root / name / "raw", f"delete it and fetch it again, {otherwise}"
         return (
-            read_split(folder, "train", count=FULL_TRAIN, remedy=remedy),
-            read_split(folder, "t10k", count=FULL_TEST, remedy=remedy),
+            read_split(folder, "train", count=train_count, remedy=remedy),
+            read_split(folder, "t10k", count=test_count, remedy=remedy),
         )
 
     mnist = read("MNIST")
-    if missing_kmnist == "kana" and not is_complete(root, "KMNIST"):
-        kana_task = KANA
-        kana_splits = (kana.draw(FULL_TRAIN, seed=kana.TRAIN_SEED), kana.draw(FULL_TEST, seed=kana.TEST_SEED))
+    if missing_kmnist == "kana" and missing_files(root, "KMNIST"):
+        middle = {KANA: (kana.draw(train_count, seed=kana.TRAIN_SEED), kana.draw(test_count, seed=kana.TEST_SEED))}
     else:
-        kana_task = KMNIST
-        kana_splits = read("KMNIST", alternative=" let drawn kana stand in for KMNIST,")
-    return {MNIST: mnist, kana_task: kana_splits, FASHION: read("FashionMNIST")}
+        middle = {KMNIST: read("KMNIST", "let drawn kana stand in for KMNIST, or use --data embedded")}
+    return {MNIST: mnist, **middle, FASHION: read("FashionMNIST")}
 
 
 def _joined(splits: dict[Task, Split], scheme: LabelScheme, device: torch.device) -> TaskData:
@@ -153,3 +157,8 @@ def _joined(splits: dict[Task, Split], scheme: LabelScheme, device: torch.device
         labels_N=torch.from_numpy(labels_N).to(device),
         task_N=torch.from_numpy(task_N).to(device),
     )
+
+
+def _check_choice(name: str, value: str, choices: Any) -> None:
+    if value not in get_args(choices):
+        raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}. Found {value!r}.")

@@ -13,6 +13,7 @@ from cdsp_core.data.tasks import IMAGE_SIZE, NUM_CLASSES
 
 Array = np.ndarray[Any, Any]
 Split = Literal["train", "t10k"]
+SPLITS: Final[tuple[Split, ...]] = ("train", "t10k")
 
 _MAGIC_OF_NDIM: Final = {1: 0x0801, 3: 0x0803}
 
@@ -38,7 +39,7 @@ def read_split(folder: Path, split: Split, *, count: int, remedy: str, compresse
         found = f"{images.shape[1]} x {images.shape[2]}"
         raise _broken(image_path, f"must hold images of {IMAGE_SIZE} x {IMAGE_SIZE} pixels. Found {found}", remedy)
     labels = _read(label_path, ndim=1, count=count, remedy=remedy)
-    if labels.max() >= NUM_CLASSES:
+    if labels.max(initial=0) >= NUM_CLASSES:
         raise _broken(label_path, f"must hold labels from 0 to {NUM_CLASSES - 1}. Found {labels.max()}", remedy)
     return images, labels.astype(np.int64)
 
