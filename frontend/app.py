@@ -1,0 +1,45 @@
+"""Mount the Dash app on the backend's FastAPI app, on the same origin as /api and /ws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dash import Dash
+from fastapi import FastAPI
+
+from frontend.layout import page_layout
+
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+  {%metas%}
+  <title>{%title%}</title>
+  <link rel="icon" type="image/svg+xml" href="/assets/icons/favicon.svg">
+  <link rel="preload" href="/assets/fonts/inter-latin-wght-normal.woff2" as="font" type="font/woff2" crossorigin>
+  {%css%}
+  <script src="/assets/theme.js"></script>
+</head>
+<body>
+  {%app_entry%}
+  <footer>{%config%}{%scripts%}{%renderer%}</footer>
+</body>
+</html>"""
+
+
+def mount(app: FastAPI) -> None:
+    """Serve the dashboard at `/` of `app`. Routes that `app` already has keep priority."""
+    dash_app = Dash(
+        "topology_lab",
+        server=app,
+        title="Topology Lab",
+        update_title="",
+        assets_folder=str(Path(__file__).parent / "assets"),
+        assets_ignore=r"^theme\.js$",
+        index_string=INDEX,
+        add_log_handler=False,
+        meta_tags=[
+            {"name": "viewport", "content": "width=device-width, initial-scale=1, viewport-fit=cover"},
+            {"name": "color-scheme", "content": "light dark"},
+        ],
+    )
+    dash_app.layout = page_layout

@@ -1,0 +1,301 @@
+"use strict";
+// Line charts over the same steps. Plotly redraws one chart a tick, at most five a second in total.
+(function (lab) {
+  const TICK_MS = 200;
+  const MARGIN = { l: 30, r: 70, t: 14, b: 18 };
+  const LABEL_HEIGHT = 24;
+  const BUCKETS = 160;
+  const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false, showTips: false };
+
+  const share = (value) => lab.format.cell(value);
+
+  /**
+   * What each chart draws. `lines(model, layer)` gives [{key, label, text(value), colour, dash, faint, scale}]:
+   * `key` a scalar's name, `scale` what it is divided by before it is drawn.
+   */
+  const CHARTS = {
+    losses: {
+      unit: "nat",
+      lines: () => [
+        { key: "loss", label: "total", colour: "muted", text: (v) => `${lab.format.measure(v)} nat` },
+        { key: "task_loss", label: "task", colour: "ink", text: (v) => `${lab.format.measure(v)} nat` },
+      ],
+    },
+    accuracy: {
+      range: [0, 1],
+      percent: true,
+      lines: (model) => model.hello.tasks.flatMap((task, q) => taskLines(task, q)),
+    },
+    structure: {
+      range: [0, 1],
+      lines: (model, layer) =>
+        ofLayers(model, layer, [
+          { key: "alpha_sparsity", label: "sparsity", colour: "ink", text: (v) => lab.format.percent(v) },
+          { key: "structural_entropy", label: "entropy", colour: "accent", text: (v) => `${share(v)} bit` },
+        ]),
+    },
+    oligarchy: {
+      range: [0, 1],
+      lines: (model, layer) =>
+        ofLayers(model, layer, [
+          { key: "diagonal_gini", label: "Gini", colour: "ink", text: share },
+          {
+            key: "diagonals_above_080",
+            label: "above .8",
+            colour: "accent",
+            scale: model.hello.experts,
+            text: (v) => `${Math.round(v)} of ${model.hello.experts}`,
+          },
+        ]),
+      absent: "No diagonal: experts and partitions differ in number.",
+    },
+    load: {
+      range: [0, 1],
+      lines: (model, layer) =>
+        ofLayers(model, layer, [
+          { key: "load_gini", label: "Gini", colour: "ink", text: share },
+          {
+            key: "idle_experts",
+            label: "idle",
+            colour: "accent",
+            scale: model.hello.experts,
+            text: (v) => `${Math.round(v)} of ${model.hello.experts}`,
+          },
+        ]),
+    },
+    conflict: {
+      range: [0, 1],
+      lines: (model, layer) =>
+        ofLayers(model, layer, [
+          { key: "gradient_interference", label: "conflict", colour: "ink", text: share },
+          { key: "rank_overlap", label: "overlap", colour: "accent", text: share },
+        ]),
+    },
+  };
+
+  function taskLines(task, q) {
+    const common = { colour: `task${q % 3}`, short: lab.matrices.shortName(task.label) };
+    return [
+      { ...common, key: `test_accuracy/${task.name}`, label: common.short, text: (v) => lab.format.percent(v), withBlind: `test_accuracy_blind/${task.name}` },
+      { ...common, key: `test_accuracy_blind/${task.name}`, label: `${common.short} blind`, text: (v) => lab.format.percent(v), dash: "3px,2px", unlabelled: true },
+    ];
+  }
+
+  /** The chosen layer's lines in full, the other layers' faint behind them. */
+  function ofLayers(model, chosen, measures) {
+    const lines = [];
+    for (let l = 0; l < model.hello.layers; l++) {
+      if (l !== chosen) for (const m of measures) lines.push({ ...m, key: `layer${l}/${m.key}`, faint: true, unlabelled: true });
+    }
+    for (const m of measures) lines.push({ ...m, key: `layer${chosen}/${m.key}` });
+    return lines;
+  }
+
+  class Charts {
+    /** `view()` gives {model, layer, untilStep}; `onPick(step)` is called when a moment is clicked. */
+    constructor(view, onPick) {
+      this.view = view;
+      this.names = Object.keys(CHARTS);
+      this.dirty = new Set(this.names);
+      this.next = 0;
+      this.lastTick = 0;
+      this.redraws = 0;
+      this.boxes = Object.fromEntries(this.names.map((name) => [name, document.getElementById(`chart-${name}`)]));
+      this.visible = new Set(this.names);
+      const seen = new IntersectionObserver((entries) => {
+        for (const entry of entries) {
+          const name = entry.target.id.slice("chart-".length);
+          if (entry.isIntersecting) this.visible.add(name);
+          else this.visible.delete(name);
+        }
+      });
+      const sized = new ResizeObserver(() => this.invalidate());
+      for (const name of this.names) {
+        const box = this.boxes[name];
+        box.setAttribute("role", "img");
+        seen.observe(box);
+        sized.observe(box);
+        box.addEventListener("click", (event) => this.#pick(name, event, onPick));
+      }
+    }
+
+    invalidate() {
+      for (const name of this.names) this.dirty.add(name);
+    }
+
+    /** Redraw at most one chart, if its turn has come. Called from the drawing loop. */
+    tick(now) {
+      if (now - this.lastTick < TICK_MS) return;
+      for (let i = 0; i < this.names.length; i++) {
+        const name = this.names[(this.next + i) % this.names.length];
+        if (!this.dirty.has(name) || !this.visible.has(name)) continue;
+        this.lastTick = now;
+        this.next = (this.next + i + 1) % this.names.length;
+        this.dirty.delete(name);
+        this.#draw(name);
+        return;
+      }
+    }
+
+    #draw(name) {
+      const { model, layer, untilStep } = this.view();
+      const chart = CHARTS[name];
+      const box = this.boxes[name];
+      const lines = model.hello && model.hello.scalar_names.length ? chart.lines(model, layer) : [];
+      const drawn = lines.map((line) => this.#points(model.store, line)).filter((line) => line.xs.length);
+      const lastStep = Math.max(10, model.store.lastStep);
+      const layout = this.#layout(box, chart, drawn, lastStep, model, untilStep);
+      const traces = drawn.map((line) => ({
+        type: "scatter",
+        mode: "lines",
+        x: line.xs,
+        y: line.ys,
+        name: line.label,
+        opacity: line.faint ? 0.3 : 1,
+        hoverinfo: line.faint ? "skip" : "all",
+        hovertemplate: `${line.label} %{customdata}<extra></extra>`,
+        customdata: line.raw.map(line.text),
+        line: { color: colourOf(line.colour), width: line.faint ? 1 : 1.6, dash: line.dash || "solid" },
+      }));
+      Plotly.react(box, traces, layout, CONFIG);
+      this.redraws += 1;
+      const ends = drawn.filter((line) => !line.faint).map((line) => `${line.label} ${line.text(line.end)}`);
+      box.setAttribute("aria-label", ends.length ? `At step ${lastStep}: ${ends.join(", ")}` : "No values yet");
+    }
+
+    #points(store, line) {
+      const series = store.get(line.key);
+      const { xs, ys } = series.means(BUCKETS, Infinity);
+      const raw = ys;
+      const scaled = line.scale ? ys.map((y) => y / line.scale) : ys;
+      return { ...line, xs, ys: scaled, raw, end: raw[raw.length - 1], blindEnd: line.withBlind && store.get(line.withBlind).last };
+    }
+
+    #layout(box, chart, drawn, lastStep, model, untilStep) {
+      const { width, height } = box.getBoundingClientRect();
+      const range = chart.range || niceRange(drawn);
+      const plotHeight = height - MARGIN.t - MARGIN.b;
+      const plotWidth = width - MARGIN.l - MARGIN.r;
+      const { muted, line } = lab.colours;
+      const axis = { fixedrange: true, zeroline: false, showline: false, tickfont: { size: 10, color: muted }, gridcolor: line, ticklen: 0 };
+      const { shapes, labels } = this.#marks(model, lastStep, plotWidth, untilStep);
+      const annotations = [...labels, ...endLabels(drawn, range, plotHeight)];
+      if (!drawn.length) annotations.push(emptyNote(model, chart));
+      return {
+        width,
+        height,
+        margin: { ...MARGIN, pad: 4 },
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        font: { family: '"Inter", system-ui, sans-serif', size: 10, color: muted },
+        showlegend: false,
+        dragmode: false,
+        hovermode: "x",
+        hoverlabel: { font: { size: 10 }, bgcolor: lab.colours.panel, bordercolor: line },
+        xaxis: { ...axis, range: [0, lastStep], nticks: 4, showgrid: false, tickformat: lastStep >= 10000 ? "~s" : ",d", hoverformat: ",d" },
+        yaxis: { ...axis, range, nticks: 4, tickformat: chart.percent ? ".0%" : chart.range ? ".1f" : "~g" },
+        shapes,
+        annotations,
+      };
+    }
+
+    #marks(model, lastStep, plotWidth, untilStep) {
+      const marks = model.marks();
+      const shapes = marks.map((mark) => vertical(mark.step, mark.change ? lab.colours.change : lab.colours.muted, mark.change ? "solid" : "dot"));
+      if (untilStep !== null) shapes.push({ ...vertical(untilStep, lab.colours.accent, "solid"), line: { color: lab.colours.accent, width: 2 } });
+      return { shapes, labels: markLabels(marks, lastStep, plotWidth) };
+    }
+
+    #pick(name, event, onPick) {
+      const { model } = this.view();
+      const box = this.boxes[name].getBoundingClientRect();
+      const at = (event.clientX - box.left - MARGIN.l) / (box.width - MARGIN.l - MARGIN.r);
+      if (at >= 0 && at <= 1 && model.store.lastStep > 0) onPick(Math.round(at * Math.max(10, model.store.lastStep)));
+    }
+  }
+
+  function colourOf(name) {
+    return name.startsWith("task") ? lab.colours.tasks[Number(name.slice(4))] : lab.colours[name];
+  }
+
+  function textColourOf(name) {
+    return name.startsWith("task") ? lab.colours.taskTexts[Number(name.slice(4))] : lab.colours[name];
+  }
+
+  function vertical(step, color, dash) {
+    return { type: "line", xref: "x", yref: "paper", x0: step, x1: step, y0: 0, y1: 1, line: { color, width: 1, dash } };
+  }
+
+  /** Labels on top of the marks; the newest and the changes by people win where there is no room for all. */
+  function markLabels(marks, lastStep, plotWidth) {
+    const taken = [];
+    const labels = [];
+    const byRank = marks.map((mark, i) => ({ ...mark, i })).sort((a, b) => b.change - a.change || b.i - a.i);
+    for (const mark of byRank) {
+      const width = 5.4 * mark.label.length + 6;
+      const at = (mark.step / lastStep) * plotWidth;
+      const start = Math.max(0, Math.min(at - 2, plotWidth + MARGIN.r - width));
+      if (taken.some(([from, to]) => start < to && start + width > from)) continue;
+      taken.push([start, start + width]);
+      labels.push({
+        xref: "paper", yref: "paper", x: start / plotWidth, y: 1, xanchor: "left", yanchor: "bottom", showarrow: false,
+        text: mark.label, font: { size: 10, color: mark.change ? lab.colours.change : lab.colours.muted }, borderpad: 0,
+      });
+    }
+    return labels;
+  }
+
+  /** Name and value at the end of each line, moved apart where they would overlap. */
+  function endLabels(drawn, range, plotHeight) {
+    const labels = drawn
+      .filter((line) => !line.unlabelled)
+      .map((line) => {
+        const inside = Math.max(0, Math.min(1, (line.ys[line.ys.length - 1] - range[0]) / (range[1] - range[0])));
+        return { line, y: (1 - inside) * plotHeight };
+      })
+      .sort((a, b) => a.y - b.y);
+    const half = LABEL_HEIGHT / 2;
+    for (let i = 0; i < labels.length; i++) {
+      const least = i ? labels[i - 1].y + LABEL_HEIGHT : half - 8;
+      labels[i].y = Math.max(labels[i].y, least);
+    }
+    for (let i = labels.length - 1; i >= 0; i--) {
+      const most = i === labels.length - 1 ? plotHeight - half + 10 : labels[i + 1].y - LABEL_HEIGHT;
+      labels[i].y = Math.min(labels[i].y, most);
+    }
+    return labels.map(({ line, y }) => ({
+      xref: "paper", yref: "paper", x: 1, y: 1 - y / plotHeight, xanchor: "left", yanchor: "middle", xshift: 4,
+      align: "left", showarrow: false, borderpad: 0,
+      text: `<b>${line.label}</b><br>${valueText(line)}`,
+      font: { size: 10, color: textColourOf(line.colour) },
+    }));
+  }
+
+  function valueText(line) {
+    if (!line.withBlind) return line.text(line.end);
+    const blind = Number.isFinite(line.blindEnd) ? Math.round(100 * line.blindEnd) : "?";
+    return `${Math.round(100 * line.end)} · ${blind} %`;
+  }
+
+  function emptyNote(model, chart) {
+    const started = model.store.lastStep > 0 && chart.absent;
+    return {
+      xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false,
+      text: started ? chart.absent : "no values yet", font: { size: 10, color: lab.colours.muted },
+    };
+  }
+
+  function niceRange(drawn) {
+    let [low, high] = [0, 1];
+    for (const line of drawn) {
+      for (const y of line.ys) {
+        if (y < low) low = y;
+        if (y > high) high = y;
+      }
+    }
+    const room = (high - low) * 0.06;
+    return [low < 0 ? low - room : 0, high + room];
+  }
+
+  lab.Charts = Charts;
+})((window.lab = window.lab || {}));

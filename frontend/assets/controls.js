@@ -1,0 +1,170 @@
+"use strict";
+// Run, pause, step, reset, speed, preset, seed, new run, and the six sliders: everything that posts a command.
+(function (lab) {
+  const MAX_SEED = 2 ** 31 - 1;
+  const byId = (id) => document.getElementById(id);
+
+  class Controls {
+    /** `openRun(runId)` shows another run. */
+    constructor(model, openRun) {
+      this.model = model;
+      this.openRun = openRun;
+      this.commands = new lab.Commands(model);
+      this.presets = {};
+      const hosts = [...document.querySelectorAll("[data-control]")];
+      this.sliders = hosts.map((host) => new lab.Slider(host, (name, value) => this.#set(name, value)));
+      this.#buildSeed();
+      byId("run-pause").addEventListener("click", () => this.runOrPause());
+      byId("step").addEventListener("click", () => this.step());
+      byId("reset").addEventListener("click", () => this.reset());
+      byId("speed").addEventListener("change", (event) => this.#speed(event.target.value));
+      byId("new-run").addEventListener("click", () => this.#newRun());
+      byId("sheet-toggle").addEventListener("click", () => this.toggleSheet());
+      byId("sheet-toggle").setAttribute("aria-expanded", "false");
+      byId("sheet-toggle").setAttribute("aria-controls", "sheet");
+      this.#loadPresets();
+    }
+
+    async #loadPresets() {
+      const answer = await lab.request("GET", "/api/presets");
+      if (!answer.ok) return;
+      for (const { name, text, config } of answer.body) {
+        this.presets[name] = config;
+        const option = [...byId("preset").options].find((o) => o.value === name);
+        if (option) option.title = text;
+      }
+      this.refresh();
+    }
+
+    #buildSeed() {
+      this.seed = document.createElement("input");
+      Object.assign(this.seed, { id: "seed", inputMode: "numeric", autocomplete: "off", value: "0" });
+      const dice = document.createElement("button");
+      Object.assign(dice, { type: "button", className: "icon-button", title: "Another seed", innerHTML: '<span class="icon icon-dice"></span>' });
+      dice.setAttribute("aria-label", "Another seed");
+      dice.addEventListener("click", () => {
+        this.seed.value = String(Math.floor(Math.random() * 10000));
+      });
+      this.seed.addEventListener("keydown", (event) => {
+        if (event.key === "Enter") this.#newRun();
+      });
+      byId("seed-field").append(this.seed, dice);
+    }
+
+    /** Show a run's truth in every control. */
+    refresh() {
+      const { run } = this.model;
+      const enabled = this.model.active && run.status !== "queued";
+      for (const id of ["run-pause", "step", "reset", "speed"]) byId(id).disabled = !enabled;
+      this.#runButton(run);
+      for (const slider of this.sliders) slider.setEnabled(enabled);
+      if (!run || !run.controls) return;
+      const preset = this.presets[run.preset];
+      const { requested, applied, applied_step: steps } = run.controls;
+      for (const slider of this.sliders) {
+        const { name } = slider;
+        if (!(name in requested)) continue;
+        const truth = { requested: requested[name], applied: applied[name], step: (steps || {})[name] || 0, epoch: run.epoch };
+        slider.setTruth({ ...truth, before: this.#before(name, truth.step) }, preset && preset.controls[name]);
+      }
+      const speed = byId("speed");
+      if (document.activeElement !== speed) this.#showSpeed(speed, run.speed);
+      if (this.shownRun !== run.run_id || this.shownSeed !== run.seed) {
+        this.shownRun = run.run_id;
+        this.shownSeed = run.seed;
+        this.seed.value = String(run.seed);
+        byId("preset").value = run.preset;
+      }
+    }
+
+    #runButton(run) {
+      const running = Boolean(run) && (run.status === "running" || run.status === "starting");
+      const button = byId("run-pause");
+      const [icon, text] = [button.querySelector(".icon"), button.querySelector(".button-text")];
+      icon.className = `icon icon-${running ? "pause" : "play"}`;
+      text.textContent = running ? "Pause" : "Run";
+    }
+
+    #showSpeed(select, speed) {
+      const value = speed === null || speed === undefined ? "" : String(speed);
+      if (![...select.options].some((option) => option.value === value)) select.add(new Option(`${value} steps/s`, value));
+      select.value = value;
+    }
+
+    /** The value a control had before its last change, from the events. */
+    #before(name, step) {
+      const { events, run } = this.model;
+      for (let i = events.length - 1; i >= 0; i--) {
+        if (events[i].epoch !== run.epoch || events[i].step !== step) continue;
+        const change = lab.marks.changes(events[i]).find((c) => c.name === name);
+        if (change) return change.from;
+      }
+      return undefined;
+    }
+
+    #set(name, value) {
+      return this.commands.send("set", { controls: { [name]: value } });
+    }
+
+    async #say(promise) {
+      const result = await promise;
+      const note = byId("transport-note");
+      note.textContent = result.ok ? "" : result.reason;
+      note.classList.toggle("is-wrong", !result.ok);
+      if (!result.ok) lab.announce(result.reason);
+      return result;
+    }
+
+    runOrPause() {
+      if (byId("run-pause").disabled) return;
+      const pause = this.model.run.status !== "paused";
+      this.#say(this.commands.send(pause ? "pause" : "resume"));
+    }
+
+    step() {
+      if (!byId("step").disabled) this.#say(this.commands.send("step", { steps: 1 }));
+    }
+
+    reset() {
+      if (!byId("reset").disabled) this.#say(this.commands.send("reset"));
+    }
+
+    #speed(value) {
+      this.#say(this.commands.send("speed", { steps_per_s: value === "" ? null : Number(value) }));
+    }
+
+    async #newRun() {
+      const note = byId("new-run-note");
+      const seed = Number(this.seed.value.trim());
+      const whole = this.seed.value.trim() !== "" && Number.isInteger(seed) && seed >= 0 && seed <= MAX_SEED;
+      if (!whole) {
+        note.classList.add("is-wrong");
+        note.textContent = `Seed must be a whole number from 0 to ${MAX_SEED}. Found ${this.seed.value.trim() || "nothing"}.`;
+        return;
+      }
+      await this.start(byId("preset").value, seed, note);
+    }
+
+    /** Start a run and show it; the run shown before is stopped, so that it does not take half the machine. */
+    async start(preset, seed, note) {
+      const before = this.model.active ? this.model.run.run_id : null;
+      note.classList.remove("is-wrong");
+      note.textContent = "starting…";
+      byId("new-run").disabled = true;
+      const answer = await lab.request("POST", "/api/runs", { preset, seed });
+      byId("new-run").disabled = false;
+      note.classList.toggle("is-wrong", !answer.ok);
+      note.textContent = answer.ok ? "" : answer.reason;
+      if (!answer.ok) return;
+      if (before) await this.commands.send("stop");
+      this.openRun(answer.body.run_id);
+    }
+
+    toggleSheet(open = !byId("sheet").classList.contains("is-open")) {
+      byId("sheet").classList.toggle("is-open", open);
+      byId("sheet-toggle").setAttribute("aria-expanded", String(open));
+    }
+  }
+
+  lab.Controls = Controls;
+})((window.lab = window.lab || {}));

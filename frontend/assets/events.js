@@ -1,0 +1,72 @@
+"use strict";
+// "What is happening": events in words, newest first. Changes by people in violet, phases dashed, warnings in amber.
+(function (lab) {
+  const MOST_SHOWN = 200;
+
+  class EventLog {
+    /** `onJump(step)` shows the moment before a step. */
+    constructor(onJump) {
+      this.list = document.getElementById("events");
+      this.onJump = onJump;
+    }
+
+    showAll(events) {
+      this.list.replaceChildren();
+      for (const event of events.slice(-2 * MOST_SHOWN)) this.add(event);
+      if (!this.list.childElementCount) this.#placeholder();
+    }
+
+    add(event) {
+      if (event.kind === "checkpoint") return; // saved by itself every so often: no news
+      const empty = this.list.querySelector(".events-empty");
+      if (empty) empty.remove();
+      this.list.prepend(this.#item(event));
+      while (this.list.childElementCount > MOST_SHOWN) this.list.lastElementChild.remove();
+    }
+
+    #placeholder() {
+      const item = document.createElement("li");
+      item.className = "events-empty";
+      item.textContent = "Nothing yet. Changes, phases of the network and warnings appear here.";
+      this.list.append(item);
+    }
+
+    #item(event) {
+      const item = document.createElement("li");
+      const changes = lab.marks.changes(event);
+      const warning = event.kind === "rejected" || event.kind === "error" || (event.data && event.data.level === "warning");
+      item.className = `event event-${warning ? "warning" : event.kind}`;
+      const text = document.createElement("p");
+      if (changes.length) {
+        const strong = document.createElement("b");
+        strong.textContent = changes.map(lab.marks.changeLabel).join(", ");
+        text.append(strong);
+      } else text.textContent = event.text;
+      const meta = document.createElement("p");
+      meta.className = "event-meta";
+      meta.textContent = this.#when(event);
+      if (event.kind === "phase" && event.step > 1) meta.append(" · ", this.#jump(event));
+      item.append(text, meta);
+      return item;
+    }
+
+    #when(event) {
+      const asked = event.data && event.data.asked_step;
+      const { count, clock } = lab.format;
+      if (event.kind === "applied" && typeof asked === "number") return `asked at ${count(asked)}, applied at ${count(event.step)}`;
+      if (event.kind === "applied") return `applied at step ${count(event.step)}`;
+      return `step ${count(event.step)} · ${clock(event.time_ms)}`;
+    }
+
+    #jump(event) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "link";
+      button.textContent = "see just before";
+      button.addEventListener("click", () => this.onJump(event.step - 1));
+      return button;
+    }
+  }
+
+  lab.EventLog = EventLog;
+})((window.lab = window.lab || {}));

@@ -1,0 +1,51 @@
+"use strict";
+// "This run": tasks, sizes and data, from the hello message.
+(function (lab) {
+  function show(model) {
+    const { hello, run } = model;
+    const box = document.getElementById("facts");
+    if (!hello || !hello.config) {
+      box.replaceChildren();
+      return;
+    }
+    const { model: net, train } = hello.config;
+    const { count } = lab.format;
+    const rows = [
+      ["Model", `${hello.experts} experts, ${hello.layers} ${hello.layers === 1 ? "layer" : "layers"}, top ${net.top_k}`],
+      ["Backbone", `${count(hello.dims)} dimensions, ${hello.rank} an expert`],
+      ["Tokens", `${hello.num_tokens} an image, ${net.patch_size} × ${net.patch_size} pixels`],
+      ["Batch", `${count(train.batch_size)} images`],
+      ["Data", hello.data ? `${count(hello.data.train)} to train, ${count(hello.data.test)} to test` : ""],
+      ["Execution", run.device ? [run.device.execution, run.device.compiled ? "compiled" : "eager"].filter(Boolean).join(", ") : ""],
+      ["Run", run.run_id],
+    ];
+    const list = document.createElement("dl");
+    list.className = "facts";
+    for (const [term, text] of rows) {
+      if (!text) continue;
+      const [dt, dd] = ["dt", "dd"].map((tag) => document.createElement(tag));
+      dt.textContent = term;
+      dd.textContent = text;
+      list.append(dt, dd);
+    }
+    box.replaceChildren(...hello.tasks.map(taskLine), list);
+  }
+
+  function taskLine(task, q) {
+    const line = document.createElement("p");
+    line.className = "task-line";
+    const dot = document.createElement("span");
+    dot.className = "task-dot";
+    dot.style.background = `var(--task-${q % 3})`;
+    const name = document.createElement("b");
+    name.textContent = task.label;
+    const words = document.createElement("span");
+    const note = document.createElement("small");
+    note.textContent = task.note || "";
+    words.append(name, " ", note);
+    line.append(dot, words);
+    return line;
+  }
+
+  lab.facts = { show };
+})((window.lab = window.lab || {}));

@@ -1,0 +1,45 @@
+"use strict";
+// Numbers and times as people read them.
+(function (lab) {
+  const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+  /** 2431 -> "2,431" */
+  const count = (value) => grouped.format(value);
+
+  /** A share or a sigmoid for a small cell: 0.87 -> ".87", 1 -> "1.0" */
+  function cell(value) {
+    const text = value.toFixed(2);
+    return text.startsWith("0") ? text.slice(1) : text.startsWith("-0") ? "-" + text.slice(2) : value.toFixed(1);
+  }
+
+  /** A control's value, as short as it can be without losing what was set: 0.5, 30, 1e-4 */
+  function setting(value) {
+    if (value === 0) return "0";
+    const size = Math.abs(value);
+    if (size < 1e-3) return value.toExponential(2).replace(/\.?0+e/, "e");
+    return String(Number(value.toPrecision(4)));
+  }
+
+  /** Three digits that matter: 0.1234 -> "0.123", 12.34 -> "12.3" */
+  function measure(value) {
+    if (!Number.isFinite(value)) return "no value";
+    const size = Math.abs(value);
+    if (size !== 0 && size < 1e-3) return value.toExponential(1);
+    return size >= 100 ? count(value) : value.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : 3);
+  }
+
+  const percent = (share) => `${Math.round(100 * share)} %`;
+
+  /** 200 s -> "3 min", 7300 s -> "2 h 2 min" */
+  function duration(seconds) {
+    if (seconds < 1) return "under 1 s";
+    if (seconds < 90) return `${Math.round(seconds)} s`;
+    if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+    const hours = Math.floor(seconds / 3600);
+    return hours >= 48 ? `${Math.round(hours / 24)} days` : `${hours} h ${Math.round((seconds % 3600) / 60)} min`;
+  }
+
+  const clock = (time_ms) => new Date(time_ms).toLocaleTimeString([], { hour12: false });
+
+  lab.format = { count, cell, setting, measure, percent, duration, clock };
+})((window.lab = window.lab || {}));

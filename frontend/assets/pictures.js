@@ -1,0 +1,137 @@
+"use strict";
+// The seven pictures: which frame, which layer, raw or not; and the switches in their panels.
+(function (lab) {
+  const SWITCHES = ["conflict", "routing", "routing-blind", "backbone", "time"];
+  const NO_TOPOLOGY = "This model has no topology: nothing is shared, so there is no σ(A) to show.";
+  const NO_CONFLICT = "This model has no shared backbone, so there is no gradient conflict to show.";
+  const NO_BACKBONE = "This model has no shared backbone: each expert has weights of its own.";
+  const NO_ROUTING = "This model has no router: every token takes the same way.";
+
+  class Pictures {
+    /** `onView(changes)` is told when the layer or the view changes, to keep the link up to date. */
+    constructor(model, onView) {
+      this.model = model;
+      this.onView = onView;
+      this.layer = 0;
+      this.slots = [0, 1];
+      this.raw = false;
+      this.frame = null;
+      const layerName = () => `layer ${this.layer + 1}`;
+      this.topologies = [0, 1].map((slot) => new lab.Heatmap(`topology${slot}`, () => `Topology, layer ${this.slots[slot] + 1}`));
+      this.conflict = new lab.Heatmap("conflict", () => `Gradient conflict, ${layerName()}`);
+      this.routing = new lab.Heatmap("routing", () => `Routing with task ID, ${layerName()}`);
+      this.blind = new lab.Heatmap("routing-blind", () => `Routing without task ID, ${layerName()}`);
+      this.backbone = new lab.Heatmap("backbone", () => `Backbone, ${layerName()}`);
+      this.all = [...this.topologies, this.conflict, this.routing, this.blind, this.backbone];
+      for (const button of document.querySelectorAll(".view-toggle")) button.addEventListener("click", () => this.setRaw(!this.raw));
+      this.switchesFor = null;
+    }
+
+    /** Draw a frame. */
+    show(frame) {
+      this.frame = frame;
+      const { hello } = this.model;
+      if (!hello) return;
+      const layer = frame.layers[Math.min(this.layer, frame.layers.length - 1)];
+      this.topologies.forEach((map, slot) => {
+        const shown = frame.layers[this.slots[slot]];
+        if (!shown) return;
+        if (shown.connection) map.show(lab.matrices.topology(shown, this.raw));
+        else map.say(NO_TOPOLOGY);
+      });
+      if (layer.conflict) this.conflict.show(lab.matrices.conflict(layer));
+      else this.conflict.say(NO_CONFLICT);
+      this.#routing(this.routing, layer.routing, false);
+      this.#routing(this.blind, layer.routing_blind, true);
+      if (layer.subspace) this.backbone.show(lab.backbone(layer, hello.dims, hello.partitions));
+      else this.backbone.say(NO_BACKBONE);
+    }
+
+    #routing(map, array, blind) {
+      if (array) map.show(lab.matrices.routing(array, this.model.hello.tasks, blind));
+      else map.say(NO_ROUTING);
+    }
+
+    /** For screen readers; once a second is often enough. */
+    describe() {
+      for (const map of this.all) map.describe();
+    }
+
+    /** Colours changed: draw everything anew. */
+    repaint() {
+      lab.legends.show(this.raw);
+      if (this.frame) this.show(this.frame);
+      else for (const map of this.all) map.redraw();
+    }
+
+    setLayer(layer) {
+      if (layer < 0 || layer >= this.model.layers) return;
+      this.layer = layer;
+      this.#mark();
+      this.onView({ layer: layer ? String(layer + 1) : null });
+      this.repaint();
+    }
+
+    setRaw(raw) {
+      this.raw = raw;
+      for (const button of document.querySelectorAll(".view-toggle")) {
+        button.setAttribute("aria-pressed", String(raw));
+        button.textContent = raw ? "A" : "σ(A)";
+        button.title = raw ? "Show σ(A) (L)" : "Show raw logits A (L)";
+      }
+      for (const slot of [0, 1]) {
+        document.getElementById(`subtitle-topology${slot}`).textContent = raw
+          ? "logits A: who borrows whose dimensions"
+          : "σ(A): who borrows whose dimensions";
+      }
+      this.onView({ view: raw ? "logits" : null });
+      this.repaint();
+    }
+
+    /** One button a layer in every panel that shows one layer; side by side for two, a choice for more. */
+    setUp() {
+      const { layers } = this.model;
+      document.getElementById("pictures").classList.toggle("one-layer", layers === 1);
+      this.layer = Math.min(this.layer, layers - 1);
+      if (this.switchesFor !== layers) {
+        this.switchesFor = layers;
+        this.slots = [0, Math.min(1, layers - 1)];
+        for (const name of SWITCHES) this.#buildSwitch(`layers-${name}`, layers > 1 ? layers : 0, (l) => this.setLayer(l));
+        for (const slot of [0, 1]) this.#buildSwitch(`slots-topology${slot}`, layers > 2 ? layers : 0, (l) => this.#setSlot(slot, l));
+      }
+      this.#mark();
+      lab.legends.show(this.raw);
+    }
+
+    #setSlot(slot, layer) {
+      this.slots[slot] = layer;
+      this.#mark();
+      this.repaint();
+    }
+
+    #buildSwitch(id, layers, choose) {
+      const host = document.getElementById(id);
+      const buttons = Array.from({ length: layers }, (_, l) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.textContent = `L${l + 1}`;
+        button.setAttribute("aria-label", `Layer ${l + 1}`);
+        button.addEventListener("click", () => choose(l));
+        return button;
+      });
+      host.replaceChildren(...buttons);
+    }
+
+    #mark() {
+      const press = (id, chosen) =>
+        [...document.getElementById(id).children].forEach((button, l) => button.setAttribute("aria-pressed", String(l === chosen)));
+      for (const name of SWITCHES) press(`layers-${name}`, this.layer);
+      for (const slot of [0, 1]) {
+        press(`slots-topology${slot}`, this.slots[slot]);
+        document.getElementById(`title-topology${slot}`).textContent = `Topology, layer ${this.slots[slot] + 1}`;
+      }
+    }
+  }
+
+  lab.Pictures = Pictures;
+})((window.lab = window.lab || {}));

@@ -1,0 +1,198 @@
+"use strict";
+// The six live controls. Each shows what was asked, what is in force and since which step.
+(function (lab) {
+  const POSITIONS = 1000;
+  const KEY_PAUSE_MS = 250;
+
+  /** Slider position (0 to POSITIONS) to value and back, for the scales of the schema. */
+  function scaleOf({ scale, low, high, decades }) {
+    if (scale === "linear") {
+      return { value: (p) => low + ((high - low) * p) / POSITIONS, position: (v) => ((v - low) / (high - low)) * POSITIONS };
+    }
+    const floor = scale === "log0" ? high * 10 ** -decades : low;
+    const ratio = Math.log(high / floor);
+    return {
+      value: (p) => (scale === "log0" && p <= 0 ? 0 : floor * Math.exp((ratio * p) / POSITIONS)),
+      position: (v) => (v <= floor ? 0 : (Math.log(v / floor) / ratio) * POSITIONS),
+    };
+  }
+
+  class Slider {
+    /** `commit(name, value)` sends the change and resolves to {ok, reason, body}. */
+    constructor(host, commit) {
+      const data = host.dataset;
+      this.host = host;
+      this.name = data.control;
+      this.label = data.label;
+      this.unit = data.unit;
+      this.low = Number(data.low);
+      this.high = Number(data.high);
+      this.linear = data.scale === "linear";
+      this.scale = scaleOf({ scale: data.scale, low: this.low, high: this.high, decades: Number(data.decades) });
+      this.commit = commit;
+      this.waiting = 0;
+      this.touched = false;
+      this.truth = null;
+      this.problem = null;
+      this.#build();
+      this.#listen();
+    }
+
+    #build() {
+      const id = `value-${this.name}`;
+      this.host.innerHTML = `
+        <div class="control-head">
+          <label for="${id}"></label>
+          <span class="control-entry"><input class="control-value" id="${id}" inputmode="decimal" autocomplete="off" disabled><span class="control-unit"></span></span>
+        </div>
+        <div class="control-rail">
+          <span class="control-was" hidden></span>
+          <input type="range" id="range-${this.name}" min="0" max="${POSITIONS}" step="1" disabled>
+        </div>
+        <p class="note" id="note-${this.name}" aria-live="polite"></p>`;
+      const find = (selector) => this.host.querySelector(selector);
+      [this.entry, this.range, this.note, this.was] = [".control-value", "input[type=range]", ".note", ".control-was"].map(find);
+      find("label").textContent = this.label;
+      find(".control-unit").textContent = this.unit ? `\u2009${this.unit}` : "";
+      this.range.setAttribute("aria-label", this.label);
+      this.range.setAttribute("aria-describedby", this.note.id);
+      this.entry.setAttribute("aria-describedby", this.note.id);
+      this.note.textContent = "\u00a0";
+    }
+
+    #listen() {
+      this.range.addEventListener("input", () => {
+        this.touched = true;
+        this.#display(this.#rounded(Number(this.range.value)), false);
+      });
+      this.range.addEventListener("keydown", (event) => {
+        this.byKey = event.key.startsWith("Arrow") || event.key.startsWith("Page") || event.key === "Home" || event.key === "End";
+      });
+      this.range.addEventListener("pointerdown", () => {
+        this.byKey = false;
+      });
+      this.range.addEventListener("change", () => {
+        clearTimeout(this.timer);
+        const value = this.#rounded(Number(this.range.value));
+        this.timer = setTimeout(() => this.ask(value), this.byKey ? KEY_PAUSE_MS : 0);
+      });
+      this.range.addEventListener("dblclick", () => this.#restore());
+      this.entry.addEventListener("focus", () => this.entry.select());
+      this.entry.addEventListener("change", () => this.#typed());
+      this.entry.addEventListener("keydown", (event) => {
+        if (event.key === "Enter") this.entry.blur();
+        if (event.key === "Escape") {
+          this.entry.value = lab.format.setting(this.truth.requested);
+          this.entry.blur();
+        }
+      });
+    }
+
+    #rounded(position) {
+      const value = this.scale.value(position);
+      if (position >= POSITIONS) return this.high;
+      return this.linear ? Math.round(value * 100) / 100 : Number(value.toPrecision(2));
+    }
+
+    #typed() {
+      const text = this.entry.value.trim().replace(",", ".").replace(/×$/, "");
+      const value = Number(text);
+      if (text === "" || !Number.isFinite(value) || value < this.low || value > this.high) {
+        const found = text === "" ? "nothing" : this.entry.value.trim().slice(0, 20);
+        const span = `${lab.format.setting(this.low)} to ${lab.format.setting(this.high)}`;
+        this.#refuse(`${this.label} must be a number from ${span}. Found ${found}.`);
+      } else this.ask(value);
+    }
+
+    #restore() {
+      clearTimeout(this.timer);
+      if (this.preset !== undefined) this.ask(this.preset);
+    }
+
+    /** Ask for a value, show that it is under way, then what the worker said. */
+    async ask(value) {
+      if (!this.truth) return;
+      this.touched = true;
+      this.problem = null;
+      this.waiting += 1;
+      this.#display(value, true);
+      this.#explain();
+      const asked_ms = performance.now();
+      const result = await this.commit(this.name, value);
+      this.waiting -= 1;
+      if (this.waiting) return;
+      this.touched = false;
+      if (!result.ok) {
+        this.#refuse(result.reason);
+        return;
+      }
+      lab.stats.settled(performance.now() - asked_ms);
+      const before = this.truth.applied;
+      const after = result.body.new && this.name in result.body.new ? result.body.new[this.name] : value;
+      this.truth = { requested: after, applied: after, step: result.body.applied_step, before };
+      this.#show();
+    }
+
+    #refuse(reason) {
+      this.problem = reason;
+      this.touched = false;
+      this.#show();
+    }
+
+    /** The run's truth: {requested, applied, step, before}; ignored while a change of one's own is under way. */
+    setTruth(truth, preset) {
+      this.preset = preset;
+      const known = this.truth;
+      if (known && known.step === truth.step && truth.before === undefined) truth.before = known.before;
+      if (this.waiting || (known && known.step > truth.step && known.epoch === truth.epoch)) return;
+      const changed = !known || known.requested !== truth.requested || known.applied !== truth.applied || known.step !== truth.step;
+      this.truth = truth;
+      if (changed && !this.touched) this.problem = null;
+      if (changed || this.range.disabled) this.#show();
+    }
+
+    setEnabled(enabled) {
+      this.range.disabled = !enabled;
+      this.entry.disabled = !enabled;
+    }
+
+    #show() {
+      if (!this.truth) return;
+      if (!this.touched) this.#display(this.truth.requested, true);
+      this.#explain();
+    }
+
+    #display(value, moveThumb) {
+      const position = Math.max(0, Math.min(POSITIONS, this.scale.position(value)));
+      if (moveThumb) this.range.value = String(Math.round(position));
+      const text = lab.format.setting(value);
+      if (document.activeElement !== this.entry || this.waiting) this.entry.value = text;
+      this.range.style.setProperty("--fill", `${position / (POSITIONS / 100)}%`);
+      this.range.setAttribute("aria-valuetext", `${text}${this.unit ? " " + this.unit : ""}`);
+    }
+
+    #explain() {
+      const { applied, step, before, requested } = this.truth;
+      const underWay = this.waiting > 0 || requested !== applied;
+      const moved = before !== undefined && before !== applied;
+      const state = this.problem ? "wrong" : underWay ? "waiting" : moved ? "changed" : "calm";
+      const setting = lab.format.setting;
+      const texts = {
+        wrong: this.problem,
+        waiting: `${setting(applied)} in force, waiting for the next step…`,
+        changed: `${moved ? setting(before) : ""} → ${setting(applied)}, applied at step ${lab.format.count(step)}`,
+        calm: step > 0 ? `applied at step ${lab.format.count(step)}` : "in force from the start",
+      };
+      this.host.dataset.state = state;
+      if (this.note.textContent !== texts[state]) this.note.textContent = texts[state];
+      const mark = underWay ? applied : before;
+      this.was.hidden = !(underWay || moved);
+      if (!this.was.hidden) {
+        const share = Math.max(0, Math.min(1, this.scale.position(mark) / POSITIONS));
+        this.was.style.left = `calc(8px + (100% - 16px) * ${share})`;
+      }
+    }
+  }
+
+  lab.Slider = Slider;
+})((window.lab = window.lab || {}));

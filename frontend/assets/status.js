@@ -1,0 +1,107 @@
+"use strict";
+// The header: what the run does, how fast, where, for how long, and for how many people; the connection banner.
+(function (lab) {
+  const WORDS = {
+    queued: "Waiting for a worker",
+    starting: "Starting",
+    running: "Training",
+    paused: "Paused",
+    finished: "Finished",
+    interrupted: "Interrupted",
+    failed: "Failed",
+  };
+  const STATES = { running: "running", paused: "paused", failed: "trouble", interrupted: "trouble" };
+  const QUIET_MS = 400; // a reconnect shorter than this is not worth a banner
+
+  const byId = (id) => document.getElementById(id);
+
+  function setText(id, text) {
+    const element = byId(id);
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  class Status {
+    constructor(model) {
+      this.model = model;
+      this.lostSince_ms = null;
+    }
+
+    connection(state) {
+      if (state === "open") this.lostSince_ms = null;
+      else if (this.lostSince_ms === null) this.lostSince_ms = Date.now();
+      this.refresh(null);
+    }
+
+    /** Once a second, and at every change of the run. `pinned` is the frame looked back at, or null. */
+    refresh(pinned) {
+      const { run } = this.model;
+      const lost = this.lostSince_ms !== null && Date.now() - this.lostSince_ms > QUIET_MS;
+      this.#banner(run, lost, pinned);
+      document.body.classList.toggle("is-stale", lost);
+      const state = lost ? "trouble" : (run && STATES[run.status]) || "idle";
+      byId("chip-main").dataset.state = state;
+      if (!run) {
+        setText("chip-status", lost ? "No connection" : "No run");
+        for (const id of ["chip-speed", "chip-device", "chip-watching"]) setText(id, "");
+        return;
+      }
+      setText("chip-status", lost ? "Connection lost" : this.#progress(run));
+      setText("chip-speed", this.#speed(run));
+      setText("chip-device", this.#device(run));
+      setText("chip-watching", run.viewers ? `${lab.format.count(run.viewers)} watching` : "");
+      document.title = `${WORDS[run.status] || run.status} · Topology Lab`;
+    }
+
+    #progress(run) {
+      const words = [WORDS[run.status] || run.status];
+      const step = Math.max(this.model.store.lastStep, run.step || 0);
+      if (step > 0 || run.status === "running") words.push(`step ${lab.format.count(step)}`);
+      const epochs = this.#dataEpochs();
+      if (epochs) words.push(`epoch ${epochs.now} of ${epochs.all}`);
+      return words.join(" · ");
+    }
+
+    #dataEpochs() {
+      const { hello, run, store } = this.model;
+      if (!hello || !hello.config || !hello.steps_per_epoch) return null;
+      const all = Math.max(1, Math.ceil((run.total_steps || 0) / hello.steps_per_epoch));
+      const passed = store.get("data_epoch").last;
+      return passed === undefined ? null : { now: Math.min(all, Math.floor(passed) + 1), all: lab.format.count(all) };
+    }
+
+    #speed(run) {
+      const frames = `${Math.round(lab.stats.framesPerSecond)} frames/s`;
+      if (run.status !== "running") return frames;
+      const rate = run.steps_per_s;
+      const steps = rate >= 10 ? Math.round(rate) : rate > 0 ? rate.toFixed(1) : "–";
+      return `${steps} steps/s · ${frames}`;
+    }
+
+    #device(run) {
+      const { device } = run;
+      const parts = [];
+      if (device) {
+        const cores = device.threads ? `${device.threads} ${device.threads === 1 ? "thread" : "threads"}` : "";
+        parts.push(device.kind === "cpu" ? ["CPU", cores].filter(Boolean).join(", ") : device.name || device.kind);
+      }
+      const left = (run.total_steps - Math.max(this.model.store.lastStep, run.step || 0)) / run.steps_per_s;
+      if (run.status === "running" && Number.isFinite(left) && left > 0) parts.push(`${lab.format.duration(left)} left`);
+      return parts.join(" · ");
+    }
+
+    #banner(run, lost, pinned) {
+      let text = "";
+      if (lost) {
+        const age = this.model.frame ? ` The pictures are ${lab.format.duration((Date.now() - this.model.frame.time_ms) / 1000)} old.` : "";
+        text = `Connection lost at ${lab.format.clock(this.lostSince_ms)}.${age} Trying again…`;
+      } else if (run && (run.status === "failed" || run.status === "interrupted") && run.reason) text = run.reason;
+      const banner = byId("banner");
+      banner.hidden = !text && !pinned;
+      banner.dataset.tone = text ? "warning" : "back";
+      const shown = text || (pinned ? `Looking back at step ${lab.format.count(pinned.step)}. Training goes on; End returns to live.` : "");
+      if (banner.textContent !== shown) banner.textContent = shown;
+    }
+  }
+
+  lab.Status = Status;
+})((window.lab = window.lab || {}));

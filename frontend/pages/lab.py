@@ -1,0 +1,294 @@
+"""The Lab: controls on the left, what is in the centre, what it means on the right, time below."""
+
+from __future__ import annotations
+
+from dash import html
+from dash.development.base_component import Component
+
+from cdsp_core.config import PRESETS, schema
+
+CONTROLS = {
+    "p_drop": ("Task dropout p_drop", ""),
+    "lambda_conflict": ("Conflict weight λ", ""),
+    "lr_ratio": ("Topology : weights rate", "×"),
+    "lr_base": ("Base learning rate", ""),
+    "l1": ("L1 on A", ""),
+    "binarize": ("Binarisation", ""),
+}
+"""Control name: its label and unit on the page. Bounds and texts come from the schema."""
+
+LOG0_DECADES = {"lambda_conflict": 4, "l1": 6, "binarize": 6}
+"""How many powers of ten a slider with a zero covers below its highest value."""
+
+SPEEDS = ("100", "50", "20", "10", "5", "2", "1")
+
+CHARTS = (
+    ("losses", "Losses", "lower is better"),
+    ("accuracy", "Test accuracy", "solid with task ID, dashed blind"),
+    ("structure", "Structure", "how decided σ(A) is"),
+    ("oligarchy", "Oligarchy", "do few experts hold their own?"),
+    ("load", "Expert load", "is the work shared evenly?"),
+    ("conflict", "Conflict", "do gradients oppose each other?"),
+)
+
+HELP = (
+    (
+        "σ(A), the topology",
+        "A row is an expert, a column a part of the shared backbone. Amber: the expert holds on to that part. "
+        "Blue: it lets go. Pale: undecided, 0.5.",
+    ),
+    (
+        "Gradient conflict",
+        "Two experts that share dimensions may want to change them in opposite ways. "
+        "The redder, the stronger; training then pushes the two apart.",
+    ),
+    (
+        "Blind",
+        "The same images without their task's name. If the routing stays the same, "
+        "the experts know the task by sight.",
+    ),
+    (
+        "Backbone",
+        "Experts own no weights. Each holds a fixed number of the shared dimensions, those its σ(A) favours most.",
+    ),
+    (
+        "Time",
+        "A violet line marks what a person changed, a dashed grey one what the network did by itself.",
+    ),
+)
+
+
+def layout() -> Component:
+    """The page's three columns."""
+    return html.Main(
+        id="page",
+        className="columns",
+        children=[
+            html.Div([controls_panel(), facts_panel()], className="column column-left"),
+            html.Div(
+                id="pictures",
+                className="column column-centre",
+                tabIndex=-1,
+                children=[
+                    html.Div(id="notice", className="notice", hidden=True, role="alert"),
+                    topology_panel(0),
+                    topology_panel(1),
+                    conflict_panel(),
+                    routing_panel("routing", "Routing with ID", "share of each task's tokens"),
+                    routing_panel("routing-blind", "Routing blind", "the same images, task ID removed"),
+                    backbone_panel(),
+                    time_panel(),
+                ],
+            ),
+            html.Div([events_panel(), help_panel()], className="column column-right"),
+        ],
+    )
+
+
+def panel(
+    element_id: str, title: str, subtitle: str, body: list[Component], tools: list[Component] | None = None
+) -> Component:
+    """A titled box: title, one line in plain words, the picture, its legend."""
+    return html.Section(
+        id=f"panel-{element_id}",
+        className=f"panel panel-{element_id}",
+        **{"aria-labelledby": f"title-{element_id}"},
+        children=[
+            html.Div(
+                className="panel-head",
+                children=[
+                    html.Div(
+                        [
+                            html.H2(title, id=f"title-{element_id}"),
+                            html.P(subtitle, id=f"subtitle-{element_id}", className="subtitle"),
+                        ]
+                    ),
+                    *(tools or []),
+                ],
+            ),
+            *body,
+        ],
+    )
+
+
+def layer_switch(owner: str) -> Component:
+    """Where the page puts one button a layer, once it knows how many there are."""
+    return html.Div(id=f"layers-{owner}", className="segments layer-switch", role="group", **{"aria-label": "Layer"})
+
+
+def picture(name: str) -> Component:
+    """The box of one canvas, of fixed size before data comes."""
+    return html.Div(id=f"picture-{name}", className=f"picture picture-{name.rstrip('01-')}")
+
+
+def controls_panel() -> Component:
+    """Run, step, reset, speed, preset, seed and the six sliders."""
+    return html.Section(
+        id="panel-controls",
+        className="panel panel-controls",
+        **{"aria-label": "Controls"},
+        children=[
+            html.Div(
+                className="transport",
+                children=[
+                    transport_button("run-pause", "play", "Run", primary=True, hint="Run or pause (Space)"),
+                    transport_button("step", "step", "Step", hint="One step, then pause (S)"),
+                    transport_button("reset", "reset", "Reset", hint="From the start, same seed (R)"),
+                    transport_button("sheet-toggle", "sliders", "Controls", hint="Show the controls"),
+                ],
+            ),
+            html.Div(
+                id="sheet",
+                className="sheet",
+                children=[
+                    html.P(id="transport-note", className="note", **{"aria-live": "polite"}),
+                    html.Div(
+                        [
+                            html.Label("Speed", htmlFor="speed"),
+                            html.Select(
+                                [html.Option("as fast as it goes", value="")]
+                                + [html.Option(f"{s} steps/s", value=s) for s in SPEEDS],
+                                id="speed",
+                            ),
+                        ],
+                        className="field",
+                    ),
+                    html.H3("Forces", className="section-title"),
+                    *[slider(name) for name in CONTROLS],
+                    html.H3("New run", className="section-title"),
+                    html.Div(
+                        [
+                            html.Label("Preset", htmlFor="preset"),
+                            html.Select([html.Option(name, value=name) for name in PRESETS], id="preset"),
+                        ],
+                        className="field",
+                    ),
+                    html.Div(
+                        [html.Label("Seed", htmlFor="seed"), html.Div(id="seed-field", className="seed-field")],
+                        className="field",
+                    ),
+                    html.Button("Start new run", id="new-run", className="button", type="button"),
+                    html.P(id="new-run-note", className="note", **{"aria-live": "polite"}),
+                ],
+            ),
+        ],
+    )
+
+
+def transport_button(element_id: str, icon: str, text: str, *, hint: str, primary: bool = False) -> Component:
+    """One of the buttons that drive the run."""
+    return html.Button(
+        [html.Span(className=f"icon icon-{icon}"), html.Span(text, className="button-text")],
+        id=element_id,
+        className="button button-primary" if primary else "button",
+        title=hint,
+        type="button",
+    )
+
+
+def slider(name: str) -> Component:
+    """The frame of one control; `sliders.js` adds the inputs and posts the changes."""
+    label, unit = CONTROLS[name]
+    spec = schema()["controls"][name]
+    return html.Div(
+        className="control",
+        id=f"control-{name}",
+        title=spec["doc"],
+        **{
+            "data-control": name,
+            "data-label": label,
+            "data-unit": unit,
+            "data-low": str(spec["low"]),
+            "data-high": str(spec["high"]),
+            "data-scale": spec["scale"],
+            "data-decades": str(LOG0_DECADES.get(name, 0)),
+        },
+    )
+
+
+def facts_panel() -> Component:
+    """Which run this is: tasks, sizes, data."""
+    return panel("facts", "This run", "what is being trained", [html.Div(id="facts")])
+
+
+def topology_panel(slot: int) -> Component:
+    """sigma(A) of one layer."""
+    return panel(
+        f"topology{slot}",
+        f"Topology, layer {slot + 1}",
+        "σ(A): who borrows whose dimensions",
+        [picture(f"topology{slot}"), html.Div(id=f"legend-topology{slot}", className="legend")],
+        [
+            html.Div(id=f"slots-topology{slot}", className="segments layer-switch", role="group", **{"aria-label": "Layer"}),
+            html.Button(
+                "σ(A)", className="segment-toggle view-toggle", type="button", title="Show raw logits A (L)", **{"aria-pressed": "false"}
+            ),
+        ],
+    )
+
+
+def conflict_panel() -> Component:
+    """Conflict of last step's expert gradients."""
+    return panel(
+        "conflict",
+        "Gradient conflict",
+        "last step, shared dimensions only",
+        [picture("conflict"), html.Div(id="legend-conflict", className="legend")],
+        [layer_switch("conflict")],
+    )
+
+
+def routing_panel(name: str, title: str, subtitle: str) -> Component:
+    """Which experts each task's tokens go to."""
+    return panel(name, title, subtitle, [picture(name)], [layer_switch(name)])
+
+
+def backbone_panel() -> Component:
+    """Which backbone dimensions each expert holds."""
+    return panel(
+        "backbone",
+        "Backbone",
+        "which dimensions each expert holds",
+        [picture("backbone"), html.Div(id="legend-backbone", className="legend")],
+        [layer_switch("backbone")],
+    )
+
+
+def time_panel() -> Component:
+    """Small multiples over the same steps, and the way back in time."""
+    charts = [
+        html.Figure(
+            className="chart",
+            id=f"figure-{name}",
+            children=[
+                html.Figcaption([html.B(title), html.Span(subtitle)]),
+                html.Div(id=f"chart-{name}", className="chart-plot"),
+            ],
+        )
+        for name, title, subtitle in CHARTS
+    ]
+    return panel(
+        "time",
+        "Time",
+        "steps from left to right; every change is marked; drag to go back",
+        [html.Div(charts, className="charts"), html.Div(id="scrubber", className="scrubber")],
+        [layer_switch("time")],
+    )
+
+
+def events_panel() -> Component:
+    """Events in words, newest first."""
+    return panel(
+        "events",
+        "What is happening",
+        "newest first",
+        [html.Ol(id="events", className="events", tabIndex=0, **{"aria-label": "Events, newest first"})],
+    )
+
+
+def help_panel() -> Component:
+    """A few plain words for someone who sees this for the first time."""
+    entries: list[Component] = []
+    for term, text in HELP:
+        entries += [html.Dt(term), html.Dd(text)]
+    return panel("help", "How to read", "for the first look", [html.Dl(entries, className="help")])
