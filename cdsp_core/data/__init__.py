@@ -14,11 +14,12 @@ from cdsp_core.data.tasks import Task
 
 if TYPE_CHECKING:
     from cdsp_core.data.datasets import Datasets, TaskData, load_datasets
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            return getattr(importlib.import_module("cdsp_core.data.datasets"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = ["DatasetError", "Datasets", "Task", "TaskData", "load_datasets"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(importlib.import_module("cdsp_core.data.datasets"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

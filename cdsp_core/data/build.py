@@ -92,10 +92,10 @@ def write_strokes(target: Path) -> None:
 
 def _strokes_of_svg(path: Path) -> list[list[float]]:
     tree = xml.etree.ElementTree.parse(path)
-    return [_absolute_cubics(element.attrib["d"]) for element in tree.iter("{http://www.w3.org/2000/svg}path")]
+    return [absolute_cubics(element.attrib["d"]) for element in tree.iter("{http://www.w3.org/2000/svg}path")]
 
 
-def _absolute_cubics(path_data: str) -> list[float]:
+def absolute_cubics(path_data: str) -> list[float]:
     """Points of an SVG path of M, C and S commands, all absolute: the start, then three a curve."""
     points: list[complex] = []
     for command, numbers in _COMMAND.findall(path_data):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from cdsp_core.data.tasks import (
     MNIST,
     DataSource,
     LabelScheme,
+    MissingKmnist,
     Task,
 )
 
@@ -31,8 +32,7 @@ EMBEDDED_TRAIN: Final = 10_000
 EMBEDDED_TEST: Final = 1_500
 EMBEDDED_FOLDER: Final = Path(__file__).parent / "files"
 
-MissingKmnist = Literal["fail", "kana"]
-Split = tuple[Array, Array]
+LabelledImages = tuple[Array, Array]
 """images uint8 [N, 28, 28] and labels int64 [N], under the ten-class scheme"""
 
 
@@ -51,7 +51,7 @@ class TaskData:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Datasets:
-    """What a run trains on and is tested on; no image is in both."""
+    """What a run trains on and is tested on; test images come from the official test splits only."""
 
     train: TaskData
     test: TaskData
@@ -107,10 +107,10 @@ def relabel(task: Task, labels_N: Array, scheme: LabelScheme) -> Array:
     return labels_N % 2 if task in (KANA, KMNIST) else (labels_N >= 5).astype(np.int64)
 
 
-def embedded_splits() -> dict[Task, tuple[Split, Split]]:
+def embedded_splits() -> dict[Task, tuple[LabelledImages, LabelledImages]]:
     """Training and test images of the set in the package, by task."""
 
-    def read(name: str) -> tuple[Split, Split]:
+    def read(name: str) -> tuple[LabelledImages, LabelledImages]:
         folder, remedy = EMBEDDED_FOLDER / name, "install the package again"
         return (
             read_split(folder, "train", count=EMBEDDED_TRAIN, remedy=remedy, compressed=True),
@@ -127,10 +127,10 @@ def full_splits(
     missing_kmnist: MissingKmnist,
     train_count: int = FULL_TRAIN,
     test_count: int = FULL_TEST,
-) -> dict[Task, tuple[Split, Split]]:
+) -> dict[Task, tuple[LabelledImages, LabelledImages]]:
     """Training and test images of torchvision's sets under `root`, by task. Raises DatasetError."""
 
-    def read(name: str, otherwise: str = "or use --data embedded") -> tuple[Split, Split]:
+    def read(name: str, otherwise: str = "or use --data embedded") -> tuple[LabelledImages, LabelledImages]:
         fetch_missing(root, name, downloader=downloader, otherwise=otherwise)
         folder, remedy = root / name / "raw", f"delete it and fetch it again, {otherwise}"
         return (
@@ -146,7 +146,7 @@ def full_splits(
     return {MNIST: mnist, **middle, FASHION: read("FashionMNIST")}
 
 
-def _joined(splits: dict[Task, Split], scheme: LabelScheme, device: torch.device) -> TaskData:
+def _joined(splits: dict[Task, LabelledImages], scheme: LabelScheme, device: torch.device) -> TaskData:
     tasks = tuple(splits)
     images_NHW = np.concatenate([images for images, _ in splits.values()])
     labels_N = np.concatenate([relabel(task, labels, scheme) for task, (_, labels) in splits.items()])

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 DataSource = Literal["embedded", "full"]
 LabelScheme = Literal["ten", "release"]
+MissingKmnist = Literal["fail", "kana"]
 
 IMAGE_SIZE: Final = 28
 NUM_CLASSES: Final = 10
