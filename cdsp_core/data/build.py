@@ -36,15 +36,22 @@ _COMMAND: Final = re.compile(r"([A-Za-z])([^A-Za-z]*)")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m cdsp_core.data.build", description="Make the embedded files anew.")
     parser.add_argument("--root", type=Path, required=True, help="folder with MNIST and FashionMNIST")
-    root: Path = parser.parse_args().root
-    write_strokes(EMBEDDED_FOLDER / "kana-strokes.json")
-    write_split(EMBEDDED_FOLDER / "Kana", "train", *kana.draw(EMBEDDED_TRAIN, seed=kana.TRAIN_SEED))
-    write_split(EMBEDDED_FOLDER / "Kana", "t10k", *kana.draw(EMBEDDED_TEST, seed=kana.TEST_SEED))
+    try:
+        build(parser.parse_args().root)
+    except DatasetError as error:
+        parser.exit(1, f"{error}\n")
+    total_bytes = sum(path.stat().st_size for path in EMBEDDED_FOLDER.rglob("*") if path.is_file())
+    print(f"{EMBEDDED_FOLDER}: {total_bytes:,} bytes")
+
+
+def build(root: Path) -> None:
+    """Write all embedded files. Raises DatasetError when a source is missing or broken."""
     for name in ("MNIST", "FashionMNIST"):
         write_subset(root / name / "raw", EMBEDDED_FOLDER / name, "train", of=FULL_TRAIN, count=EMBEDDED_TRAIN)
         write_subset(root / name / "raw", EMBEDDED_FOLDER / name, "t10k", of=FULL_TEST, count=EMBEDDED_TEST)
-    total_bytes = sum(path.stat().st_size for path in EMBEDDED_FOLDER.rglob("*") if path.is_file())
-    print(f"{EMBEDDED_FOLDER}: {total_bytes:,} bytes")
+    write_strokes(EMBEDDED_FOLDER / "kana-strokes.json")
+    write_split(EMBEDDED_FOLDER / "Kana", "train", *kana.draw(EMBEDDED_TRAIN, seed=kana.TRAIN_SEED))
+    write_split(EMBEDDED_FOLDER / "Kana", "t10k", *kana.draw(EMBEDDED_TEST, seed=kana.TEST_SEED))
 
 
 def write_subset(source: Path, target: Path, split: Split, *, of: int, count: int) -> None:
