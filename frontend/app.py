@@ -42,4 +42,5 @@ def mount(app: FastAPI) -> None:
             {"name": "color-scheme", "content": "light dark"},
         ],
     )
+    dash_app.backend.websocket_capability = False  # no callback needs Dash's own socket, so no page opens one
     dash_app.layout = page_layout

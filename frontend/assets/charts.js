@@ -2,8 +2,8 @@
 // Line charts over the same steps. Plotly redraws one chart a tick, at most five a second in total.
 (function (lab) {
   const TICK_MS = 200;
-  const MARGIN = { l: 30, r: 70, t: 14, b: 18 };
-  const LABEL_HEIGHT = 24;
+  const MARGIN = { l: 34, r: 84, t: 14, b: 16 };
+  const LABEL_HEIGHT = 13;
   const BUCKETS = 160;
   const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false, showTips: false };
 
@@ -47,7 +47,7 @@
             text: (v) => `${Math.round(v)} of ${model.hello.experts}`,
           },
         ]),
-      absent: "No diagonal: experts and partitions differ in number.",
+      absent: "no diagonal, as P is not E",
     },
     load: {
       range: [0, 1],
@@ -192,7 +192,7 @@
         dragmode: false,
         hovermode: "x",
         hoverlabel: { font: { size: 10 }, bgcolor: lab.colours.panel, bordercolor: line },
-        xaxis: { ...axis, range: [0, lastStep], nticks: 4, showgrid: false, tickformat: lastStep >= 10000 ? "~s" : ",d", hoverformat: ",d" },
+        xaxis: { ...axis, range: [0, lastStep], nticks: Math.max(2, Math.floor(plotWidth / 44)), showgrid: false, tickformat: lastStep >= 10000 ? "~s" : ",d", hoverformat: ",d" },
         yaxis: { ...axis, range, nticks: 4, tickformat: chart.percent ? ".0%" : chart.range ? ".1f" : "~g" },
         shapes,
         annotations,
@@ -201,7 +201,7 @@
 
     #marks(model, lastStep, plotWidth, untilStep) {
       const marks = model.marks();
-      const shapes = marks.map((mark) => vertical(mark.step, mark.change ? lab.colours.change : lab.colours.muted, mark.change ? "solid" : "dot"));
+      const shapes = marks.map((mark) => vertical(mark.step, mark.change ? lab.colours.change : lab.colours.muted, mark.change ? "solid" : "4px,3px"));
       if (untilStep !== null) shapes.push({ ...vertical(untilStep, lab.colours.accent, "solid"), line: { color: lab.colours.accent, width: 2 } });
       return { shapes, labels: markLabels(marks, lastStep, plotWidth) };
     }
@@ -234,8 +234,9 @@
     for (const mark of byRank) {
       const width = 5.4 * mark.label.length + 6;
       const at = (mark.step / lastStep) * plotWidth;
-      const start = Math.max(0, Math.min(at - 2, plotWidth + MARGIN.r - width));
-      if (taken.some(([from, to]) => start < to && start + width > from)) continue;
+      const places = [Math.max(0, Math.min(at - 2, plotWidth + MARGIN.r - width)), Math.max(0, at - width + 2)];
+      const start = places.find((place) => !taken.some(([from, to]) => place < to && place + width > from));
+      if (start === undefined) continue;
       taken.push([start, start + width]);
       labels.push({
         xref: "paper", yref: "paper", x: start / plotWidth, y: 1, xanchor: "left", yanchor: "bottom", showarrow: false,
@@ -254,19 +255,18 @@
         return { line, y: (1 - inside) * plotHeight };
       })
       .sort((a, b) => a.y - b.y);
-    const half = LABEL_HEIGHT / 2;
     for (let i = 0; i < labels.length; i++) {
-      const least = i ? labels[i - 1].y + LABEL_HEIGHT : half - 8;
+      const least = i ? labels[i - 1].y + LABEL_HEIGHT : 0;
       labels[i].y = Math.max(labels[i].y, least);
     }
     for (let i = labels.length - 1; i >= 0; i--) {
-      const most = i === labels.length - 1 ? plotHeight - half + 10 : labels[i + 1].y - LABEL_HEIGHT;
+      const most = i === labels.length - 1 ? plotHeight : labels[i + 1].y - LABEL_HEIGHT;
       labels[i].y = Math.min(labels[i].y, most);
     }
     return labels.map(({ line, y }) => ({
       xref: "paper", yref: "paper", x: 1, y: 1 - y / plotHeight, xanchor: "left", yanchor: "middle", xshift: 4,
       align: "left", showarrow: false, borderpad: 0,
-      text: `<b>${line.label}</b><br>${valueText(line)}`,
+      text: `<b>${line.label}</b> ${valueText(line)}`,
       font: { size: 10, color: textColourOf(line.colour) },
     }));
   }
@@ -274,7 +274,7 @@
   function valueText(line) {
     if (!line.withBlind) return line.text(line.end);
     const blind = Number.isFinite(line.blindEnd) ? Math.round(100 * line.blindEnd) : "?";
-    return `${Math.round(100 * line.end)} · ${blind} %`;
+    return `${Math.round(100 * line.end)} · ${blind}`;
   }
 
   function emptyNote(model, chart) {

@@ -36,11 +36,11 @@
     const style = getComputedStyle(document.documentElement);
     const token = (name) => style.getPropertyValue(`--${name}`).trim();
     const colours = Object.fromEntries(TOKENS.map((name) => [name, token(name)]));
-    const [ground, panel, low, high, conflict] = ["ground", "panel", "low", "high", "conflict"].map((n) => rgb(colours[n]));
+    const [ground, panel, line, low, high, conflict] = ["ground", "panel", "line", "low", "high", "conflict"].map((n) => rgb(colours[n]));
     colours.tasks = Array.from({ length: TASKS }, (_, q) => token(`task-${q}`));
     colours.taskTexts = Array.from({ length: TASKS }, (_, q) => token(`task-text-${q}`));
     colours.diverging = scale((s) => (s < 0.5 ? mix(low, ground, 2 * s) : mix(ground, high, 2 * s - 1)));
-    colours.opposition = scale((s) => mix(mix(panel, ground, 0.7), conflict, s));
+    colours.opposition = scale((s) => mix(mix(panel, line, 0.45), conflict, s));
     colours.shares = colours.tasks.map((task) => scale((s) => mix(mix(panel, rgb(task), 0.06), rgb(task), s)));
     Object.assign(lab.colours, colours);
   }

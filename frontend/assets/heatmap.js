@@ -1,7 +1,7 @@
 "use strict";
 // A matrix on a canvas, with row and column labels, values where they can be read, and a cursor for mouse and keyboard.
 (function (lab) {
-  const VALUE_CELL_PX = 20;
+  const VALUE_CELL_PX = 17;
   const MANY_CELLS_PX = 3;
   const FONT = '"Inter", system-ui, sans-serif';
 
@@ -73,7 +73,7 @@
 
     #geometry(rows, cols, labelWidth, colLabels) {
       const left = labelWidth;
-      const top = colLabels ? 16 : 0;
+      const top = colLabels ? 16 : 4;
       const cellWidth = (this.width - left) / cols;
       const cellHeight = (this.height - top) / rows;
       const small = Math.min(cellWidth, cellHeight);

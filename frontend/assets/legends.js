@@ -30,12 +30,14 @@
     if (host) host.replaceChildren(...parts);
   }
 
-  function show(raw) {
+  function show(raw, hello) {
     const { colours } = lab;
     const ends = raw ? ["A −4", "+4"] : ["0 lets go", "1 holds"];
     for (const slot of [0, 1]) put(`legend-topology${slot}`, ends[0], bar(colours.diverging), ends[1]);
     put("legend-conflict", "0", bar(colours.opposition, (s) => s ** lab.matrices.CONFLICT_GAMMA), "1", item("no overlap", null, "swatch-hatch"), item("idle", null, "swatch-dot"));
-    put("legend-backbone", item("own block", colours.high), item("others'", colours.low), item("thin: shared", null, "swatch-thin"));
+    const hasOwn = !hello || hello.experts === hello.partitions;
+    const held = hasOwn ? [item("own block", colours.high), item("others'", colours.low)] : [item("held", colours.low)];
+    put("legend-backbone", ...held, item("thin: shared", null, "swatch-thin"));
   }
 
   lab.legends = { show };

@@ -83,6 +83,7 @@
       status.refresh(scrubber.pinned);
     }
 
+    /** Show a stored frame, or with null the live one again. */
     function pin(frame) {
       const shown = frame || model.frame;
       if (shown) pictures.show(shown);
@@ -172,6 +173,7 @@
 
     Object.assign(lab, { model, stream, charts, pictures, scrubber, controls });
     const { run, layer, view } = lab.address.read();
+    log.showAll([]);
     pictures.setUp();
     if (layer) pictures.layer = Math.max(0, Number(layer) - 1) || 0;
     if (view === "logits") pictures.setRaw(true);

@@ -2,7 +2,7 @@
 // From a frame's arrays to what each picture shows: topology, conflict, routing.
 (function (lab) {
   const LABEL_WIDTH = 24;
-  const ROUTING_LABEL_WIDTH = 64;
+  const ROUTING_LABEL_WIDTH = 60;
   const SATURATED_LOGIT = 4; // sigmoid 0.98
   const CONFLICT_GAMMA = 0.6; // weak conflicts stay visible
 

@@ -23,7 +23,7 @@
       this.blind = new lab.Heatmap("routing-blind", () => `Routing without task ID, ${layerName()}`);
       this.backbone = new lab.Heatmap("backbone", () => `Backbone, ${layerName()}`);
       this.all = [...this.topologies, this.conflict, this.routing, this.blind, this.backbone];
-      for (const button of document.querySelectorAll(".view-toggle")) button.addEventListener("click", () => this.setRaw(!this.raw));
+      for (const button of document.querySelectorAll("[data-raw]")) button.addEventListener("click", () => this.setRaw(button.dataset.raw === "true"));
       this.switchesFor = null;
     }
 
@@ -59,7 +59,7 @@
 
     /** Colours changed: draw everything anew. */
     repaint() {
-      lab.legends.show(this.raw);
+      lab.legends.show(this.raw, this.model.hello);
       if (this.frame) this.show(this.frame);
       else for (const map of this.all) map.redraw();
     }
@@ -74,15 +74,8 @@
 
     setRaw(raw) {
       this.raw = raw;
-      for (const button of document.querySelectorAll(".view-toggle")) {
-        button.setAttribute("aria-pressed", String(raw));
-        button.textContent = raw ? "A" : "σ(A)";
-        button.title = raw ? "Show σ(A) (L)" : "Show raw logits A (L)";
-      }
-      for (const slot of [0, 1]) {
-        document.getElementById(`subtitle-topology${slot}`).textContent = raw
-          ? "logits A: who borrows whose dimensions"
-          : "σ(A): who borrows whose dimensions";
+      for (const button of document.querySelectorAll("[data-raw]")) {
+        button.setAttribute("aria-pressed", String(String(raw) === button.dataset.raw));
       }
       this.onView({ view: raw ? "logits" : null });
       this.repaint();
@@ -100,7 +93,7 @@
         for (const slot of [0, 1]) this.#buildSwitch(`slots-topology${slot}`, layers > 2 ? layers : 0, (l) => this.#setSlot(slot, l));
       }
       this.#mark();
-      lab.legends.show(this.raw);
+      lab.legends.show(this.raw, this.model.hello);
     }
 
     #setSlot(slot, layer) {
@@ -128,7 +121,8 @@
       for (const name of SWITCHES) press(`layers-${name}`, this.layer);
       for (const slot of [0, 1]) {
         press(`slots-topology${slot}`, this.slots[slot]);
-        document.getElementById(`title-topology${slot}`).textContent = `Topology, layer ${this.slots[slot] + 1}`;
+        document.getElementById(`title-topology${slot}`).textContent =
+          this.model.layers > 2 ? "Topology" : `Topology, layer ${this.slots[slot] + 1}`;
       }
     }
   }

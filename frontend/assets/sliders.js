@@ -100,7 +100,7 @@
       if (text === "" || !Number.isFinite(value) || value < this.low || value > this.high) {
         const found = text === "" ? "nothing" : this.entry.value.trim().slice(0, 20);
         const span = `${lab.format.setting(this.low)} to ${lab.format.setting(this.high)}`;
-        this.#refuse(`${this.label} must be a number from ${span}. Found ${found}.`);
+        this.#refuse(`${this.label} must be ${span}. Found ${found}.`);
       } else this.ask(value);
     }
 

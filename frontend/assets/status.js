@@ -15,6 +15,8 @@
 
   const byId = (id) => document.getElementById(id);
 
+  const lookingBack = (frame) => `Looking back at step ${lab.format.count(frame.step)} · End returns to live`;
+
   function setText(id, text) {
     const element = byId(id);
     if (element.textContent !== text) element.textContent = text;
@@ -36,16 +38,17 @@
     refresh(pinned) {
       const { run } = this.model;
       const lost = this.lostSince_ms !== null && Date.now() - this.lostSince_ms > QUIET_MS;
-      this.#banner(run, lost, pinned);
+      this.#banner(run, lost);
       document.body.classList.toggle("is-stale", lost);
-      const state = lost ? "trouble" : (run && STATES[run.status]) || "idle";
+      document.body.classList.toggle("is-pinned", Boolean(pinned));
+      const state = lost ? "trouble" : pinned ? "pinned" : (run && STATES[run.status]) || "idle";
       byId("chip-main").dataset.state = state;
       if (!run) {
         setText("chip-status", lost ? "No connection" : "No run");
         for (const id of ["chip-speed", "chip-device", "chip-watching"]) setText(id, "");
         return;
       }
-      setText("chip-status", lost ? "Connection lost" : this.#progress(run));
+      setText("chip-status", lost ? "Connection lost" : pinned ? lookingBack(pinned) : this.#progress(run));
       setText("chip-speed", this.#speed(run));
       setText("chip-device", this.#device(run));
       setText("chip-watching", run.viewers ? `${lab.format.count(run.viewers)} watching` : "");
@@ -89,17 +92,15 @@
       return parts.join(" · ");
     }
 
-    #banner(run, lost, pinned) {
+    #banner(run, lost) {
       let text = "";
       if (lost) {
         const age = this.model.frame ? ` The pictures are ${lab.format.duration((Date.now() - this.model.frame.time_ms) / 1000)} old.` : "";
         text = `Connection lost at ${lab.format.clock(this.lostSince_ms)}.${age} Trying again…`;
       } else if (run && (run.status === "failed" || run.status === "interrupted") && run.reason) text = run.reason;
       const banner = byId("banner");
-      banner.hidden = !text && !pinned;
-      banner.dataset.tone = text ? "warning" : "back";
-      const shown = text || (pinned ? `Looking back at step ${lab.format.count(pinned.step)}. Training goes on; End returns to live.` : "");
-      if (banner.textContent !== shown) banner.textContent = shown;
+      banner.hidden = !text;
+      if (banner.textContent !== text) banner.textContent = text;
     }
   }
 

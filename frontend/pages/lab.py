@@ -24,7 +24,7 @@ SPEEDS = ("100", "50", "20", "10", "5", "2", "1")
 
 CHARTS = (
     ("losses", "Losses", "lower is better"),
-    ("accuracy", "Test accuracy", "solid with task ID, dashed blind"),
+    ("accuracy", "Test accuracy", "% right; solid with ID, dashed blind"),
     ("structure", "Structure", "how decided σ(A) is"),
     ("oligarchy", "Oligarchy", "do few experts hold their own?"),
     ("load", "Expert load", "is the work shared evenly?"),
@@ -95,17 +95,10 @@ def panel(
         **{"aria-labelledby": f"title-{element_id}"},
         children=[
             html.Div(
+                [html.H2(title, id=f"title-{element_id}"), *(tools or [])],
                 className="panel-head",
-                children=[
-                    html.Div(
-                        [
-                            html.H2(title, id=f"title-{element_id}"),
-                            html.P(subtitle, id=f"subtitle-{element_id}", className="subtitle"),
-                        ]
-                    ),
-                    *(tools or []),
-                ],
             ),
+            html.P(subtitle, className="subtitle"),
             *body,
         ],
     )
@@ -216,12 +209,18 @@ def topology_panel(slot: int) -> Component:
     return panel(
         f"topology{slot}",
         f"Topology, layer {slot + 1}",
-        "σ(A): who borrows whose dimensions",
+        "who borrows whose dimensions",
         [picture(f"topology{slot}"), html.Div(id=f"legend-topology{slot}", className="legend")],
         [
             html.Div(id=f"slots-topology{slot}", className="segments layer-switch", role="group", **{"aria-label": "Layer"}),
-            html.Button(
-                "σ(A)", className="segment-toggle view-toggle", type="button", title="Show raw logits A (L)", **{"aria-pressed": "false"}
+            html.Div(
+                [
+                    html.Button("σ(A)", type="button", title="Between 0 and 1 (L)", **{"data-raw": "false", "aria-pressed": "true"}),
+                    html.Button("A", type="button", title="Raw logits (L)", **{"data-raw": "true", "aria-pressed": "false"}),
+                ],
+                className="segments view-switch",
+                role="group",
+                **{"aria-label": "Values"},
             ),
         ],
     )
@@ -248,7 +247,7 @@ def backbone_panel() -> Component:
     return panel(
         "backbone",
         "Backbone",
-        "which dimensions each expert holds",
+        "who holds which dimensions",
         [picture("backbone"), html.Div(id="legend-backbone", className="legend")],
         [layer_switch("backbone")],
     )
@@ -270,7 +269,7 @@ def time_panel() -> Component:
     return panel(
         "time",
         "Time",
-        "steps from left to right; every change is marked; drag to go back",
+        "steps from left to right; drag below, or click a chart, to go back",
         [html.Div(charts, className="charts"), html.Div(id="scrubber", className="scrubber")],
         [layer_switch("time")],
     )
