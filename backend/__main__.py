@@ -1,0 +1,143 @@
+"""`python -m backend`: start the server, and with it everything."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import webbrowser
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+
+from backend.app import create_app
+from backend.settings import Settings, SettingsError
+from backend.store import StoreError
+
+MAX_MESSAGE_BYTES = 1_048_576
+
+
+class Server(uvicorn.Server):
+    """Says where it is once it listens, and opens a browser if one is wanted."""
+
+    def __init__(self, config: uvicorn.Config, *, address: str, with_browser: bool) -> None:
+        super().__init__(config)
+        self._address = address
+        self._with_browser = with_browser
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(f"Topology Lab is at {self._address}", flush=True)
+        if self._with_browser:
+            threading.Thread(target=webbrowser.open, args=(self._address,), daemon=True).start()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    try:
+        settings = _settings(options)
+        if options.device == "cuda" and options.launcher == "local":
+            _check_cuda()
+        listener = _listen(settings.host, settings.port)
+        settings = replace(settings, port=listener.getsockname()[1])
+        app = create_app(settings)
+    except (SettingsError, StoreError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_level="warning",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        timeout_graceful_shutdown=2,
+        server_header=False,
+    )
+    has_display = sys.platform in ("darwin", "win32") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+    server = Server(config, address=settings.address, with_browser=has_display and not options.no_browser)
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    env = os.environ.get
+    parser = argparse.ArgumentParser(
+        prog="python -m backend",
+        description="Trains CDSP-MoE and shows it while it trains.",
+        epilog="Environment: CDSP_HOST, CDSP_PORT, CDSP_DATA_DIR, CDSP_LAUNCHER, CDSP_DEVICE, CDSP_DATA and "
+        "CDSP_DATA_ROOT are the defaults of the options; CDSP_TOKEN (needed on any address but loopback), "
+        "CDSP_WORKER_TOKEN (needed with --launcher pool), CDSP_ALLOWED_HOSTS (NAME:PORT, with commas between).",
+    )
+    parser.add_argument("--host", default=env("CDSP_HOST", "127.0.0.1"), metavar="H")
+    parser.add_argument("--port", default=env("CDSP_PORT", "8000"), metavar="P", help="0 takes a free one")
+    parser.add_argument("--data-dir", type=Path, default=Path(env("CDSP_DATA_DIR", "runs")), metavar="DIR")
+    parser.add_argument("--launcher", choices=("local", "pool"), default=env("CDSP_LAUNCHER", "local"))
+    parser.add_argument("--no-autostart", action="store_true", help="begin no `live` run")
+    parser.add_argument("--no-browser", action="store_true", help="open no browser")
+    parser.add_argument("--no-page", action="store_true", help="serve the API and the sockets only")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=env("CDSP_DEVICE", "auto"))
+    parser.add_argument("--data", choices=("embedded", "full"), default=env("CDSP_DATA", "embedded"))
+    root = env("CDSP_DATA_ROOT")
+    parser.add_argument("--data-root", type=Path, default=Path(root) if root else None, metavar="DIR")
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    if not str(options.port).isdigit():
+        raise SettingsError(f"--port must be a whole number from 0 to 65535. Found {options.port!r}.")
+    hosts = os.environ.get("CDSP_ALLOWED_HOSTS", "")
+    return Settings(
+        host=options.host,
+        port=int(options.port),
+        data_dir=options.data_dir,
+        launcher=options.launcher,
+        token=os.environ.get("CDSP_TOKEN") or None,
+        worker_token=os.environ.get("CDSP_WORKER_TOKEN") or None,
+        allowed_hosts=tuple(name.strip() for name in hosts.split(",") if name.strip()),
+        autostart=not options.no_autostart,
+        with_page=not options.no_page,
+        device=options.device,
+        data=options.data,
+        data_root=options.data_root,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises SettingsError, one sentence and a way out."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        way_out = f"Choose another with --port, for example --port {port + 1 if port < 65535 else 8000}."
+        raise SettingsError(f"Port {port} of {host} cannot be used ({error.strerror}). {way_out}") from None
+    listener.setblocking(False)
+    return listener
+
+
+def _check_cuda() -> None:
+    """Raise SettingsError when there is no GPU; torch is asked in a process of its own."""
+    command = [sys.executable, "-m", "cdsp_core.worker", "--check", "--device", "cuda"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        raise SettingsError(lines[-1] if lines else "--device cuda could not be checked. Use --device cpu.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

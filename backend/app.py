@@ -1,0 +1,74 @@
+"""The web application: API, sockets and page on one origin."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, WebSocket
+from starlette.exceptions import HTTPException
+
+from backend import errors
+from backend.link import serve_worker
+from backend.routes import router
+from backend.runs import Runs
+from backend.security import Guard
+from backend.settings import Settings
+from backend.store import StoreError
+from backend.stream import serve_viewer
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application of these settings; its lifespan opens the data folder and begins the work.
+
+    Raises StoreError when the data folder cannot be used.
+    """
+    worker_token = settings.worker_token or _own_worker_token(settings.data_dir)
+    runs = Runs(settings, worker_token=worker_token)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await runs.open()
+        yield
+        await runs.close()
+
+    app = FastAPI(title="Topology Lab", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.runs = runs
+    errors.install(app)
+    app.include_router(router)
+
+    @app.websocket("/ws/runs/{run_id}")
+    async def viewer(socket: WebSocket, run_id: str, after: str | None = None) -> None:
+        await serve_viewer(socket, runs, run_id, after)
+
+    @app.websocket("/ws/worker")
+    async def worker(socket: WebSocket) -> None:
+        await serve_worker(socket, runs, worker_token)
+
+    @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    async def unknown(path: str) -> None:
+        raise HTTPException(404)
+
+    if settings.with_page:
+        from frontend.app import mount
+
+        mount(app)
+    app.add_middleware(Guard, settings=settings)
+    return app
+
+
+def _own_worker_token(data_dir: Path) -> str:
+    """The data folder's token for workers, so that one that outlives its backend is known to the next."""
+    path = data_dir / "worker-token"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+        return path.read_text().strip()
+    except OSError as error:
+        sentence = f"The data folder {data_dir} cannot be written ({error.strerror}). Choose another with --data-dir."
+        raise StoreError(sentence) from error

@@ -1,0 +1,76 @@
+"""Named errors, and the one place where they become HTTP answers: {"error": "one sentence"}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+
+class ApiError(Exception):
+    """An answer that is not the wanted one; `more` goes beside the sentence."""
+
+    status = 422
+
+    def __init__(self, sentence: str, **more: Any) -> None:
+        super().__init__(sentence)
+        self.more = more
+
+
+class BadInputError(ApiError):
+    """A value out of bounds, of the wrong type or unknown."""
+
+
+class RunNotFoundError(ApiError):
+    """No run, frame or checkpoint has that name."""
+
+    status = 404
+
+
+class StaleRevisionError(ApiError):
+    """The controls have changed since the sender last looked; `more` holds revision and controls."""
+
+    status = 409
+
+
+class TooLargeError(ApiError):
+    """A message beyond its bound."""
+
+    status = 413
+
+
+class NotNowError(ApiError):
+    """The worker did not answer in time, or the store cannot be read."""
+
+    status = 503
+
+
+def install(app: FastAPI) -> None:
+    """Turn every error of a request into its status and one sentence."""
+
+    @app.exception_handler(ApiError)
+    async def on_api_error(request: Request, error: ApiError) -> JSONResponse:
+        return JSONResponse({"error": str(error), **error.more}, status_code=error.status)
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"error": _sentence(error, request)}, status_code=error.status_code, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+        found = repr(first.get("input"))
+        shown = found if len(found) <= 60 else found[:57] + "..."
+        return JSONResponse({"error": f"{name}: {first['msg']}. Found {shown}."}, status_code=422)
+
+
+def _sentence(error: HTTPException, request: Request) -> str:
+    if error.status_code == 404:
+        return f"There is nothing at {request.url.path[:200]}."
+    if error.status_code == 405:
+        return f"{request.url.path[:200]} cannot be asked with {request.method}."
+    return f"{error.detail}."

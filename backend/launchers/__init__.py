@@ -1,0 +1,18 @@
+"""Where workers come from: `local` processes of this machine, or a `pool` that dials in by itself."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Launcher(Protocol):
+    """Gets workers to dial in."""
+
+    def launch(self, waiting: int, connected: int) -> str | None:
+        """`waiting` runs have no worker, `connected` workers are here; a sentence when no worker can come."""
+
+    def is_gone(self, worker_id: str, pid: int | None) -> bool:
+        """Whether that worker is known to have ended, so that waiting for it is no use."""
+
+    async def close(self) -> None:
+        """End what was launched."""

@@ -1,0 +1,275 @@
+"""All runs and all workers: who trains what, and what happens when a worker is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from typing import Any, Final
+
+from fastapi import WebSocket
+
+from backend.errors import RunNotFoundError
+from backend.hub import RunHub
+from backend.launchers import Launcher
+from backend.launchers.local import LocalLauncher
+from backend.launchers.pool import PoolLauncher
+from backend.link import LinkError, WorkerConnection
+from backend.settings import Settings
+from backend.state import RunState
+from backend.store import Store
+from cdsp_core.config import RunConfig, preset, with_settings
+
+logger = logging.getLogger(__name__)
+
+TICK_S: Final = 1.0
+GONE_POLL_S: Final = 0.25
+
+
+class Runs:
+    """Lives as long as the app. Everything runs on its event loop."""
+
+    def __init__(self, settings: Settings, *, worker_token: str) -> None:
+        self.settings = settings
+        self.store = Store(
+            settings.data_dir / "history.sqlite",
+            frames_mib_a_run=settings.frames_mib_a_run,
+            gather_s=settings.stored_after_s,
+        )
+        self.workers: dict[str, WorkerConnection] = {}
+        self._hubs: dict[str, RunHub] = {}
+        self._queue: list[RunHub] = []
+        self._launcher: Launcher = (
+            PoolLauncher()
+            if settings.launcher == "pool"
+            else LocalLauncher(settings, token=worker_token, on_exit=self._worker_ended)
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._start_failures = 0
+
+    async def open(self) -> None:
+        """Read the store, take up what was going on, begin a `live` run if nothing was."""
+        loop = asyncio.get_running_loop()
+        self.store.on_saved = lambda worker_id, n: _call(loop, self._saved, worker_id, n)
+        self.store.on_error = lambda sentence: _call(loop, self._store_changed, sentence)
+        await asyncio.to_thread(self.store.open)
+        for record in await asyncio.to_thread(self.store.runs):
+            self._add(RunState.from_record(record))
+        for hub in self._hubs.values():
+            if hub.state.active:
+                self._take_up(hub)
+        if self.settings.autostart and not any(hub.state.active for hub in self._hubs.values()):
+            config = with_settings(preset("live"), {"data": self.settings.data})
+            self.create(config, "live")
+        self._spawn(self._tick())
+
+    async def close(self) -> None:
+        """End the workers this process started and write what waits."""
+        for task in self._tasks:
+            task.cancel()
+        await self._launcher.close()
+        await asyncio.to_thread(self.store.close)
+
+    # runs
+
+    def create(self, config: RunConfig, name: str | None) -> RunHub:
+        """A new run, which begins as soon as a worker is free."""
+        run_id = f"run-{secrets.token_hex(4)}"
+        state = RunState(run_id=run_id, name=name or config.preset, config=config, created_ms=time.time() * 1000)
+        hub = self._add(state)
+        hub.save()
+        self._begin(hub)
+        return hub
+
+    def get(self, run_id: str) -> RunHub:
+        """The run of that id. Raises RunNotFoundError."""
+        hub = self._hubs.get(run_id)
+        if hub is None:
+            raise RunNotFoundError(f"There is no run {run_id[:60]!r}.")
+        return hub
+
+    def list(self) -> list[RunHub]:
+        """All runs, newest first."""
+        return sorted(self._hubs.values(), key=lambda hub: hub.state.created_ms, reverse=True)
+
+    def _add(self, state: RunState) -> RunHub:
+        hub = RunHub(
+            state,
+            store=self.store,
+            checkpoint_dir=self.settings.checkpoint_dir,
+            timeout_s=self.settings.command_timeout_s,
+            start_timeout_s=self.settings.start_timeout_s,
+            begin=self._begin,
+        )
+        self._hubs[state.run_id] = hub
+        return hub
+
+    # workers
+
+    async def worker_arrived(self, socket: WebSocket, hello: dict[str, Any]) -> WorkerConnection:
+        """A worker has said hello: give it back the run it holds, or another, or let it wait."""
+        worker_id = hello["worker_id"]
+        if hello["protocol"] != 1 or not isinstance(worker_id, str) or not 1 <= len(worker_id) <= 64:
+            raise LinkError("a hello must have protocol 1 and a worker_id of 1 to 64 characters.")
+        earlier = self.workers.pop(worker_id, None)
+        if earlier is not None:
+            await earlier.close()
+        received = await asyncio.to_thread(self._received, worker_id)
+        if earlier is not None:
+            received = max(received, earlier.received)
+        connection = WorkerConnection(socket, worker_id=worker_id, pid=int(hello["pid"]), received=received)
+        held = hello["run"]
+        hub = self._hubs.get(held["run_id"]) if held is not None else None
+        keep = hub is not None and hub.state.active and hub.state.worker_id == worker_id and hub not in self._queue
+        self.workers[worker_id] = connection
+        self._start_failures = 0
+        connection.send({"type": "welcome", "received": received, "keep": keep})
+        if keep and hub is not None:
+            await hub.load()
+            connection.hub, hub.worker = hub, connection
+            hub.state.reason = None
+            hub.refresh()
+        self._schedule()
+        return connection
+
+    def worker_left(self, connection: WorkerConnection) -> None:
+        """The link to a worker is closed; it may dial again."""
+        if self.workers.get(connection.worker_id) is connection:
+            del self.workers[connection.worker_id]
+        hub = connection.hub
+        if hub is not None and hub.worker is connection:
+            hub.worker_lost("The connection to the worker is lost; it trains on and is waited for.")
+            if hub.state.active:
+                self._spawn(self._await_return(hub, self.settings.worker_grace_s))
+
+    def release(self, connection: WorkerConnection) -> None:
+        """The worker's run has ended; it is free for another."""
+        if connection.hub is not None:
+            connection.hub.worker = None
+            connection.hub = None
+        self._schedule()
+
+    def _received(self, worker_id: str) -> int:
+        self.store.flush()
+        return self.store.received(worker_id)
+
+    def _saved(self, worker_id: str, n: int) -> None:
+        connection = self.workers.get(worker_id)
+        if connection is not None:
+            connection.send({"type": "ack", "n": n})
+
+    def _begin(self, hub: RunHub) -> None:
+        """Queue a run for a worker."""
+        hub.state.status, hub.state.reason = "queued", None
+        hub.state.worker_id = None
+        if hub not in self._queue:
+            self._queue.append(hub)
+        hub.save()
+        hub.refresh()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Give waiting runs to idle workers, and get more workers where there are too few."""
+        self._queue = [hub for hub in self._queue if hub.state.active]
+        for connection in self.workers.values():
+            if connection.hub is None and self._queue:
+                self._assign(self._queue.pop(0), connection)
+        problem = self._launcher.launch(len(self._queue), len(self.workers))
+        if problem is not None:
+            self._fail_waiting(problem)
+        for hub in self._queue:
+            waiting = "Waits for a worker."
+            if hub.state.reason != waiting:
+                hub.state.reason = waiting
+                hub.refresh()
+
+    def _assign(self, hub: RunHub, connection: WorkerConnection) -> None:
+        connection.hub, hub.worker = hub, connection
+        connection.send(hub.starting(connection.worker_id, connection.pid))
+
+    # lost workers
+
+    def _take_up(self, hub: RunHub) -> None:
+        """A run of an earlier backend: wait for its worker if it may live, else begin from the last checkpoint."""
+        state = hub.state
+        if state.worker_id is None or state.status == "queued":
+            self._begin(hub)
+            return
+        _remember_pause(state)
+        state.reason = "The server was started again; looking for the run's worker."
+        self._spawn(self._await_return(hub, self.settings.survivor_grace_s))
+
+    async def _await_return(self, hub: RunHub, grace_s: float) -> None:
+        """Wait for a run's worker; when it is gone or silent for too long, begin again without it."""
+        deadline = time.monotonic() + grace_s
+        worker_id = hub.state.worker_id
+        while time.monotonic() < deadline:
+            if worker_id is not None and self._launcher.is_gone(worker_id, hub.state.worker_pid):
+                break
+            await asyncio.sleep(GONE_POLL_S)
+            if hub.worker is not None or hub.state.worker_id != worker_id:
+                return
+        if hub.worker is None and hub.state.active and hub.state.worker_id == worker_id:
+            self._restart(hub, "The worker did not come back.")
+
+    def _worker_ended(self, worker_id: str, sentence: str) -> None:
+        """A local process has ended."""
+        hub = next((hub for hub in self._hubs.values() if hub.state.worker_id == worker_id), None)
+        if hub is not None and hub.state.active:
+            if hub.worker is not None:
+                hub.worker.hub = None
+                hub.worker_lost(sentence)
+            self._restart(hub, sentence)
+        elif worker_id not in self.workers and self._queue:
+            self._start_failures += 1
+            if self._start_failures > 2:
+                self._fail_waiting(sentence)
+        self._schedule()
+
+    def _restart(self, hub: RunHub, sentence: str) -> None:
+        """Begin a run again from its last checkpoint, if it has not been begun too often."""
+        state = hub.state
+        if state.restarts >= self.settings.max_restarts:
+            hub.fail(f"{sentence} It was begun again {state.restarts} times; reset the run or resume it.")
+            return
+        _remember_pause(state)
+        state.restarts += 1
+        again = f"Begun again from the last checkpoint, {state.restarts} of {self.settings.max_restarts} times."
+        hub.add_event("error", f"{sentence} {again}", {"restarts": state.restarts})
+        self._begin(hub)
+
+    def _fail_waiting(self, sentence: str) -> None:
+        waiting, self._queue = self._queue, []
+        for hub in waiting:
+            hub.fail(sentence)
+
+    # housekeeping
+
+    def _store_changed(self, sentence: str | None) -> None:
+        for hub in self._hubs.values():
+            if hub.state.active:
+                text = sentence or "The history can be written again."
+                hub.add_event("error" if sentence else "status", text, {"store": sentence})
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            for hub in self._hubs.values():
+                hub.tick()
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _remember_pause(state: RunState) -> None:
+    """A run that was paused begins again paused."""
+    if state.status in ("running", "paused"):
+        state.paused_before = state.status == "paused"
+
+
+def _call(loop: asyncio.AbstractEventLoop, function: Any, *values: Any) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(function, *values)

@@ -1,0 +1,187 @@
+"""Who may ask what: Host and Origin, the token, sizes of bodies, headers of answers. One ASGI layer before the app."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+from urllib.parse import parse_qs
+
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.settings import Settings
+
+COOKIE: Final = "topology_lab"
+WORKER_PATH: Final = "/ws/worker"
+HEALTH_PATH: Final = "/healthz"
+MAX_CONTROL_BYTES: Final = 4096
+MAX_BODY_BYTES: Final = 1_000_000
+"""bodies of the page's own callbacks, which hold layout state"""
+
+CONTENT_SECURITY_POLICY: Final = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS: Final = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class Guard:
+    """Wraps the whole app. Requests that are let through have the right Host, Origin and token."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or (scope["type"] == "websocket" and scope["path"] == WORKER_PATH):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        if scope["type"] == "websocket":
+            if refusal is not None:
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            await self._app(scope, receive, send)
+            return
+        sealed = _with_headers(send)
+        if refusal is None and self._settings.token is not None and (given := _query_token(scope)) is not None:
+            refusal = self._login(scope, given)
+        if refusal is not None:
+            await refusal(scope, receive, sealed)
+            return
+        limit = MAX_CONTROL_BYTES if scope["path"].startswith("/api/") else MAX_BODY_BYTES
+        body = await _read_body(receive, headers, limit)
+        if body is None:
+            sentence = f"The body must have at most {limit} bytes. Found more."
+            await JSONResponse({"error": sentence}, status_code=413)(scope, receive, sealed)
+            return
+        await self._app(scope, _replay(body, receive), sealed)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        """Why this request is not let through; None when it is."""
+        settings = self._settings
+        host = headers.get("host", "").lower()
+        if host not in settings.hosts:
+            return _refused(scope, 403, f"Host must be one of this server's names. Found {host[:60]!r}.")
+        origin = headers.get("origin")
+        if origin is not None and origin not in settings.origins:
+            return _refused(scope, 403, f"Origin must be this server. Found {origin[:60]!r}.")
+        guarded = scope["path"].startswith(("/api/", "/ws/")) or scope.get("method", "GET") not in ("GET", "HEAD")
+        if guarded and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return _refused(scope, 403, "This may be asked only from this server's own page.")
+        if settings.token is None or scope["path"] == HEALTH_PATH:
+            return None
+        if _query_token(scope) is not None and scope["type"] == "http" and scope.get("method") == "GET":
+            return None
+        if _may_enter(headers, settings.token):
+            return None
+        return _refused(
+            scope, 401, "This server needs its token: open it as /?token=TOKEN, or send Authorization: Bearer TOKEN."
+        )
+
+    def _login(self, scope: Scope, given: str) -> Response:
+        """Answer a link with ?token=: a cookie and the way to the page.
+
+        The way is a page that loads the next one, because a cookie that is SameSite=Strict is not sent along a
+        redirect that began on another site, such as a link in a mail.
+        """
+        token = self._settings.token
+        assert token is not None
+        if not hmac.compare_digest(given.encode(), token.encode()):
+            return _refused(scope, 401, "The token is not this server's.")
+        response = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">Go on</a>')
+        response.set_cookie(COOKIE, _cookie_value(token), httponly=True, samesite="strict", path="/")
+        return response
+
+
+def _may_enter(headers: Headers, token: str) -> bool:
+    """Whether the request carries the token, as a header or as the cookie that a login gave."""
+    bearer = headers.get("authorization", "").removeprefix("Bearer ")
+    if hmac.compare_digest(bearer.encode(), token.encode()):
+        return True
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return False
+    return cookie is not None and hmac.compare_digest(cookie.value.encode(), _cookie_value(token).encode())
+
+
+def _cookie_value(token: str) -> str:
+    """What the cookie holds: not the token, so that a stolen cookie does not give it away."""
+    return hmac.new(token.encode(), b"page", hashlib.sha256).hexdigest()
+
+
+def _query_token(scope: Scope) -> str | None:
+    given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token")
+    return given[0] if given else None
+
+
+def _refused(scope: Scope, status: int, sentence: str) -> Response:
+    if scope["path"].startswith("/api/"):
+        return JSONResponse({"error": sentence}, status_code=status)
+    return HTMLResponse(f"<!doctype html><title>{status}</title><p>{_escaped(sentence)}</p>", status_code=status)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _with_headers(send: Send) -> Send:
+    async def sealed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sealed
+
+
+async def _read_body(receive: Receive, headers: Headers, limit: int) -> bytes | None:
+    """The whole body; None when it is longer than `limit`."""
+    declared = headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared) > limit:
+        return None
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return body
+        body += message.get("body", b"")
+        if len(body) > limit:
+            return None
+        more = message.get("more_body", False)
+    return body
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A receive that gives `body` first, then what comes."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replayed

@@ -1,0 +1,101 @@
+"""Every setting of the web process, in one place."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+class SettingsError(ValueError):
+    """A setting cannot work; the message is one sentence and a way out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How the backend runs. `python -m backend --help` names the options, each has an environment variable."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    launcher: Literal["local", "pool"] = "local"
+    token: str | None = None
+    """people and programs that use the API or the page present it; needed on any address but loopback"""
+    worker_token: str | None = None
+    """workers present it; None: one of the data folder's own"""
+    allowed_hosts: tuple[str, ...] = ()
+    """NAME:PORT pairs a browser may use for this server, beside the loopback names"""
+    autostart: bool = True
+    with_page: bool = True
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    data: Literal["embedded", "full"] = "embedded"
+    data_root: Path | None = None
+
+    local_workers: int = 2
+    """processes of the `local` launcher; further runs wait"""
+    max_restarts: int = 5
+    """times a run whose worker died is begun again from its last checkpoint"""
+    worker_grace_s: float = 65.0
+    """seconds a silent worker may come back in; it gives up itself after 60"""
+    survivor_grace_s: float = 3.0
+    """seconds after the start in which a worker of an earlier backend may report"""
+    command_timeout_s: float = 10.0
+    start_timeout_s: float = 60.0
+    frames_mib_a_run: int = 256
+    """frames kept on disk for a run before every other old one is dropped; scalars and events always stay"""
+    stored_after_s: float = 0.2
+    """seconds that writes are gathered before they go to disk together"""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise SettingsError(f"--port must be from 0 to 65535. Found {self.port}.")
+        if not is_loopback(self.host) and not self.token:
+            raise SettingsError(
+                f"--host {self.host} can be reached from other machines, so it needs a token: "
+                "set CDSP_TOKEN to a long random string, or use --host 127.0.0.1."
+            )
+        if self.token is not None and len(self.token) < 16:
+            raise SettingsError(f"CDSP_TOKEN must have at least 16 characters. Found {len(self.token)}.")
+        if self.launcher == "pool" and not self.worker_token:
+            raise SettingsError("--launcher pool needs CDSP_WORKER_TOKEN, the same for the backend and its workers.")
+        if self.worker_token is not None and len(self.worker_token) < 16:
+            raise SettingsError(f"CDSP_WORKER_TOKEN must have at least 16 characters. Found {len(self.worker_token)}.")
+        for pair in self.allowed_hosts:
+            if not pair or "/" in pair or " " in pair:
+                raise SettingsError(f"CDSP_ALLOWED_HOSTS must be names like lab.example:8000. Found {pair!r}.")
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Folder of all checkpoints, one folder a run inside; shared with the workers."""
+        return self.data_dir / "checkpoints"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Values of the Host header that are this server."""
+        own = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        own |= {name.removesuffix(":80") for name in own if name.endswith(":80")}
+        if not is_loopback(self.host) and self.host not in ("0.0.0.0", "::"):
+            own.add(f"{self.host}:{self.port}")
+        return frozenset(own | {name.lower() for name in self.allowed_hosts})
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Values of the Origin header that are this server's own pages."""
+        return frozenset(f"{scheme}://{host}" for scheme in ("http", "https") for host in self.hosts)
+
+    @property
+    def address(self) -> str:
+        """Where a browser on this machine finds the page."""
+        name = "127.0.0.1" if self.host in ("0.0.0.0", "::", "127.0.0.1") else self.host
+        return f"http://{f'[{name}]' if ':' in name else name}:{self.port}/"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

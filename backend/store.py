@@ -1,0 +1,365 @@
+"""The history on disk: one SQLite file in WAL mode. Writes are gathered and made by a thread of their own.
+
+Two connections: run state, events and answers are written with synchronous FULL, frames and scalars with
+NORMAL. Scalars are kept apart from frames, so old frames can be thinned out without losing a step.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from cdsp_core.frames import Array, to_json_text
+
+logger = logging.getLogger(__name__)
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS runs (run_id TEXT PRIMARY KEY, created_ms REAL NOT NULL, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS epochs (run_id TEXT, epoch INTEGER, parent_epoch INTEGER, parent_step INTEGER,
+    names TEXT NOT NULL, PRIMARY KEY (run_id, epoch));
+CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, source TEXT NOT NULL,
+    n INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (source, n));
+CREATE INDEX IF NOT EXISTS events_of_run ON events (run_id, id);
+CREATE TABLE IF NOT EXISTS answers (run_id TEXT, command_id TEXT, body TEXT NOT NULL, PRIMARY KEY (run_id, command_id));
+CREATE TABLE IF NOT EXISTS received (worker_id TEXT PRIMARY KEY, n INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS frames (run_id TEXT, epoch INTEGER, seq INTEGER, step INTEGER NOT NULL,
+    size INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, epoch, seq));
+CREATE TABLE IF NOT EXISTS scalars (run_id TEXT, epoch INTEGER, seq INTEGER, after_seq INTEGER NOT NULL,
+    columns INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, epoch, seq));
+"""
+RETRY_S: Final = 5.0
+MAX_WAITING_FRAMES: Final = 2000
+NEVER_THINNED: Final = 600
+"""newest frames of a run that thinning leaves alone"""
+
+
+class StoreError(OSError):
+    """The data folder cannot be used; the message is one sentence and a way out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Write:
+    """One statement that waits for the disk."""
+
+    sql: str
+    values: tuple[Any, ...]
+    lasting: bool
+    """whether it must survive a power cut (synchronous FULL)"""
+    frame_of: str | None = None
+    """the run whose stored frames grow by it"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """Everything up to message `n` of a worker has been handed to the store before this."""
+
+    worker_id: str
+    n: int
+
+
+class Store:
+    """Writes return at once; `on_saved` is called from the store's thread when a worker's messages are on disk."""
+
+    def __init__(self, path: Path, *, frames_mib_a_run: int = 256, gather_s: float = 0.2) -> None:
+        self._path = path
+        self._cap_bytes = frames_mib_a_run * 2**20
+        self._gather_s = gather_s
+        self._waiting: queue.SimpleQueue[Write | Received | threading.Event | None] = queue.SimpleQueue()
+        self._waiting_frames = 0
+        self._frame_bytes: dict[str, int] = {}
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+        self.on_saved: Callable[[str, int], None] = lambda worker_id, n: None
+        self.on_error: Callable[[str | None], None] = lambda sentence: None
+        self.error: str | None = None
+        """why nothing can be stored now; None while all is well"""
+
+    def open(self) -> None:
+        """Make or open the file and begin writing. Raises StoreError."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(self._connect("FULL")) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.executescript(SCHEMA)
+                sizes = connection.execute("SELECT run_id, SUM(size) FROM frames GROUP BY run_id")
+                self._frame_bytes = dict(sizes.fetchall())
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"The data folder {self._path.parent} cannot be written ({error}). Choose another with --data-dir."
+            ) from error
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what waits and end the thread."""
+        self._waiting.put(None)
+        self._thread.join(timeout=10)
+
+    def flush(self) -> None:
+        """Wait until everything handed over so far is written."""
+        done = threading.Event()
+        self._waiting.put(done)
+        done.wait(timeout=10)
+
+    # writing
+
+    def save_run(self, run_id: str, created_ms: float, record: dict[str, Any]) -> None:
+        sql = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?)"
+        self._put(Write(sql=sql, values=(run_id, created_ms, to_json_text(record)), lasting=True))
+
+    def save_epoch(self, run_id: str, epoch: int, parent: tuple[int, int] | None, names: list[str]) -> None:
+        sql = "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)"
+        values = (run_id, epoch, *(parent or (None, None)), json.dumps(names))
+        self._put(Write(sql=sql, values=values, lasting=True))
+
+    def save_event(self, run_id: str, source: str, n: int, event: dict[str, Any]) -> None:
+        """`source` and `n` name the event: the same one twice is stored once."""
+        sql = "INSERT OR IGNORE INTO events (run_id, source, n, body) VALUES (?, ?, ?, ?)"
+        self._put(Write(sql=sql, values=(run_id, source, n, to_json_text(event)), lasting=True))
+
+    def save_answer(self, run_id: str, command_id: str, answer: dict[str, Any]) -> None:
+        sql = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?)"
+        self._put(Write(sql=sql, values=(run_id, command_id, to_json_text(answer)), lasting=True))
+
+    def save_frame(
+        self, run_id: str, epoch: int, seq: int, *, after_seq: int, step: int, message: bytes | None, scalars: Array
+    ) -> None:
+        """A frame's scalars, and its message unless it is None or the disk is too far behind."""
+        key = (run_id, epoch, seq)
+        if len(scalars):
+            body = np.ascontiguousarray(scalars, dtype="<f4").tobytes()
+            sql = "INSERT OR IGNORE INTO scalars VALUES (?, ?, ?, ?, ?, ?)"
+            self._put(Write(sql=sql, values=(*key, after_seq, scalars.shape[1], body), lasting=False))
+        if message is not None and self._waiting_frames < MAX_WAITING_FRAMES:
+            self._waiting_frames += 1
+            sql = "INSERT OR IGNORE INTO frames VALUES (?, ?, ?, ?, ?, ?)"
+            self._put(Write(sql=sql, values=(*key, step, len(message), message), lasting=False, frame_of=run_id))
+
+    def save_received(self, worker_id: str, n: int) -> None:
+        """Everything of this worker up to `n` has been handed over; `on_saved` follows when it is on disk."""
+        self._waiting.put(Received(worker_id=worker_id, n=n))
+
+    # reading, from any thread
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run's record, oldest first."""
+        return [json.loads(row[0]) for row in self._read("SELECT record FROM runs ORDER BY created_ms")]
+
+    def events(self, run_id: str) -> list[dict[str, Any]]:
+        """Every event of a run, oldest first."""
+        return [
+            json.loads(row[0]) for row in self._read("SELECT body FROM events WHERE run_id = ? ORDER BY id", run_id)
+        ]
+
+    def answer(self, run_id: str, command_id: str) -> dict[str, Any] | None:
+        """The answer a command got."""
+        rows = self._read("SELECT body FROM answers WHERE run_id = ? AND command_id = ?", run_id, command_id)
+        return next((json.loads(row[0]) for row in rows), None)
+
+    def received(self, worker_id: str) -> int:
+        """Number of the last message of a worker that is on disk; 0 for none."""
+        rows = self._read("SELECT n FROM received WHERE worker_id = ?", worker_id)
+        return next((int(row[0]) for row in rows), 0)
+
+    def epochs(self, run_id: str) -> dict[int, tuple[tuple[int, int] | None, list[str]]]:
+        """Per epoch its parent (epoch, step) and the names of its scalars."""
+        rows = self._read("SELECT epoch, parent_epoch, parent_step, names FROM epochs WHERE run_id = ?", run_id)
+        return {row[0]: (None if row[1] is None else (row[1], row[2]), json.loads(row[3])) for row in rows}
+
+    def last_seq(self, run_id: str, epoch: int) -> int:
+        """Sequence number of the newest stored frame or scalars; -1 for none."""
+        both = "SELECT MAX(seq) FROM {} WHERE run_id = ? AND epoch = ?"
+        found = [self._read(both.format(table), run_id, epoch)[0][0] for table in ("scalars", "frames")]
+        return max((int(seq) for seq in found if seq is not None), default=-1)
+
+    def frames(self, run_id: str, after: tuple[int, int], *, limit: int, every: int) -> list[bytes]:
+        """Stored frames after (epoch, seq), oldest first; of each epoch those whose seq is a multiple of `every`."""
+        sql = (
+            "SELECT body FROM frames WHERE run_id = ? AND (epoch, seq) > (?, ?) AND seq % ? = 0 "
+            "ORDER BY epoch, seq LIMIT ?"
+        )
+        return [row[0] for row in self._read(sql, run_id, *after, every, limit)]
+
+    def frame(self, run_id: str, epoch: int, seq: int) -> bytes | None:
+        """The newest stored frame of an epoch at or before `seq`."""
+        sql = "SELECT body FROM frames WHERE run_id = ? AND epoch = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
+        return next((row[0] for row in self._read(sql, run_id, epoch, seq)), None)
+
+    def scalars(self, run_id: str, epoch: int, *, upto_step: int | None = None) -> Array | None:
+        """Every step's scalars [steps, names] of an epoch and of what it was continued from; None for none."""
+        epochs = self.epochs(run_id)
+        parts: list[Array] = []
+        wanted: int | None = epoch
+        while wanted is not None:
+            rows = self._scalar_rows("SELECT columns, body FROM scalars WHERE run_id = ? AND epoch = ? ORDER BY seq",
+                                     run_id, wanted)  # fmt: skip
+            if rows is not None:
+                parts.insert(0, rows if upto_step is None else rows[rows[:, 0] <= upto_step])
+            parent = epochs[wanted][0] if wanted in epochs else None
+            wanted = None if parent is None else parent[0]
+            if parent is not None:
+                upto_step = parent[1] if upto_step is None else min(upto_step, parent[1])
+        return np.concatenate(parts) if parts else None
+
+    def scalar_pieces(self, run_id: str, epoch: int, size: int) -> Iterator[Array]:
+        """An epoch's own scalars, `size` stored pieces at a time."""
+        seq = -1
+        sql = "SELECT seq, columns, body FROM scalars WHERE run_id = ? AND epoch = ? AND seq > ? ORDER BY seq LIMIT ?"
+        while pieces := self._read(sql, run_id, epoch, seq, size):
+            seq = pieces[-1][0]
+            yield np.concatenate([np.frombuffer(piece[2], dtype="<f4").reshape(-1, piece[1]) for piece in pieces])
+
+    def scalars_between(self, run_id: str, epoch: int, after: int, upto: int, *, most: int) -> Array | None:
+        """The scalars of the frames after + 1 to `upto`; None when they are not stored exactly or above `most` rows."""
+        sql = (
+            "SELECT columns, body FROM scalars WHERE run_id = ? AND epoch = ? AND seq > ? AND seq <= ? "
+            "ORDER BY seq LIMIT ?"
+        )
+        edges = self._read(
+            "SELECT COUNT(*) FROM scalars WHERE run_id = ? AND epoch = ? AND after_seq < ? AND seq > ?",
+            run_id, epoch, after, after,
+        )  # fmt: skip
+        if edges[0][0]:
+            return None
+        rows = self._scalar_rows(sql, run_id, epoch, after, upto, most + 1)
+        if rows is None:
+            return np.empty((0, 0), dtype=np.float32)
+        return None if len(rows) > most else rows
+
+    def _scalar_rows(self, sql: str, *values: Any) -> Array | None:
+        parts = [np.frombuffer(body, dtype="<f4").reshape(-1, columns) for columns, body in self._read(sql, *values)]
+        return np.concatenate(parts) if parts else None
+
+    def _read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with closing(self._connect("NORMAL")) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def _connect(self, synchronous: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=10, isolation_level=None)
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        return connection
+
+    # the writing thread
+
+    def _put(self, write: Write) -> None:
+        self._waiting.put(write)
+
+    def _work(self) -> None:
+        with closing(self._connect("FULL")) as lasting, closing(self._connect("NORMAL")) as quick:
+            ending = False
+            while not ending:
+                batch, done, ending = self._gathered()
+                self._write_until_done(lasting, quick, batch, ending)
+                for event in done:
+                    event.set()
+
+    def _gathered(self) -> tuple[list[Write | Received], list[threading.Event], bool]:
+        """What waits, after gathering for a while; who wants to know when it is written; whether to end."""
+        batch: list[Write | Received] = []
+        done: list[threading.Event] = []
+        item = self._waiting.get()
+        deadline = time.monotonic() + self._gather_s
+        while True:
+            if item is None:
+                return batch, done, True
+            if isinstance(item, threading.Event):
+                done.append(item)
+                deadline = 0.0
+            else:
+                batch.append(item)
+            try:
+                rest_s = deadline - time.monotonic()
+                item = self._waiting.get(timeout=rest_s) if rest_s > 0 else self._waiting.get_nowait()
+            except queue.Empty:
+                return batch, done, False
+
+    def _write_until_done(
+        self, lasting: sqlite3.Connection, quick: sqlite3.Connection, batch: list[Write | Received], ending: bool
+    ) -> None:
+        """Write a batch; while the disk refuses, say so once and try again. Workers keep what is not written."""
+        while True:
+            try:
+                self._write(lasting, [item for item in batch if isinstance(item, Write) and item.lasting])
+                self._write(quick, [item for item in batch if not (isinstance(item, Write) and item.lasting)])
+                self._thin_where_needed(quick, batch)
+            except sqlite3.Error as error:
+                self._report(f"The history cannot be written ({error}); training goes on. Free space on the disk.")
+                if ending:
+                    return
+                time.sleep(RETRY_S)
+                continue
+            self._report(None)
+            self._waiting_frames -= sum(isinstance(item, Write) and item.frame_of is not None for item in batch)
+            self._saved(batch)
+            return
+
+    def _write(self, connection: sqlite3.Connection, items: list[Any]) -> None:
+        if not items:
+            return
+        with _transaction(connection):
+            for item in items:
+                if isinstance(item, Received):
+                    sql = "INSERT OR REPLACE INTO received VALUES (?, ?)"
+                    connection.execute(sql, (item.worker_id, item.n))
+                else:
+                    connection.execute(item.sql, item.values)
+
+    def _saved(self, batch: list[Write | Received]) -> None:
+        newest = {item.worker_id: item.n for item in batch if isinstance(item, Received)}
+        for worker_id, n in newest.items():
+            self.on_saved(worker_id, n)
+
+    def _report(self, sentence: str | None) -> None:
+        if (sentence is None) != (self.error is None):
+            self.error = sentence
+            self.on_error(sentence)
+
+    def _thin_where_needed(self, connection: sqlite3.Connection, batch: list[Write | Received]) -> None:
+        for item in batch:
+            if isinstance(item, Write) and item.frame_of is not None:
+                self._frame_bytes[item.frame_of] = self._frame_bytes.get(item.frame_of, 0) + len(item.values[-1])
+        for run_id in {item.frame_of for item in batch if isinstance(item, Write) and item.frame_of is not None}:
+            if self._frame_bytes[run_id] > self._cap_bytes:
+                with _transaction(connection):
+                    thin_frames(connection, run_id, self._cap_bytes * 3 // 4)
+                sql = "SELECT COALESCE(SUM(size), 0) FROM frames WHERE run_id = ?"
+                self._frame_bytes[run_id] = connection.execute(sql, (run_id,)).fetchone()[0]
+
+
+def thin_frames(connection: sqlite3.Connection, run_id: str, target_bytes: int) -> None:
+    """Delete old frames of a run by powers of two of their seq until it holds at most `target_bytes`.
+
+    The newest frames stay, unless they alone are more than the target.
+    """
+    newest = "SELECT rowid FROM frames WHERE run_id = ? ORDER BY epoch DESC, seq DESC LIMIT ?"
+    spared = NEVER_THINNED
+    stride = 2
+    while connection.execute("SELECT SUM(size) FROM frames WHERE run_id = ?", (run_id,)).fetchone()[0] > target_bytes:
+        if stride > 2**30:
+            stride, spared = 2, spared // 2
+            if spared == 0:
+                return
+        sql = f"DELETE FROM frames WHERE run_id = ? AND seq % ? != 0 AND rowid NOT IN ({newest})"
+        connection.execute(sql, (run_id, stride, run_id, spared))
+        stride *= 2
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()

@@ -1,0 +1,119 @@
+"""Phases of the network, told in words: what a frame shows that the frames before it did not. Imports no torch.
+
+Each detector fires once when a quantity crosses its mark and is armed again only when the quantity has gone
+clearly back, so a value that hovers at a mark is told once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from cdsp_core.frames import Array, Frame
+
+IDLE_SHARE: Final = 0.01
+"""an expert below this share of the assignments is idle"""
+IDLE_FRAMES: Final = 30
+SPARSE_BELOW: Final = 0.1
+SPARSITY_MARK: Final = 0.3
+SPARSITY_BACK: Final = 0.25
+RULING: Final = 0.9
+WEAK: Final = 0.6
+APART: Final = 0.3
+TOGETHER: Final = 0.2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """Something that began or ended in one layer, in one sentence with its numbers."""
+
+    name: str
+    text: str
+    data: dict[str, Any]
+
+
+class PhaseWatch:
+    """Looks at the frames of one run, oldest first."""
+
+    def __init__(self, *, has_diagonal: bool) -> None:
+        self._has_diagonal = has_diagonal
+        self._seen: set[tuple[str, int]] = set()
+        self._quiet: dict[int, Array] = {}
+        self._idle: dict[int, Array] = {}
+
+    def observe(self, frame: Frame) -> list[Phase]:
+        """What this frame shows for the first time."""
+        found: list[Phase] = []
+        layer = 0
+        while f"layer{layer}/connection" in frame.arrays:
+            connection_ep = frame.arrays[f"layer{layer}/connection"]
+            found += self._sparsity(layer, connection_ep)
+            if self._has_diagonal:
+                found += self._diagonal(layer, np.diagonal(connection_ep))
+            if frame.step > 0:
+                found += self._load(layer, frame.arrays[f"layer{layer}/load"])
+            layer += 1
+        return found
+
+    def _sparsity(self, layer: int, connection_ep: Array) -> list[Phase]:
+        share = float(np.mean(connection_ep < SPARSE_BELOW))
+        if not self._crossed("sparse", layer, share > SPARSITY_MARK, share < SPARSITY_BACK):
+            return []
+        text = (
+            f"Layer {layer + 1}: {share:.0%} of the connections are below {SPARSE_BELOW}; the topology is sparse now."
+        )
+        return [Phase(name="sparse", text=text, data={"phase": "sparse", "layer": layer, "alpha_sparsity": share})]
+
+    def _diagonal(self, layer: int, diagonal_e: Array) -> list[Phase]:
+        found: list[Phase] = []
+        low, high = float(diagonal_e.min()), float(diagonal_e.max())
+        strongest, weakest = int(diagonal_e.argmax()), int(diagonal_e.argmin())
+        data = {"layer": layer, "highest": high, "lowest": low, "strongest": strongest, "weakest": weakest}
+        if self._crossed("symmetry_broken", layer, high - low > APART, high - low < TOGETHER):
+            text = (
+                f"Layer {layer + 1}: the experts are no longer alike; expert {strongest} holds {high:.2f} of its own "
+                f"partition, expert {weakest} {low:.2f}."
+            )
+            found.append(Phase(name="symmetry_broken", text=text, data={"phase": "symmetry_broken", **data}))
+        reached, gone = high > RULING and low < WEAK, high < RULING - 0.05 or low > WEAK + 0.05
+        if self._crossed("oligarchy", layer, reached, gone):
+            ruling, weak = int(np.sum(diagonal_e > RULING)), int(np.sum(diagonal_e < WEAK))
+            text = (
+                f"Layer {layer + 1}: an oligarchy; {ruling} of {len(diagonal_e)} experts hold more than {RULING} of "
+                f"their own partition, {weak} less than {WEAK}."
+            )
+            data |= {"ruling": ruling, "weak": weak}
+            found.append(Phase(name="oligarchy", text=text, data={"phase": "oligarchy", **data}))
+        return found
+
+    def _load(self, layer: int, load_e: Array) -> list[Phase]:
+        """Experts that get no traffic for a while, and those that get it again."""
+        quiet = self._quiet.setdefault(layer, np.zeros(len(load_e), dtype=np.int64))
+        idle = self._idle.setdefault(layer, np.zeros(len(load_e), dtype=bool))
+        below = np.nan_to_num(load_e) < IDLE_SHARE
+        quiet[:] = np.where(below, quiet + 1, 0)
+        fell = np.flatnonzero((quiet >= IDLE_FRAMES) & ~idle)
+        rose = np.flatnonzero((np.nan_to_num(load_e) > 2 * IDLE_SHARE) & idle)
+        idle[fell], idle[rose] = True, False
+        found: list[Phase] = []
+        for name, experts, told in (
+            ("idle", fell, f"gets under {IDLE_SHARE:.0%} of the traffic, {IDLE_FRAMES} frames in a row"),
+            ("recovered", rose, "gets traffic again"),
+        ):
+            for expert in experts:
+                share = float(np.nan_to_num(load_e[expert]))
+                text = f"Layer {layer + 1}: expert {expert} {told} ({share:.1%}); {int(idle.sum())} idle now."
+                data = {"phase": name, "layer": layer, "expert": int(expert), "load": share, "idle": int(idle.sum())}
+                found.append(Phase(name=name, text=text, data=data))
+        return found
+
+    def _crossed(self, name: str, layer: int, reached: bool, gone: bool) -> bool:
+        key = (name, layer)
+        if reached and key not in self._seen:
+            self._seen.add(key)
+            return True
+        if gone:
+            self._seen.discard(key)
+        return False

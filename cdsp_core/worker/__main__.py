@@ -1,0 +1,71 @@
+"""`python -m cdsp_core.worker`: dial the backend and train what it asks for."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import queue
+import signal
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+from cdsp_core.worker.link import Link
+from cdsp_core.worker.loop import WorkerLoop
+from cdsp_core.worker.outbox import Outbox
+
+NICENESS = 5
+"""The web process and the browser come first when cores are short."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m cdsp_core.worker", description=__doc__)
+    parser.add_argument("--connect", metavar="URL", help="the backend's link, ws://HOST:PORT/ws/worker")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where torchvision's full sets are")
+    parser.add_argument("--checkpoint-dir", type=Path, metavar="DIR", default=Path("runs/checkpoints"))
+    parser.add_argument("--check", action="store_true", help="say whether the device is there, and end")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+
+    from cdsp_core.worker.training import TorchTrainers, choose_device, keep_freed_memory, non_finite_error
+
+    try:
+        device = choose_device(options.device)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.check:
+        print(device)
+        return 0
+    token = os.environ.get("CDSP_WORKER_TOKEN", "")
+    if not options.connect or not token:
+        print("A worker needs --connect URL and the environment variable CDSP_WORKER_TOKEN.", file=sys.stderr)
+        return 2
+
+    os.nice(NICENESS)
+    keep_freed_memory()
+    inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    outbox = Outbox()
+    worker_id = os.environ.get("CDSP_WORKER_ID") or uuid.uuid4().hex
+    link = Link(options.connect, token=token, worker_id=worker_id, outbox=outbox, inbox=inbox)
+    trainers = TorchTrainers(device=device, data_root=options.data_root)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: inbox.put({"type": "end", "reason": "Asked to end by a signal."}))
+    link.start()
+    loop = WorkerLoop(
+        inbox=inbox,
+        outbox=outbox,
+        link=link,
+        trainers=trainers,
+        non_finite=non_finite_error,
+        checkpoint_dir=options.checkpoint_dir,
+    )
+    logging.getLogger(__name__).info("%s", loop.run())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""The worker's end of the link: one thread, one websocket, dialled again whenever it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import platform
+import queue
+import threading
+import time
+from typing import Any, Final
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from cdsp_core.config import MAX_FRAME_BYTES
+from cdsp_core.frames import to_json_text
+from cdsp_core.worker.outbox import Outbox
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_S: Final = 0.1
+LONGEST_RETRY_S: Final = 1.0
+LOST_AFTER_S: Final = 60.0
+
+
+class Link:
+    """Carries the outbox to the backend and its messages to the inbox, from a thread of its own.
+
+    `inbox` receives the backend's messages as dicts, in order; a {"type": "end", "reason": ...} when the backend
+    has been away for `lost_after_s` or has refused the token.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str,
+        worker_id: str,
+        outbox: Outbox,
+        inbox: queue.SimpleQueue[dict[str, Any]],
+        lost_after_s: float = LOST_AFTER_S,
+    ) -> None:
+        self._url = url
+        self._token = token
+        self._worker_id = worker_id
+        self._outbox = outbox
+        self._inbox = inbox
+        self._lost_after_s = lost_after_s
+        self._held: dict[str, Any] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._news = asyncio.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="worker-link", daemon=True)
+        outbox.on_put = self._wake
+
+    def start(self) -> None:
+        """Begin dialling."""
+        self._thread.start()
+
+    def hold(self, run_id: str | None, epoch: int = 0) -> None:
+        """Say which run this worker holds: what the next hello reports."""
+        self._held = None if run_id is None else {"run_id": run_id, "epoch": epoch}
+
+    def close(self, *, flush_s: float = 2.0) -> None:
+        """Send what waits, for at most `flush_s`, and end the thread."""
+        deadline = time.monotonic() + flush_s
+        while self._outbox.after(self._sent) and self._connected and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self._closing = True
+        self._wake()
+        self._thread.join(timeout=flush_s)
+
+    _sent = 0
+    _connected = False
+
+    def _wake(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to wake
+                self._loop.call_soon_threadsafe(self._news.set)
+
+    def _run(self) -> None:
+        asyncio.run(self._dial())
+
+    async def _dial(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        last_heard = time.monotonic()
+        retry_s = FIRST_RETRY_S
+        while not self._closing:
+            try:
+                async with connect(
+                    self._url,
+                    additional_headers={"Authorization": f"Bearer {self._token}"},
+                    compression=None,
+                    proxy=None,
+                    max_size=4 * MAX_FRAME_BYTES,
+                    open_timeout=5,
+                    close_timeout=1,
+                ) as socket:
+                    await self._talk(socket)
+                last_heard = time.monotonic()
+                retry_s = FIRST_RETRY_S
+            except InvalidStatus as error:
+                if error.response.status_code in (401, 403):
+                    self._inbox.put({"type": "end", "reason": "The backend refused the worker token."})
+                    return
+            except (OSError, ConnectionClosed, InvalidHandshake, TimeoutError) as error:
+                if self._connected:
+                    last_heard = time.monotonic()
+                    retry_s = FIRST_RETRY_S
+                logger.debug("no link: %s", error)
+            self._connected = False
+            away_s = time.monotonic() - last_heard
+            if away_s > self._lost_after_s:
+                reason = f"The backend at {self._url} has been away for {away_s:.0f} s."
+                self._inbox.put({"type": "end", "reason": reason})
+                return
+            await asyncio.sleep(retry_s)
+            retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+
+    async def _talk(self, socket: ClientConnection) -> None:
+        hello = {
+            "type": "hello",
+            "protocol": 1,
+            "worker_id": self._worker_id,
+            "pid": os.getpid(),
+            "versions": {"python": platform.python_version()},
+            "run": self._held,
+        }
+        await socket.send(to_json_text(hello))
+        welcome = json.loads(await socket.recv())
+        self._connected = True
+        if not welcome["keep"] and hello["run"] is not None:
+            self._inbox.put({"type": "drop"})
+        self._sent = int(welcome["received"])
+        self._outbox.forget(self._sent)
+        sender = asyncio.create_task(self._send(socket))
+        try:
+            async for text in socket:
+                message = json.loads(text)
+                if message["type"] == "ack":
+                    self._outbox.forget(int(message["n"]))
+                else:
+                    self._inbox.put(message)
+        finally:
+            sender.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
+                await sender
+
+    async def _send(self, socket: ClientConnection) -> None:
+        while not self._closing:
+            self._news.clear()
+            for number, message in self._outbox.after(self._sent):
+                await socket.send(message)
+                self._sent = number
+            await self._news.wait()
+        await socket.close()

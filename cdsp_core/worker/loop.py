@@ -1,0 +1,357 @@
+"""The worker's main thread: takes messages between two steps, trains while there is a run to train."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import queue
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from cdsp_core.config import MAX_SEED, RunConfig, from_dict, with_controls
+from cdsp_core.frames import CommandResult
+from cdsp_core.worker.link import Link
+from cdsp_core.worker.outbox import Outbox
+from cdsp_core.worker.session import Pace, Session, Trainable, Trainers, read_checkpoint_name
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_RESULTS: Final = 1000
+
+
+class RefusedError(ValueError):
+    """A command makes no sense now; the message says why."""
+
+    def __init__(self, reason: str, *, stale: bool = False) -> None:
+        super().__init__(reason)
+        self.stale = stale
+
+
+class WorkerLoop:
+    """Holds at most one session. `run` returns when the backend says so, is gone, or `inbox` holds an end."""
+
+    def __init__(
+        self,
+        *,
+        inbox: queue.SimpleQueue[dict[str, Any]],
+        outbox: Outbox,
+        link: Link,
+        trainers: Trainers,
+        non_finite: type[RuntimeError],
+        checkpoint_dir: Path,
+        pace: Pace | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+        self._link = link
+        self._trainers = trainers
+        self._non_finite = non_finite
+        self._checkpoint_dir = checkpoint_dir
+        self._pace = pace or Pace()
+        self._clock = clock
+        self._session: Session | None = None
+        self._results: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._ending: str | None = None
+
+    def run(self) -> str:
+        """Work until told to end; why it ended."""
+        while self._ending is None:
+            session = self._session
+            if session is None or not session.training:
+                self._take(self._inbox.get())
+                continue
+            self._take_waiting(session.wait_s())
+            if self._may_step(session):
+                self._step(session)
+        if self._session is not None and self._session.broken is None:
+            self._session.checkpoint(kept=False)
+        self._link.close()
+        return self._ending
+
+    def _may_step(self, session: Session) -> bool:
+        """Whether what was taken leaves this session training, and its next step is due."""
+        held = self._session is session and self._ending is None
+        return held and session.training and session.wait_s() <= 0
+
+    def _take_waiting(self, wait_s: float) -> None:
+        """Take the messages that wait; with none, wait for one at most `wait_s`."""
+        try:
+            self._take(self._inbox.get(timeout=wait_s) if wait_s > 0 else self._inbox.get_nowait())
+            while True:
+                self._take(self._inbox.get_nowait())
+        except queue.Empty:
+            pass
+
+    def _step(self, session: Session) -> None:
+        try:
+            session.train_step()
+        except self._non_finite as error:
+            session.break_off(getattr(error, "term", "loss"), getattr(error, "step", session.trainer.step))
+        except (RuntimeError, ValueError, MemoryError) as error:
+            logger.exception("training stopped")
+            session.set_status("failed", f"Training stopped at step {session.trainer.step}: {_first_line(error)}")
+        if session.status in ("finished", "failed"):
+            self._drop()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "start":
+            self._start(message)
+        elif kind == "command":
+            self._command(message["run"], message["command"])
+        elif kind == "drop":
+            self._drop()
+            self._outbox.clear()
+        elif kind == "end":
+            self._ending = message.get("reason") or "The backend ended this worker."
+
+    def _drop(self) -> None:
+        self._session = None
+        self._link.hold(None)
+
+    def _start(self, message: dict[str, Any]) -> None:
+        run_id, epoch = message["run"], message["epoch"]
+        folder = self._checkpoint_dir / run_id
+        config = from_dict(message["config"])
+        self._link.hold(run_id, epoch)
+        try:
+            trainer, parent = self._first_readable(folder, message["checkpoints"])
+            if trainer is None:
+                trainer = self._trainers.new(config)
+            self._session = self._opened(
+                run_id,
+                epoch,
+                message["revision"],
+                _with_controls(trainer, message["controls"]),
+                speed=message["speed"],
+                paused=message["paused"],
+                parent=parent,
+            )
+            self._session.pause_at = message["pause_at"]
+        except (ValueError, RuntimeError, OSError) as error:
+            logger.exception("the run could not begin")
+            reason = _first_line(error)
+            data = {"status": "failed", "reason": reason}
+            event = {"kind": "status", "run": run_id, "epoch": epoch, "step": 0, "revision": message["revision"]}
+            event |= {"type": "event", "time_ms": time.time() * 1000, "text": reason, "data": data}
+            self._outbox.put({"type": "event", "run": run_id, "event": event})
+            self._drop()
+
+    def _first_readable(self, folder: Path, names: list[str]) -> tuple[Trainable | None, tuple[int, int] | None]:
+        """The trainer of the first checkpoint that can be read, with its epoch and step."""
+        for name in names:
+            parsed = read_checkpoint_name(name)
+            try:
+                if parsed is not None:
+                    return self._trainers.load(folder, name), parsed[:2]
+            except (ValueError, RuntimeError, OSError) as error:
+                logger.warning("checkpoint %s cannot be read: %s", name, error)
+        return None, None
+
+    def _opened(
+        self,
+        run_id: str,
+        epoch: int,
+        revision: int,
+        trainer: Trainable,
+        *,
+        speed: float | None,
+        paused: bool,
+        parent: tuple[int, int] | None,
+    ) -> Session:
+        self._link.hold(run_id, epoch)
+        return Session(
+            run_id=run_id,
+            epoch=epoch,
+            revision=revision,
+            trainer=trainer,
+            speed=speed,
+            paused=paused,
+            folder=self._checkpoint_dir / run_id,
+            trainers=self._trainers,
+            outbox=self._outbox,
+            pace=self._pace,
+            parent=parent,
+            clock=self._clock,
+        )
+
+    def _command(self, run_id: str, command: dict[str, Any]) -> None:
+        """Apply or refuse one command and answer it; a repeated id gets its first answer again."""
+        command_id = command["command_id"]
+        if command_id in self._results:
+            self._outbox.put(self._results[command_id])
+            return
+        stale = False
+        session = self._session
+        step, revision = (session.trainer.step, session.revision) if session else (0, 0)
+        try:
+            if session is None or session.run_id != run_id:
+                raise RefusedError("The worker does not hold this run.")
+            old, new = self._apply(session, command)
+            status, reason = "applied", None
+        except (ValueError, RuntimeError, OSError) as error:
+            old, new = {}, {}
+            status, reason = "rejected", _first_line(error)
+            stale = isinstance(error, RefusedError) and error.stale
+        held = self._session or session
+        result = CommandResult(
+            command_id=command_id,
+            status=status,
+            applied_step=step if held is session else held.trainer.step if held else step,
+            revision=held.revision if held else revision,
+            old=old,
+            new=new,
+            reason=reason,
+        )
+        message = {"type": "result", "run": run_id, "stale": stale, "result": result.to_json()}
+        self._results[command_id] = message
+        if len(self._results) > REMEMBERED_RESULTS:
+            self._results.popitem(last=False)
+        if held is not None and command["type"] != "checkpoint":
+            text = _told(command, result)
+            data = {"command": command, "old": old, "new": new, "reason": reason, "applied_step": result.applied_step}
+            held.event(status, text, data)
+        self._outbox.put(message)
+        self._after(held, status, command["type"])
+
+    def _after(self, session: Session | None, status: str, kind: str) -> None:
+        """A frame after every applied command, so that every viewer sees its effect; then let go of an ended run."""
+        if session is None:
+            return
+        if session.status == "interrupted":
+            self._drop()
+        elif status == "applied" and session.broken is None and kind in ("set", "speed"):
+            try:
+                session.publish()
+            except self._non_finite as error:
+                session.break_off(getattr(error, "term", "loss"), getattr(error, "step", session.trainer.step))
+
+    def _apply(self, session: Session, command: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Carry out a command; the values it replaced and the values now. Raises RefusedError or ValueError."""
+        trainer, kind = session.trainer, command["type"]
+        before = {"status": session.status}
+        match kind:
+            case "set":
+                base = command.get("base_revision")
+                if base is not None and base != session.revision:
+                    found = f"base_revision must be {session.revision}, the current one. Found {base}."
+                    raise RefusedError(found, stale=True)
+                was, controls = trainer.controls, with_controls(trainer.controls, command["controls"])
+                session.apply(controls)
+                names = list(command["controls"])
+                return {n: getattr(was, n) for n in names}, {n: getattr(controls, n) for n in names}
+            case "speed":
+                was_speed = session.speed
+                session.set_speed(command["steps_per_s"])
+                return {"steps_per_s": was_speed}, {"steps_per_s": session.speed}
+            case "pause":
+                if not session.training:
+                    raise RefusedError("The run is paused already.")
+                session.pause(None)
+            case "resume":
+                if session.training and session.pause_at is None:
+                    raise RefusedError("The run is training already.")
+                self._must_be_whole(session)
+                session.resume()
+            case "step":
+                self._must_be_whole(session)
+                session.resume(pause_at=min(trainer.step + command["steps"], trainer.total_steps))
+            case "run_until":
+                self._must_be_whole(session)
+                target = command["step"]
+                if not trainer.step < target <= trainer.total_steps:
+                    low = trainer.step + 1
+                    raise RefusedError(f"step must be from {low} to {trainer.total_steps}. Found {target}.")
+                session.resume(pause_at=target)
+            case "checkpoint":
+                self._must_be_whole(session)
+                name = session.checkpoint(kept=True)
+                if name is None:
+                    raise RefusedError("The checkpoint could not be written.")
+                return {}, {"checkpoint_id": name}
+            case "stop":
+                session.stop()
+                return before, {"status": "interrupted"}
+            case "reset":
+                seed = command.get("seed", trainer.config.train.seed)
+                return self._replace(session, self._reseeded(session, seed), None)
+            case "restore":
+                name = command["checkpoint"]
+                parsed = read_checkpoint_name(name)
+                assert parsed is not None
+                loaded = self._trainers.load(self._checkpoint_dir / session.run_id, name)
+                return self._replace(session, loaded, parsed[:2])
+            case _:
+                raise RefusedError(f"The worker knows no command {kind!r}.")
+        return before, {"status": session.status, "pause_at": session.pause_at}
+
+    def _must_be_whole(self, session: Session) -> None:
+        if session.broken is not None:
+            raise RefusedError(session.broken)
+
+    def _reseeded(self, session: Session, seed: int) -> Trainable:
+        """A trainer from the start, with the controls as they are now."""
+        assert 0 <= seed <= MAX_SEED
+        config: RunConfig = session.trainer.config
+        train = dataclasses.replace(config.train, seed=seed)
+        return self._trainers.new(replace(config, train=train, controls=session.trainer.controls))
+
+    def _replace(
+        self, session: Session, trainer: Trainable, parent: tuple[int, int] | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Go on with another trainer in a new epoch, running or paused as before."""
+        old = {"epoch": session.epoch, "step": session.trainer.step, "seed": session.trainer.config.train.seed}
+        self._session = self._opened(
+            session.run_id,
+            session.epoch + 1,
+            session.revision + 1,
+            trainer,
+            speed=session.speed,
+            paused=not session.training,
+            parent=parent,
+        )
+        return old, {"epoch": self._session.epoch, "step": trainer.step, "seed": trainer.config.train.seed}
+
+
+def _with_controls(trainer: Trainable, controls: dict[str, Any] | None) -> Trainable:
+    if controls is not None:
+        wanted = with_controls(trainer.controls, controls)
+        if wanted != trainer.controls:
+            trainer.apply(wanted)
+    return trainer
+
+
+def _told(command: dict[str, Any], result: CommandResult) -> str:
+    """One sentence for the timeline."""
+    if result.status == "rejected":
+        return f"{command['type']} was refused: {result.reason}"
+    match command["type"]:
+        case "set":
+            parts = [f"{name} {_number(result.old[name])} to {_number(value)}" for name, value in result.new.items()]
+            return f"{', '.join(parts)} at step {result.applied_step}."
+        case "speed":
+            speed = command["steps_per_s"]
+            return "As fast as it goes." if speed is None else f"At most {_number(speed)} steps a second."
+        case "reset":
+            return f"Reset with seed {result.new['seed']}."
+        case "restore":
+            return f"Restored the checkpoint of step {result.new['step']}."
+        case "step" | "run_until":
+            return f"Training from step {result.applied_step} to {result.new['pause_at']}."
+        case kind:
+            return f"{kind} at step {result.applied_step}."
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}" if math.isfinite(value) else "none"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

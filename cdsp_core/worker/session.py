@@ -1,0 +1,304 @@
+"""One run being trained: steps, frames and checkpoints of one trainer. Knows no link and no torch."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from cdsp_core.config import Controls, RunConfig, to_dict
+from cdsp_core.frames import Array, Event, Frame
+from cdsp_core.worker.outbox import Outbox
+
+FRAME_COST_SHARE: Final = 6.0
+"""A frame is taken at most every so many times the time one costs, so frames stay a small share of training."""
+KEPT_CHECKPOINTS: Final = 5
+KEPT_ASKED_CHECKPOINTS: Final = 20
+CHECKPOINT_NAME: Final = re.compile(r"e(\d{6})-s(\d{9})(-kept)?")
+
+
+class Trainable(Protocol):
+    """What a session needs of a trainer; `cdsp_core.trainer.Trainer` is the one."""
+
+    @property
+    def config(self) -> RunConfig: ...
+    @property
+    def controls(self) -> Controls: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def total_steps(self) -> int: ...
+    def describe(self) -> dict[str, Any]: ...
+    def train_step(self) -> None: ...
+    def apply(self, controls: Controls) -> None: ...
+    def arrays(self) -> dict[str, Array]: ...
+
+
+class Trainers(Protocol):
+    """Makes, saves and loads trainers."""
+
+    def new(self, config: RunConfig) -> Trainable: ...
+    def load(self, folder: Path, name: str) -> Trainable: ...
+    def save(self, trainer: Trainable, folder: Path, name: str) -> None: ...
+
+
+def checkpoint_name(epoch: int, step: int, *, kept: bool) -> str:
+    """File name of a checkpoint, without its ending; `kept` ones were asked for and are not thinned out soon."""
+    return f"e{epoch:06d}-s{step:09d}" + ("-kept" if kept else "")
+
+
+def read_checkpoint_name(name: str) -> tuple[int, int, bool] | None:
+    """Epoch, step and `kept` of a checkpoint's name; None when it is not one."""
+    match = CHECKPOINT_NAME.fullmatch(name)
+    return (int(match[1]), int(match[2]), match[3] is not None) if match else None
+
+
+def list_checkpoints(folder: Path) -> list[str]:
+    """Names of the complete checkpoints in `folder`, newest first."""
+    if not folder.is_dir():
+        return []
+    names = [path.stem for path in folder.glob("*.json") if read_checkpoint_name(path.stem)]
+    return sorted(names, key=lambda name: (*(read_checkpoint_name(name) or ()),), reverse=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """How often a session speaks."""
+
+    frames_per_s: float = 30.0
+    checkpoint_every_s: float = 15.0
+
+
+class Session:
+    """A run in training. All methods are called from the main thread, between two steps."""
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        epoch: int,
+        revision: int,
+        trainer: Trainable,
+        speed: float | None,
+        paused: bool,
+        folder: Path,
+        trainers: Trainers,
+        outbox: Outbox,
+        pace: Pace,
+        parent: tuple[int, int] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.run_id = run_id
+        self.epoch = epoch
+        self.revision = revision
+        self.trainer = trainer
+        self.speed = speed
+        self.status = "paused" if paused else "running"
+        self.pause_at: int | None = None
+        self.broken: str | None = None
+        """why the trainer's weights are of no use any more; None while they are"""
+        self._folder = folder
+        self._trainers = trainers
+        self._outbox = outbox
+        self._pace = pace
+        self._clock = clock
+        self._seq = -1
+        self._frame_cost_s = 0.0
+        self._next_frame_at = 0.0
+        self._next_step_at = 0.0
+        self._checkpointed_at = clock()
+        self._checkpointed_step = trainer.step if parent else -1
+        self._rate = _Rate(clock)
+        self._announce(parent)
+
+    @property
+    def training(self) -> bool:
+        """Whether the next thing to do is a step."""
+        return self.status == "running"
+
+    def wait_s(self) -> float:
+        """Seconds until the next step is due; more than 0 only when the speed is limited."""
+        return max(0.0, self._next_step_at - self._clock())
+
+    def train_step(self) -> None:
+        """One step, and what is due after it: a frame, a checkpoint, a pause, the end."""
+        trainer = self.trainer
+        trainer.train_step()
+        now = self._clock()
+        if self.speed is not None:
+            self._next_step_at = max(self._next_step_at + 1 / self.speed, now)
+        self._rate.count(trainer.step)
+        if trainer.step >= trainer.total_steps:
+            self.finish()
+        elif self.pause_at is not None and trainer.step >= self.pause_at:
+            self.pause(f"Paused at step {trainer.step}.")
+        else:
+            if now >= self._next_frame_at:
+                self.publish()
+            if now - self._checkpointed_at >= self._pace.checkpoint_every_s:
+                self.checkpoint(kept=False)
+
+    def publish(self) -> None:
+        """Take a frame and hand it to the link."""
+        started = self._clock()
+        arrays = self.trainer.arrays()
+        self._seq += 1
+        self._outbox.put(
+            Frame(
+                run=self.run_id,
+                epoch=self.epoch,
+                seq=self._seq,
+                after_seq=self._seq - 1,
+                step=self.trainer.step,
+                revision=self.revision,
+                time_ms=time.time() * 1000,
+                steps_per_s=self._rate.value() if self.training else 0.0,
+                arrays=arrays,
+            )
+        )
+        ended = self._clock()
+        self._frame_cost_s += 0.2 * ((ended - started) - self._frame_cost_s)
+        interval_s = max(1 / self._pace.frames_per_s, FRAME_COST_SHARE * self._frame_cost_s)
+        due = self._next_frame_at + interval_s
+        self._next_frame_at = due if due > ended else ended + interval_s / 2
+
+    def resume(self, *, pause_at: int | None = None) -> None:
+        """Train, until step `pause_at` if given."""
+        self.pause_at = pause_at
+        self._next_step_at = self._clock()
+        self._rate.restart(self.trainer.step)
+        self.set_status("running", None)
+
+    def pause(self, reason: str | None) -> None:
+        """Stop between two steps, with a frame of where it stopped."""
+        self.pause_at = None
+        self.status = "paused"
+        self.publish()
+        self.set_status("paused", reason)
+
+    def finish(self) -> None:
+        """The last step has been trained."""
+        self.status = "finished"
+        self.publish()
+        self.checkpoint(kept=False)
+        self.set_status("finished", f"Trained all {self.trainer.total_steps} steps.")
+
+    def stop(self) -> None:
+        """End before the last step, with a checkpoint to go on from."""
+        self.status = "interrupted"
+        if self.broken is None:
+            self.publish()
+            self.checkpoint(kept=False)
+        self.set_status("interrupted", f"Stopped at step {self.trainer.step}.")
+
+    def break_off(self, term: str, step: int) -> None:
+        """A loss is not finite: pause, keep the last finite checkpoint, say how to go on."""
+        self.status = "paused"
+        self.pause_at = None
+        kept = list_checkpoints(self._folder)
+        way_out = "Restore a checkpoint or reset, then lower the learning rate." if kept else "Reset the run."
+        self.broken = f"{term} is not finite at step {step}. {way_out}"
+        newest = kept[0] if kept else None
+        self.event("error", self.broken, {"term": term, "step": step, "checkpoint_id": newest})
+        self.set_status("paused", self.broken)
+
+    def apply(self, controls: Controls) -> None:
+        """New values for the controls, from the next step on."""
+        self.trainer.apply(controls)
+        self.revision += 1
+
+    def set_speed(self, steps_per_s: float | None) -> None:
+        """At most so many steps a second; None for as fast as it goes."""
+        self.speed = steps_per_s
+        self._next_step_at = self._clock()
+
+    def checkpoint(self, *, kept: bool) -> str | None:
+        """Write a checkpoint; its name, or None when the disk refused it, which an event says."""
+        name = checkpoint_name(self.epoch, self.trainer.step, kept=kept)
+        self._checkpointed_at = self._clock()
+        if self.trainer.step == self._checkpointed_step and not kept:
+            return name
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._trainers.save(self.trainer, self._folder, name)
+            self._thin_checkpoints()
+        except OSError as error:
+            self.event("error", f"The checkpoint at step {self.trainer.step} could not be written: {error.strerror}.")
+            return None
+        self._checkpointed_step = self.trainer.step
+        if kept:
+            self.event("checkpoint", f"Checkpoint at step {self.trainer.step}.", {"checkpoint_id": name})
+        return name
+
+    def event(self, kind: str, text: str, data: dict[str, Any] | None = None) -> None:
+        """Report something that happened at this step."""
+        event = Event(
+            kind=kind,
+            run=self.run_id,
+            epoch=self.epoch,
+            step=self.trainer.step,
+            revision=self.revision,
+            time_ms=time.time() * 1000,
+            text=text,
+            data=data or {},
+        )
+        self._outbox.put({"type": "event", "run": self.run_id, "event": event.to_json()})
+
+    def set_status(self, status: str, reason: str | None) -> None:
+        """Change the status and say so."""
+        self.status = status
+        text = reason or {"running": "Training.", "paused": "Paused."}.get(status, status)
+        self.event("status", text, {"status": status, "reason": reason})
+
+    def _announce(self, parent: tuple[int, int] | None) -> None:
+        trainer = self.trainer
+        self._outbox.put(
+            {
+                "type": "started",
+                "run": self.run_id,
+                "epoch": self.epoch,
+                "parent": None if parent is None else {"epoch": parent[0], "step": parent[1]},
+                "config": to_dict(trainer.config),
+                "controls": to_dict(replace(trainer.config, controls=trainer.controls))["controls"],
+                "speed": self.speed,
+                "revision": self.revision,
+                "status": self.status,
+                "step": trainer.step,
+                "total_steps": trainer.total_steps,
+                "static": trainer.describe(),
+            }
+        )
+        self.publish()
+
+    def _thin_checkpoints(self) -> None:
+        names = [(name, read_checkpoint_name(name)) for name in list_checkpoints(self._folder)]
+        for kept, number in ((False, KEPT_CHECKPOINTS), (True, KEPT_ASKED_CHECKPOINTS)):
+            for name in [name for name, parsed in names if parsed and parsed[2] is kept][number:]:
+                for path in self._folder.glob(f"{name}.*"):
+                    path.unlink()
+
+
+class _Rate:
+    """Steps a second over the last second or so."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._marks: list[tuple[float, int]] = []
+
+    def restart(self, step: int) -> None:
+        self._marks = [(self._clock(), step)]
+
+    def count(self, step: int) -> None:
+        now = self._clock()
+        if not self._marks or now - self._marks[-1][0] >= 0.1:
+            self._marks = [*self._marks[-20:], (now, step)]
+
+    def value(self) -> float:
+        if len(self._marks) < 2:
+            return math.nan
+        (first_time, first_step), (last_time, last_step) = self._marks[0], self._marks[-1]
+        return (last_step - first_step) / max(last_time - first_time, 1e-9)

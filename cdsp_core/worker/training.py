@@ -1,0 +1,37 @@
+"""The real trainers behind the worker's loop. The only module of the worker that imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
+from cdsp_core.config import RunConfig
+from cdsp_core.device import choose_device, keep_freed_memory
+from cdsp_core.trainer import NonFiniteLossError, Trainer
+from cdsp_core.worker.session import Trainable
+
+non_finite_error: Final = NonFiniteLossError
+
+__all__ = ["TorchTrainers", "choose_device", "keep_freed_memory", "non_finite_error"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TorchTrainers:
+    """Makes, saves and loads trainers on one device."""
+
+    device: torch.device
+    data_root: Path | None
+
+    def new(self, config: RunConfig) -> Trainer:
+        return Trainer(config, device=self.device, data_root=self.data_root)
+
+    def load(self, folder: Path, name: str) -> Trainer:
+        return load_checkpoint(folder, name, device=self.device, data_root=self.data_root)
+
+    def save(self, trainer: Trainable, folder: Path, name: str) -> None:
+        assert isinstance(trainer, Trainer)
+        save_checkpoint(trainer, folder, name)
