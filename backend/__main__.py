@@ -78,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Trains CDSP-MoE and shows it while it trains.",
         epilog="Environment: CDSP_HOST, CDSP_PORT, CDSP_DATA_DIR, CDSP_LAUNCHER, CDSP_DEVICE, CDSP_DATA and "
         "CDSP_DATA_ROOT are the defaults of the options; CDSP_TOKEN (needed on any address but loopback), "
-        "CDSP_WORKER_TOKEN (needed with --launcher pool), CDSP_ALLOWED_HOSTS (NAME:PORT, with commas between).",
+        "CDSP_WORKER_TOKEN or CDSP_WORKER_TOKEN_FILE (what workers present; by default a file in the data folder), "
+        "CDSP_PUBLISH (the address a container's port is published on), CDSP_ALLOWED_HOSTS (NAME:PORT, with commas).",
     )
     parser.add_argument("--host", default=env("CDSP_HOST", "127.0.0.1"), metavar="H")
     parser.add_argument("--port", default=env("CDSP_PORT", "8000"), metavar="P", help="0 takes a free one")
@@ -98,13 +99,16 @@ def _settings(options: argparse.Namespace) -> Settings:
     if not str(options.port).isdigit():
         raise SettingsError(f"--port must be a whole number from 0 to 65535. Found {options.port!r}.")
     hosts = os.environ.get("CDSP_ALLOWED_HOSTS", "")
+    token_file = os.environ.get("CDSP_WORKER_TOKEN_FILE")
     return Settings(
         host=options.host,
         port=int(options.port),
         data_dir=options.data_dir,
+        published=os.environ.get("CDSP_PUBLISH") or None,
         launcher=options.launcher,
         token=os.environ.get("CDSP_TOKEN") or None,
         worker_token=os.environ.get("CDSP_WORKER_TOKEN") or None,
+        worker_token_file=Path(token_file) if token_file else None,
         allowed_hosts=tuple(name.strip() for name in hosts.split(",") if name.strip()),
         autostart=not options.no_autostart,
         with_page=not options.no_page,

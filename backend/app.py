@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI, WebSocket
 from starlette.exceptions import HTTPException
@@ -26,7 +25,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises StoreError when the data folder cannot be used.
     """
-    worker_token = settings.worker_token or _own_worker_token(settings.data_dir)
+    worker_token = settings.worker_token or _worker_token(settings)
     runs = Runs(settings, worker_token=worker_token)
 
     @asynccontextmanager
@@ -60,15 +59,20 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _own_worker_token(data_dir: Path) -> str:
-    """The data folder's token for workers, so that one that outlives its backend is known to the next."""
-    path = data_dir / "worker-token"
+def _worker_token(settings: Settings) -> str:
+    """The token in the token file, made when there is none: workers that outlive their backend know the next one."""
+    path = settings.worker_token_file or settings.data_dir / "worker.token"
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            made = path.with_suffix(".new")
+            with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(32))
-        return path.read_text().strip()
+            made.replace(path)
+        token = path.read_text().strip()
     except OSError as error:
-        sentence = f"The data folder {data_dir} cannot be written ({error.strerror}). Choose another with --data-dir."
+        sentence = f"The data folder {path.parent} cannot be used ({error.strerror}). Choose another with --data-dir."
         raise StoreError(sentence) from error
+    if len(token) < 16:
+        raise StoreError(f"{path} must hold a token of at least 16 characters. Delete it and start again.")
+    return token

@@ -90,8 +90,9 @@ class History:
         self._snapshot: tuple[int, bytes] | None = None
 
     def inherit(self, rows: Array) -> None:
-        """Rows of the time before this epoch, shown before its own."""
+        """Rows of the time before those that will be added, thinned already; shown before them."""
         self._append_scalars(rows)
+        self.last_step = int(rows[-1, 0])
 
     def add(self, frame: Frame, message: bytes) -> Entry | None:
         """Keep a frame; the entry to send, or None when it was known already.

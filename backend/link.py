@@ -83,9 +83,9 @@ class WorkerConnection:
         self.received = n
         if self.hub is not None and message is None:
             self.hub.on_frame(binary[8:])
-        elif self.hub is not None and message is not None and message["run"] == self.hub.state.run_id:
-            await self._take_text(self.hub, message, n)
-            if not self.hub.state.active:
+        elif message is not None and (hub := runs.trained_by(self.worker_id, message["run"])) is not None:
+            await self._take_text(hub, message, n)
+            if self.hub is hub and not hub.state.active:
                 runs.release(self)
         runs.store.save_received(self.worker_id, n)
 

@@ -72,7 +72,7 @@ async def one_run(hub: Hub) -> JSONResponse:
 
 @router.post("/api/runs/{run_id}/commands")
 async def command(request: Request, hub: Hub) -> JSONResponse:
-    return JSONResponse(json_ready(await hub.command(read_command(read_json(await request.body())))))
+    return JSONResponse(json_ready(await hub.steering.command(read_command(read_json(await request.body())))))
 
 
 @router.get("/api/runs/{run_id}/checkpoints")

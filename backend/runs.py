@@ -127,9 +127,8 @@ class Runs:
         connection.send({"type": "welcome", "received": received, "keep": keep})
         if keep and hub is not None:
             await hub.load()
-            connection.hub, hub.worker = hub, connection
-            hub.state.reason = None
-            hub.refresh()
+            connection.hub = hub
+            hub.attach(connection)
         self._schedule()
         return connection
 
@@ -142,6 +141,11 @@ class Runs:
             hub.worker_lost("The connection to the worker is lost; it trains on and is waited for.")
             if hub.state.active:
                 self._spawn(self._await_return(hub, self.settings.worker_grace_s))
+
+    def trained_by(self, worker_id: str, run_id: str) -> RunHub | None:
+        """The run of that id, if this worker is the one that trains it or was the last to."""
+        hub = self._hubs.get(run_id)
+        return hub if hub is not None and hub.state.worker_id == worker_id else None
 
     def release(self, connection: WorkerConnection) -> None:
         """The worker's run has ended; it is free for another."""
@@ -161,7 +165,7 @@ class Runs:
 
     def _begin(self, hub: RunHub) -> None:
         """Queue a run for a worker."""
-        hub.state.status, hub.state.reason = "queued", None
+        hub.state.status, hub.state.reason, hub.state.waiting = "queued", None, None
         hub.state.worker_id = None
         if hub not in self._queue:
             self._queue.append(hub)
@@ -179,10 +183,7 @@ class Runs:
         if problem is not None:
             self._fail_waiting(problem)
         for hub in self._queue:
-            waiting = "Waits for a worker."
-            if hub.state.reason != waiting:
-                hub.state.reason = waiting
-                hub.refresh()
+            hub.wait("Waits for a worker.")
 
     def _assign(self, hub: RunHub, connection: WorkerConnection) -> None:
         connection.hub, hub.worker = hub, connection
@@ -197,10 +198,10 @@ class Runs:
             self._begin(hub)
             return
         _remember_pause(state)
-        state.reason = "The server was started again; looking for the run's worker."
-        self._spawn(self._await_return(hub, self.settings.survivor_grace_s))
+        hub.wait("The server was started again; looking for the run's worker.")
+        self._spawn(self._await_return(hub, self.settings.survivor_grace_s, after_start=True))
 
-    async def _await_return(self, hub: RunHub, grace_s: float) -> None:
+    async def _await_return(self, hub: RunHub, grace_s: float, *, after_start: bool = False) -> None:
         """Wait for a run's worker; when it is gone or silent for too long, begin again without it."""
         deadline = time.monotonic() + grace_s
         worker_id = hub.state.worker_id
@@ -210,13 +211,19 @@ class Runs:
             await asyncio.sleep(GONE_POLL_S)
             if hub.worker is not None or hub.state.worker_id != worker_id:
                 return
-        if hub.worker is None and hub.state.active and hub.state.worker_id == worker_id:
+        if hub.worker is not None or not hub.state.active or hub.state.worker_id != worker_id:
+            return
+        if after_start:
+            hub.add_event("status", "The server was started again; the run goes on from its last checkpoint.", {})
+            self._begin(hub)
+        else:
             self._restart(hub, "The worker did not come back.")
 
     def _worker_ended(self, worker_id: str, sentence: str) -> None:
         """A local process has ended."""
-        hub = next((hub for hub in self._hubs.values() if hub.state.worker_id == worker_id), None)
-        if hub is not None and hub.state.active:
+        held = (hub for hub in self._hubs.values() if hub.state.worker_id == worker_id and hub.state.active)
+        hub = next(held, None)
+        if hub is not None:
             if hub.worker is not None:
                 hub.worker.hub = None
                 hub.worker_lost(sentence)
@@ -231,7 +238,7 @@ class Runs:
         """Begin a run again from its last checkpoint, if it has not been begun too often."""
         state = hub.state
         if state.restarts >= self.settings.max_restarts:
-            hub.fail(f"{sentence} It was begun again {state.restarts} times; reset the run or resume it.")
+            hub.end("failed", f"{sentence} It was begun again {state.restarts} times; reset the run or resume it.")
             return
         _remember_pause(state)
         state.restarts += 1
@@ -242,7 +249,7 @@ class Runs:
     def _fail_waiting(self, sentence: str) -> None:
         waiting, self._queue = self._queue, []
         for hub in waiting:
-            hub.fail(sentence)
+            hub.end("failed", sentence)
 
     # housekeeping
 

@@ -20,10 +20,14 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     launcher: Literal["local", "pool"] = "local"
+    published: str | None = None
+    """the address through which others reach `host`, where a container publishes it; None: `host` itself"""
     token: str | None = None
     """people and programs that use the API or the page present it; needed on any address but loopback"""
     worker_token: str | None = None
-    """workers present it; None: one of the data folder's own"""
+    """workers present it; None: the one in `worker_token_file`, made when there is none"""
+    worker_token_file: Path | None = None
+    """None: worker.token in the data folder"""
     allowed_hosts: tuple[str, ...] = ()
     """NAME:PORT pairs a browser may use for this server, beside the loopback names"""
     autostart: bool = True
@@ -50,15 +54,13 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"--port must be from 0 to 65535. Found {self.port}.")
-        if not is_loopback(self.host) and not self.token:
+        if not is_loopback(self.published or self.host) and not self.token:
             raise SettingsError(
-                f"--host {self.host} can be reached from other machines, so it needs a token: "
-                "set CDSP_TOKEN to a long random string, or use --host 127.0.0.1."
+                f"{self.published or self.host} can be reached from other machines, so it needs a token: "
+                "set CDSP_TOKEN to a long random string, or use 127.0.0.1."
             )
         if self.token is not None and len(self.token) < 16:
             raise SettingsError(f"CDSP_TOKEN must have at least 16 characters. Found {len(self.token)}.")
-        if self.launcher == "pool" and not self.worker_token:
-            raise SettingsError("--launcher pool needs CDSP_WORKER_TOKEN, the same for the backend and its workers.")
         if self.worker_token is not None and len(self.worker_token) < 16:
             raise SettingsError(f"CDSP_WORKER_TOKEN must have at least 16 characters. Found {len(self.worker_token)}.")
         for pair in self.allowed_hosts:
@@ -75,8 +77,9 @@ class Settings:
         """Values of the Host header that are this server."""
         own = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")}
         own |= {name.removesuffix(":80") for name in own if name.endswith(":80")}
-        if not is_loopback(self.host) and self.host not in ("0.0.0.0", "::"):
-            own.add(f"{self.host}:{self.port}")
+        reached = self.published or self.host
+        if not is_loopback(reached) and reached not in ("0.0.0.0", "::"):
+            own.add(f"[{reached}]:{self.port}" if ":" in reached else f"{reached}:{self.port}".lower())
         return frozenset(own | {name.lower() for name in self.allowed_hosts})
 
     @property

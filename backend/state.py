@@ -40,6 +40,8 @@ class RunState:
     restarts: int = 0
     static: dict[str, Any] = field(default_factory=dict)
     """Trainer.describe()"""
+    waiting: str | None = None
+    """why nothing goes on at the moment, shown in place of `reason`"""
     worker_id: str | None = None
     worker_pid: int | None = None
 
@@ -62,7 +64,7 @@ class RunState:
             "preset": self.config.preset,
             "seed": self.config.train.seed,
             "status": self.status,
-            "reason": self.reason,
+            "reason": self.waiting or self.reason,
             "epoch": max(self.epoch, 0),
             "step": self.step,
             "total_steps": self.total_steps,

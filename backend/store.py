@@ -106,6 +106,8 @@ class Store:
 
     def flush(self) -> None:
         """Wait until everything handed over so far is written."""
+        if self.error is not None:
+            return
         done = threading.Event()
         self._waiting.put(done)
         done.wait(timeout=10)

@@ -68,8 +68,8 @@ class Viewer:
         if self._hello_version != hub.hello_version:
             self._greet()
             await self._send(hub.hello(resumed=False))
-        while self._next_event < hub.event_count:
-            message = hub.event_message(self._next_event)
+        while self._next_event < hub.events.count:
+            message = hub.events.message(self._next_event)
             self._next_event += 1
             if message is not None:
                 await self._send(message)
@@ -81,7 +81,7 @@ class Viewer:
         self._greeted = True
         self._hello_version = self._hub.hello_version
         self._run_version = self._hub.run_version
-        self._next_event = self._hub.event_count
+        self._next_event = self._hub.events.count
 
     async def _begin_epoch(self) -> None:
         """Greet the page: go on exactly where it was, or say `reset` where that cannot be."""

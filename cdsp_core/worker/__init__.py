@@ -16,7 +16,7 @@ Worker to backend, first:
 Worker to backend, numbered. Every message carries `n`, which grows by at least one; a binary message is
 `n` as 8 bytes, little-endian, followed by the frame:
     {type: "started", n, run, epoch, parent: {epoch, step} | null, config, controls, speed, revision, status,
-     step, total_steps, static}      a run, a reset or a restore has begun; static is Trainer.describe()
+     pause_at, step, total_steps, static}      a run, a reset or a restore has begun; static is Trainer.describe()
     {type: "event", n, event}        see frames.Event; kind "status" has data {status, reason}
     {type: "result", n, run, stale, result}   see frames.CommandResult; stale: base_revision was too old
     binary                           a frame of kind `frame`, or `scalars` where the bounded buffer was full

@@ -25,7 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--connect", metavar="URL", help="the backend's link, ws://HOST:PORT/ws/worker")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="where torchvision's full sets are")
-    parser.add_argument("--checkpoint-dir", type=Path, metavar="DIR", default=Path("runs/checkpoints"))
+    data_dir = Path(os.environ.get("CDSP_DATA_DIR", "runs"))
+    parser.add_argument("--checkpoint-dir", type=Path, metavar="DIR", default=data_dir / "checkpoints")
     parser.add_argument("--check", action="store_true", help="say whether the device is there, and end")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -40,9 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
     if options.check:
         print(device)
         return 0
-    token = os.environ.get("CDSP_WORKER_TOKEN", "")
+    try:
+        token = _token()
+    except OSError as error:
+        print(f"CDSP_WORKER_TOKEN_FILE cannot be read: {error.strerror}.", file=sys.stderr)
+        return 2
     if not options.connect or not token:
-        print("A worker needs --connect URL and the environment variable CDSP_WORKER_TOKEN.", file=sys.stderr)
+        needed = "--connect URL, and CDSP_WORKER_TOKEN or CDSP_WORKER_TOKEN_FILE in the environment"
+        print(f"A worker needs {needed}.", file=sys.stderr)
         return 2
 
     os.nice(NICENESS)
@@ -50,7 +56,15 @@ def main(arguments: list[str] | None = None) -> int:
     inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     outbox = Outbox()
     worker_id = os.environ.get("CDSP_WORKER_ID") or uuid.uuid4().hex
-    link = Link(options.connect, token=token, worker_id=worker_id, outbox=outbox, inbox=inbox)
+    health = os.environ.get("CDSP_HEALTH_FILE")
+    link = Link(
+        options.connect,
+        token=token,
+        worker_id=worker_id,
+        outbox=outbox,
+        inbox=inbox,
+        health_file=Path(health) if health else None,
+    )
     trainers = TorchTrainers(device=device, data_root=options.data_root)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: inbox.put({"type": "end", "reason": "Asked to end by a signal."}))
@@ -65,6 +79,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     logging.getLogger(__name__).info("%s", loop.run())
     return 0
+
+
+def _token() -> str:
+    """What the backend wants to see; from the environment, or from the file that the backend has written."""
+    file = os.environ.get("CDSP_WORKER_TOKEN_FILE")
+    return os.environ.get("CDSP_WORKER_TOKEN") or (Path(file).read_text().strip() if file else "")
 
 
 if __name__ == "__main__":

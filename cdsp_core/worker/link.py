@@ -11,6 +11,7 @@ import platform
 import queue
 import threading
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,13 +26,15 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY_S: Final = 0.1
 LONGEST_RETRY_S: Final = 1.0
 LOST_AFTER_S: Final = 60.0
+HEALTH_EVERY_S: Final = 5.0
 
 
 class Link:
     """Carries the outbox to the backend and its messages to the inbox, from a thread of its own.
 
     `inbox` receives the backend's messages as dicts, in order; a {"type": "end", "reason": ...} when the backend
-    has been away for `lost_after_s` or has refused the token.
+    has been away for `lost_after_s` or has refused the token. `health_file` is touched every few
+    seconds while the link is up.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Link:
         outbox: Outbox,
         inbox: queue.SimpleQueue[dict[str, Any]],
         lost_after_s: float = LOST_AFTER_S,
+        health_file: Path | None = None,
     ) -> None:
         self._url = url
         self._token = token
@@ -50,6 +54,9 @@ class Link:
         self._outbox = outbox
         self._inbox = inbox
         self._lost_after_s = lost_after_s
+        self._health_file = health_file
+        self._sent = 0
+        self._connected = False
         self._held: dict[str, Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
@@ -73,9 +80,6 @@ class Link:
         self._closing = True
         self._wake()
         self._thread.join(timeout=flush_s)
-
-    _sent = 0
-    _connected = False
 
     def _wake(self) -> None:
         if self._loop is not None:
@@ -137,7 +141,7 @@ class Link:
             self._inbox.put({"type": "drop"})
         self._sent = int(welcome["received"])
         self._outbox.forget(self._sent)
-        sender = asyncio.create_task(self._send(socket))
+        tasks = [asyncio.create_task(self._send(socket)), asyncio.create_task(self._touch())]
         try:
             async for text in socket:
                 message = json.loads(text)
@@ -146,9 +150,9 @@ class Link:
                 else:
                     self._inbox.put(message)
         finally:
-            sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
-                await sender
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _send(self, socket: ClientConnection) -> None:
         while not self._closing:
@@ -158,3 +162,8 @@ class Link:
                 self._sent = number
             await self._news.wait()
         await socket.close()
+
+    async def _touch(self) -> None:
+        while self._health_file is not None:
+            self._health_file.touch()
+            await asyncio.sleep(HEALTH_EVERY_S)

@@ -92,7 +92,7 @@ class WorkerLoop:
         try:
             session.train_step()
         except self._non_finite as error:
-            session.break_off(getattr(error, "term", "loss"), getattr(error, "step", session.trainer.step))
+            self._break_off(session, error)
         except (RuntimeError, ValueError, MemoryError) as error:
             logger.exception("training stopped")
             session.set_status("failed", f"Training stopped at step {session.trainer.step}: {_first_line(error)}")
@@ -132,8 +132,8 @@ class WorkerLoop:
                 speed=message["speed"],
                 paused=message["paused"],
                 parent=parent,
+                pause_at=message["pause_at"],
             )
-            self._session.pause_at = message["pause_at"]
         except (ValueError, RuntimeError, OSError) as error:
             logger.exception("the run could not begin")
             reason = _first_line(error)
@@ -164,6 +164,7 @@ class WorkerLoop:
         speed: float | None,
         paused: bool,
         parent: tuple[int, int] | None,
+        pause_at: int | None = None,
     ) -> Session:
         self._link.hold(run_id, epoch)
         return Session(
@@ -178,6 +179,7 @@ class WorkerLoop:
             outbox=self._outbox,
             pace=self._pace,
             parent=parent,
+            pause_at=pause_at,
             clock=self._clock,
         )
 
@@ -195,9 +197,12 @@ class WorkerLoop:
                 raise RefusedError("The worker does not hold this run.")
             old, new = self._apply(session, command)
             status, reason = "applied", None
+        except self._non_finite as error:
+            assert session is not None
+            self._break_off(session, error)
+            old, new, status, reason = {}, {}, "rejected", session.broken
         except (ValueError, RuntimeError, OSError) as error:
-            old, new = {}, {}
-            status, reason = "rejected", _first_line(error)
+            old, new, status, reason = {}, {}, "rejected", _first_line(error)
             stale = isinstance(error, RefusedError) and error.stale
         held = self._session or session
         result = CommandResult(
@@ -230,7 +235,11 @@ class WorkerLoop:
             try:
                 session.publish()
             except self._non_finite as error:
-                session.break_off(getattr(error, "term", "loss"), getattr(error, "step", session.trainer.step))
+                self._break_off(session, error)
+
+    def _break_off(self, session: Session, error: RuntimeError) -> None:
+        """Pause at a loss that is not finite; the error names the term and the step."""
+        session.break_off(getattr(error, "term", "loss"), getattr(error, "step", session.trainer.step))
 
     def _apply(self, session: Session, command: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Carry out a command; the values it replaced and the values now. Raises RefusedError or ValueError."""

@@ -90,6 +90,7 @@ class Session:
         outbox: Outbox,
         pace: Pace,
         parent: tuple[int, int] | None = None,
+        pause_at: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.run_id = run_id
@@ -98,7 +99,7 @@ class Session:
         self.trainer = trainer
         self.speed = speed
         self.status = "paused" if paused else "running"
-        self.pause_at: int | None = None
+        self.pause_at = pause_at
         self.broken: str | None = None
         """why the trainer's weights are of no use any more; None while they are"""
         self._folder = folder
@@ -267,6 +268,7 @@ class Session:
                 "speed": self.speed,
                 "revision": self.revision,
                 "status": self.status,
+                "pause_at": self.pause_at,
                 "step": trainer.step,
                 "total_steps": trainer.total_steps,
                 "static": trainer.describe(),

@@ -1,0 +1,54 @@
+"""The events of one run: the newest in memory as they go to viewers, all of them in the store."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+from backend.store import Store
+from cdsp_core.frames import Event, to_json_text
+
+MAX_IN_MEMORY: Final = 1000
+MAX_IN_HELLO: Final = 500
+
+
+class EventLog:
+    """Numbered from 0, so a viewer is a cursor into it."""
+
+    def __init__(self, run_id: str, store: Store) -> None:
+        self.count = 0
+        self._run_id = run_id
+        self._store = store
+        self._texts: list[str] = []
+        self._source = uuid.uuid4().hex
+        self._own = 0
+
+    def recall(self, events: list[dict[str, Any]]) -> None:
+        """Put what the store holds before what is here."""
+        self._texts = [_text(event) for event in events] + self._texts
+        self.count += len(events)
+
+    def add(self, event: Event) -> None:
+        """An event of the backend's own."""
+        self._own += 1
+        self.keep(event.to_json(), self._source, self._own)
+
+    def keep(self, event: dict[str, Any], source: str, n: int) -> None:
+        """An event from elsewhere, number `n` of `source`; the store keeps it once."""
+        self._texts.append(_text(event))
+        del self._texts[:-MAX_IN_MEMORY]
+        self.count += 1
+        self._store.save_event(self._run_id, source, n, event)
+
+    def message(self, number: int) -> str | None:
+        """The text message of an event; None when it is too old to be kept in memory."""
+        index = number - (self.count - len(self._texts))
+        return f'{{"type":"event",{self._texts[index][1:]}' if index >= 0 else None
+
+    def newest(self) -> str:
+        """The newest events as a JSON list, for `hello`."""
+        return f"[{','.join(self._texts[-MAX_IN_HELLO:])}]"
+
+
+def _text(event: dict[str, Any]) -> str:
+    return to_json_text({name: value for name, value in event.items() if name != "type"})

@@ -1,0 +1,238 @@
+"""A whole backend on a free port inside the test's event loop, workers for it, and a page that only reads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import queue
+import socket
+import threading
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+
+from backend.app import create_app
+from backend.runs import Runs
+from backend.settings import Settings
+from cdsp_core.frames import Array, Frame, decode_frame
+from cdsp_core.worker.link import Link
+from cdsp_core.worker.loop import WorkerLoop
+from cdsp_core.worker.outbox import Outbox
+from cdsp_core.worker.session import Pace
+from tests.backend.tiny import TinyNonFiniteError, TinyTrainers
+
+WORKER_TOKEN = "a token only the tests know"
+PATIENCE_S = 20.0
+
+
+class QuietServer(uvicorn.Server):
+    """A server that leaves the process's signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+class Lab:
+    """A running backend."""
+
+    def __init__(self, settings: Settings, runs: Runs, client: httpx.AsyncClient) -> None:
+        self.settings = settings
+        self.runs = runs
+        self.http = client
+
+    @property
+    def port(self) -> int:
+        return self.settings.port
+
+    async def new_run(self, **body: Any) -> str:
+        answer = await self.http.post("/api/runs", json={"preset": "live", **body})
+        assert answer.status_code == 201, answer.text
+        run_id = answer.json()["run_id"]
+        assert isinstance(run_id, str)
+        return run_id
+
+    async def new_run_of_steps(self, steps: int) -> str:
+        answer = await self.http.post("/api/runs", json={"config": {"train": {"steps": steps}}})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["run_id"])
+
+    async def run(self, run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = (await self.http.get(f"/api/runs/{run_id}")).json()
+        return found
+
+    async def command(self, run_id: str, type: str, **fields: Any) -> httpx.Response:  # noqa: A002
+        body = {"command_id": uuid.uuid4().hex, "type": type, **fields}
+        return await self.http.post(f"/api/runs/{run_id}/commands", json=body)
+
+    async def events(self, run_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self.http.get(f"/api/runs/{run_id}/events")).json()
+        return found
+
+    async def until(self, run_id: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The run as soon as it is as wanted."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not wanted(run := await self.run(run_id)):
+                await asyncio.sleep(0.01)
+        return run
+
+    async def until_status(self, run_id: str, status: str) -> dict[str, Any]:
+        return await self.until(run_id, lambda run: run["status"] == status)
+
+    @asynccontextmanager
+    async def page(self, run_id: str, after: str | None = None, **options: Any) -> AsyncIterator[Page]:
+        query = "" if after is None else f"?after={after}"
+        url = f"ws://127.0.0.1:{self.port}/ws/runs/{run_id}{query}"
+        async with connect(url, compression=None, proxy=None, max_size=None, **options) as found:
+            yield Page(found)
+
+
+class Page:
+    """Reads what a page reads. `scalars` holds every row since the last snapshot or resume."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.socket = connection
+        self.texts: list[dict[str, Any]] = []
+        self.frames: list[Frame] = []
+        self.rows: list[Array] = []
+        self.last_seq: int | None = None
+
+    async def read(self, *, ack: bool = True) -> dict[str, Any] | Frame:
+        """The next message; a binary one must continue where the last one ended."""
+        async with asyncio.timeout(PATIENCE_S):
+            message = await self.socket.recv()
+        if isinstance(message, str):
+            text: dict[str, Any] = json.loads(message)
+            self.texts.append(text)
+            return text
+        frame = decode_frame(message)
+        if frame.kind == "snapshot":
+            self.rows = []
+        elif self.last_seq is not None:
+            assert frame.after_seq == self.last_seq
+        self.last_seq = frame.seq
+        self.rows.append(frame.arrays["scalars"])
+        self.frames.append(frame)
+        if ack and frame.kind != "scalars":
+            await self.ack(frame)
+        return frame
+
+    async def ack(self, frame: Frame) -> None:
+        await self.socket.send(json.dumps({"type": "ack", "epoch": frame.epoch, "seq": frame.seq}))
+
+    async def text(self, kind: str, **wanted: Any) -> dict[str, Any]:
+        """The next text message of that type."""
+        while True:
+            message = await self.read()
+            if isinstance(message, dict) and message["type"] == kind:
+                if all(message.get(name) == value for name, value in wanted.items()):
+                    return message
+
+    async def frame(self, kind: str = "frame", *, ack: bool = True) -> Frame:
+        """The next binary message of that kind."""
+        while True:
+            message = await self.read(ack=ack)
+            if isinstance(message, Frame) and message.kind == kind:
+                return message
+
+    async def until_step(self, step: int) -> None:
+        while not self.frames or self.frames[-1].step < step:
+            await self.read()
+
+    @property
+    def scalars(self) -> Array:
+        return np.concatenate(self.rows)
+
+
+@asynccontextmanager
+async def lab(data_dir: Path, *, port: int = 0, **options: Any) -> AsyncIterator[Lab]:
+    """A backend of its own, with a pool of no workers unless said otherwise."""
+    listener = socket.create_server(("127.0.0.1", port))
+    settings = Settings(
+        data_dir=data_dir,
+        port=listener.getsockname()[1],
+        launcher="pool",
+        worker_token=WORKER_TOKEN,
+        autostart=False,
+        with_page=False,
+        stored_after_s=0.02,
+        command_timeout_s=5.0,
+        start_timeout_s=5.0,
+    )
+    settings = replace(settings, **options)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=1_048_576,
+        timeout_graceful_shutdown=1,
+    )
+    server = QuietServer(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        assert not serving.done(), serving.exception()
+        await asyncio.sleep(0.005)
+    headers = {"authorization": f"Bearer {settings.token}"} if settings.token else {}
+    try:
+        url = f"http://127.0.0.1:{settings.port}"
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=False) as client:
+            yield Lab(settings, app.state.runs, client)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class ThreadWorker:
+    """The worker's real loop and link in a thread of the test, with the tiny trainer."""
+
+    def __init__(self, port: int, checkpoint_dir: Path, *, step_s: float = 0.001, lost_after_s: float = 60.0) -> None:
+        self.inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.outbox = Outbox()
+        self.worker_id = uuid.uuid4().hex
+        self.link = Link(
+            f"ws://127.0.0.1:{port}/ws/worker",
+            token=WORKER_TOKEN,
+            worker_id=self.worker_id,
+            outbox=self.outbox,
+            inbox=self.inbox,
+            lost_after_s=lost_after_s,
+        )
+        self.ended: str | None = None
+        self._loop = WorkerLoop(
+            inbox=self.inbox,
+            outbox=self.outbox,
+            link=self.link,
+            trainers=TinyTrainers(step_s=step_s),
+            non_finite=TinyNonFiniteError,
+            checkpoint_dir=checkpoint_dir,
+            pace=Pace(frames_per_s=100.0, checkpoint_every_s=0.2),
+        )
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> ThreadWorker:
+        self.link.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.inbox.put({"type": "end", "reason": "The test is over."})
+        self._thread.join(timeout=PATIENCE_S)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _work(self) -> None:
+        self.ended = self._loop.run()

@@ -1,0 +1,94 @@
+"""A deterministic trainer without torch, so that the worker's own loop can be tested in milliseconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cdsp_core.config import Controls, RunConfig, from_dict, to_dict
+from cdsp_core.frames import Array
+
+NAMES = ["step", "data_epoch", "loss", "test_accuracy/mnist"]
+
+
+class TinyNonFiniteError(RuntimeError):
+    """What the tiny trainer raises where the real one raises NonFiniteLossError."""
+
+    def __init__(self, term: str, step: int) -> None:
+        super().__init__(f"{term} became non-finite at step {step}.")
+        self.term = term
+        self.step = step
+
+
+class TinyTrainer:
+    """Every number follows from seed, step and p_drop. A lr_base of 0.1 makes the loss non-finite at once."""
+
+    def __init__(self, config: RunConfig, *, step: int = 0, step_s: float = 0.001) -> None:
+        self.config = config
+        self.controls = config.controls
+        self.step = step
+        self.total_steps = config.train.steps or 1000
+        self._rows: list[list[float]] = []
+        self._step_s = step_s
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "tasks": [{"name": "mnist", "label": "MNIST", "note": ""}],
+            "scalar_names": NAMES,
+            "layers": 1,
+            "experts": 4,
+            "partitions": 4,
+            "dims": 16,
+            "rank": 8,
+            "num_tokens": 4,
+            "steps_per_epoch": 10,
+            "data": {"train": 1, "test": 1, "note": ""},
+            "device": {"kind": "cpu", "name": "tiny", "memory_mib": 1, "threads": 1},
+        }
+
+    def train_step(self) -> None:
+        time.sleep(self._step_s)
+        if self.controls.lr_base >= 0.1:
+            raise TinyNonFiniteError("task_loss", self.step + 1)
+        self.step += 1
+        measured = 0.5 if self.step % 20 == 0 else float("nan")
+        self._rows.append([self.step, self.step / 10, self.loss(self.step), measured])
+
+    def loss(self, step: int) -> float:
+        return 1 / (1 + step) + self.config.train.seed + self.controls.p_drop
+
+    def apply(self, controls: Controls) -> None:
+        self.controls = controls
+
+    def arrays(self) -> dict[str, Array]:
+        rows, self._rows = self._rows, []
+        pairs = np.full((4, 4), 0.5, dtype=np.float32)
+        return {
+            "scalars": np.array(rows, dtype=np.float32).reshape(-1, len(NAMES)),
+            "layer0/connection": pairs,
+            "layer0/load": np.full(4, 0.25, dtype=np.float32),
+        }
+
+
+@dataclasses.dataclass
+class TinyTrainers:
+    """Checkpoints are JSON files."""
+
+    step_s: float = 0.001
+
+    def new(self, config: RunConfig) -> TinyTrainer:
+        return TinyTrainer(config, step_s=self.step_s)
+
+    def load(self, folder: Path, name: str) -> TinyTrainer:
+        raw = json.loads((folder / f"{name}.json").read_text())
+        return TinyTrainer(from_dict(raw["config"]), step=raw["step"], step_s=self.step_s)
+
+    def save(self, trainer: Any, folder: Path, name: str) -> None:
+        config = replace(trainer.config, controls=trainer.controls)
+        (folder / f"{name}.json").write_text(json.dumps({"config": to_dict(config), "step": trainer.step}))
