@@ -62,8 +62,8 @@ def dense_experts(
 def sorted_experts(
     x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, strength_E: Tensor, expert_weight_ErN: Tensor
 ) -> Tensor:
-    """The same as `dense_experts`, with tokens sorted by expert and gathered subspaces."""
-    tokens, top_k = expert_TK.shape
+    """The same as `dense_experts`, with tokens sorted by expert and gathered subspaces; torch operations only."""
+    top_k = expert_TK.shape[1]
     order_M = torch.sort(expert_TK.flatten(), stable=True).indices
     place_M = torch.empty_like(order_M).scatter_(0, order_M, torch.arange(len(order_M), device=order_M.device))
     count_E = (expert_TK[:, :, None] == torch.arange(len(strength_E), device=x_TD.device)).sum((0, 1))

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from cdsp_core import conflict
 from cdsp_core.backbone import Backbone, dense_experts, sorted_experts
 from cdsp_core.config import ModelConfig
+from cdsp_core.native import why_unavailable
+from cdsp_core.native.experts import native_experts
 from cdsp_core.router import Router
 from cdsp_core.topology import Subspaces, Topology
 
@@ -32,6 +34,7 @@ class CDSPLayer(nn.Module):
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
+        self._why_not_native = why_unavailable()
         self.topology = Topology(config, generator=generator)
         self.router = Router(config, generator=generator)
         self.backbone = Backbone(config, generator=generator)
@@ -48,12 +51,14 @@ class CDSPLayer(nn.Module):
         strength_E = self.topology.strength(subspaces)
         expert_weight_ErN = self.backbone.gather(subspaces) + self.gradient_tap_ErN
         x_TD = x_BSD.flatten(0, 1)
-        if self.runs_dense(x_TD.device):
-            y_TD = dense_experts(
-                x_TD, gate_TK, expert_TK, strength_E, expert_weight_ErN, self.backbone, subspaces
-            )
-        else:
-            y_TD = sorted_experts(x_TD, gate_TK, expert_TK, strength_E, expert_weight_ErN)
+        routed = (x_TD, gate_TK, expert_TK, strength_E, expert_weight_ErN)
+        match self.path(x_TD.device):
+            case "dense":
+                y_TD = dense_experts(*routed, self.backbone, subspaces)
+            case "native":
+                y_TD = native_experts(*routed)[0]
+            case _:
+                y_TD = sorted_experts(*routed)
         return y_TD.view_as(x_BSD), expert_TK
 
     def penalty(self) -> Tensor:
@@ -94,11 +99,16 @@ class CDSPLayer(nn.Module):
         dense.index_copy_(0, (subspaces.index_Er + first_E1).flatten(), compact_ErN.flatten(0, 1))
         return dense.unflatten(0, (experts, dims))
 
-    def runs_dense(self, device: torch.device) -> bool:
-        """Whether this layer takes the dense path there. The two are equal; see docs/decisions.md for the choice."""
-        if self.config.execution == "auto":
-            return device.type != "cpu"
-        return self.config.execution == "dense"
+    def path(self, device: torch.device) -> str:
+        """How this layer is computed there: `dense`, `sorted`, or `native`, which is sorted in one C function.
+
+        The results are equal; docs/decisions.md has the measurements behind the choice.
+        """
+        if device.type != "cpu":
+            return "sorted" if self.config.execution == "sorted" else "dense"
+        if self.config.execution == "dense":
+            return "dense"
+        return "sorted" if self._why_not_native else "native"
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CDSPLayer:
         super()._apply(fn, recurse)

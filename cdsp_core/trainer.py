@@ -87,7 +87,7 @@ class Trainer:
         self.parameters = [*weights, *topology]
         self.log = ScalarLog(scalar_names([task.name for task in self.tasks], config.model.num_layers), device=device)
         self.apply(config.controls)
-        self.look = self._look_at_test_images(0)
+        self.look_at_test_images()
         self.load_LE = torch.zeros(config.model.num_layers, config.model.num_experts, device=device)
 
     def apply(self, controls: Controls) -> None:
@@ -116,7 +116,7 @@ class Trainer:
         self.step += 1
         self._write_row(batch, loss, terms, grad_norm, correct_B)
         if self.step % self.config.train.eval_every == 0:
-            self.look = self._look_at_test_images(self.step // self.config.train.eval_every)
+            self.look_at_test_images()
             self._write_look()
 
     def arrays(self) -> dict[str, Array]:
@@ -156,14 +156,18 @@ class Trainer:
             },
             "device": {
                 **describe_device(self.device),
-                "execution": "dense" if self.model.layers[0].runs_dense(self.device) else "sorted",
+                "execution": self.model.layers[0].path(self.device),
                 "compiled": False,
             },
         }
 
+    def look_at_test_images(self) -> None:
+        """Measure accuracy and routing on the next share of the test images, with task ID and without."""
+        self.look = self._look(self.step // self.config.train.eval_every)
+
     def test_accuracy(self) -> tuple[dict[str, float], dict[str, float]]:
         """Accuracy per task over the whole test set, with task ID and without."""
-        looks = [self._look_at_test_images(number) for number in range(self.test.looks)]
+        looks = [self._look(number) for number in range(self.test.looks)]
         known = torch.stack([look.accuracy_Q for look in looks]).mean(0).tolist()
         blind = torch.stack([look.accuracy_blind_Q for look in looks]).mean(0).tolist()
         names = [task.name for task in self.tasks]
@@ -219,7 +223,7 @@ class Trainer:
         raise NonFiniteLossError(terms[0] if terms else "loss", int(rows[row, 0]))
 
     @torch.no_grad()
-    def _look_at_test_images(self, number: int) -> Look:
+    def _look(self, number: int) -> Look:
         image_BHW, label_B, task_B = self.test.look(number)
         shown = torch.ones(len(label_B), 1, device=self.device)
         sides = torch.cat([shown, torch.zeros_like(shown)])

@@ -1,0 +1,96 @@
+"""The sorted path as one C function each way, compiled on the machine that runs it.
+
+torch runs the sorted path as some forty small operations and as many Python calls; on a CPU their overhead is as
+large as the work. `experts.c` does the same in one pass. It is compiled once, in about a second, with the machine's
+own C compiler and kept in a cache folder; without a compiler the torch version runs, and the run says so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+
+SOURCE = Path(__file__).with_name("experts.c")
+FLAGS = (
+    *("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC"),
+    *(("-mprefer-vector-width=512",) if platform.machine() == "x86_64" else ()),
+)
+
+
+class NativeBuildError(RuntimeError):
+    """The C kernel cannot be had on this machine; the message says why in one sentence."""
+
+
+@functools.cache
+def load_experts() -> ctypes.CDLL:
+    """The compiled kernel. Raises NativeBuildError when this machine cannot have it."""
+    if os.environ.get("CDSP_NATIVE", "1") == "0":
+        raise NativeBuildError("The C kernel is switched off by CDSP_NATIVE=0.")
+    library = ctypes.CDLL(str(_built()))
+    torch_cpu = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+    try:
+        library.cdsp_use_sgemm(ctypes.cast(torch_cpu.sgemm_, ctypes.c_void_p))
+    except AttributeError:
+        raise NativeBuildError("The C kernel needs a torch that carries sgemm. Found one that does not.") from None
+    return library
+
+
+def why_unavailable() -> str | None:
+    """None when the kernel can be used, otherwise the reason, for people."""
+    try:
+        load_experts()
+    except NativeBuildError as error:
+        return str(error)
+    return None
+
+
+def _built() -> Path:
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        raise NativeBuildError("The C kernel needs a C compiler (Debian: apt install gcc libc6-dev). Found none.")
+    key = hashlib.sha256(b"\0".join([SOURCE.read_bytes(), compiler.encode(), *map(str.encode, FLAGS), _cpu()]))
+    library = _cache_folder() / f"experts-{key.hexdigest()[:20]}.so"
+    if not library.exists():
+        _compile(compiler, library)
+    return library
+
+
+def _compile(compiler: str, library: Path) -> None:
+    try:
+        library.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+            built = Path(folder) / library.name
+            subprocess.run(
+                [compiler, *FLAGS, "-o", str(built), str(SOURCE)], check=True, capture_output=True, text=True, timeout=120
+            )
+            built.replace(library)
+    except OSError as error:
+        raise NativeBuildError(f"The C kernel could not be kept in {library.parent}: {error.strerror}.") from error
+    except subprocess.TimeoutExpired as error:
+        raise NativeBuildError(f"The C kernel was not compiled within {error.timeout:g} s by {compiler}.") from error
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip().splitlines() or ["no message"])[-1]
+        raise NativeBuildError(f"The C kernel did not compile with {compiler}: {last}") from error
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "topology-lab"
+
+
+def _cpu() -> bytes:
+    """What -march=native depends on: the machine and its instruction sets."""
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = ""
+    if cpuinfo.exists():
+        flags = next((line for line in cpuinfo.read_text().splitlines() if line.startswith(("flags", "Features"))), "")
+    return f"{platform.machine()} {flags}".encode()

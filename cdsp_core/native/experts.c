@@ -1,0 +1,200 @@
+/* The sorted path on the CPU, forward and backward, in one pass over the tokens of each expert.
+
+   Shapes: T tokens, D model width, E experts, K chosen, M = T K assignments, r rank quota, N = 2 D.
+   All arrays are contiguous float32 or int64. `weight` is [E, r, N]: a dimension's row of U^T, then its row of V.
+
+   Assignments are ordered by expert (counting sort, stable) and cut into chunks of one expert, small enough to stay
+   in the cache through the two products and the activation between them. Chunks are dealt to threads in equal
+   consecutive shares, so the order of every sum is fixed by the number of threads.
+
+   Matrix products are the BLAS that torch carries; its sgemm is handed in as a pointer. */
+
+#include <math.h>
+#include <omp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_ROWS = 128 };
+
+typedef void (*sgemm_t)(const char *, const char *, const int *, const int *, const int *, const float *, const float *,
+                        const int *, const float *, const int *, const float *, float *, const int *);
+
+typedef struct {
+    int64_t expert, first, rows;
+} chunk_t;
+
+static sgemm_t sgemm_;
+
+void cdsp_use_sgemm(sgemm_t sgemm) { sgemm_ = sgemm; }
+
+/* C[n, p] = A[n, k] B[p, k]^T, row-major; ld_b entries between rows of B. */
+static void times_transposed(const float *a, const float *b, float *c, int n, int k, int p, int ld_b) {
+    const float one = 1.0f, zero = 0.0f;
+    sgemm_("T", "N", &p, &n, &k, &one, b, &ld_b, a, &k, &zero, c, &p);
+}
+
+/* C[n, p] = A[n, k] B[k, p], row-major; ld_b entries between rows of B. */
+static void times(const float *a, const float *b, float *c, int n, int k, int p, int ld_b) {
+    const float one = 1.0f, zero = 0.0f;
+    sgemm_("N", "N", &p, &n, &k, &one, b, &ld_b, a, &k, &zero, c, &p);
+}
+
+/* C[k, p] += A[n, k]^T B[n, p], row-major; ld_c entries between rows of C. */
+static void add_outer(const float *a, const float *b, float *c, int n, int k, int p, int ld_c) {
+    const float one = 1.0f;
+    sgemm_("N", "T", &p, &k, &n, &one, b, &p, a, &k, &one, c, &ld_c);
+}
+
+/* e^x to 2 ulp in float32 for |x| <= 87; beyond, the value at the bound. Plain arithmetic without branches, so loops
+   over it become vector code. NaN stays NaN: a comparison with it is false, and it reaches `z`. */
+static inline float exp_(float x) {
+    x = x < -87.0f ? -87.0f : x;
+    x = x > 87.0f ? 87.0f : x;
+    const float k = rintf(x * 1.44269504f);
+    const float z = (x - k * 0.693359375f) + k * 2.12194440e-4f;
+    const float p = ((((1.9875691500e-4f * z + 1.3981999507e-3f) * z + 8.3334519073e-3f) * z + 4.1665795894e-2f) * z +
+                     1.6666665459e-1f) * z + 5.0000001201e-1f;
+    const union { int32_t bits; float value; } power = {((int32_t)k + 127) << 23};
+    return (p * z * z + z + 1.0f) * power.value;
+}
+
+static inline float sigmoid(float x) { return 1.0f / (1.0f + exp_(-x)); }
+
+/* Cut `rows` of expert groups into chunks; returns how many. `chunks` holds M / CHUNK_ROWS + E. */
+static int64_t cut(const int64_t *count, int64_t experts, chunk_t *chunks) {
+    int64_t n = 0, first = 0;
+    for (int64_t e = 0; e < experts; first += count[e++])
+        for (int64_t done = 0; done < count[e]; done += CHUNK_ROWS)
+            chunks[n++] = (chunk_t){e, first + done, count[e] - done < CHUNK_ROWS ? count[e] - done : CHUNK_ROWS};
+    return n;
+}
+
+/* order[m] is the m-th assignment (token K + slot) by expert; place is its inverse; count[e] the group sizes. */
+static void sort_by_expert(const int64_t *expert, int64_t assignments, int64_t experts, int64_t *order, int64_t *place,
+                           int64_t *count) {
+    int64_t *next = calloc(experts + 1, sizeof *next);
+    for (int64_t m = 0; m < assignments; m++) next[expert[m] + 1]++;
+    for (int64_t e = 0; e < experts; e++) {
+        count[e] = next[e + 1];
+        next[e + 1] += next[e];
+    }
+    for (int64_t m = 0; m < assignments; m++) {
+        place[m] = next[expert[m]]++;
+        order[place[m]] = m;
+    }
+    free(next);
+}
+
+static void gather(const float *x, const int64_t *order, int64_t rows, int64_t top_k, int64_t width, float *out) {
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(out + i * width, x + order[i] / top_k * width, width * sizeof(float));
+}
+
+/* out[t] = sum of the rows of token t's K assignments. */
+static void combine(const float *rows, const int64_t *place, int64_t tokens, int64_t top_k, int64_t width, float *out,
+                    int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t t = 0; t < tokens; t++) {
+        float *sum = out + t * width;
+        memcpy(sum, rows + place[t * top_k] * width, width * sizeof *sum);
+        for (int64_t k = 1; k < top_k; k++) {
+            const float *row = rows + place[t * top_k + k] * width;
+            for (int64_t d = 0; d < width; d++) sum[d] += row[d];
+        }
+    }
+}
+
+/* y[T, D] = sum over the token's experts of gate strength silu(x U_e^T) V_e. Keeps pre [M, r], order, place [M],
+   count [E] for the backward pass; `scratch` is [M, D]. */
+void cdsp_forward(const float *x, const float *gate, const int64_t *expert, const float *strength, const float *weight,
+                  int64_t tokens, int64_t top_k, int64_t experts, int64_t width, int64_t rank, float *y, float *pre,
+                  int64_t *order, int64_t *place, int64_t *count, float *scratch, int threads) {
+    const int64_t assignments = tokens * top_k;
+    sort_by_expert(expert, assignments, experts, order, place, count);
+    chunk_t *chunks = malloc((assignments / CHUNK_ROWS + experts) * sizeof *chunks);
+    const int64_t n = cut(count, experts, chunks);
+#pragma omp parallel num_threads(threads)
+    {
+        float *rows = malloc(CHUNK_ROWS * (width + rank) * sizeof *rows), *hidden = rows + CHUNK_ROWS * width;
+#pragma omp for schedule(static)
+        for (int64_t c = 0; c < n; c++) {
+            const chunk_t at = chunks[c];
+            const float *u = weight + at.expert * rank * 2 * width, *v = u + width;
+            float *pre_c = pre + at.first * rank;
+            gather(x, order + at.first, at.rows, top_k, width, rows);
+            times_transposed(rows, u, pre_c, at.rows, width, rank, 2 * width);
+            for (int64_t i = 0; i < at.rows; i++) {
+                const float scale = gate[order[at.first + i]] * strength[at.expert];
+                const float *p = pre_c + i * rank;
+                float *h = hidden + i * rank;
+#pragma omp simd
+                for (int64_t j = 0; j < rank; j++) h[j] = p[j] * sigmoid(p[j]) * scale;
+            }
+            times(hidden, v, scratch + at.first * width, at.rows, rank, width, 2 * width);
+        }
+        free(rows);
+    }
+    combine(scratch, place, tokens, top_k, width, y, threads);
+    free(chunks);
+}
+
+/* Gradients of x, gate, strength and weight (dense [E, r, N], zero for experts without tokens). */
+void cdsp_backward(const float *dy, const float *x, const float *gate, const float *strength, const float *weight,
+                   const float *pre, const int64_t *order, const int64_t *place, const int64_t *count, int64_t tokens,
+                   int64_t top_k, int64_t experts, int64_t width, int64_t rank, float *dx, float *dgate,
+                   float *dstrength, float *dweight, float *scratch, int threads) {
+    const int64_t assignments = tokens * top_k, weights = experts * rank * 2 * width;
+    chunk_t *chunks = malloc((assignments / CHUNK_ROWS + experts) * sizeof *chunks);
+    const int64_t n = cut(count, experts, chunks);
+    float *partial = calloc(threads > 1 ? (threads - 1) * weights : 1, sizeof *partial);
+    memset(dweight, 0, weights * sizeof *dweight);
+#pragma omp parallel num_threads(threads)
+    {
+        const int thread = omp_get_thread_num();
+        float *dw = thread ? partial + (thread - 1) * weights : dweight;
+        float *rows = malloc(CHUNK_ROWS * 2 * (width + rank) * sizeof *rows), *grad = rows + CHUNK_ROWS * width;
+        float *hidden = grad + CHUNK_ROWS * width, *slope = hidden + CHUNK_ROWS * rank;
+#pragma omp for schedule(static)
+        for (int64_t c = 0; c < n; c++) {
+            const chunk_t at = chunks[c];
+            const float *u = weight + at.expert * rank * 2 * width, *v = u + width;
+            float *du = dw + at.expert * rank * 2 * width, *dv = du + width;
+            const float *pre_c = pre + at.first * rank;
+            gather(x, order + at.first, at.rows, top_k, width, rows);
+            gather(dy, order + at.first, at.rows, top_k, width, grad);
+            times_transposed(grad, v, slope, at.rows, width, rank, 2 * width);
+            for (int64_t i = 0; i < at.rows; i++) {
+                const float scale = gate[order[at.first + i]] * strength[at.expert];
+                const float *p = pre_c + i * rank;
+                float *h = hidden + i * rank, *s = slope + i * rank, through = 0.0f;
+#pragma omp simd reduction(+ : through)
+                for (int64_t j = 0; j < rank; j++) {
+                    const float open = sigmoid(p[j]), active = p[j] * open;
+                    through += s[j] * active;
+                    h[j] = active * scale;
+                    s[j] *= scale * (open + active * (1.0f - open));
+                }
+                dgate[order[at.first + i]] = through;
+            }
+            add_outer(hidden, grad, dv, at.rows, rank, width, 2 * width);
+            add_outer(slope, rows, du, at.rows, rank, width, 2 * width);
+            times(slope, u, scratch + at.first * width, at.rows, rank, width, 2 * width);
+        }
+        free(rows);
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < weights; i++)
+            for (int64_t k = 0; k < threads - 1; k++) dweight[i] += partial[k * weights + i];
+    }
+    combine(scratch, place, tokens, top_k, width, dx, threads);
+    for (int64_t e = 0, m = 0; e < experts; e++) {
+        float sum = 0.0f;
+        for (int64_t end = m + count[e]; m < end; m++) {
+            sum += dgate[order[m]] * gate[order[m]];
+            dgate[order[m]] *= strength[e];
+        }
+        dstrength[e] = sum;
+    }
+    free(partial);
+    free(chunks);
+}

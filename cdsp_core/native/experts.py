@@ -1,0 +1,103 @@
+"""`experts.c` as a differentiable torch operation.
+
+Shapes: T tokens, D model width, E experts, K chosen, M = T K assignments, r rank quota, N = 2 D.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cdsp_core.native import load_experts
+
+
+@torch.library.custom_op("cdsp::native_experts", mutates_args=())
+def native_experts(
+    x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """y_TD, and what the backward pass needs: pre_Mr, order_M, place_M, count_E."""
+    x_TD, gate_TK, expert_TK = x_TD.contiguous(), gate_TK.contiguous(), expert_TK.contiguous()
+    strength_E, weight_ErN = strength_E.contiguous(), weight_ErN.contiguous()
+    y_TD, pre_Mr, order_M, place_M, count_E = _outputs(x_TD, expert_TK, weight_ErN)
+    scratch = x_TD.new_empty(len(order_M), x_TD.shape[1])
+    load_experts().cdsp_forward(
+        *_pointers(x_TD, gate_TK, expert_TK, strength_E, weight_ErN),
+        *_sizes(x_TD, expert_TK, weight_ErN),
+        *_pointers(y_TD, pre_Mr, order_M, place_M, count_E, scratch),
+        torch.get_num_threads(),
+    )
+    return y_TD, pre_Mr, order_M, place_M, count_E
+
+
+@torch.library.custom_op("cdsp::native_experts_backward", mutates_args=())
+def native_backward(
+    dy_TD: Tensor,
+    x_TD: Tensor,
+    gate_TK: Tensor,
+    strength_E: Tensor,
+    weight_ErN: Tensor,
+    pre_Mr: Tensor,
+    order_M: Tensor,
+    place_M: Tensor,
+    count_E: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of x, gate, strength and the expert weights."""
+    dy_TD, x_TD, gate_TK = dy_TD.contiguous(), x_TD.contiguous(), gate_TK.contiguous()
+    strength_E, weight_ErN = strength_E.contiguous(), weight_ErN.contiguous()
+    gradients = tuple(torch.empty_like(tensor) for tensor in (x_TD, gate_TK, strength_E, weight_ErN))
+    scratch = x_TD.new_empty(len(order_M), x_TD.shape[1])
+    load_experts().cdsp_backward(
+        *_pointers(dy_TD, x_TD, gate_TK, strength_E, weight_ErN, pre_Mr, order_M, place_M, count_E),
+        *_sizes(x_TD, gate_TK, weight_ErN),
+        *_pointers(*gradients, scratch),
+        torch.get_num_threads(),
+    )
+    return gradients
+
+
+def _outputs(x_TD: Tensor, expert_TK: Tensor, weight_ErN: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    experts, rank, _ = weight_ErN.shape
+    assignments = expert_TK.numel()
+    return (
+        torch.empty_like(x_TD),
+        x_TD.new_empty(assignments, rank),
+        expert_TK.new_empty(assignments),
+        expert_TK.new_empty(assignments),
+        expert_TK.new_empty(experts),
+    )
+
+
+def _pointers(*tensors: Tensor) -> list[ctypes.c_void_p]:
+    return [ctypes.c_void_p(tensor.data_ptr()) for tensor in tensors]
+
+
+def _sizes(x_TD: Tensor, per_token_TK: Tensor, weight_ErN: Tensor) -> list[ctypes.c_int64]:
+    experts, rank, _ = weight_ErN.shape
+    tokens, width = x_TD.shape
+    return [ctypes.c_int64(size) for size in (tokens, per_token_TK.shape[1], experts, width, rank)]
+
+
+@native_experts.register_fake
+def _(x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor) -> tuple[Tensor, ...]:
+    return _outputs(x_TD, expert_TK, weight_ErN)
+
+
+@native_backward.register_fake
+def _(dy_TD: Tensor, x_TD: Tensor, gate_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor, *_: Tensor) -> Any:
+    return tuple(torch.empty_like(tensor) for tensor in (x_TD, gate_TK, strength_E, weight_ErN))
+
+
+def _keep(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+    x_TD, gate_TK, _expert_TK, strength_E, weight_ErN = inputs
+    ctx.save_for_backward(x_TD, gate_TK, strength_E, weight_ErN, *output[1:])
+
+
+def _backward(ctx: Any, dy_TD: Tensor, *_unused: Tensor) -> tuple[Tensor | None, ...]:
+    dx_TD, dgate_TK, dstrength_E, dweight_ErN = native_backward(dy_TD, *ctx.saved_tensors)
+    return dx_TD, dgate_TK, None, dstrength_E, dweight_ErN
+
+
+native_experts.register_autograd(_backward, setup_context=_keep)
