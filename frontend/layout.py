@@ -23,7 +23,7 @@ SHORTCUTS = (
 def page_layout() -> Component:
     """The whole document body."""
     return html.Div(
-        id="lab",
+        id="app",
         children=[
             html.A("Skip to the pictures", href="#pictures", className="skip-link"),
             header(),

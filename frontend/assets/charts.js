@@ -9,17 +9,27 @@
 
   const share = (value) => lab.format.cell(value);
 
+  const plain = (value) => lab.format.measure(value);
+  const inNats = (value) => `${lab.format.measure(value)} nat`;
+
+  /** The losses differ by powers of ten, so the chart shows one kind at a time. */
+  const LOSS_VIEWS = {
+    task: [{ key: "task_loss", label: "task", colour: "ink", text: inNats }],
+    penalties: [
+      { key: "conflict_penalty", label: "conflict", colour: "conflict", text: plain },
+      { key: "l1_penalty", label: "L1", colour: "ink", text: plain },
+      { key: "binarize_penalty", label: "bin", colour: "accent", text: plain },
+    ],
+    total: [{ key: "loss", label: "total", colour: "ink", text: inNats }],
+  };
+
   /**
    * What each chart draws. `lines(model, layer)` gives [{key, label, text(value), colour, dash, faint, scale}]:
    * `key` a scalar's name, `scale` what it is divided by before it is drawn.
    */
   const CHARTS = {
     losses: {
-      unit: "nat",
-      lines: () => [
-        { key: "loss", label: "total", colour: "muted", text: (v) => `${lab.format.measure(v)} nat` },
-        { key: "task_loss", label: "task", colour: "ink", text: (v) => `${lab.format.measure(v)} nat` },
-      ],
+      lines: (model) => LOSS_VIEWS[model.lossView],
     },
     accuracy: {
       range: [0, 1],
@@ -117,6 +127,18 @@
         sized.observe(box);
         box.addEventListener("click", (event) => this.#pick(name, event, onPick));
       }
+      for (const button of document.querySelectorAll("[data-loss]")) {
+        button.addEventListener("click", () => this.#showLoss(button.dataset.loss));
+      }
+    }
+
+    #showLoss(kind) {
+      this.view().model.lossView = kind;
+      for (const button of document.querySelectorAll("[data-loss]")) {
+        button.setAttribute("aria-pressed", String(button.dataset.loss === kind));
+      }
+      this.lastTick = 0;
+      this.#draw("losses");
     }
 
     invalidate() {
@@ -125,7 +147,7 @@
 
     /** Redraw at most one chart, if its turn has come. Called from the drawing loop. */
     tick(now) {
-      if (now - this.lastTick < TICK_MS) return;
+      if (now - this.lastTick < TICK_MS || !window.Plotly) return;
       for (let i = 0; i < this.names.length; i++) {
         const name = this.names[(this.next + i) % this.names.length];
         if (!this.dirty.has(name) || !this.visible.has(name)) continue;

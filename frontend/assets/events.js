@@ -2,6 +2,14 @@
 // "What is happening": events in words, newest first. Changes by people in violet, phases dashed, warnings in amber.
 (function (lab) {
   const MOST_SHOWN = 200;
+  const WARNING_PHASES = ["idle"];
+
+  /** Pausing and resuming are told by the command that did it; a checkpoint is saved every so often. */
+  function isNoise({ kind, data }) {
+    return kind === "checkpoint" || (kind === "status" && ["running", "paused", "starting"].includes(data.status) && !data.reason);
+  }
+
+  const isWarning = ({ kind, data }) => kind === "rejected" || kind === "error" || WARNING_PHASES.includes(data.phase);
 
   class EventLog {
     /** `onJump(step)` shows the moment before a step. */
@@ -17,7 +25,7 @@
     }
 
     add(event) {
-      if (event.kind === "checkpoint") return; // saved by itself every so often: no news
+      if (isNoise(event)) return;
       const empty = this.list.querySelector(".events-empty");
       if (empty) empty.remove();
       this.list.prepend(this.#item(event));
@@ -34,8 +42,7 @@
     #item(event) {
       const item = document.createElement("li");
       const changes = lab.marks.changes(event);
-      const warning = event.kind === "rejected" || event.kind === "error" || (event.data && event.data.level === "warning");
-      item.className = `event event-${warning ? "warning" : event.kind}`;
+      item.className = `event event-${isWarning(event) ? "warning" : event.kind}`;
       const text = document.createElement("p");
       if (changes.length) {
         const strong = document.createElement("b");
@@ -51,7 +58,7 @@
     }
 
     #when(event) {
-      const asked = event.data && event.data.asked_step;
+      const asked = event.data.command && event.data.command.requested_step;
       const { count, clock } = lab.format;
       if (event.kind === "applied" && typeof asked === "number") return `asked at ${count(asked)}, applied at ${count(event.step)}`;
       if (event.kind === "applied") return `applied at step ${count(event.step)}`;

@@ -39,11 +39,8 @@
     dot.style.background = `var(--task-${q % 3})`;
     const name = document.createElement("b");
     name.textContent = task.label;
-    const words = document.createElement("span");
-    const note = document.createElement("small");
-    note.textContent = task.note || "";
-    words.append(name, " ", note);
-    line.append(dot, words);
+    line.title = task.note;
+    line.append(dot, name);
     return line;
   }
 

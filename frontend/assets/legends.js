@@ -36,7 +36,7 @@
     for (const slot of [0, 1]) put(`legend-topology${slot}`, ends[0], bar(colours.diverging), ends[1]);
     put("legend-conflict", "0", bar(colours.opposition, (s) => s ** lab.matrices.CONFLICT_GAMMA), "1", item("no overlap", null, "swatch-hatch"), item("idle", null, "swatch-dot"));
     const hasOwn = !hello || hello.experts === hello.partitions;
-    const held = hasOwn ? [item("own block", colours.high), item("others'", colours.low)] : [item("held", colours.low)];
+    const held = hasOwn ? [item("own", colours.high), item("others'", colours.low)] : [item("held", colours.low)];
     put("legend-backbone", ...held, item("thin: shared", null, "swatch-thin"));
   }
 

@@ -5,16 +5,24 @@
   const byId = (id) => document.getElementById(id);
 
   function whenLaidOut(start) {
-    if (byId("lab")) return start();
+    if (byId("app")) return start();
     const watcher = new MutationObserver(() => {
-      if (!byId("lab")) return;
+      if (!byId("app")) return;
       watcher.disconnect();
       start();
     });
     watcher.observe(document.body, { childList: true, subtree: true });
   }
 
+  /** Plotly is downloaded from the first byte on, but run only now: the pictures need not wait for it. */
+  function loadPlotly() {
+    const script = document.createElement("script");
+    script.src = "/assets/vendor/plotly-cartesian.min.js";
+    document.head.append(script);
+  }
+
   function start() {
+    loadPlotly();
     const model = new lab.Model();
     lab.colours.build();
 

@@ -25,15 +25,23 @@
       if (event.epoch !== epoch) continue;
       const changed = changes(event);
       if (changed.length) marks.push({ step: event.step, label: changed.map(changeLabel).join(", "), change: true });
-      else if (event.kind === "phase") marks.push({ step: event.step, label: phaseLabel(event), change: false });
+      else if (event.kind === "phase" && !UNMARKED.includes(event.data.phase)) marks.push({ step: event.step, label: phaseLabel(event), change: false });
     }
     return marks.slice(-MOST_MARKS);
   }
 
-  function phaseLabel(event) {
-    const name = event.data && (event.data.label || event.data.phase || event.data.name);
-    if (name) return String(name).replaceAll("_", " ");
-    return event.text.split(/[:,.]/)[0].slice(0, 24);
+  /** Experts fall idle and come back often: the log and the load chart tell that, a mark each would hide the lines. */
+  const UNMARKED = ["idle", "recovered"];
+  const PHASES = {
+    symmetry_broken: () => "symmetry broke",
+    oligarchy: () => "oligarchy",
+    sparse: () => "sparse",
+  };
+
+  function phaseLabel({ data, text }) {
+    const words = PHASES[data.phase];
+    if (!words) return text.split(/[:,.]/)[0].slice(0, 24);
+    return `${words(data)}${"layer" in data ? `, L${data.layer + 1}` : ""}`;
   }
 
   lab.marks = { changes, changeLabel, marksOf };

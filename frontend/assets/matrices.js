@@ -3,8 +3,7 @@
 (function (lab) {
   const LABEL_WIDTH = 24;
   const ROUTING_LABEL_WIDTH = 60;
-  const SATURATED_LOGIT = 4; // sigmoid 0.98
-  const CONFLICT_GAMMA = 0.6; // weak conflicts stay visible
+  const CONFLICT_GAMMA = 0.5; // weak conflicts stay visible
 
   const expert = (e) => `E${e}`;
   const byte = (share) => Math.round(255 * Math.max(0, Math.min(1, share)));
@@ -109,5 +108,5 @@
 
   const shortName = (label) => (label.length > 8 ? label.split(/[-\s]/)[0] : label);
 
-  lab.matrices = { topology, conflict, routing, shortName, expert, SATURATED_LOGIT, CONFLICT_GAMMA };
+  lab.matrices = { topology, conflict, routing, shortName, expert, CONFLICT_GAMMA };
 })((window.lab = window.lab || {}));

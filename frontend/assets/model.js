@@ -6,6 +6,7 @@
   class Model {
     constructor() {
       this.store = new lab.Store();
+      this.lossView = "task";
       this.forget();
     }
 

@@ -23,8 +23,8 @@ LOG0_DECADES = {"lambda_conflict": 4, "l1": 6, "binarize": 6}
 SPEEDS = ("100", "50", "20", "10", "5", "2", "1")
 
 CHARTS = (
-    ("losses", "Losses", "lower is better"),
-    ("accuracy", "Test accuracy", "% right; solid with ID, dashed blind"),
+    ("losses", "Losses", ""),
+    ("accuracy", "Test accuracy", "% right, dashed: blind"),
     ("structure", "Structure", "how decided σ(A) is"),
     ("oligarchy", "Oligarchy", "do few experts hold their own?"),
     ("load", "Expert load", "is the work shared evenly?"),
@@ -260,7 +260,7 @@ def time_panel() -> Component:
             className="chart",
             id=f"figure-{name}",
             children=[
-                html.Figcaption([html.B(title), html.Span(subtitle)]),
+                html.Figcaption([html.B(title), loss_switch() if name == "losses" else html.Span(subtitle)]),
                 html.Div(id=f"chart-{name}", className="chart-plot"),
             ],
         )
@@ -273,6 +273,16 @@ def time_panel() -> Component:
         [html.Div(charts, className="charts"), html.Div(id="scrubber", className="scrubber")],
         [layer_switch("time")],
     )
+
+
+def loss_switch() -> Component:
+    """Which of the losses its chart shows; they differ by powers of ten."""
+    kinds = ("task", "penalties", "total")
+    buttons = [
+        html.Button(kind, type="button", **{"data-loss": kind, "aria-pressed": str(kind == "task").lower()})
+        for kind in kinds
+    ]
+    return html.Div(buttons, className="segments", role="group", **{"aria-label": "Loss shown"})
 
 
 def events_panel() -> Component:
