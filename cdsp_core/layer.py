@@ -63,13 +63,11 @@ class CDSPLayer(nn.Module):
 
     def penalty(self) -> Tensor:
         """Last step's conflict times this step's A: the conflict term of the loss, a scalar."""
-        return conflict.topology_penalty(
-            self.topology.topology_logits, self.pressure_EP, kind=self.config.penalty
-        )
+        return conflict.topology_penalty(self.topology.topology_logits, self.pressure_EP, kind=self.config.penalty)
 
     @torch.no_grad()
     def record_conflict(self) -> None:
-        """After the backward pass: keep the cosines and the pressure for the next step, and empty the tap."""
+        """Between backward pass and update: keep cosines and pressure for the next step, and empty the tap."""
         subspaces = self.topology.subspaces()
         gradient_ERN = self.expert_gradient(subspaces)
         if self.config.conflict_over == "u":

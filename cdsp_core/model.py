@@ -6,14 +6,12 @@ Q width of the task embedding, E experts, K chosen.
 
 from __future__ import annotations
 
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdsp_core.config import ModelConfig
 from cdsp_core.layer import CDSPLayer
-
 
 
 class Attention(nn.Module):
@@ -69,9 +67,7 @@ class Block(nn.Module):
 class CDSPModel(nn.Module):
     """The encoder of the authors' program with CDSP layers (method.md section 8; arXiv:2512.20291, section 4)."""
 
-    def __init__(
-        self, config: ModelConfig, *, num_tasks: int = 3, generator: torch.Generator | None = None
-    ) -> None:
+    def __init__(self, config: ModelConfig, *, num_tasks: int = 3, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
         self.patch_embedding = linear(config.patch_size**2, config.d_model, generator=generator)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from cdsp_core import conflict, measures
+from cdsp_core.frames import json_ready
 from cdsp_core.layer import CDSPLayer
 
 Array = np.ndarray[Any, Any]
@@ -40,7 +41,11 @@ def scalar_names(tasks: list[str], layers: int) -> tuple[str, ...]:
         "data_epoch",
         *STEP_SCALARS,
         *(f"train_accuracy/{task}" for task in tasks),
-        *(f"{name}/{task}" for name in ("test_accuracy", "test_accuracy_blind", "routing_consistency") for task in tasks),
+        *(
+            f"{name}/{task}"
+            for name in ("test_accuracy", "test_accuracy_blind", "routing_consistency")
+            for task in tasks
+        ),
         *(f"layer{layer}/{name}" for layer in range(layers) for name in LAYER_SCALARS),
     )
 
@@ -112,6 +117,16 @@ def layer_arrays(layer: CDSPLayer, load_E: Tensor, routing_QE: Tensor, routing_b
     pieces = np.split(flat, ends[:-1])
     arrays = {name: piece.reshape(value.shape) for (name, value), piece in zip(on_device.items(), pieces, strict=True)}
     return {**arrays, "subspace": np.packbits(arrays["subspace"] > 0, axis=1)}
+
+
+def layer_result(arrays: dict[str, Array], number: int) -> dict[str, Any]:
+    """sigmoid(A) and every measure of one layer of a frame, as JSON; None where a measure has no value."""
+    prefix = f"layer{number}/"
+    layer = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    values = dict(zip(LAYER_SCALARS, layer_measures(layer), strict=True))
+    consistency = measures.routing_consistency(layer["routing"], layer["routing_blind"])
+    values["routing_consistency"] = float(consistency.mean())
+    return {"connection": layer["connection"].tolist(), "measures": json_ready(values)}
 
 
 def layer_measures(arrays: dict[str, Array]) -> list[float]:

@@ -107,11 +107,11 @@ class Trainer:
         loss, terms, correct_B, chosen = self._loss(batch)
         loss.backward()
         grad_norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.train.grad_clip, foreach=True)
+        for layer in self.model.layers:
+            layer.record_conflict()
         self._skip_when_non_finite(loss, grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        for layer in self.model.layers:
-            layer.record_conflict()
         self._count_load(chosen)
         self.step += 1
         self._write_row(batch, loss, terms, grad_norm, correct_B)
@@ -125,12 +125,16 @@ class Trainer:
         Raises NonFiniteLossError when one of those steps was not finite.
         """
         layers = [
-            layer_arrays(layer, self.load_LE[number], self.look.routing_LQE[number], self.look.routing_blind_LQE[number])
+            layer_arrays(
+                layer, self.load_LE[number], self.look.routing_LQE[number], self.look.routing_blind_LQE[number]
+            )
             for number, layer in enumerate(self.model.layers)
         ]
         rows = self.log.take(layers)
         self._check_finite(rows)
-        arrays = {f"layer{number}/{name}": array for number, layer in enumerate(layers) for name, array in layer.items()}
+        arrays = {
+            f"layer{number}/{name}": array for number, layer in enumerate(layers) for name, array in layer.items()
+        }
         return {"scalars": rows, **arrays}
 
     def describe(self) -> dict[str, Any]:
@@ -233,10 +237,7 @@ class Trainer:
         accuracy_2Q = correct.unflatten(0, (2, tasks, -1)).mean(2)
         expert = torch.arange(experts, device=self.device)
         routing = torch.stack(
-            [
-                (expert_TK.view(2, tasks, -1, 1) == expert).to(torch.float32).mean(2)
-                for expert_TK in chosen
-            ]
+            [(expert_TK.view(2, tasks, -1, 1) == expert).to(torch.float32).mean(2) for expert_TK in chosen]
         )
         return Look(
             accuracy_Q=accuracy_2Q[0],

@@ -70,7 +70,11 @@ def _compile(compiler: str, library: Path) -> None:
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             built = Path(folder) / library.name
             subprocess.run(
-                [compiler, *FLAGS, "-o", str(built), str(SOURCE)], check=True, capture_output=True, text=True, timeout=120
+                [compiler, *FLAGS, "-o", str(built), str(SOURCE)],
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=120,
             )
             built.replace(library)
     except OSError as error:

@@ -32,5 +32,6 @@ Backend to worker:
 
 After a lost connection the worker trains on, dials again and sends what was not received, under the same
 numbers, so nothing is lost and nothing is counted twice. After 60 s without the backend it writes a
-checkpoint and ends. SIGTERM and SIGINT do the same at once.
+checkpoint and ends. SIGTERM and SIGINT do the same at once. Scalars that the backend has not confirmed by then
+are left in a file beside the checkpoint, one frame of kind `scalars`, and are taken from there when the run goes on.
 """

@@ -141,18 +141,25 @@ class Link:
             self._inbox.put({"type": "drop"})
         self._sent = int(welcome["received"])
         self._outbox.forget(self._sent)
-        tasks = [asyncio.create_task(self._send(socket)), asyncio.create_task(self._touch())]
+        work = (self._receive(socket), self._send(socket), self._touch())
+        tasks = [asyncio.create_task(part) for part in work]
         try:
-            async for text in socket:
-                message = json.loads(text)
-                if message["type"] == "ack":
-                    self._outbox.forget(int(message["n"]))
-                else:
-                    self._inbox.put(message)
+            await asyncio.wait(tasks[:2], return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionClosed):
+                raise outcome
+
+    async def _receive(self, socket: ClientConnection) -> None:
+        async for text in socket:
+            message = json.loads(text)
+            if message["type"] == "ack":
+                self._outbox.forget(int(message["n"]))
+            else:
+                self._inbox.put(message)
 
     async def _send(self, socket: ClientConnection) -> None:
         while not self._closing:
@@ -161,7 +168,6 @@ class Link:
                 await socket.send(message)
                 self._sent = number
             await self._news.wait()
-        await socket.close()
 
     async def _touch(self) -> None:
         while self._health_file is not None:

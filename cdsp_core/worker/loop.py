@@ -69,9 +69,12 @@ class WorkerLoop:
             self._take_waiting(session.wait_s())
             if self._may_step(session):
                 self._step(session)
-        if self._session is not None and self._session.broken is None:
-            self._session.checkpoint(kept=False)
+        session = self._session
+        if session is not None:
+            session.leave()
         self._link.close()
+        if session is not None:
+            session.leave_undelivered()
         return self._ending
 
     def _may_step(self, session: Session) -> bool:

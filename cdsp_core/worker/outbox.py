@@ -64,6 +64,16 @@ class Outbox:
                     self._frames -= 1
                     self._bytes -= _frame_bytes(message)
 
+    def scalars(self, run_id: str, epoch: int) -> Frame | None:
+        """The scalars of everything that waits for this run, as one message; None when nothing waits."""
+        with self._lock:
+            frames = [message for _, message in self._entries if isinstance(message, Frame)]
+        frames = [frame for frame in frames if frame.run == run_id and frame.epoch == epoch]
+        if not frames:
+            return None
+        rows = np.concatenate([frame.arrays["scalars"] for frame in frames])
+        return replace(_scalars_only(frames[-1]), after_seq=frames[0].after_seq, arrays={"scalars": rows})
+
     def clear(self) -> None:
         """Drop everything."""
         self.forget(self._last)

@@ -57,6 +57,11 @@ def read_checkpoint_name(name: str) -> tuple[int, int, bool] | None:
     return (int(match[1]), int(match[2]), match[3] is not None) if match else None
 
 
+def undelivered_path(folder: Path, epoch: int, step: int) -> Path:
+    """Where a worker that ends leaves the scalars that the backend has not confirmed."""
+    return folder / f"{checkpoint_name(epoch, step, kept=False)}.undelivered"
+
+
 def list_checkpoints(folder: Path) -> list[str]:
     """Names of the complete checkpoints in `folder`, newest first."""
     if not folder.is_dir():
@@ -234,6 +239,21 @@ class Session:
         if kept:
             self.event("checkpoint", f"Checkpoint at step {self.trainer.step}.", {"checkpoint_id": name})
         return name
+
+    def leave(self) -> None:
+        """The process ends while the run goes on: a last frame and a checkpoint to go on from."""
+        if self.broken is None:
+            self.publish()
+            self.checkpoint(kept=False)
+
+    def leave_undelivered(self) -> None:
+        """Put the scalars that the backend has not confirmed beside the last checkpoint."""
+        scalars = self._outbox.scalars(self.run_id, self.epoch)
+        if scalars is not None and self._checkpointed_step >= 0:
+            path = undelivered_path(self._folder, self.epoch, self._checkpointed_step)
+            temporary = path.with_suffix(".partial")
+            temporary.write_bytes(scalars.encode())
+            temporary.replace(path)
 
     def event(self, kind: str, text: str, data: dict[str, Any] | None = None) -> None:
         """Report something that happened at this step."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import torch
+from safetensors import SafetensorError
 
 from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
 from cdsp_core.config import RunConfig
@@ -34,4 +36,7 @@ class TorchTrainers:
 
     def save(self, trainer: Trainable, folder: Path, name: str) -> None:
         assert isinstance(trainer, Trainer)
-        save_checkpoint(trainer, folder, name)
+        try:
+            save_checkpoint(trainer, folder, name)
+        except SafetensorError as error:
+            raise OSError(errno.EIO, str(error)) from error
