@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from cdsp_core.frames import Array, Frame
+from cdsp_core.frames import Array, Frame, decode_frame
 
 MAX_SNAPSHOT_ROWS: Final = 4000
 MAX_RING_ENTRIES: Final = 600
@@ -121,10 +121,17 @@ class History:
             self.newest = frame
         return entry
 
-    def recall(self, newest: Frame | None, last_seq: int) -> None:
-        """Continue after what the store holds up to `last_seq`."""
-        self.newest = newest
+    def recall(self, message: bytes | None, last_seq: int) -> None:
+        """Continue after what the store holds up to `last_seq`; `message` is the newest frame of that."""
         self.last_seq = last_seq
+        if message is None:
+            return
+        frame = self.newest = decode_frame(message)
+        if frame.seq == last_seq:
+            rows = frame.arrays["scalars"]
+            entry = Entry(seq=frame.seq, after_seq=frame.after_seq, step=frame.step, message=message, scalars=rows)
+            self._ring.append(entry)
+            self._ring_bytes += len(message)
 
     def rows(self) -> Array | None:
         """Every step's scalars, thinned; None before the first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from backend.eventlog import EventLog
-from backend.history import History, ScalarHistory, scalars_message
+from backend.history import Entry, History, ScalarHistory, scalars_message
 from backend.link import WorkerConnection
 from backend.state import RunState
 from backend.steering import Steering
@@ -21,7 +22,9 @@ from backend.viewers import Viewer
 from cdsp_core.config import from_dict, schema, to_dict
 from cdsp_core.frames import Array, Event, Frame, decode_frame, to_json_text
 from cdsp_core.phases import PhaseWatch
-from cdsp_core.worker.session import list_checkpoints, read_checkpoint_name
+from cdsp_core.worker.session import list_checkpoints, read_checkpoint_name, undelivered_path
+
+logger = logging.getLogger(__name__)
 
 MAX_CAUGHT_UP_ROWS: Final = 4000
 
@@ -102,26 +105,28 @@ class RunHub:
         history = self.history
         if epoch != history.epoch or not 0 <= seq <= history.last_seq or history.newest is None:
             return False
-        if seq == history.last_seq or history.scalars_between(seq, history.last_seq) is not None:
+        if history.scalars_between(seq, history.last_seq) is not None:
             return True
-        return await self.stored_scalars(seq, history.first_after) is not None
+        return await self.stored_scalars(seq) is not None
 
-    async def stored_scalars(self, after: int, upto: int) -> list[bytes] | None:
-        """Scalars that memory no longer holds, from disk, up to `upto` and what memory has after it; None if not."""
+    async def stored_scalars(self, after: int) -> tuple[int, bytes] | None:
+        """What memory no longer holds of the scalars after frame `after`, from disk.
+
+        A sequence number that memory covers from, and a message that covers what is between; None when the disk has
+        not got it exactly, or when it is so much that a snapshot serves better.
+        """
         history = self.history
-        edge = min(history.first_after, upto)
+        edge = history.first_after
         if after >= edge:
             return None
         rows = await asyncio.to_thread(
             self.store.scalars_between, self.run_id, history.epoch, after, edge, most=MAX_CAUGHT_UP_ROWS
         )
-        rest = history.scalars_between(edge, upto)
-        if rows is None or rest is None:
+        if rows is None:
             return None
         rows = rows if len(rows) else np.empty((0, len(self.scalar_names)), dtype=np.float32)
         step = int(rows[-1, 0]) if len(rows) else 0
-        message = scalars_message(self.run_id, history.epoch, after_seq=after, seq=edge, rows=rows, step=step)
-        return [message, *rest]
+        return edge, scalars_message(self.run_id, history.epoch, after_seq=after, seq=edge, rows=rows, step=step)
 
     @property
     def scalar_names(self) -> list[str]:
@@ -170,12 +175,11 @@ class RunHub:
             events, last_seq, message, rows = await asyncio.to_thread(self._stored)
             self.events.recall(events)
             if self.history.last_seq < 0 and last_seq >= 0:
-                newest = None if message is None else decode_frame(message)
                 if rows is not None:
                     self.history.inherit(rows)
-                self.history.recall(newest, last_seq)
-                if newest is not None:
-                    self.state.step = max(self.state.step, newest.step)
+                self.history.recall(message, last_seq)
+                if self.history.newest is not None:
+                    self.state.step = max(self.state.step, self.history.newest.step)
             self._loaded = True
 
     def _stored(self) -> tuple[list[dict[str, Any]], int, bytes | None, Any]:
@@ -202,10 +206,11 @@ class RunHub:
         if message["epoch"] <= state.epoch:
             return
         await self.load()
-        before = self.history
-        begun_before = state.epoch
+        before, begun_before = self.history, state.epoch
         parent = message["parent"]
         state.parent = None if parent is None else (parent["epoch"], parent["step"])
+        if state.parent is not None and state.parent[0] == begun_before:
+            await self._take_undelivered(before, state.parent)
         state.config = from_dict(message["config"])
         state.epoch = message["epoch"]
         state.step, state.total_steps = message["step"], message["total_steps"]
@@ -231,6 +236,20 @@ class RunHub:
         self.hello_version += 1
         self.steering.begun()
         self._tell()
+
+    async def _take_undelivered(self, history: History, parent: tuple[int, int]) -> None:
+        """Scalars that a worker could not deliver before it ended; it left them beside its checkpoint."""
+        path = undelivered_path(self.folder, *parent)
+        if history.last_seq < 0 or not await asyncio.to_thread(path.exists):
+            return
+        try:
+            left = decode_frame(await asyncio.to_thread(path.read_bytes))
+            entry = history.add(left, left.encode())
+        except (OSError, ValueError, LookupError) as error:
+            logger.warning("%s cannot be used: %s", path, error)
+            return
+        if entry is not None:
+            self._keep(left, entry)
 
     async def _rows_before(self, before: History, epoch: int, parent: tuple[int, int]) -> Array | None:
         """The scalars up to where this epoch was continued from."""
@@ -259,8 +278,14 @@ class RunHub:
             entry = self.history.add(frame, message)
         if entry is None:
             return
-        state = self.state
-        state.step, state.steps_per_s = frame.step, frame.steps_per_s
+        self.state.step, self.state.steps_per_s = frame.step, frame.steps_per_s
+        self._keep(frame, entry)
+        self._tell(frame_only=True)
+        if frame.kind == "frame":
+            for phase in self._phases.observe(frame):
+                self.add_event("phase", phase.text, phase.data, frame=frame)
+
+    def _keep(self, frame: Frame, entry: Entry) -> None:
         self.store.save_frame(
             self.run_id,
             frame.epoch,
@@ -270,10 +295,6 @@ class RunHub:
             message=entry.message if frame.kind == "frame" else None,
             scalars=entry.scalars,
         )
-        self._tell(frame_only=True)
-        if frame.kind == "frame":
-            for phase in self._phases.observe(frame):
-                self.add_event("phase", phase.text, phase.data, frame=frame)
 
     def on_event(self, event: dict[str, Any], source: str, n: int) -> None:
         """An event from the worker; a status event changes the run."""

@@ -230,7 +230,7 @@ class Store:
             "SELECT COUNT(*) FROM scalars WHERE run_id = ? AND epoch = ? AND after_seq < ? AND seq > ?",
             run_id, epoch, after, after,
         )  # fmt: skip
-        if edges[0][0]:
+        if edges[0][0] or self.last_seq(run_id, epoch) < upto:
             return None
         rows = self._scalar_rows(sql, run_id, epoch, after, upto, most + 1)
         if rows is None:

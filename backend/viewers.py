@@ -134,22 +134,24 @@ class Viewer:
         await self._send(entry.message)
 
     async def _catch_up(self, upto: int) -> bool:
-        """Send the scalars after the last message up to `upto`; False when a snapshot has to replace them."""
-        history = self._hub.history
+        """Send the scalars after the last message up to `upto`; False when it takes another turn to get there."""
+        hub, history = self._hub, self._hub.history
         messages = history.scalars_between(self._seq, upto)
-        if messages is None:
-            messages = await self._hub.stored_scalars(self._seq, upto)
-        if self._hub.history is not history:
-            self._news.set()
+        if messages is not None:
+            for message in messages:
+                await self._send(message)
+            self._seq = upto
+            return True
+        self._news.set()
+        stored = await hub.stored_scalars(self._seq)
+        if hub.history is not history:
             return False
-        if messages is None:
-            self._has_picture = False
-            self._in_flight.clear()
-            self._news.set()
-            await self._send(self._hub.reset_message("You were away for too long to get every step."))
-            await self._send(self._hub.hello(resumed=False))
-            return False
-        for message in messages:
+        if stored is not None:
+            self._seq, message = stored
             await self._send(message)
-        self._seq = upto
-        return True
+            return False
+        self._has_picture = False
+        self._in_flight.clear()
+        await self._send(hub.reset_message("You were away for too long to get every step."))
+        await self._send(hub.hello(resumed=False))
+        return False

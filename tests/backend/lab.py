@@ -34,6 +34,21 @@ WORKER_TOKEN = "a token only the tests know"
 PATIENCE_S = 20.0
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 class QuietServer(uvicorn.Server):
     """A server that leaves the process's signals alone."""
 
@@ -70,7 +85,7 @@ class Lab:
         found: dict[str, Any] = (await self.http.get(f"/api/runs/{run_id}")).json()
         return found
 
-    async def command(self, run_id: str, type: str, **fields: Any) -> httpx.Response:  # noqa: A002
+    async def command(self, run_id: str, type: str, **fields: Any) -> httpx.Response:
         body = {"command_id": uuid.uuid4().hex, "type": type, **fields}
         return await self.http.post(f"/api/runs/{run_id}/commands", json=body)
 
@@ -81,9 +96,11 @@ class Lab:
     async def until(self, run_id: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The run as soon as it is as wanted."""
         async with asyncio.timeout(PATIENCE_S):
-            while not wanted(run := await self.run(run_id)):
+            while True:
+                run = await self.run(run_id)
+                if wanted(run):
+                    return run
                 await asyncio.sleep(0.01)
-        return run
 
     async def until_status(self, run_id: str, status: str) -> dict[str, Any]:
         return await self.until(run_id, lambda run: run["status"] == status)
@@ -129,13 +146,12 @@ class Page:
     async def ack(self, frame: Frame) -> None:
         await self.socket.send(json.dumps({"type": "ack", "epoch": frame.epoch, "seq": frame.seq}))
 
-    async def text(self, kind: str, **wanted: Any) -> dict[str, Any]:
+    async def text(self, kind: str) -> dict[str, Any]:
         """The next text message of that type."""
         while True:
             message = await self.read()
             if isinstance(message, dict) and message["type"] == kind:
-                if all(message.get(name) == value for name, value in wanted.items()):
-                    return message
+                return message
 
     async def frame(self, kind: str = "frame", *, ack: bool = True) -> Frame:
         """The next binary message of that kind."""
@@ -221,14 +237,14 @@ class ThreadWorker:
         )
         self._thread = threading.Thread(target=self._work, daemon=True)
 
-    def __enter__(self) -> ThreadWorker:
+    async def __aenter__(self) -> ThreadWorker:
         self.link.start()
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.inbox.put({"type": "end", "reason": "The test is over."})
-        self._thread.join(timeout=PATIENCE_S)
+        await asyncio.to_thread(self._thread.join, PATIENCE_S)
 
     @property
     def alive(self) -> bool:
