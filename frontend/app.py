@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from dash import Dash
 from fastapi import FastAPI
@@ -33,18 +34,18 @@ INDEX = """<!DOCTYPE html>
 class LabApp(Dash):
     """Dash with an index page that links only what the page uses."""
 
-    def interpolate_index(self, **parts: str) -> str:
+    def interpolate_index(self, *args: Any, scripts: str = "", **parts: Any) -> str:
         """The index page, from its parts as Dash made them."""
-        lines = parts["scripts"].splitlines()
-        scripts = "\n".join(line for line in lines if not any(bundle in line for bundle in UNUSED_BUNDLES))
-        return str(super().interpolate_index(**{**parts, "scripts": scripts}))
+        used = [line for line in scripts.splitlines() if not any(bundle in line for bundle in UNUSED_BUNDLES)]
+        page: str = super().interpolate_index(*args, scripts="\n".join(used), **parts)  # type: ignore[no-untyped-call]
+        return page
 
 
 def mount(app: FastAPI) -> None:
     """Serve the dashboard at `/` of `app`. Routes that `app` already has keep priority."""
     dash_app = LabApp(
         "topology_lab",
-        server=app,
+        server=app,  # type: ignore[arg-type]  # its annotation knows Flask only
         title="Topology Lab",
         update_title="",
         assets_folder=str(Path(__file__).parent / "assets"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
+from frontend.attributes import aria
 from frontend.pages import PAGES
 
 SHORTCUTS = (
@@ -29,8 +30,8 @@ def page_layout() -> Component:
             header(),
             html.Div(id="banner", role="status", hidden=True),
             PAGES[0].layout(),
-            html.Div(id="tooltip", hidden=True, **{"aria-hidden": "true"}),
-            html.Div(id="announcer", className="visually-hidden", **{"aria-live": "polite"}),
+            html.Div(id="tooltip", hidden=True, **aria(hidden="true")),
+            html.Div(id="announcer", className="visually-hidden", **aria(live="polite")),
             shortcuts_dialog(),
         ],
     )
@@ -43,8 +44,8 @@ def header() -> Component:
         children=[
             html.Span("Topology Lab", className="brand"),
             html.Nav(
-                [html.A(page.name, href=page.path, className="tab", **{"aria-current": "page"}) for page in PAGES],
-                **{"aria-label": "Pages"},
+                [html.A(page.name, href=page.path, className="tab", **aria(current="page")) for page in PAGES],
+                **aria(label="Pages"),
             ),
             html.Div(
                 className="chips",
@@ -56,7 +57,9 @@ def header() -> Component:
                         role="status",
                     ),
                     html.Div(id="chip-speed", className="chip", title="Training speed and pictures drawn"),
-                    html.Div(id="chip-device", className="chip", title="Where the run trains, and how long it will take"),
+                    html.Div(
+                        id="chip-device", className="chip", title="Where the run trains, and how long it will take"
+                    ),
                     html.Div(id="chip-watching", className="chip", title="People with this run open"),
                 ],
             ),
@@ -79,7 +82,7 @@ def icon_button(element_id: str, icon: str, label: str) -> Component:
         className="icon-button",
         title=label,
         type="button",
-        **{"aria-label": label},
+        **aria(label=label),
     )
 
 
@@ -88,7 +91,7 @@ def shortcuts_dialog() -> Component:
     rows = [html.Tr([html.Td(html.Kbd(key)), html.Td(meaning)]) for key, meaning in SHORTCUTS]
     return html.Dialog(
         id="shortcuts",
-        **{"aria-label": "Keyboard shortcuts"},
+        **aria(label="Keyboard shortcuts"),
         children=[
             html.H2("Keyboard"),
             html.Table(html.Tbody(rows)),

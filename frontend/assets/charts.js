@@ -278,7 +278,7 @@
       })
       .sort((a, b) => a.y - b.y);
     for (let i = 0; i < labels.length; i++) {
-      const least = i ? labels[i - 1].y + LABEL_HEIGHT : 0;
+      const least = i ? labels[i - 1].y + LABEL_HEIGHT : 5;
       labels[i].y = Math.max(labels[i].y, least);
     }
     for (let i = labels.length - 1; i >= 0; i--) {

@@ -6,6 +6,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from cdsp_core.config import PRESETS, schema
+from frontend.attributes import aria, data
 
 CONTROLS = {
     "p_drop": ("Task dropout p_drop", ""),
@@ -44,8 +45,7 @@ HELP = (
     ),
     (
         "Blind",
-        "The same images without their task's name. If the routing stays the same, "
-        "the experts know the task by sight.",
+        "The same images without their task's name. If the routing stays the same, the experts know the task by sight.",
     ),
     (
         "Backbone",
@@ -92,7 +92,7 @@ def panel(
     return html.Section(
         id=f"panel-{element_id}",
         className=f"panel panel-{element_id}",
-        **{"aria-labelledby": f"title-{element_id}"},
+        **aria(labelledby=f"title-{element_id}"),
         children=[
             html.Div(
                 [html.H2(title, id=f"title-{element_id}"), *(tools or [])],
@@ -106,7 +106,7 @@ def panel(
 
 def layer_switch(owner: str) -> Component:
     """Where the page puts one button a layer, once it knows how many there are."""
-    return html.Div(id=f"layers-{owner}", className="segments layer-switch", role="group", **{"aria-label": "Layer"})
+    return html.Div(id=f"layers-{owner}", className="segments layer-switch", role="group", **aria(label="Layer"))
 
 
 def picture(name: str) -> Component:
@@ -119,7 +119,7 @@ def controls_panel() -> Component:
     return html.Section(
         id="panel-controls",
         className="panel panel-controls",
-        **{"aria-label": "Controls"},
+        **aria(label="Controls"),
         children=[
             html.Div(
                 className="transport",
@@ -134,7 +134,7 @@ def controls_panel() -> Component:
                 id="sheet",
                 className="sheet",
                 children=[
-                    html.P(id="transport-note", className="note", **{"aria-live": "polite"}),
+                    html.P(id="transport-note", className="note", **aria(live="polite")),
                     html.Div(
                         [
                             html.Label("Speed", htmlFor="speed"),
@@ -161,7 +161,7 @@ def controls_panel() -> Component:
                         className="field",
                     ),
                     html.Button("Start new run", id="new-run", className="button", type="button"),
-                    html.P(id="new-run-note", className="note", **{"aria-live": "polite"}),
+                    html.P(id="new-run-note", className="note", **aria(live="polite")),
                 ],
             ),
         ],
@@ -187,15 +187,15 @@ def slider(name: str) -> Component:
         className="control",
         id=f"control-{name}",
         title=spec["doc"],
-        **{
-            "data-control": name,
-            "data-label": label,
-            "data-unit": unit,
-            "data-low": str(spec["low"]),
-            "data-high": str(spec["high"]),
-            "data-scale": spec["scale"],
-            "data-decades": str(LOG0_DECADES.get(name, 0)),
-        },
+        **data(
+            control=name,
+            label=label,
+            unit=unit,
+            low=str(spec["low"]),
+            high=str(spec["high"]),
+            scale=spec["scale"],
+            decades=str(LOG0_DECADES.get(name, 0)),
+        ),
     )
 
 
@@ -212,15 +212,25 @@ def topology_panel(slot: int) -> Component:
         "who borrows whose dimensions",
         [picture(f"topology{slot}"), html.Div(id=f"legend-topology{slot}", className="legend")],
         [
-            html.Div(id=f"slots-topology{slot}", className="segments layer-switch", role="group", **{"aria-label": "Layer"}),
+            html.Div(
+                id=f"slots-topology{slot}", className="segments layer-switch", role="group", **aria(label="Layer")
+            ),
             html.Div(
                 [
-                    html.Button("σ(A)", type="button", title="Between 0 and 1 (L)", **{"data-raw": "false", "aria-pressed": "true"}),
-                    html.Button("A", type="button", title="Raw logits (L)", **{"data-raw": "true", "aria-pressed": "false"}),
+                    html.Button(
+                        "σ(A)",
+                        type="button",
+                        title="Between 0 and 1 (L)",
+                        **data(raw="false"),
+                        **aria(pressed="true"),
+                    ),
+                    html.Button(
+                        "A", type="button", title="Raw logits (L)", **data(raw="true"), **aria(pressed="false")
+                    ),
                 ],
                 className="segments view-switch",
                 role="group",
-                **{"aria-label": "Values"},
+                **aria(label="Values"),
             ),
         ],
     )
@@ -279,10 +289,10 @@ def loss_switch() -> Component:
     """Which of the losses its chart shows; they differ by powers of ten."""
     kinds = ("task", "penalties", "total")
     buttons = [
-        html.Button(kind, type="button", **{"data-loss": kind, "aria-pressed": str(kind == "task").lower()})
+        html.Button(kind, type="button", **data(loss=kind), **aria(pressed=str(kind == "task").lower()))
         for kind in kinds
     ]
-    return html.Div(buttons, className="segments", role="group", **{"aria-label": "Loss shown"})
+    return html.Div(buttons, className="segments", role="group", **aria(label="Loss shown"))
 
 
 def events_panel() -> Component:
@@ -291,7 +301,7 @@ def events_panel() -> Component:
         "events",
         "What is happening",
         "newest first",
-        [html.Ol(id="events", className="events", tabIndex=0, **{"aria-label": "Events, newest first"})],
+        [html.Ol(id="events", className="events", tabIndex=0, **aria(label="Events, newest first"))],
     )
 
 

@@ -1,0 +1,91 @@
+"""A real server with a real worker, a real Chromium, and pages that notice every error and every foreign request."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlparse
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e.served import Server, drawn, patiently
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("data"))
+    try:
+        patiently(server.is_up, "the server to answer")
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    named = os.environ.get("CDSP_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=named, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def running(server: Server) -> Server:
+    """The server with a `live` run in training."""
+    if not server.ask("GET", "/api/runs"):
+        server.ask("POST", "/api/runs", {"preset": "live", "seed": 0})
+    if server.run()["status"] == "paused":
+        server.command("resume")
+    server.wait_for_run("running")
+    return server
+
+
+@pytest.fixture
+def open_page(chromium: Browser, server: Server) -> Iterator[Callable[..., Page]]:
+    """Opens pages. When the test is over, none of them may have had an error or asked another host."""
+    contexts = []
+    faults: list[str] = []
+
+    def open_page(
+        address: str | None = None,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        theme: Any = "light",
+        may_fail: bool = False,
+    ) -> Page:
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+        contexts.append(context)
+        page = context.new_page()
+        home = urlparse(address or server.url).netloc
+        page.on("pageerror", lambda error: faults.append(f"error on the page: {error}"))
+        page.on("request", lambda request: _check_host(request.url, home, faults))
+        if not may_fail:
+            page.on("console", lambda message: message.type == "error" and faults.append(f"console: {message.text}"))
+        page.goto(address or server.url)
+        page.wait_for_selector("#panel-topology0")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def lab(open_page: Callable[..., Page], running: Server) -> Page:
+    """The page at 1280 pixels, with pictures drawn."""
+    return drawn(open_page())
+
+
+def _check_host(url: str, home: str, faults: list[str]) -> None:
+    parts = urlparse(url)
+    if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != home:
+        faults.append(f"a request to another host: {url}")

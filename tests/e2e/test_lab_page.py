@@ -1,0 +1,209 @@
+"""The Lab page in a real browser, on a real run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.served import Server, drawn, patiently
+
+pytestmark = pytest.mark.browser
+
+PICTURES = ("topology0", "topology1", "conflict", "routing", "routing-blind", "backbone")
+CHARTS = ("losses", "accuracy", "structure", "oligarchy", "load", "conflict")
+OpenPage = Callable[..., Page]
+
+
+def pixels(page: Page, picture: str) -> str:
+    """What a canvas shows, as text that differs when the picture differs."""
+    return str(page.evaluate("name => document.querySelector(`#picture-${name} canvas`).toDataURL()", picture))
+
+
+def marks(page: Page, chart: str) -> list[float]:
+    """Steps of the violet lines on a chart."""
+    script = """name => (document.getElementById(`chart-${name}`).layout?.shapes || [])
+      .filter((shape) => shape.line.color === lab.colours.change).map((shape) => shape.x0)"""
+    return list(page.evaluate(script, chart))
+
+
+def test_without_a_run_the_page_says_so_and_starts_one(open_page: OpenPage, server: Server) -> None:
+    page = open_page()
+    expect(page.locator("#notice")).to_contain_text("No run yet")
+    page.click("text=Start the live run")
+    drawn(page)
+    assert server.run()["run_id"] in page.url
+
+
+def test_every_picture_shows_the_run_and_moves_with_it(lab: Page) -> None:
+    before = {name: pixels(lab, name) for name in PICTURES}
+    for name in PICTURES:
+        patiently(lambda name=name: pixels(lab, name) != before[name], f"{name} to change")
+    step = lab.evaluate("lab.model.store.lastStep")
+    patiently(lambda: lab.evaluate("lab.model.store.lastStep") > step, "training to go on")
+    expect(lab.locator("#chip-status")).to_contain_text(re.compile(r"Training · step [\d,]+ · epoch \d+ of \d+"))
+    expect(lab.locator("#chip-speed")).to_contain_text(re.compile(r"steps/s · \d+ frames/s"))
+    expect(lab.locator("#facts")).to_contain_text("stand-in for KMNIST")
+
+
+def test_each_main_slider_shows_what_applied_and_marks_every_chart(lab: Page, running: Server) -> None:
+    known = {chart: len(marks(lab, chart)) for chart in CHARTS}
+    for name in ("p_drop", "lambda_conflict", "lr_ratio"):
+        lab.locator(f"#range-{name}").focus()
+        before = running.run()["controls"]["applied"][name]
+        lab.keyboard.press("PageUp")
+        patiently(
+            lambda name=name, before=before: running.run()["controls"]["applied"][name] != before, f"{name} to apply"
+        )
+        expect(lab.locator(f"#note-{name}")).to_contain_text(re.compile(r"→ [\d.]+, applied at step [\d,]+"))
+        applied = running.run()["controls"]["applied"][name]
+        assert float(lab.locator(f"#value-{name}").input_value()) == pytest.approx(applied, rel=1e-3)
+    for chart in CHARTS:
+        patiently(lambda chart=chart: len(marks(lab, chart)) == known[chart] + 3, f"three marks on {chart}")
+    changes = lab.locator(".event-applied")
+    expect(changes.first).to_contain_text(re.compile(r"ratio .*→.*asked at [\d,]+, applied at [\d,]+"))
+
+
+def test_a_slider_is_dragged_typed_and_restored_by_a_double_click(lab: Page, running: Server) -> None:
+    def value() -> Any:
+        return running.run()["controls"]["applied"]["p_drop"]
+
+    box = lab.locator("#range-p_drop").bounding_box()
+    assert box is not None
+    lab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    lab.mouse.down()
+    lab.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2, steps=4)
+    lab.mouse.up()
+    patiently(lambda: value() > 0.8, "the dragged value")
+    lab.fill("#value-p_drop", "0.25")
+    lab.keyboard.press("Enter")
+    patiently(lambda: value() == 0.25, "the typed value")
+    lab.dblclick("#range-p_drop")
+    patiently(lambda: value() == 0.5, "the preset's value")
+
+
+def test_a_value_out_of_bounds_is_refused_in_one_sentence_and_the_truth_returns(lab: Page, running: Server) -> None:
+    applied = running.run()["controls"]["applied"]["p_drop"]
+    lab.fill("#value-p_drop", "7")
+    lab.keyboard.press("Enter")
+    expect(lab.locator("#note-p_drop")).to_have_text("Task dropout p_drop must be 0 to 1. Found 7.")
+    expect(lab.locator("#value-p_drop")).to_have_value(str(applied))
+    assert running.run()["controls"]["applied"]["p_drop"] == applied
+
+
+def test_a_change_of_someone_else_moves_the_slider(lab: Page, running: Server) -> None:
+    revision = running.run()["revision"]
+    running.command("set", base_revision=revision, controls={"lambda_conflict": 3.0})
+    expect(lab.locator("#value-lambda_conflict")).to_have_value("3")
+
+
+def test_a_lost_connection_greys_the_pictures_and_resumes_without_a_gap(open_page: OpenPage, running: Server) -> None:
+    page = drawn(open_page(f"http://127.0.0.1:{running.proxy.port}", may_fail=True))
+    before = page.evaluate("lab.model.store.lastStep")
+    running.proxy.cut()
+    expect(page.locator("#banner")).to_contain_text("Connection lost at")
+    expect(page.locator("body")).to_have_class(re.compile("is-stale"))
+    running.proxy.mend()
+    patiently(lambda: page.evaluate("lab.stream.reconnects") == 1, "the page to reconnect")
+    patiently(lambda: page.evaluate("lab.model.store.lastStep") > before + 20, "new steps")
+    expect(page.locator("#banner")).to_be_hidden()
+    assert page.evaluate("lab.model.store.gaps") == 0
+    jumps = """from => { const { x, length } = lab.model.store.get("step");
+      const pairs = Array.from(x.slice(1, length), (step, i) => [x[i], step]);
+      return pairs.filter(([at, next]) => at >= from && next !== at + 1); }"""
+    assert page.evaluate(jumps, before - 20) == []
+
+
+def test_the_page_is_driven_by_keyboard_alone(lab: Page, running: Server) -> None:
+    lab.keyboard.press("Space")
+    running.wait_for_run("paused")
+    expect(lab.locator("#run-pause")).to_have_text("Run")
+    step = running.run()["step"]
+    lab.keyboard.press("s")
+    patiently(lambda: running.run()["step"] == step + 1, "one step")
+    epoch = running.run()["epoch"]
+    lab.locator("#picture-topology0 canvas").focus()
+    lab.keyboard.press("ArrowRight")
+    lab.keyboard.press("ArrowDown")
+    expect(lab.locator("#announcer")).to_have_text(re.compile(r"E1 to E0's dimensions: σ\(A\) \d\.\d+, A -?\d"))
+    lab.keyboard.press("2")
+    assert "layer=2" in lab.url
+    lab.keyboard.press("l")
+    assert "view=logits" in lab.url
+    lab.keyboard.press("?")
+    expect(lab.locator("#shortcuts")).to_be_visible()
+    lab.keyboard.press("Escape")
+    expect(lab.locator("#shortcuts")).to_be_hidden()
+    lab.keyboard.press("r")
+    patiently(lambda: running.run()["epoch"] > epoch, "the reset")
+    patiently(lambda: lab.evaluate("lab.model.run.epoch") > epoch, "the page to follow the reset")
+
+
+def test_looking_back_shows_a_stored_moment_until_live(lab: Page, running: Server) -> None:
+    patiently(lambda: lab.evaluate("lab.model.store.lastStep") > 40, "some history")
+    lab.evaluate("lab.scrubber.seekStep(20)")
+    expect(lab.locator("#chip-status")).to_contain_text(re.compile(r"Looking back at step \d+"))
+    assert lab.evaluate("lab.scrubber.pinned.step") <= 20
+    shown = pixels(lab, "topology0")
+    newest = lab.evaluate("lab.stats.frames")
+    patiently(lambda: lab.evaluate("lab.stats.frames") > newest + 5, "training to go on")
+    assert pixels(lab, "topology0") == shown
+    lab.keyboard.press("End")
+    expect(lab.locator("#chip-status")).to_contain_text("Training")
+
+
+def test_a_reloaded_link_brings_back_run_layer_view_and_theme(open_page: OpenPage, running: Server) -> None:
+    run_id = running.run()["run_id"]
+    page = drawn(open_page(f"{running.url}/#run={run_id}&layer=2&view=logits&theme=dark"))
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    expect(page.locator("#layers-conflict button").nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-raw=true]").first).to_have_attribute("aria-pressed", "true")
+    page.click("#theme-toggle")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    assert "theme=light" in page.url
+
+
+def test_a_dead_link_says_so_and_offers_the_newest_run(open_page: OpenPage, running: Server) -> None:
+    page = open_page(f"{running.url}/#run=gone", may_fail=True)
+    expect(page.locator("#notice")).to_contain_text("There is no run “gone” here.")
+    page.click("text=Show the newest run")
+    drawn(page)
+    assert running.run()["run_id"] in page.url
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_overflows(open_page: OpenPage, running: Server, width: int, theme: str) -> None:
+    page = open_page(width=width, theme=theme)
+    patiently(lambda: page.evaluate("window.lab?.stats?.frames > 3"), "frames")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut = """() => [...document.querySelectorAll("button, label, h2, .chip, .legend")]
+      .filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1).map((e) => e.id || e.textContent)"""
+    assert page.evaluate(cut) == []
+
+
+def test_on_a_phone_the_controls_are_one_tap_away(open_page: OpenPage, running: Server) -> None:
+    page = open_page(width=390, height=844)
+    patiently(lambda: page.evaluate("window.lab?.stats?.frames > 3"), "frames")
+    expect(page.locator("#range-p_drop")).to_be_hidden()
+    page.click("#sheet-toggle")
+    expect(page.locator("#range-p_drop")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#range-p_drop")).to_be_hidden()
+    page.click("#run-pause")
+    running.wait_for_run("paused")
+
+
+def test_a_new_run_with_another_seed_replaces_this_one(lab: Page, running: Server) -> None:
+    before = running.run()["run_id"]
+    lab.fill("#seed", "12")
+    lab.click("#new-run")
+    patiently(lambda: running.run()["run_id"] != before, "the new run")
+    running.wait_for_run("running")
+    assert running.run()["seed"] == 12
+    patiently(lambda: lab.evaluate("lab.model.run?.seed === 12 && lab.model.store.lastStep > 5"), "its first steps")
+    assert running.run()["run_id"] in lab.url
+    assert running.ask("GET", f"/api/runs/{before}")["status"] == "interrupted"
