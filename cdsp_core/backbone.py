@@ -39,7 +39,7 @@ class Backbone(nn.Module):
         """The weights of every expert, [E, r, N]: U[:, S_e] transposed beside V[S_e, :]."""
         weight_RN = torch.cat([self.u_DR.T, self.v_RD], dim=1)
         index_Er = subspaces.index_Er
-        return weight_RN.index_select(0, index_Er.flatten()).unflatten(0, index_Er.shape)
+        return weight_RN.index_select(0, index_Er.flatten()).view(*index_Er.shape, -1)
 
 
 def dense_experts(
@@ -53,7 +53,7 @@ def dense_experts(
 ) -> Tensor:
     """sum over the token's experts of gate * gamma * silu(x U_S) V_S, [T, D], by the dense identity (Eq. 7-9)."""
     gate_TE = x_TD.new_zeros(len(x_TD), len(strength_E)).scatter(1, expert_TK, gate_TK)
-    y_TD: Tensor = _DenseExperts.apply(  # type: ignore[no-untyped-call]
+    y_TD: Tensor = _DenseExperts.apply(
         x_TD, gate_TE * strength_E, expert_weight_ErN, backbone.u_DR, backbone.v_RD, subspaces
     )
     return y_TD
@@ -69,11 +69,11 @@ def sorted_experts(
     count_E = (expert_TK[:, :, None] == torch.arange(len(strength_E), device=x_TD.device)).sum((0, 1))
     u_EDr, v_ErD = expert_weight_ErN.transpose(1, 2).split(x_TD.shape[1], dim=1)
     v_ErD = v_ErD.transpose(1, 2) * strength_E[:, None, None]
-    gate_M = _Permute.apply(gate_TK.flatten(), order_M, place_M)  # type: ignore[no-untyped-call]
-    x_MD = _Dispatch.apply(x_TD, order_M, place_M, top_k)  # type: ignore[no-untyped-call]
+    gate_M = _Permute.apply(gate_TK.flatten(), order_M, place_M)
+    x_MD = _Dispatch.apply(x_TD, order_M, place_M, top_k)
     hidden_Mr = F.silu(grouped_mm(x_MD, u_EDr, count_E)) * gate_M[:, None]
     y_MD = grouped_mm(hidden_Mr, v_ErD, count_E)
-    y_TD: Tensor = _Combine.apply(y_MD, order_M, place_M, top_k)  # type: ignore[no-untyped-call]
+    y_TD: Tensor = _Combine.apply(y_MD, order_M, place_M, top_k)
     return y_TD
 
 
@@ -89,7 +89,7 @@ class _DenseExperts(torch.autograd.Function):
         return (F.silu(pre_TR) * coeff_TR) @ v_RD
 
     @staticmethod
-    def backward(ctx: Any, dy_TD: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dy_TD: Tensor) -> tuple[Tensor | None, ...]:
         x_TD, weight_TE, u_DR, v_RD, mask_ER, index_Er, pre_TR, coeff_TR = ctx.saved_tensors
         active_TR = F.silu(pre_TR)
         dhidden_TR = dy_TD @ v_RD.T
@@ -107,7 +107,7 @@ class _DenseExperts(torch.autograd.Function):
 def _per_expert(left_TR: Tensor, right_TD: Tensor, weight_TE: Tensor) -> Tensor:
     """sum over tokens of weight_te left_tr right_td, [E, R, D], as one matrix product."""
     weighted_TED = weight_TE[:, :, None] * right_TD[:, None, :]
-    return (left_TR.T @ weighted_TED.flatten(1)).unflatten(1, weighted_TED.shape[1:]).transpose(0, 1)
+    return (left_TR.T @ weighted_TED.flatten(1)).view(-1, *weighted_TED.shape[1:]).transpose(0, 1)
 
 
 class _Dispatch(torch.autograd.Function):
@@ -120,7 +120,7 @@ class _Dispatch(torch.autograd.Function):
         return _dispatched(x_TD, order_M, top_k)
 
     @staticmethod
-    def backward(ctx: Any, dx_MD: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dx_MD: Tensor) -> tuple[Tensor | None, ...]:
         _, place_M = ctx.saved_tensors
         return _combined(dx_MD, place_M, ctx.top_k), None, None, None
 
@@ -135,7 +135,7 @@ class _Combine(torch.autograd.Function):
         return _combined(y_MD, place_M, top_k)
 
     @staticmethod
-    def backward(ctx: Any, dy_TD: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dy_TD: Tensor) -> tuple[Tensor | None, ...]:
         order_M, _ = ctx.saved_tensors
         return _dispatched(dy_TD, order_M, ctx.top_k), None, None, None
 
@@ -149,7 +149,7 @@ class _Permute(torch.autograd.Function):
         return value_M.index_select(0, order_M)
 
     @staticmethod
-    def backward(ctx: Any, dvalue_M: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dvalue_M: Tensor) -> tuple[Tensor | None, ...]:
         (place_M,) = ctx.saved_tensors
         return dvalue_M.index_select(0, place_M), None, None
 
@@ -159,4 +159,4 @@ def _dispatched(x_TD: Tensor, order_M: Tensor, top_k: int) -> Tensor:
 
 
 def _combined(y_MD: Tensor, place_M: Tensor, top_k: int) -> Tensor:
-    return y_MD.index_select(0, place_M).unflatten(0, (-1, top_k)).sum(1)
+    return y_MD.index_select(0, place_M).view(-1, top_k, y_MD.shape[1]).sum(1)

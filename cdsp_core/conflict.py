@@ -72,7 +72,7 @@ def pressure_on_partitions(conflict_EE: Tensor, mask_ER: Tensor, num_partitions:
     held_ER = mask_ER.to(conflict_EE.dtype)
     shared_EE = (held_ER @ held_ER.T).clamp_min(1.0)
     pressure_ER = held_ER * ((conflict_EE / shared_EE) @ held_ER)
-    return pressure_ER.unflatten(1, (num_partitions, -1)).sum(2)
+    return pressure_ER.view(len(conflict_EE), num_partitions, -1).sum(2)
 
 
 def topology_penalty(topology_logits: Tensor, pressure_EP: Tensor, *, kind: str) -> Tensor:

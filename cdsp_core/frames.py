@@ -81,7 +81,8 @@ class Frame:
     def to_json(self) -> dict[str, Any]:
         """The same content as JSON, null for NaN."""
         head = {name: value for name, value in _fields(self).items() if name != "arrays"}
-        return json_ready({**head, "arrays": {name: array.tolist() for name, array in self.arrays.items()}})
+        arrays = {name: array.tolist() for name, array in self.arrays.items()}
+        return _json_object({**head, "arrays": arrays})
 
 
 def decode_frame(message: bytes) -> Frame:
@@ -122,7 +123,7 @@ class Event:
     data: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        return json_ready({"type": "event", **asdict(self)})
+        return _json_object({"type": "event", **asdict(self)})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +140,7 @@ class CommandResult:
     reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return json_ready(asdict(self))
+        return _json_object(asdict(self))
 
 
 def json_ready(value: Any) -> Any:
@@ -156,6 +157,10 @@ def json_ready(value: Any) -> Any:
 def to_json_text(value: Any) -> str:
     """`value` as compact JSON, null for NaN."""
     return json.dumps(json_ready(value), allow_nan=False, separators=(",", ":"))
+
+
+def _json_object(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: json_ready(value) for name, value in fields.items()}
 
 
 def _fields(frame: Frame) -> dict[str, Any]:

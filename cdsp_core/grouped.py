@@ -69,7 +69,7 @@ def block_slots(count_E: Tensor, rows: int) -> tuple[Tensor, Tensor]:
 
 def _to_blocks(rows_MA: Tensor, slot_M: Tensor, blocks: int) -> Tensor:
     padded = rows_MA.new_zeros(blocks * BLOCK_ROWS, rows_MA.shape[1])
-    return padded.index_copy_(0, slot_M, rows_MA).unflatten(0, (blocks, BLOCK_ROWS))
+    return padded.index_copy_(0, slot_M, rows_MA).view(blocks, BLOCK_ROWS, -1)
 
 
 @grouped_mm.register_fake

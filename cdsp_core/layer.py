@@ -95,7 +95,7 @@ class CDSPLayer(nn.Module):
         first_E1 = torch.arange(experts, device=compact_ErN.device)[:, None] * dims
         dense = compact_ErN.new_zeros(experts * dims, compact_ErN.shape[2])
         dense.index_copy_(0, (subspaces.index_Er + first_E1).flatten(), compact_ErN.flatten(0, 1))
-        return dense.unflatten(0, (experts, dims))
+        return dense.view(experts, dims, -1)
 
     def path(self, device: torch.device) -> str:
         """How this layer is computed there: `dense`, `sorted`, or `native`, which is sorted in one C function.
@@ -109,7 +109,7 @@ class CDSPLayer(nn.Module):
         return "sorted" if self._why_not_native else "native"
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CDSPLayer:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         # A moved buffer is the result of an operation; the tap must stay a leaf to collect gradients.
         self.gradient_tap_ErN = self.gradient_tap_ErN.detach().requires_grad_()
         return self

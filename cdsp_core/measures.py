@@ -116,7 +116,8 @@ def cosine_null(cosine_EE: Array, compared_EE: Array) -> float:
 
 
 def _has_diagonal(matrix: Array) -> bool:
-    return matrix.shape[0] == matrix.shape[1]
+    rows, columns = matrix.shape
+    return bool(rows == columns)
 
 
 def _pairs(matrix: Array) -> tuple[Array, ...]:

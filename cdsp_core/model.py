@@ -1,51 +1,17 @@
 """The whole network: patches, transformer blocks with CDSP layers, mean over tokens, one shared linear head.
 
-Shapes: B images, S tokens an image, D model width, H query heads, G key and value heads, C head width,
-Q width of the task embedding, E experts, K chosen.
+Shapes: B images, S tokens an image, D model width, C classes, Q width of the task embedding, E experts, K chosen.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cdsp_core.attention import Attention, linear
 from cdsp_core.config import ModelConfig
 from cdsp_core.layer import CDSPLayer
-
-
-class Attention(nn.Module):
-    """Causal grouped-query attention with rotary positions."""
-
-    rotation_cos: Tensor
-    rotation_sin: Tensor
-
-    def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.heads, self.kv_heads = config.num_heads, config.num_kv_heads
-        self.head_width = config.d_model // config.num_heads
-        projected = (config.num_heads + 2 * config.num_kv_heads) * self.head_width
-        self.qkv = linear(config.d_model, projected, generator=generator)
-        self.out = linear(config.d_model, config.d_model, generator=generator)
-        frequency = 10_000.0 ** (-torch.arange(0, self.head_width, 2) / self.head_width)
-        angle = torch.arange(config.num_tokens)[:, None] * frequency
-        self.register_buffer("rotation_cos", angle.cos(), persistent=False)
-        self.register_buffer("rotation_sin", angle.sin(), persistent=False)
-
-    def forward(self, x_BSD: Tensor) -> Tensor:
-        heads = self.qkv(x_BSD).unflatten(2, (-1, self.head_width)).transpose(1, 2)
-        query, key, value = heads.split((self.heads, self.kv_heads, self.kv_heads), dim=1)
-        query, key = self._rotated(query), self._rotated(key)
-        shared = self.heads // self.kv_heads
-        key, value = key.repeat_interleave(shared, dim=1), value.repeat_interleave(shared, dim=1)
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        y_BSD: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
-        return y_BSD
-
-    def _rotated(self, heads_BHSC: Tensor) -> Tensor:
-        first, second = heads_BHSC.chunk(2, dim=-1)
-        cos, sin = self.rotation_cos, self.rotation_sin
-        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+from cdsp_core.norm import RMSNorm
 
 
 class Block(nn.Module):
@@ -53,9 +19,9 @@ class Block(nn.Module):
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        self.attention_norm = nn.RMSNorm(config.d_model, eps=1e-6)
+        self.attention_norm = RMSNorm(config.d_model)
         self.attention = Attention(config, generator=generator)
-        self.layer_norm = nn.RMSNorm(config.d_model, eps=1e-6)
+        self.layer_norm = RMSNorm(config.d_model)
         self.layer = CDSPLayer(config, generator=generator)
 
     def forward(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
@@ -73,7 +39,7 @@ class CDSPModel(nn.Module):
         self.patch_embedding = linear(config.patch_size**2, config.d_model, generator=generator)
         self.task_embedding = nn.Parameter(torch.randn(num_tasks, config.d_task, generator=generator))
         self.blocks = nn.ModuleList(Block(config, generator=generator) for _ in range(config.num_layers))
-        self.norm = nn.RMSNorm(config.d_model, eps=1e-6)
+        self.norm = RMSNorm(config.d_model)
         self.head = linear(config.d_model, config.num_classes, generator=generator)
 
     @property
@@ -101,13 +67,6 @@ class CDSPModel(nn.Module):
         return self.head(self.norm(x_BSD).mean(1)), chosen
 
     def _patches(self, image_BHW: Tensor) -> Tensor:
-        side = self.config.patch_size
-        rows = image_BHW.unflatten(1, (-1, side)).unflatten(3, (-1, side))
-        return rows.transpose(2, 3).flatten(3).flatten(1, 2)
-
-
-def linear(inputs: int, outputs: int, *, generator: torch.Generator | None = None) -> nn.Linear:
-    """A linear layer without bias, drawn from `generator`: uniform(-1/sqrt(inputs), 1/sqrt(inputs))."""
-    layer = nn.Linear(inputs, outputs, bias=False)
-    nn.init.uniform_(layer.weight, -(inputs**-0.5), inputs**-0.5, generator=generator)
-    return layer
+        side, across = self.config.patch_size, self.config.image_size // self.config.patch_size
+        cut = image_BHW.view(len(image_BHW), across, side, across, side).transpose(2, 3)
+        return cut.reshape(len(image_BHW), across * across, side * side)

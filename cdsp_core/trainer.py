@@ -234,7 +234,7 @@ class Trainer:
         logits, chosen = self.model(image_BHW.repeat(2, 1, 1), task_B.repeat(2), sides)
         tasks, experts = len(self.tasks), self.config.model.num_experts
         correct = (logits.argmax(1) == label_B.repeat(2)).to(torch.float32)
-        accuracy_2Q = correct.unflatten(0, (2, tasks, -1)).mean(2)
+        accuracy_2Q = correct.view(2, tasks, -1).mean(2)
         expert = torch.arange(experts, device=self.device)
         routing = torch.stack(
             [(expert_TK.view(2, tasks, -1, 1) == expert).to(torch.float32).mean(2) for expert_TK in chosen]

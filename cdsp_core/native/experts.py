@@ -47,7 +47,7 @@ def native_backward(
     """Gradients of x, gate, strength and the expert weights."""
     dy_TD, x_TD, gate_TK = dy_TD.contiguous(), x_TD.contiguous(), gate_TK.contiguous()
     strength_E, weight_ErN = strength_E.contiguous(), weight_ErN.contiguous()
-    gradients = tuple(torch.empty_like(tensor) for tensor in (x_TD, gate_TK, strength_E, weight_ErN))
+    gradients = _empty_gradients(x_TD, gate_TK, strength_E, weight_ErN)
     scratch = x_TD.new_empty(len(order_M), x_TD.shape[1])
     load_experts().cdsp_backward(
         *_pointers(dy_TD, x_TD, gate_TK, strength_E, weight_ErN, pre_Mr, order_M, place_M, count_E),
@@ -70,6 +70,11 @@ def _outputs(x_TD: Tensor, expert_TK: Tensor, weight_ErN: Tensor) -> tuple[Tenso
     )
 
 
+def _empty_gradients(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    x_TD, gate_TK, strength_E, weight_ErN = map(torch.empty_like, inputs)
+    return x_TD, gate_TK, strength_E, weight_ErN
+
+
 def _pointers(*tensors: Tensor) -> list[ctypes.c_void_p]:
     return [ctypes.c_void_p(tensor.data_ptr()) for tensor in tensors]
 
@@ -86,8 +91,10 @@ def _(x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, strength_E: Tensor, weig
 
 
 @native_backward.register_fake
-def _(dy_TD: Tensor, x_TD: Tensor, gate_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor, *_: Tensor) -> Any:
-    return tuple(torch.empty_like(tensor) for tensor in (x_TD, gate_TK, strength_E, weight_ErN))
+def _(
+    dy_TD: Tensor, x_TD: Tensor, gate_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor, *_: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return _empty_gradients(x_TD, gate_TK, strength_E, weight_ErN)
 
 
 def _keep(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
