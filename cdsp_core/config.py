@@ -175,7 +175,7 @@ class RunConfig:
 
 def preset(name: str) -> RunConfig:
     """The named preset. Raises ValueError for a name that is none."""
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ValueError(f"preset must be one of {', '.join(PRESETS)}. Found {name!r}.")
     return PRESETS[name][1]
 
