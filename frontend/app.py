@@ -34,10 +34,11 @@ INDEX = """<!DOCTYPE html>
 class LabApp(Dash):
     """Dash with an index page that links only what the page uses."""
 
-    def interpolate_index(self, *args: Any, scripts: str = "", **parts: Any) -> str:
+    def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]  # Dash names every argument
         """The index page, from its parts as Dash made them."""
-        used = [line for line in scripts.splitlines() if not any(bundle in line for bundle in UNUSED_BUNDLES)]
-        page: str = super().interpolate_index(*args, scripts="\n".join(used), **parts)  # type: ignore[no-untyped-call]
+        scripts = parts["scripts"].splitlines()
+        used = [line for line in scripts if not any(bundle in line for bundle in UNUSED_BUNDLES)]
+        page: str = super().interpolate_index(**{**parts, "scripts": "\n".join(used)})  # type: ignore[no-untyped-call]
         return page
 
 

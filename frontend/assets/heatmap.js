@@ -121,7 +121,8 @@
       c.textBaseline = "middle";
       if (m.colLabels) {
         c.textAlign = "center";
-        const every = Math.max(1, Math.ceil(17 / g.cellWidth));
+        const widest = 6 * m.colLabels(m.cols - 1).length + 5;
+        const every = Math.max(1, Math.ceil(widest / g.cellWidth));
         for (let col = 0; col < m.cols; col += every) {
           c.fillText(m.colLabels(col), g.left + (col + 0.5) * g.cellWidth - g.gap / 2, 7);
         }
