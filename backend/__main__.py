@@ -59,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         ws_max_size=MAX_MESSAGE_BYTES,
         timeout_graceful_shutdown=2,
         server_header=False,
+        proxy_headers=False,
     )
     has_display = sys.platform in ("darwin", "win32") or bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")

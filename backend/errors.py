@@ -67,10 +67,15 @@ def install(app: FastAPI) -> None:
         shown = found if len(found) <= 60 else found[:57] + "..."
         return JSONResponse({"error": f"{name}: {first['msg']}. Found {shown}."}, status_code=422)
 
+    @app.exception_handler(Exception)
+    async def on_unexpected(request: Request, error: Exception) -> JSONResponse:
+        sentence = "The server made a mistake; its log says which. Training is not touched by it."
+        return JSONResponse({"error": sentence}, status_code=500)
+
 
 def _sentence(error: HTTPException, request: Request) -> str:
     if error.status_code == 404:
-        return f"There is nothing at {request.url.path[:200]}."
+        return f"There is no {request.method} {request.url.path[:200]}."
     if error.status_code == 405:
         return f"{request.url.path[:200]} cannot be asked with {request.method}."
     return f"{error.detail}."

@@ -55,7 +55,8 @@ class RunHub:
         self.folder = checkpoint_dir / self.run_id
         self.steering = Steering(self, timeout_s=timeout_s, start_timeout_s=start_timeout_s, begin=begin)
         self.events = EventLog(self.run_id, store)
-        self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal)
+        continued = state.epoch >= 0
+        self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal, continued=continued)
         self._hello_text: tuple[Any, str] | None = None
         self._run_text: tuple[int, str] | None = None
         self._loaded = state.epoch < 0
@@ -231,7 +232,8 @@ class RunHub:
             if history_rows is not None:
                 history.inherit(history_rows)
         self.history = history
-        self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal)
+        continued = state.parent is not None
+        self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal, continued=continued)
         self.epoch_reason = _epoch_reason(state)
         self.hello_version += 1
         self.steering.begun()

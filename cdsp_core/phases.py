@@ -35,9 +35,13 @@ class Phase:
 
 
 class PhaseWatch:
-    """Looks at the frames of one run, oldest first."""
+    """Looks at the frames of one run, oldest first.
 
-    def __init__(self, *, has_diagonal: bool) -> None:
+    `continued`: the run was trained before, so what its first frame shows is not news.
+    """
+
+    def __init__(self, *, has_diagonal: bool, continued: bool = False) -> None:
+        self._continued = continued
         self._has_diagonal = has_diagonal
         self._seen: set[tuple[str, int]] = set()
         self._quiet: dict[int, Array] = {}
@@ -55,6 +59,9 @@ class PhaseWatch:
             if frame.step > 0:
                 found += self._load(layer, frame.arrays[f"layer{layer}/load"])
             layer += 1
+        if self._continued:
+            self._continued = False
+            return []
         return found
 
     def _sparsity(self, layer: int, connection_ep: Array) -> list[Phase]:

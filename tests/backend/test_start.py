@@ -1,0 +1,99 @@
+"""Starting: what the web process imports, and one sentence with a way out when it cannot start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("CDSP_")}
+
+
+def started(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """A backend that is expected to end by itself."""
+    command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", *options]
+    return subprocess.run(
+        command, cwd=ROOT, env={**CLEAN, **env}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_web_process_imports_no_torch(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from backend.app import create_app
+from backend.settings import Settings
+create_app(Settings(data_dir=Path(sys.argv[1])))
+assert "frontend.app" in sys.modules
+print([name for name in sys.modules if name.split(".")[0] in ("torch", "torchvision")])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_port_in_use_is_one_sentence_and_a_way_out(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = started("--port", str(port), "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        f"Port {port} of 127.0.0.1 cannot be used (Address already in use). "
+        f"Choose another with --port, for example --port {port + 1}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "part"),
+    [
+        (("--data-dir", "/dev/null/runs"), {}, "The data folder /dev/null/runs cannot be"),
+        (("--host", "0.0.0.0"), {}, "so it needs a token: set CDSP_TOKEN"),
+        (("--port", "http"), {}, "--port must be a whole number from 0 to 65535. Found 'http'."),
+        (("--port", "99999"), {}, "--port must be from 0 to 65535. Found 99999."),
+        ((), {"CDSP_TOKEN": "short"}, "CDSP_TOKEN must have at least 16 characters"),
+        (("--host", "no-such-host.invalid"), {"CDSP_TOKEN": "x" * 20}, "cannot be used"),
+    ],
+)
+def test_what_cannot_work_is_one_sentence(
+    tmp_path: Path, options: tuple[str, ...], env: dict[str, str], part: str
+) -> None:
+    done = started("--data-dir", str(tmp_path), "--port", "0", *options, **env)
+    assert done.returncode == 2
+    assert part in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_server_says_where_it_is_and_ends_when_asked(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", "--no-page"]
+    command += ["--port", "0", "--data-dir", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("Topology Lab is at http://127.0.0.1:")
+        with urllib.request.urlopen(line.split()[-1] + "healthz", timeout=10) as answer:
+            assert b'"status":"ok"' in answer.read()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) in (0, 130)
+    assert (tmp_path / "worker.token").stat().st_mode & 0o077 == 0
+
+
+def test_a_worker_without_a_token_or_an_address_says_what_it_needs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cdsp_core.worker"],
+        cwd=ROOT,
+        env=CLEAN,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "A worker needs --connect URL, and CDSP_WORKER_TOKEN" in done.stderr

@@ -1,0 +1,165 @@
+"""The store: once and for all, bounded, and honest about a disk that refuses."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.store import NEVER_THINNED, Store, StoreError
+from tests.backend.lab import ThreadWorker, lab, until
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "history.sqlite", frames_mib_a_run=1, gather_s=0.0)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+def add_frames(store: Store, number: int, *, size: int, epoch: int = 0, first: int = 0) -> None:
+    for seq in range(first, first + number):
+        rows = np.full((2, 3), seq, dtype=np.float32)
+        store.save_frame("run-1", epoch, seq, after_seq=seq - 1, step=2 * seq, message=b"x" * size, scalars=rows)
+
+
+def test_old_frames_are_thinned_by_powers_of_two_and_no_scalar_or_event_goes(store: Store) -> None:
+    store.save_epoch("run-1", 0, None, ["step", "loss", "x"])
+    for n in range(50):
+        store.save_event("run-1", "test", n, {"text": str(n)})
+    total = 4000
+    for first in range(0, total, 500):
+        add_frames(store, 500, size=700, first=first)
+        store.flush()
+    with sqlite3.connect(store._path) as connection:
+        kept = [row[0] for row in connection.execute("SELECT seq FROM frames ORDER BY seq")]
+        stored_bytes = connection.execute("SELECT SUM(size) FROM frames").fetchone()[0]
+    assert stored_bytes <= 2**20
+    assert kept[-NEVER_THINNED:] == list(range(total - NEVER_THINNED, total))
+    old = [seq for seq in kept if seq < total - NEVER_THINNED - 500]
+    assert old
+    assert all(seq % 2 == 0 for seq in old)
+    scalars = store.scalars("run-1", 0)
+    assert scalars is not None
+    assert len(scalars) == 2 * total
+    assert len(store.events("run-1")) == 50
+
+
+def test_large_frames_are_thinned_too(store: Store) -> None:
+    add_frames(store, 40, size=100_000)
+    store.flush()
+    frames = store.frames("run-1", (-1, -1), limit=100, every=1)
+    assert 0 < len(frames) <= 10
+
+
+def test_what_is_handed_over_twice_is_stored_once(store: Store) -> None:
+    for _ in range(2):
+        add_frames(store, 5, size=10)
+        store.save_event("run-1", "worker", 7, {"text": "once"})
+        store.save_answer("run-1", "a", {"status": "applied"})
+        store.save_received("worker", 7)
+    store.save_answer("run-1", "a", {"status": "rejected"})
+    store.flush()
+    scalars = store.scalars("run-1", 0)
+    assert scalars is not None
+    assert scalars[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert len(store.events("run-1")) == 1
+    assert store.answer("run-1", "a") == {"status": "applied"}
+    assert store.received("worker") == 7
+    assert store.received("another") == 0
+
+
+def test_an_epoch_continues_the_scalars_of_its_parent_up_to_the_checkpoint(store: Store) -> None:
+    names = ["step"]
+    for epoch, parent, steps in ((0, None, (1, 2, 3, 4)), (1, (0, 2), (3, 4, 5, 6)), (2, (1, 4), (5, 6, 7))):
+        store.save_epoch("run-1", epoch, parent, names)
+        rows = np.array(steps, dtype=np.float32)[:, None] + epoch / 10
+        store.save_frame("run-1", epoch, 0, after_seq=-1, step=0, message=b"", scalars=rows)
+    store.flush()
+    scalars = store.scalars("run-1", 2)
+    assert scalars is not None
+    np.testing.assert_allclose(scalars[:, 0], [1, 2, 3.1, 5.2, 6.2, 7.2], rtol=1e-6)
+
+
+def test_a_worker_is_told_only_of_what_is_on_disk(tmp_path: Path) -> None:
+    store = Store(tmp_path / "history.sqlite", gather_s=0.0)
+    told: list[tuple[str, int, bool]] = []
+    store.open()
+    store.on_saved = lambda worker_id, n: told.append((worker_id, n, store.received(worker_id) >= n))
+    for n in range(1, 20):
+        add_frames(store, 1, size=10, first=n)
+        store.save_received("worker", n)
+    store.flush()
+    store.close()
+    assert told[-1] == ("worker", 19, True)
+    assert all(on_disk for *_, on_disk in told)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StoreError, match=r"^The data folder .* cannot be written .* Choose another with --data-dir\.$"):
+        Store(tmp_path / "file" / "history.sqlite").open()
+    (tmp_path / "history.sqlite").write_text("this is no database, and long enough to be sure of that")
+    with pytest.raises(StoreError, match="cannot be written"):
+        Store(tmp_path / "history.sqlite").open()
+
+
+async def test_training_goes_on_while_the_disk_refuses_and_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.store.RETRY_S", 0.05)
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir) as worker:
+        run_id = await it.new_run()
+        await it.until(run_id, lambda run: run["step"] > 10)
+        async with it.page(run_id) as page:
+            write = it.runs.store._write
+
+            def refuse(*_: object) -> None:
+                raise sqlite3.OperationalError("database or disk is full")
+
+            monkeypatch.setattr(it.runs.store, "_write", refuse)
+            await until(lambda: it.runs.store.error is not None)
+            at = (await it.run(run_id))["step"]
+            await page.until_step(at + 100)
+            errors = [text for text in page.texts if text["type"] == "event" and text["kind"] == "error"]
+            assert len(errors) == 1
+            assert "The history cannot be written (database or disk is full)" in errors[0]["text"]
+            monkeypatch.setattr(it.runs.store, "_write", write)
+            await until(lambda: it.runs.store.error is None)
+        await it.command(run_id, "pause")
+        await until(lambda: worker.outbox.frames == 0)
+        run = await it.run(run_id)
+        scalars = it.runs.store.scalars(run_id, 0)
+        assert scalars is not None
+        assert scalars[:, 0].tolist() == list(range(1, run["step"] + 1))
+
+
+async def test_history_is_served_as_json_as_binary_and_as_files(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir, step_s=0.005):
+        run_id = await it.new_run_of_steps(50)
+        await it.until(run_id, lambda run: run["step"] > 5)
+        await it.command(run_id, "set", controls={"p_drop": 0.25})
+        await it.until_status(run_id, "finished")
+        events = await it.events(run_id)
+        assert [event["kind"] for event in events].count("applied") == 1
+        first = (await it.http.get(f"/api/runs/{run_id}/frames?limit=2")).json()
+        assert [frame["seq"] for frame in first["frames"]] == [0, 1]
+        assert first["next"] == "0:1"
+        assert first["frames"][1]["arrays"]["scalars"][0][3] is None
+        rest = (await it.http.get(f"/api/runs/{run_id}/frames?after=0:1&limit=500")).json()
+        assert rest["frames"][0]["seq"] == 2
+        assert rest["next"] is None
+        answer = await it.http.get(f"/api/runs/{run_id}/frames/0/1")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        lines = (await it.http.get(f"/api/runs/{run_id}/export?format=csv")).text.splitlines()
+        assert lines[0] == "epoch,step,data_epoch,loss,test_accuracy/mnist,events"
+        assert [line.split(",")[1] for line in lines[1:] if line.split(",")[2]] == [str(step) for step in range(1, 51)]
+        assert any("p_drop 0.5 to 0.25" in line for line in lines)
+        whole = (await it.http.get(f"/api/runs/{run_id}/export?format=json")).json()
+        assert len(whole["epochs"][0]["scalars"]) == 50
+        assert whole["epochs"][0]["scalars"][0][3] is None
+        assert len(whole["events"]) == len(events)
