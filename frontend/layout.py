@@ -54,7 +54,6 @@ def header() -> Component:
                         [html.Span(className="dot"), html.Span("Connecting…", id="chip-status")],
                         className="chip",
                         id="chip-main",
-                        role="status",
                     ),
                     html.Div(id="chip-speed", className="chip", title="Training speed and pictures drawn"),
                     html.Div(

@@ -4,6 +4,8 @@
   const MAX_SEED = 2 ** 31 - 1;
   const byId = (id) => document.getElementById(id);
 
+  const isRunning = (run) => Boolean(run) && (run.status === "running" || run.status === "starting");
+
   class Controls {
     /** `openRun(runId)` shows another run. */
     constructor(model, openRun) {
@@ -54,8 +56,11 @@
     /** Show a run's truth in every control. */
     refresh() {
       const { run } = this.model;
-      const enabled = this.model.active && run.status !== "queued";
-      for (const id of ["run-pause", "step", "reset", "speed"]) byId(id).disabled = !enabled;
+      const held = Boolean(run) && run.status !== "queued";
+      const enabled = held && this.model.active;
+      for (const id of ["step", "speed"]) byId(id).disabled = !enabled;
+      byId("run-pause").disabled = !held || run.status === "finished";
+      byId("reset").disabled = !held;
       this.#runButton(run);
       for (const slider of this.sliders) slider.setEnabled(enabled);
       if (!run || !run.controls) return;
@@ -78,7 +83,7 @@
     }
 
     #runButton(run) {
-      const running = Boolean(run) && (run.status === "running" || run.status === "starting");
+      const running = isRunning(run);
       const button = byId("run-pause");
       const [icon, text] = [button.querySelector(".icon"), button.querySelector(".button-text")];
       icon.className = `icon icon-${running ? "pause" : "play"}`;
@@ -102,8 +107,10 @@
       return undefined;
     }
 
-    #set(name, value) {
-      return this.commands.send("set", { controls: { [name]: value } });
+    async #set(name, value) {
+      const result = await this.commands.send("set", { controls: { [name]: value } });
+      if (result.status === 409) setTimeout(() => this.refresh()); // someone else was first: show their values
+      return result;
     }
 
     async #say(promise) {
@@ -117,8 +124,7 @@
 
     runOrPause() {
       if (byId("run-pause").disabled) return;
-      const pause = this.model.run.status !== "paused";
-      this.#say(this.commands.send(pause ? "pause" : "resume"));
+      this.#say(this.commands.send(isRunning(this.model.run) ? "pause" : "resume"));
     }
 
     step() {

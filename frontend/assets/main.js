@@ -35,7 +35,7 @@
       () => ({ model, layer: pictures.layer, untilStep: scrubber.pinned ? scrubber.pinned.step : null }),
       (step) => scrubber.seekStep(step),
     );
-    const status = new lab.Status(model);
+    const status = new lab.Status(model, () => scrubber.pinned);
     const log = new lab.EventLog((step) => scrubber.seekStep(step));
     const controls = new lab.Controls(model, (runId) => openRun(runId));
     const notice = new lab.Notice({
@@ -88,7 +88,7 @@
 
     function runChanged() {
       controls.refresh();
-      status.refresh(scrubber.pinned);
+      status.refresh();
     }
 
     /** Show a stored frame, or with null the live one again. */
@@ -96,7 +96,7 @@
       const shown = frame || model.frame;
       if (shown) pictures.show(shown);
       charts.invalidate();
-      status.refresh(scrubber.pinned);
+      status.refresh();
     }
 
     function openRun(runId) {
@@ -121,7 +121,7 @@
       const newest = runs.find((run) => ["queued", "starting", "running", "paused"].includes(run.status)) || runs[0];
       if (newest) openRun(newest.run_id);
       else {
-        status.refresh(null);
+        status.refresh();
         notice.noRun();
       }
     }
@@ -170,10 +170,8 @@
       charts.tick(now);
     }
 
-    setInterval(() => {
-      status.refresh(scrubber.pinned);
-      pictures.describe();
-    }, SECOND_MS);
+    setInterval(() => status.refresh(), SECOND_MS / 4);
+    setInterval(() => pictures.describe(), SECOND_MS);
     addEventListener("hashchange", () => {
       const { run } = lab.address.read();
       if (run && run !== stream.runId) openRun(run);

@@ -77,7 +77,13 @@
 
     async #fetch(seq) {
       const { run } = this.model;
-      const response = await fetch(`/api/runs/${encodeURIComponent(run.run_id)}/frames/${run.epoch}/${seq}`);
+      let response;
+      try {
+        response = await fetch(`/api/runs/${encodeURIComponent(run.run_id)}/frames/${run.epoch}/${seq}`);
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error; // fetch says TypeError when the server is away
+        return null;
+      }
       return response.ok ? lab.decodeFrame(await response.arrayBuffer()) : null;
     }
 

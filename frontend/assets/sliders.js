@@ -129,7 +129,7 @@
       lab.stats.settled(performance.now() - asked_ms);
       const before = this.truth.applied;
       const after = result.body.new && this.name in result.body.new ? result.body.new[this.name] : value;
-      this.truth = { requested: after, applied: after, step: result.body.applied_step, before };
+      this.truth = { ...this.truth, requested: after, applied: after, step: result.body.applied_step, before };
       this.#show();
     }
 

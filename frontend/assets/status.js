@@ -23,26 +23,30 @@
   }
 
   class Status {
-    constructor(model) {
+    /** `pinned()` gives the frame looked back at, or null. */
+    constructor(model, pinned) {
       this.model = model;
+      this.pinned = pinned;
       this.lostSince_ms = null;
     }
 
     connection(state) {
       if (state === "open") this.lostSince_ms = null;
       else if (this.lostSince_ms === null) this.lostSince_ms = Date.now();
-      this.refresh(null);
+      this.refresh();
     }
 
-    /** Once a second, and at every change of the run. `pinned` is the frame looked back at, or null. */
-    refresh(pinned) {
+    /** A few times a second, and at every change of the run. */
+    refresh() {
       const { run } = this.model;
+      const pinned = this.pinned();
       const lost = this.lostSince_ms !== null && Date.now() - this.lostSince_ms > QUIET_MS;
       this.#banner(run, lost);
       document.body.classList.toggle("is-stale", lost);
       document.body.classList.toggle("is-pinned", Boolean(pinned));
       const state = lost ? "trouble" : pinned ? "pinned" : (run && STATES[run.status]) || "idle";
       byId("chip-main").dataset.state = state;
+      this.#say(lost ? "Connection lost" : run ? WORDS[run.status] || run.status : "No run");
       if (!run) {
         setText("chip-status", lost ? "No connection" : "No run");
         for (const id of ["chip-speed", "chip-device", "chip-watching"]) setText(id, "");
@@ -53,6 +57,12 @@
       setText("chip-device", this.#device(run));
       setText("chip-watching", run.viewers ? `${lab.format.count(run.viewers)} watching` : "");
       document.title = `${WORDS[run.status] || run.status} · Topology Lab`;
+    }
+
+    /** Tell screen readers what changed, not every step. */
+    #say(words) {
+      if (words !== this.said) lab.announce(words);
+      this.said = words;
     }
 
     #progress(run) {

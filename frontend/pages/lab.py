@@ -186,7 +186,7 @@ def slider(name: str) -> Component:
     return html.Div(
         className="control",
         id=f"control-{name}",
-        title=spec["doc"],
+        title=f"{spec['doc']}; double-click the slider for the preset's value",
         **data(
             control=name,
             label=label,
