@@ -17,7 +17,7 @@ from cdsp_core.config import ModelConfig
 from cdsp_core.native import why_unavailable
 from cdsp_core.native.experts import native_experts
 from cdsp_core.router import Router
-from cdsp_core.topology import Subspaces, Topology
+from cdsp_core.topology import Subspaces, Topology, select_subspaces
 
 
 class CDSPLayer(nn.Module):
@@ -67,35 +67,45 @@ class CDSPLayer(nn.Module):
 
     @torch.no_grad()
     def record_conflict(self) -> None:
-        """Between backward pass and update: keep cosines and pressure for the next step, and empty the tap."""
-        subspaces = self.topology.subspaces()
-        gradient_ERN = self.expert_gradient(subspaces)
-        if self.config.conflict_over == "u":
-            gradient_ERN = gradient_ERN[:, :, : self.config.d_model]
-        self.cosine_EE.copy_(conflict.cosine_matrix(gradient_ERN, subspaces.mask_ER))
-        if self.config.num_partitions == self.config.d_base:
-            self.pressure_EP.copy_(conflict.dimension_conflict(gradient_ERN))
-        else:
-            conflict_EE = conflict.conflict_from_cosine(self.cosine_EE)
-            self.pressure_EP.copy_(
-                conflict.pressure_on_partitions(conflict_EE, subspaces.mask_ER, self.config.num_partitions)
-            )
+        """Between backward pass and update: keep cosines and pressure for the next step, and empty the tap.
+
+        Raises ValueError when there was no backward pass since the last call.
+        """
+        compact_ErN = self.gradient_tap_ErN.grad
+        if compact_ErN is None:
+            raise ValueError("record_conflict needs a backward pass since its last call. Found none.")
+        cosine_EE, pressure_EP = self._play_game(compact_ErN, self.topology.topology_logits)
+        self.cosine_EE.copy_(cosine_EE)
+        self.pressure_EP.copy_(pressure_EP)
         self.gradient_tap_ErN.grad = None
 
-    def expert_gradient(self, subspaces: Subspaces) -> Tensor:
+    def expert_gradient(self) -> Tensor:
         """The backbone's gradient attributed to each expert, [E, R, N], zero outside its subspace.
 
         The first D entries of a dimension belong to U, the others to V; summed over experts they are the ordinary
-        gradients of U and V. Raises ValueError before a backward pass.
+        gradients of U and V. Raises ValueError when there was no backward pass since the last `record_conflict`.
         """
         compact_ErN = self.gradient_tap_ErN.grad
         if compact_ErN is None:
             raise ValueError("expert_gradient needs a backward pass since the last record_conflict. Found none.")
-        experts, dims = subspaces.mask_ER.shape
-        first_E1 = torch.arange(experts, device=compact_ErN.device)[:, None] * dims
-        dense = compact_ErN.new_zeros(experts * dims, compact_ErN.shape[2])
-        dense.index_copy_(0, (subspaces.index_Er + first_E1).flatten(), compact_ErN.flatten(0, 1))
-        return dense.view(experts, dims, -1)
+        return scatter_to_dimensions(compact_ErN, self.topology.subspaces())
+
+    def compile_game(self) -> None:
+        """Fuse `record_conflict`'s maths with torch.compile."""
+        self._play_game = torch.compile(self._play_game)  # type: ignore[method-assign]
+
+    def _play_game(self, compact_ErN: Tensor, topology_logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The lagged gradient game (Eq. 13-16): cosine_EE for people, pressure_EP for the next step's penalty."""
+        config = self.config
+        subspaces = select_subspaces(topology_logits, rank=config.rank, block=self.topology.block)
+        gradient_ERN = scatter_to_dimensions(compact_ErN, subspaces)
+        if config.conflict_over == "u":
+            gradient_ERN = gradient_ERN[:, :, : config.d_model]
+        cosine_EE = conflict.cosine_matrix(gradient_ERN, subspaces.mask_ER)
+        if config.num_partitions == config.d_base:
+            return cosine_EE, conflict.dimension_conflict(gradient_ERN)
+        conflict_EE = conflict.conflict_from_cosine(cosine_EE)
+        return cosine_EE, conflict.pressure_on_partitions(conflict_EE, subspaces.mask_ER, config.num_partitions)
 
     def path(self, device: torch.device) -> str:
         """How this layer is computed there: `dense`, `sorted`, or `native`, which is sorted in one C function.
@@ -108,8 +118,21 @@ class CDSPLayer(nn.Module):
             return "dense"
         return "sorted" if self._why_not_native else "native"
 
+    def path_note(self, device: torch.device) -> str | None:
+        """Why the native path is not taken where it would be, for people; None when there is nothing to say."""
+        return self._why_not_native if self.path(device) == "sorted" and device.type == "cpu" else None
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CDSPLayer:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         # A moved buffer is the result of an operation; the tap must stay a leaf to collect gradients.
         self.gradient_tap_ErN = self.gradient_tap_ErN.detach().requires_grad_()
         return self
+
+
+def scatter_to_dimensions(compact_ErN: Tensor, subspaces: Subspaces) -> Tensor:
+    """Rows of each expert's subspace put to their dimensions, [E, R, N], zero elsewhere."""
+    experts, dims = subspaces.mask_ER.shape
+    first_E1 = torch.arange(experts, device=compact_ErN.device)[:, None] * dims
+    dense = compact_ErN.new_zeros(experts * dims, compact_ErN.shape[2])
+    dense.index_copy_(0, (subspaces.index_Er + first_E1).flatten(), compact_ErN.flatten(0, 1))
+    return dense.view(experts, dims, -1)

@@ -6,6 +6,8 @@ Shapes: B images a step, C classes, Q tasks, E experts, K chosen, T tokens, P pa
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +87,7 @@ class Trainer:
             fused=True,
         )
         self.parameters = [*weights, *topology]
+        self.compiled, self.compile_note = self._compile()
         self.log = ScalarLog(scalar_names([task.name for task in self.tasks], config.model.num_layers), device=device)
         self.apply(config.controls)
         self.look_at_test_images()
@@ -139,7 +142,7 @@ class Trainer:
 
     def describe(self) -> dict[str, Any]:
         """What does not change while the run trains, as JSON."""
-        model = self.config.model
+        model, layer = self.config.model, self.model.layers[0]
         return {
             "tasks": [
                 {"name": t.name, "label": t.label, "note": t.note, "class_names": list(t.class_names)}
@@ -160,8 +163,10 @@ class Trainer:
             },
             "device": {
                 **describe_device(self.device),
-                "execution": self.model.layers[0].path(self.device),
-                "compiled": False,
+                "execution": layer.path(self.device),
+                "compiled": self.compiled,
+                "note": " ".join(filter(None, (self.model.layers[0].path_note(self.device), self.compile_note)))
+                or None,
             },
         }
 
@@ -176,6 +181,20 @@ class Trainer:
         blind = torch.stack([look.accuracy_blind_Q for look in looks]).mean(0).tolist()
         names = [task.name for task in self.tasks]
         return dict(zip(names, known, strict=True)), dict(zip(names, blind, strict=True))
+
+    def _compile(self) -> tuple[bool, str | None]:
+        """Compile the model where the config asks for it. Returns whether it is, and a sentence when it cannot be."""
+        if self.config.train.compile == "off":
+            return False, None
+        if self.device.type == "cpu" and not (os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")):
+            return (
+                False,
+                "torch.compile needs a C++ compiler (Debian: apt install g++); found none, so the run is eager.",
+            )
+        self.model.compile()
+        for layer in self.model.layers:
+            layer.compile_game()
+        return True, None
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
         """Total loss, its terms before weighting, whether each image was read correctly, and the routing."""
