@@ -2,6 +2,7 @@
 // Line charts over the same steps. Plotly redraws one chart a tick, at most five a second in total.
 (function (lab) {
   const TICK_MS = 200;
+  const HIDDEN_TICK_MS = 5000; // a chart that is scrolled away
   const MARGIN = { l: 34, r: 84, t: 14, b: 16 };
   const LABEL_HEIGHT = 13;
   const BUCKETS = 160;
@@ -16,8 +17,8 @@
   const LOSS_VIEWS = {
     task: [{ key: "task_loss", label: "task", colour: "ink", text: inNats }],
     penalties: [
-      { key: "conflict_penalty", label: "conflict", colour: "conflict", text: plain },
-      { key: "l1_penalty", label: "L1", colour: "ink", text: plain },
+      { key: "conflict_penalty", label: "conflict", colour: "ink", text: plain },
+      { key: "l1_penalty", label: "L1", colour: "muted", text: plain },
       { key: "binarize_penalty", label: "bin", colour: "accent", text: plain },
     ],
     total: [{ key: "loss", label: "total", colour: "ink", text: inNats }],
@@ -110,6 +111,7 @@
       this.next = 0;
       this.lastTick = 0;
       this.redraws = 0;
+      this.drawnAt = Object.fromEntries(this.names.map((name) => [name, -HIDDEN_TICK_MS]));
       this.boxes = Object.fromEntries(this.names.map((name) => [name, document.getElementById(`chart-${name}`)]));
       this.visible = new Set(this.names);
       const seen = new IntersectionObserver((entries) => {
@@ -150,15 +152,17 @@
       if (now - this.lastTick < TICK_MS || !window.Plotly) return;
       for (let i = 0; i < this.names.length; i++) {
         const name = this.names[(this.next + i) % this.names.length];
-        if (!this.dirty.has(name) || !this.visible.has(name)) continue;
+        const hidden = !this.visible.has(name) && now - this.drawnAt[name] < HIDDEN_TICK_MS;
+        if (!this.dirty.has(name) || hidden) continue;
         this.lastTick = now;
         this.next = (this.next + i + 1) % this.names.length;
         this.dirty.delete(name);
-        this.#draw(name);
+        if (this.#draw(name)) this.drawnAt[name] = now;
         return;
       }
     }
 
+    /** Whether there was anything to draw. */
     #draw(name) {
       const { model, layer, untilStep } = this.view();
       const chart = CHARTS[name];
@@ -183,6 +187,7 @@
       this.redraws += 1;
       const ends = drawn.filter((line) => !line.faint).map((line) => `${line.label} ${line.text(line.end)}`);
       box.setAttribute("aria-label", ends.length ? `At step ${lastStep}: ${ends.join(", ")}` : "No values yet");
+      return drawn.length > 0;
     }
 
     #points(store, line) {
