@@ -135,7 +135,10 @@ class TrainConfig:
     epochs: int = _bounded(10, 1, 100_000, "passes over the training images")
     steps: int = _bounded(0, 0, 100_000_000, "steps to train; 0 means epochs decide")
     weight_decay: float = _bounded(0.01, 0.0, 1.0, "AdamW's, for the weights; A has none")
-    grad_clip: float = _bounded(1.0, 1e-3, 1e6, "largest norm of the gradient of all parameters")
+    grad_clip: float = _bounded(1.0, 1e-3, 1e6, "largest norm of the gradient; what it is taken over says clip_scope")
+    clip_scope: Literal["all", "apart"] = _described(
+        "all", "clip the gradient of weights and A together, or each by itself, so that lambda leaves the weights alone"
+    )
     eval_every: int = _bounded(20, 1, 1_000_000, "steps between two looks at test images, with and without task ID")
     eval_batch: int = _bounded(192, 3, 100_000, "test images per look, all tasks in equal shares")
     compile: Literal["off", "on"] = _described(

@@ -5,6 +5,8 @@ Shapes: B images, S tokens an image, D model width, C classes, Q width of the ta
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 
@@ -14,15 +16,21 @@ from cdsp_core.layer import CDSPLayer
 from cdsp_core.norm import RMSNorm
 
 
-class Block(nn.Module):
-    """Pre-norm transformer block whose feed-forward is a CDSP layer."""
+class MakeLayer(Protocol):
+    """Makes the feed-forward of one block: called with (x_BSD, task_BQ), it returns y_BSD and expert_TK."""
 
-    def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
+    def __call__(self, config: ModelConfig, *, generator: torch.Generator | None) -> nn.Module: ...
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block; its feed-forward is a CDSP layer unless another is asked for."""
+
+    def __init__(self, config: ModelConfig, *, make_layer: MakeLayer, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.attention_norm = RMSNorm(config.d_model)
         self.attention = Attention(config, generator=generator)
         self.layer_norm = RMSNorm(config.d_model)
-        self.layer = CDSPLayer(config, generator=generator)
+        self.layer = make_layer(config, generator=generator)
 
     def forward(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
         x_BSD = x_BSD + self.attention(self.attention_norm(x_BSD))
@@ -33,12 +41,21 @@ class Block(nn.Module):
 class CDSPModel(nn.Module):
     """The encoder of the authors' program with CDSP layers (method.md section 8; arXiv:2512.20291, section 4)."""
 
-    def __init__(self, config: ModelConfig, *, num_tasks: int = 3, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        num_tasks: int = 3,
+        make_layer: MakeLayer = CDSPLayer,
+        generator: torch.Generator | None = None,
+    ) -> None:
         super().__init__()
         self.config = config
         self.patch_embedding = linear(config.patch_size**2, config.d_model, generator=generator)
         self.task_embedding = nn.Parameter(torch.randn(num_tasks, config.d_task, generator=generator))
-        self.blocks = nn.ModuleList(Block(config, generator=generator) for _ in range(config.num_layers))
+        self.blocks = nn.ModuleList(
+            Block(config, make_layer=make_layer, generator=generator) for _ in range(config.num_layers)
+        )
         self.norm = RMSNorm(config.d_model)
         self.head = linear(config.d_model, config.num_classes, generator=generator)
 

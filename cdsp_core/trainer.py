@@ -109,7 +109,7 @@ class Trainer:
         batch = self.batches.batch(self.step)
         loss, terms, correct_B, chosen = self._loss(batch)
         loss.backward()
-        grad_norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.train.grad_clip, foreach=True)
+        grad_norm = self._clip()
         for layer in self.model.layers:
             layer.record_conflict()
         self._skip_when_non_finite(loss, grad_norm)
@@ -210,6 +210,16 @@ class Trainer:
         loss = task_loss + controls.lambda_conflict * (penalty + controls.l1 * l1 + controls.binarize * binarize)
         terms = torch.stack([task_loss, penalty, l1, binarize]).detach()
         return loss, terms, logits_BC.detach().argmax(1) == batch.label_B, chosen
+
+    def _clip(self) -> Tensor:
+        """Clip in the configured scope; returns the norm over all parameters before clipping."""
+        limit = self.config.train.grad_clip
+        if self.config.train.clip_scope == "all":
+            return torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True)
+        groups = [group["params"] for group in self.optimizer.param_groups]
+        norms = torch.stack([torch.nn.utils.clip_grad_norm_(group, limit, foreach=True) for group in groups])
+        total: Tensor = torch.linalg.vector_norm(norms)
+        return total
 
     def _skip_when_non_finite(self, loss: Tensor, grad_norm: Tensor) -> None:
         """Let the fused optimiser skip this update on the device when loss or gradient is not finite."""
