@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 MAX_FRAME_BYTES = 1_000_000
 MAX_SEED = 2**31 - 1
+MAX_WIDENED = 2**53
+"""The largest whole number that is taken where a number is wanted; every bound lies far below."""
 
 
 def _bounded(default: Any, low: float, high: float, doc: str, *, scale: str = "linear") -> Any:
@@ -110,11 +112,12 @@ class ModelConfig:
             )
 
     def frame_bytes(self) -> int:
-        """Upper estimate of one frame's arrays without scalars, in bytes."""
+        """Upper estimate of one frame in bytes: its arrays, the names before them, and room for some 150 steps."""
         pairs = 3 * self.num_experts**2
         topology = 2 * self.num_experts * self.num_partitions
         per_expert = 32 * self.num_experts
-        return self.num_layers * (4 * (pairs + topology + per_expert) + self.num_experts * self.d_base // 8) + 8192
+        layer = 4 * (pairs + topology + per_expert) + self.num_experts * -(-self.d_base // 8)
+        return self.num_layers * layer + 8192 + 65_536
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,7 +183,7 @@ class RunConfig:
 def preset(name: object) -> RunConfig:
     """The named preset. Raises ValueError for a name that is none."""
     if not isinstance(name, str) or name not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}. Found {name!r}.")
+        raise ValueError(f"preset must be one of {', '.join(PRESETS)}. Found {_shown(name)}.")
     return PRESETS[name][1]
 
 
@@ -198,7 +201,7 @@ def from_dict(raw: Any) -> RunConfig:
         raise ValueError(f"config must be an object. Found {_shown(raw)}.")
     unknown = sorted(set(raw) - {"preset", "model", "train", "controls"})
     if unknown:
-        raise ValueError(f"config has no field {unknown[0]!r}. It has preset, model, train, controls.")
+        raise ValueError(f"config has no field {_shown(unknown[0])}. It has preset, model, train, controls.")
     base = preset(raw.get("preset", "live"))
     return replace(
         base,
@@ -215,7 +218,7 @@ def with_settings(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
         section = next((s for s in parts if key in _field_names(getattr(config, s))), None)
         if section is None:
             known = ", ".join(name for s in parts for name in _field_names(getattr(config, s)))
-            raise ValueError(f"there is no setting {key!r}. The settings are {known}.")
+            raise ValueError(f"there is no setting {_shown(key)}. The settings are {known}.")
         parts[section][key] = _parsed(key, value, getattr(config, section))
     return replace(
         config,
@@ -267,7 +270,8 @@ def _updated(section: Any, changes: Any, name: str) -> Any:
             raise ValueError(f"{name} has no field {_shown(key)}. It has {', '.join(known)}.")
     hints = typing.get_type_hints(type(section))
     widened = {
-        key: float(value) if hints[key] is float and type(value) is int else value for key, value in changes.items()
+        key: float(value) if hints[key] is float and type(value) is int and abs(value) <= MAX_WIDENED else value
+        for key, value in changes.items()
     }
     return replace(section, **widened)
 
@@ -282,7 +286,7 @@ def _parsed(key: str, value: Any, section: Any) -> Any:
         return hint(value)
     except ValueError:
         kind = "a whole number" if hint is int else "a number"
-        raise ValueError(f"{key} must be {kind}. Found {value!r}.") from None
+        raise ValueError(f"{key} must be {kind}. Found {_shown(value)}.") from None
 
 
 def _check_fields(section: Any) -> None:
@@ -295,9 +299,10 @@ def _check_fields(section: Any) -> None:
                 raise ValueError(f"{f.name} must be one of {', '.join(choices)}. Found {_shown(value)}.")
             continue
         low, high = f.metadata["low"], f.metadata["high"]
-        kind = "a whole number" if hint is int else "a number"
-        if type(value) is not hint or not math.isfinite(value) or not low <= value <= high:
-            raise ValueError(f"{f.name} must be {kind} from {low:g} to {high:g}. Found {_shown(value)}.")
+        # NaN lies in no interval; math.isfinite would fail on whole numbers beyond the largest float.
+        if type(value) is not hint or not low <= value <= high:
+            span = f"a whole number from {low} to {high}" if hint is int else f"a number from {low:g} to {high:g}"
+            raise ValueError(f"{f.name} must be {span}. Found {_shown(value)}.")
 
 
 def _must_divide(name: str, value: int, by_name: str, by: int) -> None:
