@@ -7,17 +7,16 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from backend import errors
-from backend.link import serve_worker
 from backend.routes import router
 from backend.runs import Runs
 from backend.security import Guard
 from backend.settings import Settings
 from backend.store import StoreError
-from backend.stream import serve_viewer
+from backend.stream import Streams
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -39,14 +38,6 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.include_router(router)
 
-    @app.websocket("/ws/runs/{run_id}")
-    async def viewer(socket: WebSocket, run_id: str, after: str | None = None) -> None:
-        await serve_viewer(socket, runs, run_id, after)
-
-    @app.websocket("/ws/worker")
-    async def worker(socket: WebSocket) -> None:
-        await serve_worker(socket, runs, worker_token)
-
     @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
     async def unknown(path: str) -> None:
         raise HTTPException(404)
@@ -55,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         from frontend.app import mount
 
         mount(app)
+    app.add_middleware(Streams, runs=runs, worker_token=worker_token)
     app.add_middleware(Guard, settings=settings)
     return app
 

@@ -1,4 +1,4 @@
-"""The socket of a page: /ws/runs/{run_id}?after=EPOCH:SEQ."""
+"""The sockets: /ws/runs/{run_id}?after=EPOCH:SEQ for pages, /ws/worker for workers. Plain ASGI, to be quick."""
 
 from __future__ import annotations
 
@@ -6,55 +6,81 @@ import asyncio
 import contextlib
 import re
 from typing import Final
+from urllib.parse import parse_qs
 
-from fastapi import WebSocket, WebSocketDisconnect
+from fastapi import WebSocket
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.commands import read_json, shown
 from backend.errors import BadInputError, RunNotFoundError
+from backend.link import serve_worker
 from backend.runs import Runs
-from backend.security import MAX_CONTROL_BYTES
+from backend.security import MAX_CONTROL_BYTES, WORKER_PATH
 from backend.viewers import Viewer
 from cdsp_core.frames import to_json_text
 
+VIEWER_PATH: Final = "/ws/runs/"
 AFTER: Final = re.compile(r"(\d{1,9}):(\d{1,15})")
+ACK: Final = re.compile(r'\{"type":"ack","epoch":(\d{1,9}),"seq":(\d{1,15})\}')
+"""what JSON.stringify makes of an ack: read without a JSON parser, as it comes 20 times a second from every page"""
 UNKNOWN_RUN: Final = 4404
 """close code: there is no such run"""
 
 
-async def serve_viewer(socket: WebSocket, runs: Runs, run_id: str, after: str | None) -> None:
-    """Greet a page and stream to it until it goes."""
-    await socket.accept()
+class Streams:
+    """Takes the websockets of the app; everything else goes on to it."""
 
-    async def send(message: str | bytes) -> None:
-        if isinstance(message, bytes):
-            await socket.send_bytes(message)
+    def __init__(self, app: ASGIApp, runs: Runs, worker_token: str) -> None:
+        self._app = app
+        self._runs = runs
+        self._worker_token = worker_token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await self._app(scope, receive, send)
+        elif scope["path"] == WORKER_PATH:
+            await serve_worker(WebSocket(scope, receive, send), self._runs, self._worker_token)
+        elif scope["path"].startswith(VIEWER_PATH):
+            after = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("after")
+            run_id = scope["path"].removeprefix(VIEWER_PATH)
+            await serve_viewer(receive, send, self._runs, run_id, after[0] if after else None)
         else:
-            await socket.send_text(message)
+            await send({"type": "websocket.close", "code": 1008})
+
+
+async def serve_viewer(receive: Receive, send: Send, runs: Runs, run_id: str, after: str | None) -> None:
+    """Greet a page and stream to it until it goes."""
+    await receive()
+    await send({"type": "websocket.accept"})
+
+    async def say(message: str | bytes) -> None:
+        kind = "bytes" if isinstance(message, bytes) else "text"
+        await send({"type": "websocket.send", kind: message})
 
     try:
         hub = runs.get(run_id)
     except RunNotFoundError as error:
-        await send(to_json_text({"type": "error", "reason": str(error)}))
-        await socket.close(UNKNOWN_RUN)
+        await say(to_json_text({"type": "error", "reason": str(error)}))
+        await send({"type": "websocket.close", "code": UNKNOWN_RUN})
         return
-    viewer = Viewer(hub, send, after=None if after is None else read_after(after) or (-1, -1))
+    viewer = Viewer(hub, say, after=None if after is None else read_after(after) or (-1, -1))
     await hub.join(viewer)
     sender = asyncio.create_task(viewer.serve())
     try:
         while True:
-            packet = await socket.receive()
+            packet = await receive()
             if packet["type"] == "websocket.disconnect":
                 return
             try:
-                viewer.acknowledge(*_read_ack(packet.get("text")))
+                viewer.acknowledge(*read_ack(packet.get("text")))
             except BadInputError as error:
-                await send(to_json_text({"type": "error", "reason": str(error)}))
-    except WebSocketDisconnect:
-        pass
+                await say(to_json_text({"type": "error", "reason": str(error)}))
+    except OSError:  # the page has gone while it was told of an error
+        return
     finally:
         hub.leave(viewer)
         sender.cancel()
-        with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+        with contextlib.suppress(asyncio.CancelledError, OSError):
             await sender
 
 
@@ -64,8 +90,11 @@ def read_after(text: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def _read_ack(text: str | None) -> tuple[int, int]:
+def read_ack(text: str | None) -> tuple[int, int]:
     """Epoch and seq of an ack, the only message a page sends. Raises BadInputError, one sentence."""
+    match = ACK.fullmatch(text) if text is not None else None
+    if match is not None:
+        return int(match[1]), int(match[2])
     if text is None or len(text) > MAX_CONTROL_BYTES:
         raise BadInputError(f"a message must be JSON text of at most {MAX_CONTROL_BYTES} characters.")
     message = read_json(text.encode())

@@ -88,8 +88,13 @@ async def test_a_run_goes_on_after_the_server_was_ended_and_started_again(tmp_pa
 
 
 async def test_a_run_that_cannot_begin_fails_with_the_reason(tmp_path: Path) -> None:
-    async with lab(tmp_path, launcher="local", data_root=tmp_path / "nothing", start_timeout_s=60) as it:
+    root = tmp_path / "full"
+    for name in ("MNIST", "KMNIST", "FashionMNIST"):
+        (root / name / "raw").mkdir(parents=True)
+        for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+            (root / name / "raw" / f"{part}-ubyte").write_bytes(b"this is no data set")
+    async with lab(tmp_path, launcher="local", data_root=root, start_timeout_s=60) as it:
         run_id = await it.new_run(data="full")
         run = await it.until_status(run_id, "failed")
-        assert run["reason"]
+        assert "train-images-idx3-ubyte" in run["reason"]
         assert "\n" not in run["reason"]
