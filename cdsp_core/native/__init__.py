@@ -12,6 +12,7 @@ import functools
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -35,8 +36,11 @@ def load_experts() -> ctypes.CDLL:
     """The compiled kernel. Raises NativeBuildError when this machine cannot have it."""
     if os.environ.get("CDSP_NATIVE", "1") == "0":
         raise NativeBuildError("The C kernel is switched off by CDSP_NATIVE=0.")
-    library = ctypes.CDLL(str(_built()))
-    torch_cpu = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+    try:
+        library = ctypes.CDLL(str(_built()))
+        torch_cpu = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+    except OSError as error:
+        raise NativeBuildError(f"The C kernel could not be loaded: {error}.") from error
     try:
         library.cdsp_use_sgemm(ctypes.cast(torch_cpu.sgemm_, ctypes.c_void_p))
     except AttributeError:
@@ -54,23 +58,32 @@ def why_unavailable() -> str | None:
 
 
 def _built() -> Path:
-    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        raise NativeBuildError("The C kernel needs a C compiler (Debian: apt install gcc libc6-dev). Found none.")
-    key = hashlib.sha256(b"\0".join([SOURCE.read_bytes(), compiler.encode(), *map(str.encode, FLAGS), _cpu()]))
+    compiler = _compiler()
+    key = hashlib.sha256(b"\0".join([SOURCE.read_bytes(), *map(str.encode, (*compiler, *FLAGS)), _cpu()]))
     library = _cache_folder() / f"experts-{key.hexdigest()[:20]}.so"
     if not library.exists():
         _compile(compiler, library)
     return library
 
 
-def _compile(compiler: str, library: Path) -> None:
+def _compiler() -> list[str]:
+    """The command that compiles C: what CC says, or the first compiler found."""
+    named = shlex.split(os.environ.get("CC", ""))
+    if named and shutil.which(named[0]) is None:
+        raise NativeBuildError(f"CC must name a C compiler. Found {named[0]}, which is not there.")
+    found = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    if not named and found is None:
+        raise NativeBuildError("The C kernel needs a C compiler (Debian: apt install gcc libc6-dev). Found none.")
+    return named or [str(found)]
+
+
+def _compile(compiler: list[str], library: Path) -> None:
     try:
         library.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             built = Path(folder) / library.name
             subprocess.run(
-                [compiler, *FLAGS, "-o", str(built), str(SOURCE)],
+                [*compiler, *FLAGS, "-o", str(built), str(SOURCE)],
                 check=True,
                 capture_output=True,
                 text=True,
@@ -80,10 +93,10 @@ def _compile(compiler: str, library: Path) -> None:
     except OSError as error:
         raise NativeBuildError(f"The C kernel could not be kept in {library.parent}: {error.strerror}.") from error
     except subprocess.TimeoutExpired as error:
-        raise NativeBuildError(f"The C kernel was not compiled within {error.timeout:g} s by {compiler}.") from error
+        raise NativeBuildError(f"The C kernel was not compiled within {error.timeout:g} s by {compiler[0]}.") from error
     except subprocess.CalledProcessError as error:
         last = (error.stderr.strip().splitlines() or ["no message"])[-1]
-        raise NativeBuildError(f"The C kernel did not compile with {compiler}: {last}") from error
+        raise NativeBuildError(f"The C kernel did not compile with {compiler[0]}: {last}") from error
 
 
 def _cache_folder() -> Path:

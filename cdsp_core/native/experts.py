@@ -18,7 +18,10 @@ from cdsp_core.native import load_experts
 def native_experts(
     x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """y_TD, and what the backward pass needs: pre_Mr, order_M, place_M, count_E."""
+    """y_TD, and what the backward pass needs: pre_Mr, order_M, place_M, count_E. Raises ValueError unless float32."""
+    for tensor in (x_TD, gate_TK, strength_E, weight_ErN):
+        if tensor.dtype != torch.float32:
+            raise ValueError(f"The C kernel computes in float32. Found {tensor.dtype}; use execution dense.")
     x_TD, gate_TK, expert_TK = x_TD.contiguous(), gate_TK.contiguous(), expert_TK.contiguous()
     strength_E, weight_ErN = strength_E.contiguous(), weight_ErN.contiguous()
     y_TD, pre_Mr, order_M, place_M, count_E = _outputs(x_TD, expert_TK, weight_ErN)
