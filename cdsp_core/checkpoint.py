@@ -1,7 +1,7 @@
 """Saving and loading a trainer: safetensors for tensors, JSON beside it for the rest. Never pickle.
 
 A checkpoint NAME is two files, NAME.safetensors and NAME.json. Each is written under a temporary name, flushed to
-disk and renamed, the JSON last: a checkpoint exists when its JSON does.
+disk and renamed, the JSON last: a checkpoint exists when its JSON does. To overwrite one, its JSON goes first.
 
 There are no random states to save: data order and task dropout are functions of seed and step (`batches.py`).
 """
@@ -46,6 +46,9 @@ def save_checkpoint(trainer: Trainer, folder: Path, name: str) -> Path:
         "controls": dataclasses.asdict(trainer.controls),
     }
     contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    if (folder / f"{name}.json").exists():
+        (folder / f"{name}.json").unlink()
+        _flush(folder)
     _write(folder / f"{name}.safetensors", lambda path: save_file(contiguous, path))
     _write(folder / f"{name}.json", lambda path: path.write_text(json.dumps(head)))
     _flush(folder)
@@ -74,8 +77,8 @@ def load_checkpoint(
                 trainer.optimizer.state[parameter] = state
         trainer.step = int(head["step"])
         trainer.apply(with_controls(config.controls, head["controls"]))
-    except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"Checkpoint {path} cannot be read: {error}") from error
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"Checkpoint {path} cannot be read: {' '.join(str(error).split())}") from error
     trainer.look_at_test_images()
     return trainer
 
