@@ -215,9 +215,9 @@ class Trainer:
         """Clip in the configured scope; returns the norm over all parameters before clipping."""
         limit = self.config.train.grad_clip
         if self.config.train.clip_scope == "all":
-            return torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True)
+            return torch.nn.utils.clip_grad_norm_(self.parameters, limit)
         groups = [group["params"] for group in self.optimizer.param_groups]
-        norms = torch.stack([torch.nn.utils.clip_grad_norm_(group, limit, foreach=True) for group in groups])
+        norms = torch.stack([torch.nn.utils.clip_grad_norm_(group, limit) for group in groups])
         total: Tensor = torch.linalg.vector_norm(norms)
         return total
 
