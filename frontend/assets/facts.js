@@ -28,7 +28,7 @@
       dd.textContent = text;
       list.append(dt, dd);
     }
-    box.replaceChildren(...hello.tasks.map(taskLine), list);
+    box.replaceChildren(...hello.tasks.map(taskLine), list, downloads(run.run_id));
   }
 
   function taskLine(task, q) {
@@ -41,6 +41,22 @@
     name.textContent = task.label;
     line.title = task.note;
     line.append(dot, name);
+    return line;
+  }
+
+  /** Every step's scalars and every event, as a file. */
+  function downloads(runId) {
+    const line = document.createElement("p");
+    line.className = "downloads";
+    line.append("Download ");
+    for (const format of ["csv", "json"]) {
+      const link = document.createElement("a");
+      link.href = `/api/runs/${encodeURIComponent(runId)}/export?format=${format}`;
+      link.download = `${runId}.${format}`;
+      link.className = "link";
+      link.textContent = format.toUpperCase();
+      line.append(link, " ");
+    }
     return line;
   }
 

@@ -83,7 +83,7 @@
 
     #skeleton() {
       if (!this.width) return;
-      const square = this.height > this.width / 2;
+      const square = this.height > 0.7 * this.width;
       const [rows, cols] = [square ? 8 : 3, 8];
       const g = this.#geometry(rows, cols, 24, true);
       const c = this.context;

@@ -141,6 +141,10 @@
     byId("theme-toggle").addEventListener("click", () => setTheme(otherTheme(), true));
     byId("shortcuts-open").addEventListener("click", () => help.showModal());
     byId("shortcuts-close").addEventListener("click", () => help.close());
+    document.querySelector(".skip-link").addEventListener("click", (event) => {
+      event.preventDefault(); // the link's hash holds the page's state
+      byId("pictures").focus();
+    });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => {
       if (!localStorage.getItem("theme")) setTheme(event.matches ? "dark" : "light", false);
     });

@@ -79,8 +79,9 @@
         const shared = overlap ? `, ${lab.format.percent(overlap.data[r * cols + c])} of the rank shared` : "";
         if (!Number.isNaN(value)) return `E${r} and E${c}: conflict ${value.toFixed(3)}${shared}`;
         if (why(r, c) === HATCH) return `E${r} and E${c} share no dimension`;
-        const names = [r, c].filter(idle).map(expert);
-        return `${names.length ? names.join(" and ") : `E${r} or E${c}`} got no token in the last step${shared}`;
+        const silent = [r, c].filter(idle).map(expert).join(" and ");
+        if (silent) return `${silent} got no token in the last step`;
+        return `E${r} and E${c}: the last step gave one of them no gradient on what they share`;
       },
       summary: () => extremes(array, expert, expert, "and"),
     };

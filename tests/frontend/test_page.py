@@ -1,0 +1,102 @@
+"""The page as the server makes it, before any script runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from dash.development.base_component import Component
+from fastapi import FastAPI
+
+import frontend
+from cdsp_core.config import control_bounds
+from frontend.app import mount
+from frontend.layout import page_layout
+from frontend.pages.lab import CONTROLS
+
+ASSETS = Path(frontend.__file__).parent / "assets"
+
+
+def components(root: Any) -> Iterator[Component]:
+    """`root` and everything in it."""
+    if isinstance(root, Component):
+        yield root
+        yield from components(getattr(root, "children", None))
+    elif isinstance(root, list | tuple):
+        for child in root:
+            yield from components(child)
+
+
+def attribute(component: Component, name: str) -> Any:
+    return component.to_plotly_json()["props"].get(name)
+
+
+@pytest.fixture
+def client() -> httpx.AsyncClient:
+    app = FastAPI()
+
+    @app.get("/api/runs")
+    def runs() -> list[str]:
+        return []
+
+    mount(app)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1")
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_slider_takes_its_bounds_from_the_config(name: str) -> None:
+    slider = next(c for c in components(page_layout()) if attribute(c, "id") == f"control-{name}")
+    assert (float(attribute(slider, "data-low")), float(attribute(slider, "data-high"))) == control_bounds(name)
+
+
+def test_ids_are_unique() -> None:
+    ids = [found for c in components(page_layout()) if (found := attribute(c, "id"))]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_button_has_a_name() -> None:
+    buttons = [c for c in components(page_layout()) if type(c).__name__ == "Button"]
+    nameless = [b for b in buttons if not attribute(b, "aria-label") and not any(map(_text, components(b)))]
+    assert buttons
+    assert nameless == []
+
+
+async def test_the_page_is_at_the_root_and_leaves_the_api_alone(client: httpx.AsyncClient) -> None:
+    assert "Topology Lab" in (await client.get("/")).text
+    assert (await client.get("/api/runs")).json() == []
+
+
+async def test_the_page_links_no_bundle_it_does_not_use(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/")).text
+    assert "/dash/dcc/" not in page
+    assert "/dash/dash_table/" not in page
+    assert page.count("plotly-cartesian.min.js") == 1
+
+
+async def test_every_script_and_style_the_page_links_is_served(client: httpx.AsyncClient) -> None:
+    links = re.findall(r'(?:src|href)="([^"]+)"', (await client.get("/")).text)
+    assert links
+    for link in links:
+        assert link.startswith("/")
+        assert (await client.get(link)).status_code == 200
+
+
+def test_no_asset_of_our_own_names_another_host() -> None:
+    own = [*ASSETS.glob("*.js"), *ASSETS.glob("*.css"), *ASSETS.glob("icons/*.svg")]
+    named = {url for path in own for url in re.findall(r"https?://[\w.-]+", path.read_text())}
+    assert named <= {"http://www.w3.org"}
+
+
+def test_the_page_needs_no_torch() -> None:
+    code = "import sys, frontend.app; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def _text(component: Component) -> bool:
+    return isinstance(getattr(component, "children", None), str)
