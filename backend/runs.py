@@ -214,7 +214,11 @@ class Runs:
         if hub.worker is not None or not hub.state.active or hub.state.worker_id != worker_id:
             return
         if after_start:
-            hub.add_event("status", "The server was started again; the run goes on from its last checkpoint.", {})
+            hub.add_event(
+                "status",
+                "The server was started again; the run goes on from its last checkpoint.",
+                {"status": "queued"},
+            )
             self._begin(hub)
         else:
             self._restart(hub, "The worker did not come back.")

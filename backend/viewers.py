@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 IN_FLIGHT: Final = 2
 """frames sent and not yet drawn"""
 
+NO_EPOCH: Final = -2
+"""before the first greeting; a run that no worker has begun yet is in epoch -1"""
+
 Send = Callable[[str | bytes], Awaitable[None]]
 
 
@@ -29,7 +32,7 @@ class Viewer:
         self._after = after
         self._news = asyncio.Event()
         self._news.set()
-        self._epoch = -1
+        self._epoch = NO_EPOCH
         self._seq = -1
         self._greeted = False
         self._has_picture = False
@@ -87,19 +90,20 @@ class Viewer:
         """Greet the page: go on exactly where it was, or say `reset` where that cannot be."""
         hub, after = self._hub, self._after
         history = hub.history
-        self._after = None
+        drew_before = self._greeted and self._epoch >= 0
         self._epoch, self._seq, self._has_picture = history.epoch, -1, False
         self._in_flight.clear()
         resumed = after is not None and await hub.can_resume(*after)
         if history is not hub.history:
-            self._epoch = -1
+            self._epoch = NO_EPOCH
             self._news.set()
             return
+        self._after = None
         if resumed and after is not None:
             self._seq, self._has_picture = after[1], True
         elif after is not None:
             await self._send(hub.reset_message(f"Frame {after[0]}:{after[1]} cannot be continued from."))
-        elif self._greeted:
+        elif drew_before:
             await self._send(hub.reset_message(hub.epoch_reason))
         self._greet()
         await self._send(hub.hello(resumed=resumed))

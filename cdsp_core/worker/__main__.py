@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m cdsp_core.worker", description=__doc__)
     parser.add_argument("--connect", metavar="URL", help="the backend's link, ws://HOST:PORT/ws/worker")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads; by default all cores but one")
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="where torchvision's full sets are")
     data_dir = Path(os.environ.get("CDSP_DATA_DIR", "runs"))
     parser.add_argument("--checkpoint-dir", type=Path, metavar="DIR", default=data_dir / "checkpoints")
@@ -31,7 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
-    from cdsp_core.worker.training import TorchTrainers, choose_device, keep_freed_memory, non_finite_error
+    from cdsp_core.worker.training import (
+        TorchTrainers,
+        choose_device,
+        keep_freed_memory,
+        non_finite_error,
+        use_threads,
+    )
 
     try:
         device = choose_device(options.device)
@@ -53,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     os.nice(NICENESS)
     keep_freed_memory()
+    use_threads(options.threads)
     inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     outbox = Outbox()
     worker_id = os.environ.get("CDSP_WORKER_ID") or uuid.uuid4().hex

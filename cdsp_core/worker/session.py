@@ -14,7 +14,7 @@ from cdsp_core.config import Controls, RunConfig, to_dict
 from cdsp_core.frames import Array, Event, Frame
 from cdsp_core.worker.outbox import Outbox
 
-FRAME_COST_SHARE: Final = 6.0
+FRAME_COST_SHARE: Final = 5.0
 """A frame is taken at most every so many times the time one costs, so frames stay a small share of training."""
 KEPT_CHECKPOINTS: Final = 5
 KEPT_ASKED_CHECKPOINTS: Final = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,17 @@ from cdsp_core.worker.session import Trainable
 
 non_finite_error: Final = NonFiniteLossError
 
-__all__ = ["TorchTrainers", "choose_device", "keep_freed_memory", "non_finite_error"]
+__all__ = ["TorchTrainers", "choose_device", "keep_freed_memory", "non_finite_error", "use_threads"]
+
+
+def use_threads(number: int | None) -> None:
+    """Compute with so many threads; None: all cores but one, unless OMP_NUM_THREADS says otherwise.
+
+    A core stays free for the web process and the browser, because OpenMP's threads wait for each other by spinning:
+    measured on 2 cores with another program busy, 2 threads made 0.3 to 4 `live` steps a second and 1 thread 21 to 39.
+    """
+    if number is not None or "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(number or max(1, len(os.sched_getaffinity(0)) - 1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
