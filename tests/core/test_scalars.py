@@ -1,0 +1,122 @@
+"""Every step's numbers reach a frame exactly once, however often frames are taken."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from cdsp_core.snapshot import LAYER_SCALARS, ScalarLog, layer_measures, layer_result, scalar_names
+from tests.core.small import CPU, small_trainer, steps
+
+NAMES = scalar_names(["mnist", "kana"], 1)
+
+
+def log_of(capacity: int) -> ScalarLog:
+    return ScalarLog(NAMES, device=CPU, capacity=capacity)
+
+
+def write(log: ScalarLog, step: int) -> None:
+    log.write(step, step / 10, torch.full((8,), float(step)))
+
+
+@pytest.mark.parametrize("taken_every", [1, 3, 7, 20])
+def test_taking_frames_loses_no_step_and_repeats_none(taken_every: int) -> None:
+    trainer = small_trainer(epochs=9)
+    rows = []
+    for step in range(1, 21):
+        trainer.train_step()
+        if step % taken_every == 0:
+            rows.append(trainer.arrays()["scalars"])
+    rows.append(trainer.arrays()["scalars"])
+    assert np.concatenate(rows)[:, 0].tolist() == list(range(1, 21))
+    once = steps(small_trainer(epochs=9), 20).arrays()["scalars"]
+    every_step = slice(0, NAMES.index("train_accuracy/mnist") + 3)
+    assert np.array_equal(np.concatenate(rows)[:, every_step], once[:, every_step], equal_nan=True)
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 5])
+def test_more_steps_than_the_log_holds_lose_nothing(capacity: int) -> None:
+    log = log_of(capacity)
+    for step in range(1, 12):
+        write(log, step)
+        if step == 4:
+            log.add_look(torch.full((6,), 0.25))
+    log._drain()
+    rows = np.concatenate(log._taken)
+    assert rows[:, 0].tolist() == list(range(1, 12))
+    assert rows[:, 2].tolist() == list(range(1, 12))
+    looks = rows[:, NAMES.index("test_accuracy/mnist")]
+    assert np.flatnonzero(np.isfinite(looks)).tolist() == [3]
+
+
+def test_nothing_since_the_last_frame_gives_no_rows() -> None:
+    trainer = steps(small_trainer(), 2)
+    trainer.arrays()
+    assert trainer.arrays()["scalars"].shape == (0, len(trainer.log.names))
+
+
+def test_a_frame_taken_before_is_not_changed_by_later_steps() -> None:
+    trainer = steps(small_trainer(), 2)
+    rows = trainer.arrays()["scalars"]
+    kept = rows.copy()
+    steps(trainer, 3)
+    assert np.array_equal(rows, kept, equal_nan=True)
+
+
+def test_test_accuracy_is_measured_at_its_steps_only() -> None:
+    trainer = steps(small_trainer(eval_every=5), 12)
+    rows = trainer.arrays()["scalars"]
+    for name in ("test_accuracy/kana", "test_accuracy_blind/kana", "routing_consistency/kana"):
+        measured = np.isfinite(rows[:, trainer.log.names.index(name)])
+        assert rows[measured, 0].tolist() == [5, 10]
+
+
+def test_only_the_last_row_of_a_frame_has_the_layers_measures() -> None:
+    trainer = steps(small_trainer(), 4)
+    arrays = trainer.arrays()
+    first = trainer.log.names.index("layer0/alpha_sparsity")
+    assert np.isnan(arrays["scalars"][:-1, first:]).all()
+    for number in (0, 1):
+        layer = {
+            name: arrays[f"layer{number}/{name}"] for name in ("connection", "load", "overlap", "conflict", "routing")
+        }
+        start = trainer.log.names.index(f"layer{number}/{LAYER_SCALARS[0]}")
+        found = arrays["scalars"][-1, start : start + len(LAYER_SCALARS)]
+        assert found.tolist() == pytest.approx(layer_measures(layer), nan_ok=True)
+
+
+def test_a_task_that_is_not_in_the_batch_has_no_accuracy() -> None:
+    trainer = steps(small_trainer(batch_size=1), 6)
+    rows = trainer.arrays()["scalars"]
+    accuracy = rows[:, [trainer.log.names.index(f"train_accuracy/{task.name}") for task in trainer.tasks]]
+    assert (np.isfinite(accuracy).sum(1) == 1).all()
+
+
+def test_training_accuracy_is_the_share_of_right_answers_of_each_task() -> None:
+    trainer = small_trainer()
+    batch = trainer.batches.batch(0)
+    logits_BC, _ = trainer.model(batch.image_BHW, batch.task_B, (batch.uniform_B1 >= 0.5).float())
+    right_B = logits_BC.argmax(1) == batch.label_B
+    expected = [right_B[batch.task_B == task].float().mean().item() for task in range(3)]
+    row = steps(trainer, 1).log.last_row()[0]
+    start = trainer.log.names.index("train_accuracy/mnist")
+    assert row[start : start + 3].tolist() == pytest.approx(expected, nan_ok=True)
+
+
+def test_names_have_one_column_each() -> None:
+    names = scalar_names(["mnist", "kana", "fashion"], 2)
+    assert len(set(names)) == len(names)
+    assert names[:3] == ("step", "data_epoch", "loss")
+    assert names[-1] == "layer1/specialization"
+
+
+def test_a_layers_result_is_json_with_none_where_there_is_no_value() -> None:
+    arrays = steps(small_trainer(num_partitions=8), 1).arrays()
+    result = layer_result(arrays, 0)
+    assert np.allclose(result["connection"], arrays["layer0/connection"])
+    assert result["measures"]["diagonal_gini"] is None
+    assert 0 <= result["measures"]["routing_consistency"] <= 1
+    assert not any(isinstance(value, float) and math.isnan(value) for value in result["measures"].values())
