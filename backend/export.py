@@ -9,26 +9,26 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
+from backend.archive import Archive
 from backend.state import RunState
-from backend.store import Store
 from cdsp_core.config import to_dict
 from cdsp_core.frames import to_json_text
 
 ROWS_A_PIECE: Final = 500
 
 
-def csv_lines(store: Store, state: RunState, run: dict[str, Any]) -> Iterator[str]:
+def csv_lines(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterator[str]:
     """One line a step: epoch, the scalars (empty for no value), and what happened after that step, in words.
 
     Rows that a later epoch inherited from an earlier one stand under the earlier one only.
     """
-    epochs = store.epochs(state.run_id)
+    epochs = archive.epochs(state.run_id)
     happened: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
-    for event in store.events(state.run_id):
+    for event in archive.events(state.run_id):
         happened[event["epoch"], event["step"]].append(event["text"])
     yield _line(["epoch", *(epochs[max(epochs)][1] if epochs else ["step"]), "events"])
     for epoch, (_, names) in sorted(epochs.items()):
-        for rows in store.scalar_pieces(state.run_id, epoch, ROWS_A_PIECE):
+        for rows in archive.scalar_pieces(state.run_id, epoch, ROWS_A_PIECE):
             lines = []
             for row in rows:
                 step = int(row[0])
@@ -40,15 +40,15 @@ def csv_lines(store: Store, state: RunState, run: dict[str, Any]) -> Iterator[st
                 yield _line([epoch, step, *([""] * (len(names) - 1)), " ".join(texts)])
 
 
-def json_parts(store: Store, state: RunState, run: dict[str, Any]) -> Iterator[str]:
+def json_parts(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterator[str]:
     """{run, config, events, epochs: [{epoch, parent, scalar_names, scalars: [[...], ...]}]}, null for no value."""
-    head = {"run": run, "config": to_dict(state.config), "events": store.events(state.run_id)}
+    head = {"run": run, "config": to_dict(state.config), "events": archive.events(state.run_id)}
     yield to_json_text(head)[:-1] + ',"epochs":['
-    for index, (epoch, (parent, names)) in enumerate(sorted(store.epochs(state.run_id).items())):
+    for index, (epoch, (parent, names)) in enumerate(sorted(archive.epochs(state.run_id).items())):
         about = {"epoch": epoch, "parent": parent and {"epoch": parent[0], "step": parent[1]}, "scalar_names": names}
         yield ("," if index else "") + json.dumps(about)[:-1] + ',"scalars":['
         first = True
-        for rows in store.scalar_pieces(state.run_id, epoch, ROWS_A_PIECE):
+        for rows in archive.scalar_pieces(state.run_id, epoch, ROWS_A_PIECE):
             yield ("" if first else ",") + to_json_text(rows.tolist())[1:-1]
             first = False
         yield "]}"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
-
-import numpy as np
+from typing import Any
 
 from backend.eventlog import EventLog
-from backend.history import Entry, History, ScalarHistory, scalars_message
+from backend.history import Entry, History
 from backend.link import WorkerConnection
+from backend.past import Past
 from backend.state import RunState
 from backend.steering import Steering
 from backend.store import Store
@@ -22,11 +20,6 @@ from backend.viewers import Viewer
 from cdsp_core.config import from_dict, schema, to_dict
 from cdsp_core.frames import Array, Event, Frame, decode_frame, to_json_text
 from cdsp_core.phases import PhaseWatch
-from cdsp_core.worker.session import list_checkpoints, read_checkpoint_name, undelivered_path
-
-logger = logging.getLogger(__name__)
-
-MAX_CAUGHT_UP_ROWS: Final = 4000
 
 
 class RunHub:
@@ -53,6 +46,7 @@ class RunHub:
         """seed and checkpoints a person asked the next start to take; None: go on from the last checkpoint"""
         self.store = store
         self.folder = checkpoint_dir / self.run_id
+        self.past = Past(self.run_id, store, self.folder)
         self.steering = Steering(self, timeout_s=timeout_s, start_timeout_s=start_timeout_s, begin=begin)
         self.events = EventLog(self.run_id, store)
         continued = state.epoch >= 0
@@ -120,14 +114,8 @@ class RunHub:
         edge = history.first_after
         if after >= edge:
             return None
-        rows = await asyncio.to_thread(
-            self.store.scalars_between, self.run_id, history.epoch, after, edge, most=MAX_CAUGHT_UP_ROWS
-        )
-        if rows is None:
-            return None
-        rows = rows if len(rows) else np.empty((0, len(self.scalar_names)), dtype=np.float32)
-        step = int(rows[-1, 0]) if len(rows) else 0
-        return edge, scalars_message(self.run_id, history.epoch, after_seq=after, seq=edge, rows=rows, step=step)
+        message = await self.past.missed(history.epoch, after, edge, columns=len(self.scalar_names))
+        return None if message is None else (edge, message)
 
     @property
     def scalar_names(self) -> list[str]:
@@ -172,26 +160,15 @@ class RunHub:
         async with self._loading:
             if self._loaded:
                 return
-            await asyncio.to_thread(self.store.flush)
-            events, last_seq, message, rows = await asyncio.to_thread(self._stored)
-            self.events.recall(events)
-            if self.history.last_seq < 0 and last_seq >= 0:
-                if rows is not None:
-                    self.history.inherit(rows)
-                self.history.recall(message, last_seq)
+            past = await self.past.recall(self.state.epoch)
+            self.events.recall(past.events)
+            if self.history.last_seq < 0 and past.last_seq >= 0:
+                if past.rows is not None:
+                    self.history.inherit(past.rows)
+                self.history.recall(past.frame, past.last_seq)
                 if self.history.newest is not None:
                     self.state.step = max(self.state.step, self.history.newest.step)
             self._loaded = True
-
-    def _stored(self) -> tuple[list[dict[str, Any]], int, bytes | None, Any]:
-        run_id, epoch = self.run_id, self.state.epoch
-        last_seq = self.store.last_seq(run_id, epoch)
-        return (
-            self.store.events(run_id),
-            last_seq,
-            self.store.frame(run_id, epoch, last_seq),
-            _thinned(self.store.scalars(run_id, epoch)),
-        )
 
     # what the worker says
 
@@ -236,31 +213,25 @@ class RunHub:
         self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal, continued=continued)
         self.epoch_reason = _epoch_reason(state)
         self.hello_version += 1
+        self.start_from = None
         self.steering.begun()
         self._tell()
 
     async def _take_undelivered(self, history: History, parent: tuple[int, int]) -> None:
-        """Scalars that a worker could not deliver before it ended; it left them beside its checkpoint."""
-        path = undelivered_path(self.folder, *parent)
-        if history.last_seq < 0 or not await asyncio.to_thread(path.exists):
+        """Take the scalars that the last worker left beside its checkpoint."""
+        left = await self.past.undelivered(*parent)
+        if left is None or history.last_seq < 0 or left.after_seq > history.last_seq:
             return
-        try:
-            left = decode_frame(await asyncio.to_thread(path.read_bytes))
-            entry = history.add(left, left.encode())
-        except (OSError, ValueError, LookupError) as error:
-            logger.warning("%s cannot be used: %s", path, error)
-            return
+        entry = history.add(left, left.encode())
         if entry is not None:
             self._keep(left, entry)
 
     async def _rows_before(self, before: History, epoch: int, parent: tuple[int, int]) -> Array | None:
         """The scalars up to where this epoch was continued from."""
-        if parent[0] == epoch:
-            rows = before.rows()
-            return None if rows is None else rows[rows[:, 0] <= parent[1]]
-        await asyncio.to_thread(self.store.flush)
-        rows = await asyncio.to_thread(self.store.scalars, self.run_id, parent[0], upto_step=parent[1])
-        return await asyncio.to_thread(_thinned, rows)
+        if parent[0] != epoch:
+            return await self.past.rows_upto(*parent)
+        rows = before.rows()
+        return None if rows is None else rows[rows[:, 0] <= parent[1]]
 
     def on_frame(self, message: bytes) -> None:
         """A frame from the worker: keep it, store it, show it."""
@@ -329,9 +300,8 @@ class RunHub:
     def starting(self, worker_id: str, pid: int) -> dict[str, Any]:
         """A worker takes the run: the link's `start` message for it."""
         state = self.state
-        seed, checkpoints = self.start_from or (None, self.resumable())
+        seed, checkpoints = self.start_from or (None, self.past.resumable(state.epoch, state.parent))
         restored = self.start_from is not None and bool(checkpoints)
-        self.start_from = None
         config = state.config
         if seed is not None:
             config = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed))
@@ -358,23 +328,8 @@ class RunHub:
         self.state.status, self.state.reason, self.state.waiting = status, sentence, None
         self.add_event("status", sentence, {"status": status, "reason": sentence})
         self.save()
+        self.start_from = None
         self.steering.begun()
-
-    def checkpoints(self) -> list[dict[str, Any]]:
-        """Checkpoints of this run, newest first."""
-        found = []
-        for name in list_checkpoints(self.folder):
-            parsed = read_checkpoint_name(name)
-            assert parsed is not None
-            found.append({"checkpoint_id": name, "epoch": parsed[0], "step": parsed[1], "kept": parsed[2]})
-        return found
-
-    def resumable(self) -> list[str]:
-        """Names of the checkpoints that continue the present epoch, the newest first."""
-        found = list_checkpoints(self.folder)
-        parsed = [(name, read_checkpoint_name(name)) for name in found]
-        own = [name for name, at in parsed if at is not None and at[0] == self.state.epoch]
-        return own + [name for name, at in parsed if at is not None and at[:2] == self.state.parent]
 
     # events of the hub's own, and the record
 
@@ -415,15 +370,6 @@ def _static(state: RunState) -> dict[str, Any]:
         "data": None,
         "steps_per_epoch": None,
     }
-
-
-def _thinned(rows: Array | None) -> Array | None:
-    """Scalars as a snapshot has them."""
-    if rows is None:
-        return None
-    history = ScalarHistory(rows.shape[1])
-    history.append(rows)
-    return history.rows()
 
 
 def _epoch_reason(state: RunState) -> str:

@@ -77,7 +77,7 @@ async def command(request: Request, hub: Hub) -> JSONResponse:
 
 @router.get("/api/runs/{run_id}/checkpoints")
 async def checkpoints(hub: Hub) -> list[dict[str, Any]]:
-    return await asyncio.to_thread(hub.checkpoints)
+    return await asyncio.to_thread(hub.past.checkpoints)
 
 
 @router.get("/api/runs/{run_id}/events")
@@ -98,7 +98,8 @@ async def frames(
         raise BadInputError(f"after must be EPOCH:SEQ, two whole numbers. Found {after!r}.")
 
     def answer() -> Response:
-        found = [decode_frame(body) for body in runs.store.frames(hub.state.run_id, start, limit=limit, every=every)]
+        bodies = runs.store.archive.frames(hub.run_id, start, limit=limit, every=every)
+        found = [decode_frame(body) for body in bodies]
         end = f"{found[-1].epoch}:{found[-1].seq}" if len(found) == limit else None
         return JSONResponse({"frames": [frame.to_json() for frame in found], "next": end})
 
@@ -107,7 +108,7 @@ async def frames(
 
 @router.get("/api/runs/{run_id}/frames/{epoch}/{seq}")
 async def frame(hub: Hub, runs: SomeRuns, epoch: int, seq: int) -> Response:
-    body = await asyncio.to_thread(runs.store.frame, hub.state.run_id, _small(epoch), _small(seq))
+    body = await asyncio.to_thread(runs.store.archive.frame, hub.run_id, _small(epoch), _small(seq))
     if body is None:
         raise RunNotFoundError(f"There is no stored frame at or before {epoch}:{seq}.")
     return Response(body, media_type="application/octet-stream")
@@ -119,12 +120,12 @@ async def scalars(hub: Hub, runs: SomeRuns, epoch: int | None = None) -> Respons
 
     def answer() -> Response:
         runs.store.flush()
-        rows = runs.store.scalars(hub.state.run_id, wanted)
+        rows = runs.store.archive.scalars(hub.run_id, wanted)
         if rows is None:
             raise RunNotFoundError(f"There are no scalars of epoch {wanted}.")
         step = int(np.nanmax(rows[:, 0]))
-        last = runs.store.last_seq(hub.state.run_id, wanted)
-        message = scalars_message(hub.state.run_id, wanted, after_seq=-1, seq=last, rows=rows, step=step)
+        last = runs.store.archive.last_seq(hub.run_id, wanted)
+        message = scalars_message(hub.run_id, wanted, after_seq=-1, seq=last, rows=rows, step=step)
         return Response(message, media_type="application/octet-stream")
 
     return await asyncio.to_thread(answer)
@@ -135,15 +136,15 @@ async def export(hub: Hub, runs: SomeRuns, format: Annotated[str, Query(max_leng
     if format not in ("csv", "json"):
         raise BadInputError(f"format must be csv or json. Found {format!r}.")
     await asyncio.to_thread(runs.store.flush)
-    parts: Iterator[str] = (csv_lines if format == "csv" else json_parts)(runs.store, hub.state, hub.to_json())
+    parts: Iterator[str] = (csv_lines if format == "csv" else json_parts)(runs.store.archive, hub.state, hub.to_json())
     media = "text/csv; charset=utf-8" if format == "csv" else "application/json"
-    name = f"{hub.state.run_id}.{format}"
+    name = f"{hub.run_id}.{format}"
     return StreamingResponse(parts, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def _flushed_events(runs: Runs, hub: RunHub) -> list[dict[str, Any]]:
     runs.store.flush()
-    return runs.store.events(hub.state.run_id)
+    return runs.store.archive.events(hub.run_id)
 
 
 def _small(number: int) -> int:

@@ -54,7 +54,7 @@ class Runs:
         self.store.on_saved = lambda worker_id, n: _call(loop, self._saved, worker_id, n)
         self.store.on_error = lambda sentence: _call(loop, self._store_changed, sentence)
         await asyncio.to_thread(self.store.open)
-        for record in await asyncio.to_thread(self.store.runs):
+        for record in await asyncio.to_thread(self.store.archive.runs):
             self._add(RunState.from_record(record))
         for hub in self._hubs.values():
             if hub.state.active:
@@ -156,7 +156,7 @@ class Runs:
 
     def _received(self, worker_id: str) -> int:
         self.store.flush()
-        return self.store.received(worker_id)
+        return self.store.archive.received(worker_id)
 
     def _saved(self, worker_id: str, n: int) -> None:
         connection = self.workers.get(worker_id)
@@ -179,7 +179,7 @@ class Runs:
         for connection in self.workers.values():
             if connection.hub is None and self._queue:
                 self._assign(self._queue.pop(0), connection)
-        problem = self._launcher.launch(len(self._queue), len(self.workers))
+        problem = self._launcher.launch(len(self._queue), self.workers.keys())
         if problem is not None:
             self._fail_waiting(problem)
         for hub in self._queue:

@@ -84,7 +84,7 @@ class Guard:
         settings = self._settings
         host = headers.get("host", "").lower()
         if host not in settings.hosts:
-            return _refused(scope, 403, f"Host must be one of this server's names. Found {host[:60]!r}.")
+            return _refused(scope, 403, _host_sentence(host))
         origin = headers.get("origin")
         if origin is not None and origin not in settings.origins:
             return _refused(scope, 403, f"Origin must be this server. Found {origin[:60]!r}.")
@@ -114,6 +114,10 @@ class Guard:
         response = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">Go on</a>')
         response.set_cookie(COOKIE, _cookie_value(token), httponly=True, samesite="strict", path="/")
         return response
+
+
+def _host_sentence(host: str) -> str:
+    return f"Host must be one of this server's names. Found {host[:60]!r}; CDSP_ALLOWED_HOSTS can name more."
 
 
 def _may_enter(headers: Headers, token: str) -> bool:

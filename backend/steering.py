@@ -43,7 +43,8 @@ class Steering:
         Raises StaleRevisionError, RunNotFoundError for a checkpoint, NotNowError when the worker does not answer.
         """
         hub, command_id = self._hub, command["command_id"]
-        known = self._answers.get(command_id) or await asyncio.to_thread(hub.store.answer, hub.run_id, command_id)
+        known = self._answers.get(command_id)
+        known = known or await asyncio.to_thread(hub.store.archive.answer, hub.run_id, command_id)
         if known is not None:
             return self._told(known)
         waiting = self._waiting.get(command_id)

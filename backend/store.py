@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from backend.archive import Archive, connected
 from cdsp_core.frames import Array, to_json_text
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Store:
 
     def __init__(self, path: Path, *, frames_mib_a_run: int = 256, gather_s: float = 0.2) -> None:
         self._path = path
+        self.archive = Archive(path)
         self._cap_bytes = frames_mib_a_run * 2**20
         self._gather_s = gather_s
         self._waiting: queue.SimpleQueue[Write | Received | threading.Event | None] = queue.SimpleQueue()
@@ -88,7 +90,7 @@ class Store:
         """Make or open the file and begin writing. Raises StoreError."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(self._connect("FULL")) as connection:
+            with closing(connected(self._path, "FULL")) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(SCHEMA)
                 sizes = connection.execute("SELECT run_id, SUM(size) FROM frames GROUP BY run_id")
@@ -150,113 +152,13 @@ class Store:
         """Everything of this worker up to `n` has been handed over; `on_saved` follows when it is on disk."""
         self._waiting.put(Received(worker_id=worker_id, n=n))
 
-    # reading, from any thread
-
-    def runs(self) -> list[dict[str, Any]]:
-        """Every run's record, oldest first."""
-        return [json.loads(row[0]) for row in self._read("SELECT record FROM runs ORDER BY created_ms")]
-
-    def events(self, run_id: str) -> list[dict[str, Any]]:
-        """Every event of a run, oldest first."""
-        return [
-            json.loads(row[0]) for row in self._read("SELECT body FROM events WHERE run_id = ? ORDER BY id", run_id)
-        ]
-
-    def answer(self, run_id: str, command_id: str) -> dict[str, Any] | None:
-        """The answer a command got."""
-        rows = self._read("SELECT body FROM answers WHERE run_id = ? AND command_id = ?", run_id, command_id)
-        return next((json.loads(row[0]) for row in rows), None)
-
-    def received(self, worker_id: str) -> int:
-        """Number of the last message of a worker that is on disk; 0 for none."""
-        rows = self._read("SELECT n FROM received WHERE worker_id = ?", worker_id)
-        return next((int(row[0]) for row in rows), 0)
-
-    def epochs(self, run_id: str) -> dict[int, tuple[tuple[int, int] | None, list[str]]]:
-        """Per epoch its parent (epoch, step) and the names of its scalars."""
-        rows = self._read("SELECT epoch, parent_epoch, parent_step, names FROM epochs WHERE run_id = ?", run_id)
-        return {row[0]: (None if row[1] is None else (row[1], row[2]), json.loads(row[3])) for row in rows}
-
-    def last_seq(self, run_id: str, epoch: int) -> int:
-        """Sequence number of the newest stored frame or scalars; -1 for none."""
-        both = "SELECT MAX(seq) FROM {} WHERE run_id = ? AND epoch = ?"
-        found = [self._read(both.format(table), run_id, epoch)[0][0] for table in ("scalars", "frames")]
-        return max((int(seq) for seq in found if seq is not None), default=-1)
-
-    def frames(self, run_id: str, after: tuple[int, int], *, limit: int, every: int) -> list[bytes]:
-        """Stored frames after (epoch, seq), oldest first; of each epoch those whose seq is a multiple of `every`."""
-        sql = (
-            "SELECT body FROM frames WHERE run_id = ? AND (epoch, seq) > (?, ?) AND seq % ? = 0 "
-            "ORDER BY epoch, seq LIMIT ?"
-        )
-        return [row[0] for row in self._read(sql, run_id, *after, every, limit)]
-
-    def frame(self, run_id: str, epoch: int, seq: int) -> bytes | None:
-        """The newest stored frame of an epoch at or before `seq`."""
-        sql = "SELECT body FROM frames WHERE run_id = ? AND epoch = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
-        return next((row[0] for row in self._read(sql, run_id, epoch, seq)), None)
-
-    def scalars(self, run_id: str, epoch: int, *, upto_step: int | None = None) -> Array | None:
-        """Every step's scalars [steps, names] of an epoch and of what it was continued from; None for none."""
-        epochs = self.epochs(run_id)
-        parts: list[Array] = []
-        wanted: int | None = epoch
-        while wanted is not None:
-            rows = self._scalar_rows("SELECT columns, body FROM scalars WHERE run_id = ? AND epoch = ? ORDER BY seq",
-                                     run_id, wanted)  # fmt: skip
-            if rows is not None:
-                parts.insert(0, rows if upto_step is None else rows[rows[:, 0] <= upto_step])
-            parent = epochs[wanted][0] if wanted in epochs else None
-            wanted = None if parent is None else parent[0]
-            if parent is not None:
-                upto_step = parent[1] if upto_step is None else min(upto_step, parent[1])
-        return np.concatenate(parts) if parts else None
-
-    def scalar_pieces(self, run_id: str, epoch: int, size: int) -> Iterator[Array]:
-        """An epoch's own scalars, `size` stored pieces at a time."""
-        seq = -1
-        sql = "SELECT seq, columns, body FROM scalars WHERE run_id = ? AND epoch = ? AND seq > ? ORDER BY seq LIMIT ?"
-        while pieces := self._read(sql, run_id, epoch, seq, size):
-            seq = pieces[-1][0]
-            yield np.concatenate([np.frombuffer(piece[2], dtype="<f4").reshape(-1, piece[1]) for piece in pieces])
-
-    def scalars_between(self, run_id: str, epoch: int, after: int, upto: int, *, most: int) -> Array | None:
-        """The scalars of the frames after + 1 to `upto`; None when they are not stored exactly or above `most` rows."""
-        sql = (
-            "SELECT columns, body FROM scalars WHERE run_id = ? AND epoch = ? AND seq > ? AND seq <= ? "
-            "ORDER BY seq LIMIT ?"
-        )
-        edges = self._read(
-            "SELECT COUNT(*) FROM scalars WHERE run_id = ? AND epoch = ? AND after_seq < ? AND seq > ?",
-            run_id, epoch, after, after,
-        )  # fmt: skip
-        if edges[0][0] or self.last_seq(run_id, epoch) < upto:
-            return None
-        rows = self._scalar_rows(sql, run_id, epoch, after, upto, most + 1)
-        if rows is None:
-            return np.empty((0, 0), dtype=np.float32)
-        return None if len(rows) > most else rows
-
-    def _scalar_rows(self, sql: str, *values: Any) -> Array | None:
-        parts = [np.frombuffer(body, dtype="<f4").reshape(-1, columns) for columns, body in self._read(sql, *values)]
-        return np.concatenate(parts) if parts else None
-
-    def _read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with closing(self._connect("NORMAL")) as connection:
-            return connection.execute(sql, values).fetchall()
-
-    def _connect(self, synchronous: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=10, isolation_level=None)
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        return connection
-
     # the writing thread
 
     def _put(self, write: Write) -> None:
         self._waiting.put(write)
 
     def _work(self) -> None:
-        with closing(self._connect("FULL")) as lasting, closing(self._connect("NORMAL")) as quick:
+        with closing(connected(self._path, "FULL")) as lasting, closing(connected(self._path, "NORMAL")) as quick:
             ending = False
             while not ending:
                 batch, done, ending = self._gathered()

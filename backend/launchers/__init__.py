@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 
 class Launcher(Protocol):
     """Gets workers to dial in."""
 
-    def launch(self, waiting: int, connected: int) -> str | None:
-        """`waiting` runs have no worker, `connected` workers are here; a sentence when no worker can come."""
+    def launch(self, waiting: int, connected: Collection[str]) -> str | None:
+        """`waiting` runs have no worker, these workers are here; a sentence when no worker can come."""
 
     def is_gone(self, worker_id: str, pid: int | None) -> bool:
         """Whether that worker is known to have ended, so that waiting for it is no use."""

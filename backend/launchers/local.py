@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +28,10 @@ class LocalLauncher:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._watchers: set[asyncio.Task[None]] = set()
 
-    def launch(self, waiting: int, connected: int) -> str | None:
-        for _ in range(min(waiting, self._settings.local_workers - max(len(self._processes), connected))):
+    def launch(self, waiting: int, connected: Collection[str]) -> str | None:
+        workers = set(connected) | set(self._processes)
+        on_their_way = len(workers) - len(connected)
+        for _ in range(min(waiting - on_their_way, self._settings.local_workers - len(workers))):
             try:
                 self._spawn()
             except OSError as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class PoolLauncher:
     """Launches nothing."""
 
-    def launch(self, waiting: int, connected: int) -> str | None:
+    def launch(self, waiting: int, connected: Collection[str]) -> str | None:
         return None
 
     def is_gone(self, worker_id: str, pid: int | None) -> bool:

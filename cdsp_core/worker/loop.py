@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import math
 import queue
 import time
 from collections import OrderedDict
@@ -18,6 +17,7 @@ from cdsp_core.frames import CommandResult
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.outbox import Outbox
 from cdsp_core.worker.session import Pace, Session, Trainable, Trainers, read_checkpoint_name
+from cdsp_core.worker.words import first_line, told
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class WorkerLoop:
             self._break_off(session, error)
         except (RuntimeError, ValueError, MemoryError) as error:
             logger.exception("training stopped")
-            session.set_status("failed", f"Training stopped at step {session.trainer.step}: {_first_line(error)}")
+            session.set_status("failed", f"Training stopped at step {session.trainer.step}: {first_line(error)}")
         if session.status in ("finished", "failed"):
             self._drop()
 
@@ -139,7 +139,7 @@ class WorkerLoop:
             )
         except (ValueError, RuntimeError, OSError) as error:
             logger.exception("the run could not begin")
-            reason = _first_line(error)
+            reason = first_line(error)
             data = {"status": "failed", "reason": reason}
             event = {"kind": "status", "run": run_id, "epoch": epoch, "step": 0, "revision": message["revision"]}
             event |= {"type": "event", "time_ms": time.time() * 1000, "text": reason, "data": data}
@@ -205,7 +205,7 @@ class WorkerLoop:
             self._break_off(session, error)
             old, new, status, reason = {}, {}, "rejected", session.broken
         except (ValueError, RuntimeError, OSError) as error:
-            old, new, status, reason = {}, {}, "rejected", _first_line(error)
+            old, new, status, reason = {}, {}, "rejected", first_line(error)
             stale = isinstance(error, RefusedError) and error.stale
         held = self._session or session
         result = CommandResult(
@@ -222,7 +222,7 @@ class WorkerLoop:
         if len(self._results) > REMEMBERED_RESULTS:
             self._results.popitem(last=False)
         if held is not None and command["type"] != "checkpoint":
-            text = _told(command, result)
+            text = told(command, result)
             data = {"command": command, "old": old, "new": new, "reason": reason, "applied_step": result.applied_step}
             held.event(status, text, data)
         self._outbox.put(message)
@@ -337,33 +337,3 @@ def _with_controls(trainer: Trainable, controls: dict[str, Any] | None) -> Train
         if wanted != trainer.controls:
             trainer.apply(wanted)
     return trainer
-
-
-def _told(command: dict[str, Any], result: CommandResult) -> str:
-    """One sentence for the timeline."""
-    if result.status == "rejected":
-        return f"{command['type']} was refused: {result.reason}"
-    match command["type"]:
-        case "set":
-            parts = [f"{name} {_number(result.old[name])} to {_number(value)}" for name, value in result.new.items()]
-            return f"{', '.join(parts)} at step {result.applied_step}."
-        case "speed":
-            speed = command["steps_per_s"]
-            return "As fast as it goes." if speed is None else f"At most {_number(speed)} steps a second."
-        case "reset":
-            return f"Reset with seed {result.new['seed']}."
-        case "restore":
-            return f"Restored the checkpoint of step {result.new['step']}."
-        case "step" | "run_until":
-            return f"Training from step {result.applied_step} to {result.new['pause_at']}."
-        case kind:
-            return f"{kind} at step {result.applied_step}."
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else "none"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -43,16 +43,16 @@ def test_old_frames_are_thinned_by_powers_of_two_and_no_scalar_or_event_goes(sto
     old = [seq for seq in kept if seq < total - NEVER_THINNED - 500]
     assert old
     assert all(seq % 2 == 0 for seq in old)
-    scalars = store.scalars("run-1", 0)
+    scalars = store.archive.scalars("run-1", 0)
     assert scalars is not None
     assert len(scalars) == 2 * total
-    assert len(store.events("run-1")) == 50
+    assert len(store.archive.events("run-1")) == 50
 
 
 def test_large_frames_are_thinned_too(store: Store) -> None:
     add_frames(store, 40, size=100_000)
     store.flush()
-    frames = store.frames("run-1", (-1, -1), limit=100, every=1)
+    frames = store.archive.frames("run-1", (-1, -1), limit=100, every=1)
     assert 0 < len(frames) <= 10
 
 
@@ -64,13 +64,13 @@ def test_what_is_handed_over_twice_is_stored_once(store: Store) -> None:
         store.save_received("worker", 7)
     store.save_answer("run-1", "a", {"status": "rejected"})
     store.flush()
-    scalars = store.scalars("run-1", 0)
+    scalars = store.archive.scalars("run-1", 0)
     assert scalars is not None
     assert scalars[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    assert len(store.events("run-1")) == 1
-    assert store.answer("run-1", "a") == {"status": "applied"}
-    assert store.received("worker") == 7
-    assert store.received("another") == 0
+    assert len(store.archive.events("run-1")) == 1
+    assert store.archive.answer("run-1", "a") == {"status": "applied"}
+    assert store.archive.received("worker") == 7
+    assert store.archive.received("another") == 0
 
 
 def test_an_epoch_continues_the_scalars_of_its_parent_up_to_the_checkpoint(store: Store) -> None:
@@ -80,7 +80,7 @@ def test_an_epoch_continues_the_scalars_of_its_parent_up_to_the_checkpoint(store
         rows = np.array(steps, dtype=np.float32)[:, None] + epoch / 10
         store.save_frame("run-1", epoch, 0, after_seq=-1, step=0, message=b"", scalars=rows)
     store.flush()
-    scalars = store.scalars("run-1", 2)
+    scalars = store.archive.scalars("run-1", 2)
     assert scalars is not None
     np.testing.assert_allclose(scalars[:, 0], [1, 2, 3.1, 5.2, 6.2, 7.2], rtol=1e-6)
 
@@ -89,7 +89,7 @@ def test_a_worker_is_told_only_of_what_is_on_disk(tmp_path: Path) -> None:
     store = Store(tmp_path / "history.sqlite", gather_s=0.0)
     told: list[tuple[str, int, bool]] = []
     store.open()
-    store.on_saved = lambda worker_id, n: told.append((worker_id, n, store.received(worker_id) >= n))
+    store.on_saved = lambda worker_id, n: told.append((worker_id, n, store.archive.received(worker_id) >= n))
     for n in range(1, 20):
         add_frames(store, 1, size=10, first=n)
         store.save_received("worker", n)
@@ -133,7 +133,7 @@ async def test_training_goes_on_while_the_disk_refuses_and_says_so_once(
         await it.command(run_id, "pause")
         await until(lambda: worker.outbox.frames == 0)
         run = await it.run(run_id)
-        scalars = it.runs.store.scalars(run_id, 0)
+        scalars = it.runs.store.archive.scalars(run_id, 0)
         assert scalars is not None
         assert scalars[:, 0].tolist() == list(range(1, run["step"] + 1))
 

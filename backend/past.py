@@ -1,0 +1,109 @@
+"""What one run's hub asks of the disk: what was before it knew the run, what its pages missed, its checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from backend.history import ScalarHistory, scalars_message
+from backend.store import Store
+from cdsp_core.frames import Array, Frame, decode_frame
+from cdsp_core.worker.session import list_checkpoints, read_checkpoint_name, undelivered_path
+
+logger = logging.getLogger(__name__)
+
+MAX_CAUGHT_UP_ROWS: Final = 4000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recalled:
+    """What the store holds of an epoch."""
+
+    events: list[dict[str, Any]]
+    last_seq: int
+    frame: bytes | None
+    rows: Array | None
+    """scalars, thinned as a snapshot has them"""
+
+
+class Past:
+    """Of one run. `folder` holds its checkpoints. Nothing here blocks the event loop."""
+
+    def __init__(self, run_id: str, store: Store, folder: Path) -> None:
+        self._run_id = run_id
+        self._store = store
+        self._folder = folder
+
+    async def recall(self, epoch: int) -> Recalled:
+        """Everything a new process has to know of a run that is in this epoch."""
+        return await asyncio.to_thread(self._recall, epoch)
+
+    async def rows_upto(self, epoch: int, step: int) -> Array | None:
+        """The scalars of an epoch up to a step, thinned; None for none."""
+        await asyncio.to_thread(self._store.flush)
+        rows = await asyncio.to_thread(self._store.archive.scalars, self._run_id, epoch, upto_step=step)
+        return await asyncio.to_thread(_thinned, rows)
+
+    async def missed(self, epoch: int, after: int, upto: int, *, columns: int) -> bytes | None:
+        """A message with the scalars of the frames after + 1 to `upto`.
+
+        None when the disk has not got them exactly, or when they are so many that a snapshot serves better.
+        """
+        between = self._store.archive.scalars_between
+        rows = await asyncio.to_thread(between, self._run_id, epoch, after, upto, most=MAX_CAUGHT_UP_ROWS)
+        if rows is None:
+            return None
+        rows = rows if len(rows) else np.empty((0, columns), dtype=np.float32)
+        step = int(rows[-1, 0]) if len(rows) else 0
+        return scalars_message(self._run_id, epoch, after_seq=after, seq=upto, rows=rows, step=step)
+
+    async def undelivered(self, epoch: int, step: int) -> Frame | None:
+        """Scalars that a worker could not deliver before it ended and left beside its checkpoint of this step."""
+        path = undelivered_path(self._folder, epoch, step)
+        if not await asyncio.to_thread(path.exists):
+            return None
+        try:
+            return decode_frame(await asyncio.to_thread(path.read_bytes))
+        except (OSError, ValueError) as error:
+            logger.warning("%s cannot be used: %s", path, error)
+            return None
+
+    def checkpoints(self) -> list[dict[str, Any]]:
+        """Checkpoints of the run, newest first."""
+        found = []
+        for name in list_checkpoints(self._folder):
+            parsed = read_checkpoint_name(name)
+            assert parsed is not None
+            found.append({"checkpoint_id": name, "epoch": parsed[0], "step": parsed[1], "kept": parsed[2]})
+        return found
+
+    def resumable(self, epoch: int, parent: tuple[int, int] | None) -> list[str]:
+        """Names of the checkpoints that continue an epoch which began at `parent`, the newest first."""
+        found = self.checkpoints()
+        own = [one["checkpoint_id"] for one in found if one["epoch"] == epoch]
+        return own + [one["checkpoint_id"] for one in found if (one["epoch"], one["step"]) == parent]
+
+    def _recall(self, epoch: int) -> Recalled:
+        self._store.flush()
+        archive, run_id = self._store.archive, self._run_id
+        last_seq = archive.last_seq(run_id, epoch)
+        return Recalled(
+            events=archive.events(run_id),
+            last_seq=last_seq,
+            frame=archive.frame(run_id, epoch, last_seq),
+            rows=_thinned(archive.scalars(run_id, epoch)),
+        )
+
+
+def _thinned(rows: Array | None) -> Array | None:
+    """Scalars as a snapshot has them."""
+    if rows is None:
+        return None
+    history = ScalarHistory(rows.shape[1])
+    history.append(rows)
+    return history.rows()
