@@ -318,7 +318,11 @@ def _shown(value: Any) -> str:
 PRESETS: dict[str, tuple[str, RunConfig]] = {
     "live": (
         "49-pixel patches and a batch of 64: structure within a minute on two CPU cores",
-        RunConfig(preset="live", train=TrainConfig(epochs=40)),
+        RunConfig(
+            preset="live",
+            train=TrainConfig(epochs=40, clip_scope="apart"),
+            controls=Controls(lr_base=3e-3, lr_ratio=5.0),
+        ),
     ),
     "paper": (
         "the paper's text and table: width 256, backbone 256, rank 32, batch 128, ten classes each",
