@@ -19,8 +19,8 @@ from torch import Tensor
 
 from cdsp_core import conflict
 from cdsp_core.batches import Batch, BatchStream, TestSet, stream_generator
-from cdsp_core.config import Controls, RunConfig
-from cdsp_core.data.datasets import Datasets, load_datasets
+from cdsp_core.config import Controls, ModelConfig, RunConfig
+from cdsp_core.data.datasets import Datasets, TaskData, load_datasets
 from cdsp_core.device import describe_device
 from cdsp_core.model import CDSPModel
 from cdsp_core.snapshot import Array, ScalarLog, layer_arrays, scalar_names
@@ -47,6 +47,15 @@ class Look:
     routing_blind_LQE: Tensor
 
 
+def _check_sizes(model: ModelConfig, data: TaskData) -> None:
+    """Raises ValueError when the model's sizes are not those of the data. Waits for the device."""
+    side, labels = data.images_NHW.shape[1], int(data.labels_N.max()) + 1
+    if model.image_size != side:
+        raise ValueError(f"image_size must be {side}, the side of the images in the data. Found {model.image_size}.")
+    if model.num_classes < labels:
+        raise ValueError(f"num_classes must be at least {labels}, the labels in the data. Found {model.num_classes}.")
+
+
 class Trainer:
     """Trains one run. `train_step` never waits for the device; `arrays` does, once.
 
@@ -70,6 +79,7 @@ class Trainer:
             device=device,
             missing_kmnist=config.train.missing_kmnist,
         )
+        _check_sizes(config.model, self.data.train)
         self.tasks = self.data.train.tasks
         train = config.train
         self.batches = BatchStream(
