@@ -32,6 +32,8 @@ Backend to worker:
 
 After a lost connection the worker trains on, dials again and sends what was not received, under the same
 numbers, so nothing is lost and nothing is counted twice. After 60 s without the backend it writes a
-checkpoint and ends. SIGTERM and SIGINT do the same at once. Scalars that the backend has not confirmed by then
-are left in a file beside the checkpoint, one frame of kind `scalars`, and are taken from there when the run goes on.
+checkpoint and ends. SIGTERM and SIGINT do the same at once.
+
+Beside every checkpoint lie the scalars that the backend had not confirmed when it was written, one frame of kind
+`scalars`; when a run goes on from it they are taken from there, so a worker may die at any moment without a gap.
 """

@@ -69,12 +69,9 @@ class WorkerLoop:
             self._take_waiting(session.wait_s())
             if self._may_step(session):
                 self._step(session)
-        session = self._session
-        if session is not None:
-            session.leave()
+        if self._session is not None and self._session.broken is None:
+            self._session.checkpoint(kept=False)
         self._link.close()
-        if session is not None:
-            session.leave_undelivered()
         return self._ending
 
     def _may_step(self, session: Session) -> bool:

@@ -189,7 +189,6 @@ class Session:
     def finish(self) -> None:
         """The last step has been trained."""
         self.status = "finished"
-        self.publish()
         self.checkpoint(kept=False)
         self.set_status("finished", f"Trained all {self.trainer.total_steps} steps.")
 
@@ -197,7 +196,6 @@ class Session:
         """End before the last step, with a checkpoint to go on from."""
         self.status = "interrupted"
         if self.broken is None:
-            self.publish()
             self.checkpoint(kept=False)
         self.set_status("interrupted", f"Stopped at step {self.trainer.step}.")
 
@@ -223,33 +221,30 @@ class Session:
         self._next_step_at = self._clock()
 
     def checkpoint(self, *, kept: bool) -> str | None:
-        """Write a checkpoint; its name, or None when the disk refused it, which an event says."""
+        """Take a frame and write a checkpoint; its name, or None when the disk refused it, which an event says."""
+        self.publish()
         name = checkpoint_name(self.epoch, self.trainer.step, kept=kept)
         self._checkpointed_at = self._clock()
         if self.trainer.step == self._checkpointed_step and not kept:
             return name
         try:
+            self._checkpointed_step = self.trainer.step
             self._folder.mkdir(parents=True, exist_ok=True)
             self._trainers.save(self.trainer, self._folder, name)
+            self._leave_undelivered()
             self._thin_checkpoints()
         except OSError as error:
+            self._checkpointed_step = -1
             self.event("error", f"The checkpoint at step {self.trainer.step} could not be written: {error.strerror}.")
             return None
-        self._checkpointed_step = self.trainer.step
         if kept:
             self.event("checkpoint", f"Checkpoint at step {self.trainer.step}.", {"checkpoint_id": name})
         return name
 
-    def leave(self) -> None:
-        """The process ends while the run goes on: a last frame and a checkpoint to go on from."""
-        if self.broken is None:
-            self.publish()
-            self.checkpoint(kept=False)
-
-    def leave_undelivered(self) -> None:
-        """Put the scalars that the backend has not confirmed beside the last checkpoint."""
+    def _leave_undelivered(self) -> None:
+        """Put the scalars that the backend has not confirmed beside the checkpoint, in case this process dies now."""
         scalars = self._outbox.scalars(self.run_id, self.epoch)
-        if scalars is not None and self._checkpointed_step >= 0:
+        if scalars is not None:
             path = undelivered_path(self._folder, self.epoch, self._checkpointed_step)
             temporary = path.with_suffix(".partial")
             temporary.write_bytes(scalars.encode())
@@ -300,6 +295,8 @@ class Session:
         names = [(name, read_checkpoint_name(name)) for name in list_checkpoints(self._folder)]
         for kept, number in ((False, KEPT_CHECKPOINTS), (True, KEPT_ASKED_CHECKPOINTS)):
             for name in [name for name, parsed in names if parsed and parsed[2] is kept][number:]:
+                for path in self._folder.glob(f"{name.removesuffix('-kept')}.undelivered"):
+                    path.unlink()
                 for path in self._folder.glob(f"{name}.*"):
                     path.unlink()
 
