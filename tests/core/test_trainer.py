@@ -247,3 +247,16 @@ def test_the_given_data_are_used_and_nothing_is_loaded() -> None:
 
 def test_the_default_run_is_the_live_preset() -> None:
     assert RunConfig().preset == "live"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"image_size": 16}, "image_size must be 8, the side of the images in the data. Found 16."),
+        ({"num_classes": 5}, "num_classes must be at least 10, the labels in the data. Found 5."),
+    ],
+)
+def test_a_model_that_does_not_fit_the_data_is_refused_in_one_sentence(settings: dict[str, int], sentence: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        small_trainer(**settings)
+    assert str(caught.value) == sentence
