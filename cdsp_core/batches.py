@@ -95,8 +95,8 @@ class TestSet:
 
     @property
     def looks(self) -> int:
-        """How many looks it takes to see every test image at most once."""
-        return min(len(indices) for indices in self._per_task) // self._share
+        """How many looks it takes to see every test image once; the last one may be smaller."""
+        return -(-min(len(indices) for indices in self._per_task) // self._share)
 
     def look(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
         """Images, labels and tasks of one look; task after task, the same number each."""

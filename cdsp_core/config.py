@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 MAX_FRAME_BYTES = 1_000_000
 MAX_SEED = 2**31 - 1
+MAX_STEPS = 2**24
+"""Steps travel as float32, which counts exactly up to here."""
 MAX_WIDENED = 2**53
 """The largest whole number that is taken where a number is wanted; every bound lies far below."""
 
@@ -136,7 +138,7 @@ class TrainConfig:
     )
     batch_size: int = _bounded(64, 1, 4096, "images per step, all tasks mixed")
     epochs: int = _bounded(10, 1, 100_000, "passes over the training images")
-    steps: int = _bounded(0, 0, 100_000_000, "steps to train; 0 means epochs decide")
+    steps: int = _bounded(0, 0, MAX_STEPS, "steps to train; 0 means epochs decide")
     weight_decay: float = _bounded(0.01, 0.0, 1.0, "AdamW's, for the weights; A has none")
     grad_clip: float = _bounded(1.0, 1e-3, 1e6, "largest norm of the gradient; what it is taken over says clip_scope")
     clip_scope: Literal["all", "apart"] = _described(

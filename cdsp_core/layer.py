@@ -29,6 +29,7 @@ class CDSPLayer(nn.Module):
 
     gradient_tap_ErN: Tensor
     cosine_EE: Tensor
+    overlap_EE: Tensor
     pressure_EP: Tensor
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
@@ -40,6 +41,7 @@ class CDSPLayer(nn.Module):
         self.backbone = Backbone(config, generator=generator)
         experts, width = config.num_experts, 2 * config.d_model
         self.register_buffer("cosine_EE", torch.full((experts, experts), torch.nan))
+        self.register_buffer("overlap_EE", torch.zeros(experts, experts))
         self.register_buffer("pressure_EP", torch.zeros(experts, config.num_partitions))
         tap = torch.zeros(experts, config.rank, width, requires_grad=True)
         self.register_buffer("gradient_tap_ErN", tap, persistent=False)
@@ -74,8 +76,9 @@ class CDSPLayer(nn.Module):
         compact_ErN = self.gradient_tap_ErN.grad
         if compact_ErN is None:
             raise ValueError("record_conflict needs a backward pass since its last call. Found none.")
-        cosine_EE, pressure_EP = self._play_game(compact_ErN, self.topology.topology_logits)
+        cosine_EE, overlap_EE, pressure_EP = self._play_game(compact_ErN, self.topology.topology_logits)
         self.cosine_EE.copy_(cosine_EE)
+        self.overlap_EE.copy_(overlap_EE)
         self.pressure_EP.copy_(pressure_EP)
         self.gradient_tap_ErN.grad = None
 
@@ -94,18 +97,20 @@ class CDSPLayer(nn.Module):
         """Fuse `record_conflict`'s maths with torch.compile."""
         self._play_game = torch.compile(self._play_game)  # type: ignore[method-assign]
 
-    def _play_game(self, compact_ErN: Tensor, topology_logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The lagged gradient game (Eq. 13-16): cosine_EE for people, pressure_EP for the next step's penalty."""
+    def _play_game(self, compact_ErN: Tensor, topology_logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The lagged gradient game (Eq. 13-16): cosine_EE and overlap_EE for people, pressure_EP for the next step."""
         config = self.config
         subspaces = select_subspaces(topology_logits, rank=config.rank, block=self.topology.block)
         gradient_ERN = scatter_to_dimensions(compact_ErN, subspaces)
         if config.conflict_over == "u":
             gradient_ERN = gradient_ERN[:, :, : config.d_model]
         cosine_EE = conflict.cosine_matrix(gradient_ERN, subspaces.mask_ER)
+        overlap_EE = conflict.overlap_matrix(subspaces.mask_ER)
         if config.num_partitions == config.d_base:
-            return cosine_EE, conflict.dimension_conflict(gradient_ERN)
+            return cosine_EE, overlap_EE, conflict.dimension_conflict(gradient_ERN)
         conflict_EE = conflict.conflict_from_cosine(cosine_EE)
-        return cosine_EE, conflict.pressure_on_partitions(conflict_EE, subspaces.mask_ER, config.num_partitions)
+        pressure_EP = conflict.pressure_on_partitions(conflict_EE, subspaces.mask_ER, config.num_partitions)
+        return cosine_EE, overlap_EE, pressure_EP
 
     def path(self, device: torch.device) -> str:
         """How this layer is computed there: `dense`, `sorted`, or `native`, which is sorted in one C function.

@@ -57,13 +57,3 @@ def top_k_gate(logits_TE: Tensor, top_k: int, *, normalise: str) -> tuple[Tensor
         return gate_TK, expert_TK
     chosen_TK, expert_TK = torch.topk(logits_TE, top_k, dim=1)
     return torch.softmax(chosen_TK, dim=1), expert_TK
-
-
-def keep_task_id(batch: int, p_drop: Tensor, *, per: str, generator: torch.Generator) -> Tensor:
-    """1.0 where the task ID is shown, 0.0 where it is hidden, [B, 1], drawn on the generator's device.
-
-    `per` is "sample" (one draw each) or "batch" (one draw for all, as the authors' program does).
-    """
-    draws = batch if per == "sample" else 1
-    uniform = torch.rand(draws, 1, generator=generator, device=generator.device)
-    return (uniform >= p_drop).to(torch.float32).expand(batch, 1)

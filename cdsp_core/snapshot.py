@@ -89,6 +89,10 @@ class ScalarLog:
             rows[-1, self._first_layer :] = [value for layer in layers for value in layer_measures(layer)]
         return rows
 
+    def put_back(self, rows: Array) -> None:
+        """Hand rows out again with the next `take`."""
+        self._taken.insert(0, rows)
+
     def _drain(self) -> None:
         if self._used:
             self._taken.append(self._rows[: self._used].cpu().numpy().copy())
@@ -105,7 +109,7 @@ def layer_arrays(layer: CDSPLayer, load_E: Tensor, routing_QE: Tensor, routing_b
         "connection": layer.topology.connection(),
         "cosine": layer.cosine_EE,
         "conflict": conflict.conflict_from_cosine(layer.cosine_EE),
-        "overlap": conflict.overlap_matrix(subspaces.mask_ER),
+        "overlap": layer.overlap_EE,
         "routing": routing_QE,
         "routing_blind": routing_blind_QE,
         "load": load_E,

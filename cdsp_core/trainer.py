@@ -5,6 +5,7 @@ Shapes: B images a step, C classes, Q tasks, E experts, K chosen, T tokens, P pa
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import shutil
@@ -19,11 +20,14 @@ from torch import Tensor
 
 from cdsp_core import conflict
 from cdsp_core.batches import Batch, BatchStream, TestSet, stream_generator
-from cdsp_core.config import Controls, ModelConfig, RunConfig
+from cdsp_core.config import MAX_STEPS, Controls, ModelConfig, RunConfig
 from cdsp_core.data.datasets import Datasets, TaskData, load_datasets
 from cdsp_core.device import describe_device
 from cdsp_core.model import CDSPModel
 from cdsp_core.snapshot import Array, ScalarLog, layer_arrays, scalar_names
+
+_load_once = functools.lru_cache(maxsize=1)(load_datasets)
+"""A reset begins with the images of the run before, without reading them again."""
 
 LOSS_TERMS = ("task_loss", "conflict_penalty", "l1_penalty", "binarize_penalty")
 
@@ -41,6 +45,7 @@ class NonFiniteLossError(RuntimeError):
 class Look:
     """One look at test images, each shown with its task ID and without."""
 
+    images: int
     accuracy_Q: Tensor
     accuracy_blind_Q: Tensor
     routing_LQE: Tensor
@@ -72,7 +77,7 @@ class Trainer:
     ) -> None:
         self.config = config
         self.device = device
-        self.data = datasets or load_datasets(
+        self.data = datasets or _load_once(
             data=config.train.data,
             labels=config.train.labels,
             root=data_root,
@@ -87,6 +92,8 @@ class Trainer:
         )
         self.test = TestSet(self.data.test, images_per_look=train.eval_batch)
         self.total_steps = train.steps or train.epochs * self.batches.steps_per_epoch
+        if self.total_steps > MAX_STEPS:
+            raise ValueError(f"epochs must give at most {MAX_STEPS} steps. Found {self.total_steps}.")
         self.step = 0
         generator = stream_generator(train.seed, "weights")
         self.model = CDSPModel(config.model, num_tasks=len(self.tasks), generator=generator).to(device)
@@ -101,7 +108,9 @@ class Trainer:
         self.log = ScalarLog(scalar_names([task.name for task in self.tasks], config.model.num_layers), device=device)
         self.apply(config.controls)
         self.look_at_test_images()
-        self.load_LE = torch.zeros(config.model.num_layers, config.model.num_experts, device=device)
+        self.load_LE = torch.full((config.model.num_layers, config.model.num_experts), torch.nan, device=device)
+        self._unusable = torch.zeros((), device=device)
+        self._broken_at: int | None = None
 
     def apply(self, controls: Controls) -> None:
         """Use these controls from the next step on."""
@@ -135,7 +144,8 @@ class Trainer:
     def arrays(self) -> dict[str, Array]:
         """The arrays of a frame at this step, on the host; the scalars of all steps since the last call.
 
-        Raises NonFiniteLossError when one of those steps was not finite.
+        Raises NonFiniteLossError when one of those steps was not finite and that was not said yet; the next call
+        returns the arrays with these steps.
         """
         layers = [
             layer_arrays(
@@ -144,7 +154,11 @@ class Trainer:
             for number, layer in enumerate(self.model.layers)
         ]
         rows = self.log.take(layers)
-        self._check_finite(rows)
+        try:
+            self._check_finite(rows)
+        except NonFiniteLossError:
+            self.log.put_back(rows)
+            raise
         arrays = {
             f"layer{number}/{name}": array for number, layer in enumerate(layers) for name, array in layer.items()
         }
@@ -187,8 +201,11 @@ class Trainer:
     def test_accuracy(self) -> tuple[dict[str, float], dict[str, float]]:
         """Accuracy per task over the whole test set, with task ID and without."""
         looks = [self._look(number) for number in range(self.test.looks)]
-        known = torch.stack([look.accuracy_Q for look in looks]).mean(0).tolist()
-        blind = torch.stack([look.accuracy_blind_Q for look in looks]).mean(0).tolist()
+        weights = torch.tensor([look.images for look in looks], dtype=torch.float32, device=self.device)[:, None]
+        known, blind = (
+            (torch.stack([getattr(look, name) for look in looks]) * weights).sum(0).div(weights.sum()).tolist()
+            for name in ("accuracy_Q", "accuracy_blind_Q")
+        )
         names = [task.name for task in self.tasks]
         return dict(zip(names, known, strict=True)), dict(zip(names, blind, strict=True))
 
@@ -232,10 +249,11 @@ class Trainer:
         return total
 
     def _skip_when_non_finite(self, loss: Tensor, grad_norm: Tensor) -> None:
-        """Let the fused optimiser skip this update on the device when loss or gradient is not finite."""
-        unusable = ~(torch.isfinite(loss.detach()) & torch.isfinite(grad_norm))
+        """Let the fused optimiser skip this update, and all that follow, once loss or gradient is not finite."""
+        finite = torch.isfinite(loss.detach()) & torch.isfinite(grad_norm)
+        self._unusable = torch.maximum(self._unusable, (~finite).to(torch.float32))
         self.optimizer.grad_scale = None  # type: ignore[attr-defined]
-        self.optimizer.found_inf = unusable.to(torch.float32)  # type: ignore[attr-defined]
+        self.optimizer.found_inf = self._unusable  # type: ignore[attr-defined]
 
     @torch.no_grad()
     def _count_load(self, chosen: list[Tensor]) -> None:
@@ -259,11 +277,12 @@ class Trainer:
         names = self.log.names
         columns = [names.index(name) for name in ("loss", *LOSS_TERMS, "grad_norm")]
         bad = ~np.isfinite(rows[:, columns])
-        if not bad.any():
+        if self._broken_at is not None or not bad.any():
             return
         row = int(np.argmax(bad.any(1)))
+        self._broken_at = int(rows[row, 0])
         terms = [name for name in (*LOSS_TERMS, "grad_norm") if not math.isfinite(rows[row, names.index(name)])]
-        raise NonFiniteLossError(terms[0] if terms else "loss", int(rows[row, 0]))
+        raise NonFiniteLossError(terms[0] if terms else "loss", self._broken_at)
 
     @torch.no_grad()
     def _look(self, number: int) -> Look:
@@ -279,6 +298,7 @@ class Trainer:
             [(expert_TK.view(2, tasks, -1, 1) == expert).to(torch.float32).mean(2) for expert_TK in chosen]
         )
         return Look(
+            images=len(label_B),
             accuracy_Q=accuracy_2Q[0],
             accuracy_blind_Q=accuracy_2Q[1],
             routing_LQE=routing[:, 0],

@@ -150,7 +150,7 @@ class Session:
 
     def publish(self) -> None:
         """Take a frame and hand it to the link."""
-        started = self._clock()
+        started, time_ms = self._clock(), time.time() * 1000
         arrays = self.trainer.arrays()
         self._seq += 1
         self._outbox.put(
@@ -161,7 +161,7 @@ class Session:
                 after_seq=self._seq - 1,
                 step=self.trainer.step,
                 revision=self.revision,
-                time_ms=time.time() * 1000,
+                time_ms=time_ms,
                 steps_per_s=self._rate.value() if self.training else 0.0,
                 arrays=arrays,
             )
@@ -200,9 +200,10 @@ class Session:
         self.set_status("interrupted", f"Stopped at step {self.trainer.step}.")
 
     def break_off(self, term: str, step: int) -> None:
-        """A loss is not finite: pause, keep the last finite checkpoint, say how to go on."""
+        """A loss is not finite: pause, show how it came to it, keep the last finite checkpoint, say how to go on."""
         self.status = "paused"
         self.pause_at = None
+        self.publish()
         kept = list_checkpoints(self._folder)
         way_out = "Restore a checkpoint or reset, then lower the learning rate." if kept else "Reset the run."
         self.broken = f"{term} is not finite at step {step}. {way_out}"
