@@ -1,0 +1,110 @@
+"""The command line: `python -m bench [PART ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from bench.results import Result, machine, machine_line, table
+
+FAILED: Final = 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 measured, 1 a part could not be measured. A slow machine is no failure."""
+    options = _parser().parse_args(arguments)
+    found = machine()
+    print(machine_line(found), flush=True)
+    results: list[Result] = []
+    problems: dict[str, str] = {}
+    for part in options.parts or PARTS:
+        try:
+            measured = PARTS[part](options)
+        except (OSError, ValueError, TimeoutError) as error:
+            problems[part] = str(error)
+            print(f"\n{part} could not be measured: {error}", file=sys.stderr, flush=True)
+            continue
+        print(table(measured), flush=True)
+        results += measured
+    if options.json is not None:
+        content = {"machine": found, "quick": options.quick, "results": [result.to_json() for result in results]}
+        options.json.write_text(json.dumps({**content, "problems": problems}, indent=1, ensure_ascii=False))
+    return FAILED if problems else 0
+
+
+def _step(options: argparse.Namespace) -> list[Result]:
+    from bench.step import StepBench
+
+    quick = StepBench(experts=(8, 64), compiled=options.compiled or (), rounds=4, turn_s=0.05)
+    return (quick if options.quick else StepBench(compiled=options.compiled or (8,))).run()
+
+
+def _frames(options: argparse.Namespace) -> list[Result]:
+    from bench.frames import FramesBench
+
+    return (FramesBench(rounds=4, turn_s=0.05) if options.quick else FramesBench()).run()
+
+
+def _viewers(options: argparse.Namespace) -> list[Result]:
+    from bench.viewers import ViewersBench
+
+    quick = ViewersBench(viewers=(100,), rounds=2, warm_up_s=1.0, window_s=2.0)
+    return (quick if options.quick else ViewersBench()).run()
+
+
+def _training(options: argparse.Namespace) -> list[Result]:
+    from bench.training import TrainingBench
+
+    return (TrainingBench(rounds=2, window_s=2.0) if options.quick else TrainingBench()).run()
+
+
+def _page(options: argparse.Namespace) -> list[Result]:
+    from bench.page import PageBench
+
+    minutes = options.minutes
+    quick = PageBench(starts=1, loads=2, watch_s=5.0, changes=10, rounds=1, window_s=3.0, heap_minutes=minutes or 0.2)
+    return (quick if options.quick else PageBench(heap_minutes=minutes or 1.0)).run()
+
+
+PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Result]]]] = {
+    "step": _step,
+    "frames": _frames,
+    "viewers": _viewers,
+    "training": _training,
+    "page": _page,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measures what things cost, as ratios within one run. docs/benchmarks.md explains every number.",
+    )
+    parts = f"{', '.join(PARTS)} (default: all of them)"
+    parser.add_argument("parts", nargs="*", type=_part, metavar="PART", help=parts)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: shows that it works, no more")
+    parser.add_argument(
+        "--compiled",
+        action="append",
+        type=int,
+        metavar="E",
+        help="number of experts for which compiled steps are measured, may be given again (default 8; with --quick "
+        "none); each compiles for a minute or more",
+    )
+    parser.add_argument("--minutes", type=float, metavar="M", help="how long the page's memory is watched (default 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every result there")
+    return parser
+
+
+def _part(name: str) -> str:
+    if name not in PARTS:
+        raise argparse.ArgumentTypeError(f"PART must be one of {', '.join(PARTS)}. Found {name!r}.")
+    return name
+
+
+if __name__ == "__main__":
+    sys.exit(main())
