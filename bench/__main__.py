@@ -67,7 +67,7 @@ def _page(options: argparse.Namespace) -> list[Result]:
 
     minutes = options.minutes
     quick = PageBench(starts=1, loads=2, watch_s=5.0, changes=10, rounds=1, window_s=3.0, heap_minutes=minutes or 0.2)
-    return (quick if options.quick else PageBench(heap_minutes=minutes or 1.0)).run()
+    return (quick if options.quick else PageBench(heap_minutes=minutes or 0.5)).run()
 
 
 PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Result]]]] = {
@@ -95,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
         help="number of experts for which compiled steps are measured, may be given again (default 8; with --quick "
         "none); each compiles for a minute or more",
     )
-    parser.add_argument("--minutes", type=float, metavar="M", help="how long the page's memory is watched (default 1)")
+    parser.add_argument(
+        "--minutes", type=float, metavar="M", help="how long the page's memory is watched (default 0.5)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every result there")
     return parser
 

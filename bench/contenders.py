@@ -5,6 +5,8 @@ Shapes: B images, T tokens, D model width, E experts, K chosen, r rank quota, N 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -44,12 +46,29 @@ class PlainLoopLayer(CDSPLayer):
         return y_TD.view_as(x_BSD), expert_TK
 
 
+class NotCompiledError(ValueError):
+    """This machine cannot compile a step; the message is the trainer's sentence on why."""
+
+
 def trainer_with(layer: type[CDSPLayer], config: RunConfig, *, device: torch.device, datasets: Datasets) -> Trainer:
     """The real trainer, its layers computed as in `layer`, a subclass without state of its own."""
     trainer = Trainer(config, device=device, datasets=datasets)
     for made in trainer.model.layers:
         made.__class__ = layer
     return trainer
+
+
+def compiled_trainer(config: RunConfig, *, device: torch.device, datasets: Datasets) -> Trainer:
+    """The real trainer, compiled. Raises NotCompiledError."""
+    trainer = Trainer(config, device=device, datasets=datasets)
+    if not trainer.compiled:
+        raise NotCompiledError(trainer.compile_note)
+    return trainer
+
+
+def waiting_for(device: torch.device) -> Callable[[], None]:
+    """What returns when the device has done all it was given."""
+    return torch.cuda.synchronize if device.type == "cuda" else lambda: None
 
 
 class PlainTrainer:

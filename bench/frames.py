@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import torch
+
+from bench.contenders import waiting_for
 from bench.results import Result
 from bench.rounds import spread, take_turns
 from cdsp_core.config import RunConfig, preset, with_settings
@@ -25,11 +28,12 @@ class FramesBench:
 
     def run(self) -> list[Result]:
         keep_freed_memory()
-        datasets = load_datasets(data="embedded", labels="ten", root=None, device=choose_device("auto"))
-        return [result for experts in (8, 64) for result in self._of(_live(experts), datasets)]
+        device = choose_device("auto")
+        datasets = load_datasets(data="embedded", labels="ten", root=None, device=device)
+        return [result for experts in (8, 64) for result in self._of(_live(experts), device, datasets)]
 
-    def _of(self, config: RunConfig, datasets: Datasets) -> list[Result]:
-        trainer = Trainer(config, device=choose_device("auto"), datasets=datasets)
+    def _of(self, config: RunConfig, device: torch.device, datasets: Datasets) -> list[Result]:
+        trainer = Trainer(config, device=device, datasets=datasets)
         message = recorded_frame(trainer).encode()
         frame = decode_frame(message)
 
@@ -47,6 +51,7 @@ class FramesBench:
             },
             rounds=self.rounds,
             turn_s=self.turn_s,
+            wait_for_device=waiting_for(device),
         )
         part = f"frames, preset live, E {config.model.num_experts}"
         step_ms = timings.median_s("step") * 1e3

@@ -19,19 +19,18 @@ if TYPE_CHECKING:
 
 PART: Final = "page"
 SETTLE_S: Final = 3.0
-HEAP_EVERY_S: Final = 5.0
+HEAP_EVERY_S: Final = 2.5
+LEAST_FOR_A_SLOPE: Final = 5
 PAUSE_BETWEEN_CHANGES_MS: Final = 120
 FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 WATCH_THE_START: Final = """
 window.bench = {};
 (function look() {
-  if (!bench.laid_out && window.lab && lab.controls) bench.laid_out = performance.now();
-  if (!bench.picture && window.lab && lab.stats && lab.stats.frames) {
-    bench.picture = performance.now();
-    bench.picture_time_ms = Date.now();
-  }
-  if (!bench.charts && window.lab && lab.charts && lab.charts.redraws >= 6) bench.charts = performance.now();
+  const drawn = window.lab?.stats?.frames > 0;
+  if (!bench.laid_out && window.lab?.controls) bench.laid_out = performance.now();
+  if (!bench.picture && drawn) Object.assign(bench, { picture: performance.now(), picture_time_ms: Date.now() });
+  if (drawn && lab.charts.redraws >= 6) bench.charts = performance.now();
   else requestAnimationFrame(look);
 })();
 """
@@ -55,9 +54,9 @@ class PageBench:
     loads: int = 5
     watch_s: float = 20.0
     changes: int = 60
-    rounds: int = 4
+    rounds: int = 3
     window_s: float = 5.0
-    heap_minutes: float = 1.0
+    heap_minutes: float = 0.5
 
     def run(self) -> list[Result]:
         from playwright.sync_api import Error, sync_playwright
@@ -157,7 +156,7 @@ class PageBench:
             ),
             _one(part, "largest p95 from step to picture meanwhile", max(p95s_ms), "ms", Bound(limit=100)),
         ]
-        if len(set(minutes[half:])) > 1:
+        if len(sizes_mb) - half >= LEAST_FOR_A_SLOPE:
             slope = statistics.linear_regression(minutes[half:], sizes_mb[half:]).slope
             results.insert(1, _one(part, "growth over the second half", 1000 * slope, "kB/min"))
         return results

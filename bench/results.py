@@ -74,7 +74,7 @@ def machine() -> dict[str, Any]:
 
 def machine_line(found: dict[str, Any]) -> str:
     """The machine in a line for people; a second one when something else is at work on it."""
-    line = f"{found['name']}, {found['cores']} cores, torch {found['torch']} on {found['threads']} threads"
+    line = f"{found['name']}, {found['cores']} cores, torch {found['torch']}, threads: {found['threads']}"
     if found["revision"]:
         line += f", revision {found['revision']}"
     if found["load_before"] > 0.5 * found["cores"]:

@@ -33,7 +33,7 @@ class TrainingBench:
     """What is measured, and for how long."""
 
     viewers: Sequence[int] = (1, 100)
-    rounds: int = 5
+    rounds: int = 4
     warm_up_s: float = 1.0
     window_s: float = 4.0
 
