@@ -1,8 +1,8 @@
-"""The sorted path as one C function each way, compiled on the machine that runs it.
+"""What a CPU spends most of a step on, as C functions compiled on the machine that runs them.
 
-torch runs the sorted path as some forty small operations and as many Python calls; on a CPU their overhead is as
-large as the work. `experts.c` does the same in one pass. It is compiled once, in about a second, with the machine's
-own C compiler and kept in a cache folder; without a compiler the torch version runs, and the run says so.
+torch runs each of them as dozens of small operations and as many Python calls; at these sizes their overhead is
+larger than the work. All C files of this folder become one library, compiled once, in about a second, with the
+machine's own C compiler and kept in a cache folder; without a compiler torch's operations run, and the run says so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from pathlib import Path
 
 import torch
 
-SOURCE = Path(__file__).with_name("experts.c")
+SOURCES = tuple(sorted(Path(__file__).parent.glob("*.c")))
+HEADERS = tuple(sorted(Path(__file__).parent.glob("*.h")))
 FLAGS = (
     *("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC"),
     *(("-mprefer-vector-width=512",) if platform.machine() == "x86_64" else ()),
@@ -32,8 +33,8 @@ class NativeBuildError(RuntimeError):
 
 
 @functools.cache
-def load_experts() -> ctypes.CDLL:
-    """The compiled kernel. Raises NativeBuildError when this machine cannot have it."""
+def load_library() -> ctypes.CDLL:
+    """The compiled functions. Raises NativeBuildError when this machine cannot have it."""
     if os.environ.get("CDSP_NATIVE", "1") == "0":
         raise NativeBuildError("The C kernel is switched off by CDSP_NATIVE=0.")
     try:
@@ -51,7 +52,7 @@ def load_experts() -> ctypes.CDLL:
 def why_unavailable() -> str | None:
     """None when the kernel can be used, otherwise the reason, for people."""
     try:
-        load_experts()
+        load_library()
     except NativeBuildError as error:
         return str(error)
     return None
@@ -59,8 +60,9 @@ def why_unavailable() -> str | None:
 
 def _built() -> Path:
     compiler = _compiler()
-    key = hashlib.sha256(b"\0".join([SOURCE.read_bytes(), *map(str.encode, (*compiler, *FLAGS)), _cpu()]))
-    library = _cache_folder() / f"experts-{key.hexdigest()[:20]}.so"
+    texts = [source.read_bytes() for source in (*SOURCES, *HEADERS)]
+    key = hashlib.sha256(b"\0".join([*texts, *map(str.encode, (*compiler, *FLAGS)), _cpu()]))
+    library = _cache_folder() / f"native-{key.hexdigest()[:20]}.so"
     if not library.exists():
         _compile(compiler, library)
     return library
@@ -83,7 +85,7 @@ def _compile(compiler: list[str], library: Path) -> None:
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             built = Path(folder) / library.name
             subprocess.run(
-                [*compiler, *FLAGS, "-o", str(built), str(SOURCE)],
+                [*compiler, *FLAGS, "-o", str(built), *map(str, SOURCES)],
                 check=True,
                 capture_output=True,
                 text=True,

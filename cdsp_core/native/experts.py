@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cdsp_core.native import load_experts
+from cdsp_core.native import load_library
 
 
 @torch.library.custom_op("cdsp::native_experts", mutates_args=())
@@ -26,7 +26,7 @@ def native_experts(
     strength_E, weight_ErN = strength_E.contiguous(), weight_ErN.contiguous()
     y_TD, pre_Mr, order_M, place_M, count_E = _outputs(x_TD, expert_TK, weight_ErN)
     scratch = x_TD.new_empty(len(order_M), x_TD.shape[1])
-    load_experts().cdsp_forward(
+    load_library().cdsp_forward(
         *_pointers(x_TD, gate_TK, expert_TK, strength_E, weight_ErN),
         *_sizes(x_TD, expert_TK, weight_ErN),
         *_pointers(y_TD, pre_Mr, order_M, place_M, count_E, scratch),
@@ -52,7 +52,7 @@ def native_backward(
     strength_E, weight_ErN = strength_E.contiguous(), weight_ErN.contiguous()
     gradients = _empty_gradients(x_TD, gate_TK, strength_E, weight_ErN)
     scratch = x_TD.new_empty(len(order_M), x_TD.shape[1])
-    load_experts().cdsp_backward(
+    load_library().cdsp_backward(
         *_pointers(dy_TD, x_TD, gate_TK, strength_E, weight_ErN, pre_Mr, order_M, place_M, count_E),
         *_sizes(x_TD, gate_TK, weight_ErN),
         *_pointers(*gradients, scratch),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cdsp_core.native import NativeBuildError, load_experts, why_unavailable
+from cdsp_core.native import NativeBuildError, load_library, why_unavailable
 from cdsp_core.native.experts import native_experts
 from tests.core.small import CPU, small_trainer, steps
 
@@ -20,10 +20,10 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.
     """A machine with an empty cache, whose environment the test may change."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("CDSP_NATIVE", raising=False)
-    load_experts.cache_clear()
+    load_library.cache_clear()
     yield monkeypatch
     monkeypatch.undo()
-    load_experts.cache_clear()
+    load_library.cache_clear()
 
 
 def compiler(folder: Path, script: str) -> str:
@@ -44,7 +44,7 @@ def test_it_can_be_switched_off(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("CDSP_NATIVE", "0")
     assert reason() == "The C kernel is switched off by CDSP_NATIVE=0."
     with pytest.raises(NativeBuildError):
-        load_experts()
+        load_library()
 
 
 def test_a_machine_without_a_compiler_says_how_to_get_one(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_with_the_kernel_a_run_says_native_and_nothing_else() -> None:
 def test_with_and_without_the_kernel_a_run_goes_the_same_way(machine: pytest.MonkeyPatch) -> None:
     native = small_trainer()
     machine.setenv("CDSP_NATIVE", "0")
-    load_experts.cache_clear()
+    load_library.cache_clear()
     plain = small_trainer()
     assert plain.model.layers[0].path(CPU) == "sorted"
     machine.delenv("CDSP_NATIVE")
