@@ -75,23 +75,29 @@ def pressure_on_partitions(conflict_EE: Tensor, mask_ER: Tensor, num_partitions:
     return pressure_ER.view(len(conflict_EE), num_partitions, -1).sum(2)
 
 
-def topology_penalty(topology_logits: Tensor, pressure_EP: Tensor, *, kind: str) -> Tensor:
-    """The conflict term of the loss, a scalar (Eq. 16 and its variants); `pressure_EP` carries no gradient.
+def topology_penalty(topology_logits: Tensor, pressure: Tensor, *, kind: str) -> Tensor:
+    """The conflict term of the loss, a scalar (Eq. 16 and its variants), for A of one layer or of all, [..., E, P].
+
+    `pressure` has the same shape and carries no gradient.
 
     kind: `logit` (sum of A times pressure), `logit_while_positive` (the same where A > 0.001; the authors'
     program), `sigmoid` (sum of sigmoid(A) times pressure; white paper, appendix E).
     """
     if kind == "sigmoid":
-        return (torch.sigmoid(topology_logits) * pressure_EP).sum()
+        return (torch.sigmoid(topology_logits) * pressure).sum()
     if kind == "logit_while_positive":
-        pressure_EP = pressure_EP * (topology_logits.detach() > 0.001)
-    return (topology_logits * pressure_EP).sum()
+        pressure = pressure * (topology_logits.detach() > 0.001)
+    return (topology_logits * pressure).sum()
 
 
 def regularisers(topology_logits: Tensor) -> tuple[Tensor, Tensor]:
-    """mean |A|, which pulls sigmoid(A) to 0.5, and mean p (1 - p), which pushes it away. Both scalars."""
+    """mean |A|, which pulls sigmoid(A) to 0.5, and mean p (1 - p), which pushes it away; summed over layers.
+
+    `topology_logits` is A of one layer, [E, P], or of all, [L, E, P]. Both results are scalars.
+    """
     connection = torch.sigmoid(topology_logits)
-    return topology_logits.abs().mean(), (connection * (1.0 - connection)).mean()
+    pull, push = topology_logits.abs(), connection * (1.0 - connection)
+    return pull.mean((-2, -1)).sum(), push.mean((-2, -1)).sum()
 
 
 def _ratio(dot: Tensor, square: Tensor, other_square: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ from cdsp_core import conflict
 from cdsp_core.backbone import Backbone, dense_experts, sorted_experts
 from cdsp_core.config import ModelConfig
 from cdsp_core.native import why_unavailable
-from cdsp_core.native.experts import native_experts
+from cdsp_core.native.experts import experts_on_cpu
+from cdsp_core.native.routing import native_game
 from cdsp_core.router import Router
 from cdsp_core.topology import Subspaces, Topology, select_subspaces
 
@@ -24,7 +25,7 @@ class CDSPLayer(nn.Module):
     """A feed-forward layer whose experts are subspaces of one backbone (arXiv:2512.20291, section 3).
 
     While training, `gradient_tap` collects dL/d(expert weights) in the backward pass; `record_conflict` turns it
-    into the cosines that the next step's `penalty` uses.
+    into the cosines and the pressure on A that the next step's loss uses.
     """
 
     gradient_tap_ErN: Tensor
@@ -58,14 +59,10 @@ class CDSPLayer(nn.Module):
             case "dense":
                 y_TD = dense_experts(*routed, self.backbone, subspaces)
             case "native":
-                y_TD = native_experts(*routed)[0]
+                y_TD = experts_on_cpu(*routed)
             case _:
                 y_TD = sorted_experts(*routed)
         return y_TD.view_as(x_BSD), expert_TK
-
-    def penalty(self) -> Tensor:
-        """Last step's conflict times this step's A: the conflict term of the loss, a scalar."""
-        return conflict.topology_penalty(self.topology.topology_logits, self.pressure_EP, kind=self.config.penalty)
 
     @torch.no_grad()
     def record_conflict(self) -> None:
@@ -76,7 +73,8 @@ class CDSPLayer(nn.Module):
         compact_ErN = self.gradient_tap_ErN.grad
         if compact_ErN is None:
             raise ValueError("record_conflict needs a backward pass since its last call. Found none.")
-        cosine_EE, overlap_EE, pressure_EP = self._play_game(compact_ErN, self.topology.topology_logits)
+        play = self._play_native if self.path(compact_ErN.device) == "native" else self._play_game
+        cosine_EE, overlap_EE, pressure_EP = play(compact_ErN, self.topology.topology_logits)
         self.cosine_EE.copy_(cosine_EE)
         self.overlap_EE.copy_(overlap_EE)
         self.pressure_EP.copy_(pressure_EP)
@@ -111,6 +109,15 @@ class CDSPLayer(nn.Module):
         conflict_EE = conflict.conflict_from_cosine(cosine_EE)
         pressure_EP = conflict.pressure_on_partitions(conflict_EE, subspaces.mask_ER, config.num_partitions)
         return cosine_EE, overlap_EE, pressure_EP
+
+    def _play_native(self, compact_ErN: Tensor, topology_logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same on the CPU; without the array over all dimensions where A has a partition for every expert."""
+        config = self.config
+        if not config.has_diagonal or config.num_partitions == config.d_base:
+            return self._play_game(compact_ErN, topology_logits)
+        used = compact_ErN.shape[2] if config.conflict_over == "uv" else config.d_model
+        index_Er = select_subspaces(topology_logits, rank=config.rank, block=self.topology.block).index_Er
+        return native_game(compact_ErN, index_Er, used=used, dims=config.d_base)
 
     def path(self, device: torch.device) -> str:
         """How this layer is computed there: `dense`, `sorted`, or `native`, which is sorted in one C function.

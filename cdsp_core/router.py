@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdsp_core.config import ModelConfig
+from cdsp_core.native import why_unavailable
+from cdsp_core.native.routing import NativeRoute
 
 
 class Router(nn.Module):
@@ -17,6 +19,7 @@ class Router(nn.Module):
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
+        self._native = config.execution != "dense" and why_unavailable() is None
         self.top_k = config.top_k
         self.gate_softmax = config.gate_softmax
         self.norm_over_all = config.router_norm == "all"
@@ -41,7 +44,11 @@ class Router(nn.Module):
         h_BSD = self._normalised(x_BSD)
         # [h, v] W = h W_x + v W_v: the task's share is the same for all tokens of a sample.
         logits_BSE = h_BSD @ self.weight[:width] + (task_BQ @ self.weight[width:] + self.bias)[:, None]
-        return top_k_gate(logits_BSE.flatten(0, 1), self.top_k, normalise=self.gate_softmax)
+        logits_TE = logits_BSE.flatten(0, 1)
+        if logits_TE.device.type == "cpu" and self._native and not torch.compiler.is_compiling():
+            gate_TK, expert_TK = NativeRoute.apply(logits_TE, self.top_k, self.gate_softmax == "all")
+            return gate_TK, expert_TK
+        return top_k_gate(logits_TE, self.top_k, normalise=self.gate_softmax)
 
     def _normalised(self, x_BSD: Tensor) -> Tensor:
         if not self.norm_over_all:

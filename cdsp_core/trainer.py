@@ -229,11 +229,10 @@ class Trainer:
         keep_B1 = (batch.uniform_B1 >= controls.p_drop).to(torch.float32)
         logits_BC, chosen = self.model(batch.image_BHW, batch.task_B, keep_B1)
         task_loss = F.cross_entropy(logits_BC, batch.label_B)
-        layers = self.model.layers
-        penalty = torch.stack([layer.penalty() for layer in layers]).sum()
-        regularisers = [conflict.regularisers(layer.topology.topology_logits) for layer in layers]
-        l1 = torch.stack([pull for pull, _ in regularisers]).sum()
-        binarize = torch.stack([push for _, push in regularisers]).sum()
+        topology_LEP = torch.stack([layer.topology.topology_logits for layer in self.model.layers])
+        pressure_LEP = torch.stack([layer.pressure_EP for layer in self.model.layers])
+        penalty = conflict.topology_penalty(topology_LEP, pressure_LEP, kind=self.config.model.penalty)
+        l1, binarize = conflict.regularisers(topology_LEP)
         loss = task_loss + controls.lambda_conflict * (penalty + controls.l1 * l1 + controls.binarize * binarize)
         terms = torch.stack([task_loss, penalty, l1, binarize]).detach()
         return loss, terms, logits_BC.detach().argmax(1) == batch.label_B, chosen

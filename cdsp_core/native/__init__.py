@@ -16,6 +16,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -47,6 +48,16 @@ def load_library() -> ctypes.CDLL:
     except AttributeError:
         raise NativeBuildError("The C kernel needs a torch that carries sgemm. Found one that does not.") from None
     return library
+
+
+@functools.cache
+def bound(name: str, signature: str) -> Callable[..., None]:
+    """A function of the library that takes Python numbers: `p` a pointer (data_ptr), `l` an int64, `i` an int."""
+    function = getattr(load_library(), name)
+    function.argtypes = [{"p": ctypes.c_void_p, "l": ctypes.c_int64, "i": ctypes.c_int}[kind] for kind in signature]
+    function.restype = None
+    result: Callable[..., None] = function
+    return result
 
 
 def why_unavailable() -> str | None:

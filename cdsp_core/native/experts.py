@@ -5,17 +5,42 @@ Shapes: T tokens, D model width, E experts, K chosen, M = T K assignments, r ran
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cdsp_core.native import load_library
+from cdsp_core.native import bound
 
 
-@torch.library.custom_op("cdsp::native_experts", mutates_args=())
-def native_experts(
+def experts_on_cpu(x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor) -> Tensor:
+    """y_TD = sum over the token's experts of gate * strength * silu(x U_S) V_S, as `sorted_experts` in backbone.py.
+
+    Raises ValueError unless everything is float32.
+    """
+    if torch.compiler.is_compiling():
+        y_TD: Tensor = native_experts(x_TD, gate_TK, expert_TK, strength_E, weight_ErN)[0]
+        return y_TD
+    y_TD = _Experts.apply(x_TD, gate_TK, expert_TK, strength_E, weight_ErN)
+    return y_TD
+
+
+class _Experts(torch.autograd.Function):
+    """The same two functions without the custom operation around them, which costs more than a small layer."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+        output = _forward(*inputs)
+        _keep(ctx, inputs, output)
+        return output[0]
+
+    @staticmethod
+    def backward(ctx: Any, dy_TD: Tensor) -> tuple[Tensor | None, ...]:
+        dx_TD, dgate_TK, dstrength_E, dweight_ErN = _backward(dy_TD, *ctx.saved_tensors)
+        return dx_TD, dgate_TK, None, dstrength_E, dweight_ErN
+
+
+def _forward(
     x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """y_TD, and what the backward pass needs: pre_Mr, order_M, place_M, count_E. Raises ValueError unless float32."""
@@ -26,7 +51,7 @@ def native_experts(
     strength_E, weight_ErN = strength_E.contiguous(), weight_ErN.contiguous()
     y_TD, pre_Mr, order_M, place_M, count_E = _outputs(x_TD, expert_TK, weight_ErN)
     scratch = x_TD.new_empty(len(order_M), x_TD.shape[1])
-    load_library().cdsp_forward(
+    bound("cdsp_forward", "ppppp" + "lllll" + "pppppp" + "i")(
         *_pointers(x_TD, gate_TK, expert_TK, strength_E, weight_ErN),
         *_sizes(x_TD, expert_TK, weight_ErN),
         *_pointers(y_TD, pre_Mr, order_M, place_M, count_E, scratch),
@@ -35,8 +60,7 @@ def native_experts(
     return y_TD, pre_Mr, order_M, place_M, count_E
 
 
-@torch.library.custom_op("cdsp::native_experts_backward", mutates_args=())
-def native_backward(
+def _backward(
     dy_TD: Tensor,
     x_TD: Tensor,
     gate_TK: Tensor,
@@ -52,7 +76,7 @@ def native_backward(
     strength_E, weight_ErN = strength_E.contiguous(), weight_ErN.contiguous()
     gradients = _empty_gradients(x_TD, gate_TK, strength_E, weight_ErN)
     scratch = x_TD.new_empty(len(order_M), x_TD.shape[1])
-    load_library().cdsp_backward(
+    bound("cdsp_backward", "ppppppppp" + "lllll" + "ppppp" + "i")(
         *_pointers(dy_TD, x_TD, gate_TK, strength_E, weight_ErN, pre_Mr, order_M, place_M, count_E),
         *_sizes(x_TD, gate_TK, weight_ErN),
         *_pointers(*gradients, scratch),
@@ -78,26 +102,14 @@ def _empty_gradients(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return x_TD, gate_TK, strength_E, weight_ErN
 
 
-def _pointers(*tensors: Tensor) -> list[ctypes.c_void_p]:
-    return [ctypes.c_void_p(tensor.data_ptr()) for tensor in tensors]
+def _pointers(*tensors: Tensor) -> list[int]:
+    return [tensor.data_ptr() for tensor in tensors]
 
 
-def _sizes(x_TD: Tensor, per_token_TK: Tensor, weight_ErN: Tensor) -> list[ctypes.c_int64]:
+def _sizes(x_TD: Tensor, per_token_TK: Tensor, weight_ErN: Tensor) -> tuple[int, ...]:
     experts, rank, _ = weight_ErN.shape
     tokens, width = x_TD.shape
-    return [ctypes.c_int64(size) for size in (tokens, per_token_TK.shape[1], experts, width, rank)]
-
-
-@native_experts.register_fake
-def _(x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor) -> tuple[Tensor, ...]:
-    return _outputs(x_TD, expert_TK, weight_ErN)
-
-
-@native_backward.register_fake
-def _(
-    dy_TD: Tensor, x_TD: Tensor, gate_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor, *_: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return _empty_gradients(x_TD, gate_TK, strength_E, weight_ErN)
+    return tokens, per_token_TK.shape[1], experts, width, rank
 
 
 def _keep(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
@@ -105,9 +117,27 @@ def _keep(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> N
     ctx.save_for_backward(x_TD, gate_TK, strength_E, weight_ErN, *output[1:])
 
 
-def _backward(ctx: Any, dy_TD: Tensor, *_unused: Tensor) -> tuple[Tensor | None, ...]:
-    dx_TD, dgate_TK, dstrength_E, dweight_ErN = native_backward(dy_TD, *ctx.saved_tensors)
+native_experts = torch.library.custom_op("cdsp::native_experts", _forward, mutates_args=())
+native_experts_backward = torch.library.custom_op("cdsp::native_experts_backward", _backward, mutates_args=())
+
+
+@native_experts.register_fake
+def _(
+    x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    return _outputs(x_TD, expert_TK, weight_ErN)
+
+
+@native_experts_backward.register_fake
+def _(
+    dy_TD: Tensor, x_TD: Tensor, gate_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor, *_: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return _empty_gradients(x_TD, gate_TK, strength_E, weight_ErN)
+
+
+def _compiled_backward(ctx: Any, dy_TD: Tensor, *_unused: Tensor) -> tuple[Tensor | None, ...]:
+    dx_TD, dgate_TK, dstrength_E, dweight_ErN = native_experts_backward(dy_TD, *ctx.saved_tensors)
     return dx_TD, dgate_TK, None, dstrength_E, dweight_ErN
 
 
-native_experts.register_autograd(_backward, setup_context=_keep)
+native_experts.register_autograd(_compiled_backward, setup_context=_keep)

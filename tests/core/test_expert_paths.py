@@ -17,7 +17,7 @@ from cdsp_core import grouped
 from cdsp_core.backbone import Backbone, dense_experts, sorted_experts
 from cdsp_core.config import ModelConfig
 from cdsp_core.native import why_unavailable
-from cdsp_core.native.experts import native_experts
+from cdsp_core.native.experts import experts_on_cpu
 from cdsp_core.topology import Topology
 from tests.core.oracle import LayerOutcome, layer_by_loops
 
@@ -151,7 +151,7 @@ PATHS: dict[str, Callable[..., Tensor]] = {
     "dense": dense_experts,
     "sorted": sorted_experts,
     "sorted in padded blocks": sorted_by_padded_blocks,
-    "native": lambda *routed: native_experts(*routed)[0],
+    "native": lambda *routed: experts_on_cpu(*routed),
 }
 AVAILABLE_PATHS = [
     pytest.param(path, marks=pytest.mark.skipif(path == "native" and why_unavailable() is not None, reason="no kernel"))
