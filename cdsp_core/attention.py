@@ -1,6 +1,7 @@
 """Causal grouped-query attention with rotary positions: the encoder's only mixing between tokens.
 
-Shapes: B images, S tokens, D model width, H query heads, G key and value heads, C head width (D / H).
+Shapes: B images, S tokens, D model width, H query heads, G key and value heads, C head width (D / H),
+F = (H + 2 G) C.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdsp_core.config import ModelConfig
+from cdsp_core.native import why_unavailable
+from cdsp_core.native.attention import native_attention
 
 
 class Attention(nn.Module):
@@ -22,26 +25,45 @@ class Attention(nn.Module):
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
+        self._native = why_unavailable() is None
         self.heads, self.kv_heads = config.num_heads, config.num_kv_heads
         self.head_width = config.d_model // config.num_heads
         projected = (config.num_heads + 2 * config.num_kv_heads) * self.head_width
         self.qkv = linear(config.d_model, projected, generator=generator)
         self.out = linear(config.d_model, config.d_model, generator=generator)
-        frequency = 10_000.0 ** (-torch.arange(0, self.head_width, 2) / self.head_width)
-        angle = torch.arange(config.num_tokens)[:, None, None] * frequency
-        self.register_buffer("cos_S1C", torch.cat([angle.cos(), angle.cos()], dim=-1), persistent=False)
-        self.register_buffer("sin_S1C", torch.cat([-angle.sin(), angle.sin()], dim=-1), persistent=False)
+        cos_S1C, sin_S1C = rotary_tables(config.num_tokens, self.head_width)
+        self.register_buffer("cos_S1C", cos_S1C, persistent=False)
+        self.register_buffer("sin_S1C", sin_S1C, persistent=False)
 
     def forward(self, x_BSD: Tensor) -> Tensor:
+        qkv_BSF = self.qkv(x_BSD)
+        if self._native and qkv_BSF.is_cpu and qkv_BSF.dtype == torch.float32:
+            mixed_BSD = native_attention(qkv_BSF, self.cos_S1C, self.sin_S1C, self.heads, self.kv_heads)
+        else:
+            mixed_BSD = self._attend(qkv_BSF)
+        y_BSD: Tensor = self.out(mixed_BSD)
+        return y_BSD
+
+    def _attend(self, qkv_BSF: Tensor) -> Tensor:
+        """What `native_attention` does, by torch's operations."""
         rotated = (self.heads + self.kv_heads) * self.head_width
-        qk, value = self.qkv(x_BSD).split((rotated, self.kv_heads * self.head_width), dim=2)
-        batch, tokens, width = x_BSD.shape
+        qk, value = qkv_BSF.split((rotated, self.kv_heads * self.head_width), dim=2)
+        batch, tokens, _ = qkv_BSF.shape
         qk_BSHC = _Rotation.apply(qk.view(batch, tokens, -1, self.head_width), self.cos_S1C, self.sin_S1C)
         query, key = qk_BSHC.transpose(1, 2).split((self.heads, self.kv_heads), dim=1)
         value = value.view(batch, tokens, -1, self.head_width).transpose(1, 2)
         mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
-        y_BSD: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
-        return y_BSD
+        return mixed.transpose(1, 2).flatten(2)
+
+
+def rotary_tables(tokens: int, head_width: int) -> tuple[Tensor, Tensor]:
+    """What a head is multiplied by, and what its swapped halves are: cos_S1C and sin_S1C, whose first half is -sin.
+
+    The pair (c, c + C/2) at position s is turned by s * 10000 ** (-2 c / C).
+    """
+    frequency = 10_000.0 ** (-torch.arange(0, head_width, 2) / head_width)
+    angle = torch.arange(tokens)[:, None, None] * frequency
+    return torch.cat([angle.cos(), angle.cos()], dim=-1), torch.cat([-angle.sin(), angle.sin()], dim=-1)
 
 
 class _Rotation(torch.autograd.Function):

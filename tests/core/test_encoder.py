@@ -3,35 +3,58 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from cdsp_core.attention import Attention
+from cdsp_core.attention import Attention, rotary_tables
 from cdsp_core.config import PRESETS, ModelConfig
 from cdsp_core.model import CDSPModel
+from cdsp_core.native import why_unavailable
+from cdsp_core.native.attention import native_attention
+from cdsp_core.native.norm import native_norm
 from cdsp_core.norm import RMSNorm
 from tests.core.small import small_config
 
+needs_kernel = pytest.mark.skipif(why_unavailable() is not None, reason="no kernel")
+RELATIVE_ERROR = 1e-5
+
+
+@pytest.fixture(params=[pytest.param(True, marks=needs_kernel), False], ids=["kernel", "torch"])
+def native(request: pytest.FixtureRequest) -> bool:
+    """Whether the C kernels compute, or torch's operations do."""
+    return bool(request.param)
+
+
+def made_attention(config: ModelConfig, *, native: bool) -> Attention:
+    attention = Attention(config, generator=torch.Generator().manual_seed(0))
+    attention._native = native
+    return attention
+
+
+def made_norm(width: int, *, native: bool) -> RMSNorm:
+    norm = RMSNorm(width)
+    norm._native = native
+    return norm
+
 
 def rotated_by_hand(heads_BHSC: Tensor) -> Tensor:
-    """Rotary positions: the pair (c, c + C/2) turned by position * 10000 ** (-2 c / C)."""
-    result = heads_BHSC.clone()
-    width = heads_BHSC.shape[3]
-    for position in range(heads_BHSC.shape[2]):
-        for c in range(width // 2):
-            angle = torch.tensor(position * 10_000.0 ** (-2 * c / width))
-            first, second = heads_BHSC[:, :, position, c], heads_BHSC[:, :, position, c + width // 2]
-            result[:, :, position, c] = first * angle.cos() - second * angle.sin()
-            result[:, :, position, c + width // 2] = second * angle.cos() + first * angle.sin()
-    return result
+    """Rotary positions: the pair (c, c + C/2), as a complex number, turned by position * 10000 ** (-2 c / C)."""
+    tokens, width = heads_BHSC.shape[2:]
+    first, second = heads_BHSC.double().chunk(2, dim=3)
+    angle = torch.arange(tokens).double()[:, None] * 10_000.0 ** (-torch.arange(0, width, 2).double() / width)
+    turned = torch.complex(first, second) * torch.polar(torch.ones_like(angle), angle)
+    return torch.cat([turned.real, turned.imag], dim=3).to(heads_BHSC.dtype)
 
 
-def attention_by_hand(attention: Attention, x_BSD: Tensor, config: ModelConfig) -> Tensor:
-    heads, groups, width = config.num_heads, config.num_kv_heads, config.d_model // config.num_heads
-    projected = attention.qkv(x_BSD).view(*x_BSD.shape[:2], heads + 2 * groups, width).transpose(1, 2)
+def mixed_by_hand(qkv_BSF: Tensor, heads: int, groups: int) -> Tensor:
+    width = qkv_BSF.shape[2] // (heads + 2 * groups)
+    projected = qkv_BSF.view(*qkv_BSF.shape[:2], heads + 2 * groups, width).transpose(1, 2)
     query = rotated_by_hand(projected[:, :heads])
     key = rotated_by_hand(projected[:, heads : heads + groups])
     value = projected[:, heads + groups :]
@@ -39,16 +62,28 @@ def attention_by_hand(attention: Attention, x_BSD: Tensor, config: ModelConfig) 
     for head in range(heads):
         group = head // (heads // groups)
         score_BSS = query[:, head] @ key[:, group].transpose(1, 2) / width**0.5
-        later = torch.ones_like(score_BSS[0]).triu(1).bool()
+        later = torch.ones(score_BSS.shape[1:]).triu(1).bool()
         mixed.append(torch.softmax(score_BSS.masked_fill(later, -torch.inf), dim=2) @ value[:, group])
-    y_BSD: Tensor = attention.out(torch.cat(mixed, dim=2))
+    return torch.cat(mixed, dim=2)
+
+
+def attention_by_hand(attention: Attention, x_BSD: Tensor, config: ModelConfig) -> Tensor:
+    y_BSD: Tensor = attention.out(mixed_by_hand(attention.qkv(x_BSD), config.num_heads, config.num_kv_heads))
     return y_BSD
 
 
+def assert_same(found: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
+    for ours, exact in zip(found, expected, strict=True):
+        error = torch.linalg.vector_norm(ours - exact)
+        assert error <= RELATIVE_ERROR * (1e-3 + torch.linalg.vector_norm(exact))
+
+
 @pytest.mark.parametrize(("num_heads", "num_kv_heads"), [(2, 1), (4, 2), (4, 4)])
-def test_attention_equals_the_plain_loop_and_so_does_its_gradient(num_heads: int, num_kv_heads: int) -> None:
+def test_attention_equals_the_plain_loop_and_so_does_its_gradient(
+    num_heads: int, num_kv_heads: int, native: bool
+) -> None:
     config = small_config(d_model=16, num_heads=num_heads, num_kv_heads=num_kv_heads, patch_size=2).model
-    attention = Attention(config, generator=torch.Generator().manual_seed(0))
+    attention = made_attention(config, native=native)
     x_BSD = torch.randn(2, config.num_tokens, 16, requires_grad=True)
     dy_BSD = torch.randn(2, config.num_tokens, 16)
     gradients = [
@@ -59,16 +94,135 @@ def test_attention_equals_the_plain_loop_and_so_does_its_gradient(num_heads: int
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_no_token_sees_a_later_one() -> None:
-    attention = Attention(small_config().model, generator=torch.Generator().manual_seed(0))
+@needs_kernel
+@given(
+    batch=st.integers(0, 3),
+    tokens=st.integers(1, 70),
+    groups=st.integers(1, 3),
+    shared=st.integers(1, 5),
+    half_width=st.one_of(st.just(8), st.integers(1, 20)),
+    seed=st.integers(0, 1000),
+)
+def test_the_attention_kernel_equals_the_plain_loop_in_double_precision(
+    batch: int, tokens: int, groups: int, shared: int, half_width: int, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    heads, width = groups * shared, 2 * half_width
+    qkv_BSF = torch.randn(batch, tokens, (heads + 2 * groups) * width, generator=generator, requires_grad=True)
+    exact_BSF = qkv_BSF.detach().double().requires_grad_()
+    dmixed = torch.randn(batch, tokens, heads * width, generator=generator)
+    found = native_attention(qkv_BSF, *rotary_tables(tokens, width), heads, groups)
+    expected = mixed_by_hand(exact_BSF, heads, groups)
+    assert_same(
+        [found, *torch.autograd.grad(found, qkv_BSF, dmixed)],
+        [expected, *torch.autograd.grad(expected, exact_BSF, dmixed.double())],
+    )
+
+
+@needs_kernel
+def test_large_scores_become_a_choice_of_one_key_not_an_overflow() -> None:
+    qkv_BSF = 1000 * torch.randn(2, 20, 8 * 16, generator=torch.Generator().manual_seed(0))
+    found = native_attention(qkv_BSF, *rotary_tables(20, 16), 4, 2)
+    torch.testing.assert_close(found, mixed_by_hand(qkv_BSF, 4, 2), rtol=1e-4, atol=1e-2)
+
+
+@needs_kernel
+@pytest.mark.parametrize(("feature", "spoilt"), [(0, [5]), (4 * 16, range(5, 20)), (6 * 16, range(5, 20))])
+def test_what_is_not_a_number_stays_visible(feature: int, spoilt: Sequence[int]) -> None:
+    qkv_BSF = torch.randn(1, 20, 8 * 16)
+    qkv_BSF[0, 5, feature] = torch.nan
+    qkv_BSF.requires_grad_()
+    mixed = native_attention(qkv_BSF, *rotary_tables(20, 16), 4, 2)
+    (dqkv_BSF,) = torch.autograd.grad(mixed, qkv_BSF, torch.ones_like(mixed))
+    assert mixed[0, list(spoilt), 0].isnan().all()
+    assert dqkv_BSF.isnan().any()
+    (dqkv_BSF,) = torch.autograd.grad(RMSNorm(8 * 16)(qkv_BSF).sum(), qkv_BSF)
+    assert dqkv_BSF.isnan().any(2)[0].tolist() == [token == 5 for token in range(20)]
+
+
+@needs_kernel
+def test_the_kernels_give_the_same_bits_twice() -> None:
+    x_BSD = torch.randn(8, 16, 64, requires_grad=True)
+    attention, norm = made_attention(ModelConfig(), native=True), made_norm(64, native=True)
+    once, again = (
+        (y_BSD, *torch.autograd.grad(y_BSD, [x_BSD, *attention.parameters(), *norm.parameters()], x_BSD.detach()))
+        for y_BSD in (attention(norm(x_BSD)) for _ in range(2))
+    )
+    assert all(map(torch.equal, once, again))
+
+
+@needs_kernel
+def test_the_number_of_threads_leaves_the_bits_of_attention_alone() -> None:
+    qkv_BSF = torch.randn(5, 16, 8 * 16, requires_grad=True)
+    outcomes = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        mixed = native_attention(qkv_BSF, *rotary_tables(16, 16), 4, 2)
+        outcomes.append((mixed, *torch.autograd.grad(mixed, qkv_BSF, torch.ones_like(mixed))))
+    torch.set_num_threads(1)
+    assert all(map(torch.equal, *outcomes))
+
+
+@needs_kernel
+def test_the_number_of_threads_changes_only_the_rounding_of_the_norms_weight() -> None:
+    norm, x = made_norm(64, native=True), torch.randn(100, 64)
+    gradients = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        gradients += torch.autograd.grad(norm(x), norm.weight, torch.ones_like(x))
+    torch.set_num_threads(1)
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
+
+
+@needs_kernel
+def test_the_kernels_are_whole_operations_to_the_compiler() -> None:
+    attention, norm = made_attention(ModelConfig(), native=True), made_norm(64, native=True)
+
+    def forward(x_BSD: Tensor) -> Tensor:
+        y_BSD: Tensor = attention(norm(x_BSD))
+        return y_BSD
+
+    x_BSD = torch.randn(3, 16, 64, requires_grad=True)
+    compiled = torch.compile(forward, backend="aot_eager", fullgraph=True)
+    seen, expected = (
+        (y_BSD, *torch.autograd.grad(y_BSD, [x_BSD, *attention.parameters(), *norm.parameters()], x_BSD.detach()))
+        for y_BSD in (compiled(x_BSD), forward(x_BSD))
+    )
+    assert_same(seen, expected)
+
+
+@needs_kernel
+def test_the_kernels_refuse_what_they_cannot_read() -> None:
+    tables = rotary_tables(16, 16)
+    found = r"^The C kernels read float32 tensors on the CPU\. Found torch\.float64 on cpu\.$"
+    with pytest.raises(ValueError, match=found):
+        native_attention(torch.ones(2, 16, 128).double(), *tables, 4, 2)
+    with pytest.raises(ValueError, match=found):
+        native_norm(torch.ones(2, 16), torch.ones(16).double(), 1e-6)
+    with pytest.raises(ValueError, match=r"^cos and sin must be \[9, 1, 16\]\. Found \[16, 1, 16\] and"):
+        native_attention(torch.ones(2, 9, 128), *tables, 4, 2)
+    with pytest.raises(ValueError, match=r"^weight must be \[16\]\. Found \[8\]\.$"):
+        native_norm(torch.ones(2, 16), torch.ones(8), 1e-6)
+
+
+def test_double_precision_and_the_meta_device_go_by_torchs_operations() -> None:
+    attention, norm = made_attention(ModelConfig(), native=True), made_norm(64, native=True)
+    x_BSD = torch.randn(2, 16, 64)
+    expected = attention_by_hand(attention.double(), norm.double()(x_BSD.double()), ModelConfig())
+    torch.testing.assert_close(attention(norm(x_BSD.double())), expected, rtol=1e-6, atol=1e-6)
+    assert attention.to("meta")(norm.to("meta")(x_BSD.double().to("meta"))).shape == x_BSD.shape
+
+
+def test_no_token_sees_a_later_one(native: bool) -> None:
+    attention = made_attention(small_config().model, native=native)
     x_BSD = torch.randn(1, 4, 16)
     changed = x_BSD.clone()
     changed[:, 3] += 10
     torch.testing.assert_close(attention(x_BSD)[:, :3], attention(changed)[:, :3])
 
 
-def test_the_norm_equals_torchs_and_so_does_its_gradient() -> None:
-    ours, theirs = RMSNorm(16), nn.RMSNorm(16, eps=1e-6)
+def test_the_norm_equals_torchs_and_so_does_its_gradient(native: bool) -> None:
+    ours, theirs = made_norm(16, native=native), nn.RMSNorm(16, eps=1e-6)
     weight = torch.rand(16) + 0.5
     x = torch.randn(3, 4, 16, requires_grad=True)
     gradients = []
@@ -79,9 +233,25 @@ def test_the_norm_equals_torchs_and_so_does_its_gradient() -> None:
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_norm_of_nothing_is_nothing() -> None:
+@needs_kernel
+@given(rows=st.integers(0, 300), width=st.integers(1, 100), spread=st.sampled_from([1e-4, 1.0, 1e4]))
+def test_the_norm_kernel_equals_torchs_in_double_precision(rows: int, width: int, spread: float) -> None:
+    generator = torch.Generator().manual_seed(rows)
+    x = (spread * torch.randn(rows, width, generator=generator)).requires_grad_()
+    dy = torch.randn(rows, width, generator=generator)
+    ours, theirs = made_norm(width, native=True), nn.RMSNorm(width, eps=1e-6, dtype=torch.float64)
+    ours.weight.data.uniform_(-2, 2, generator=generator)
+    theirs.weight.data.copy_(ours.weight.data)
+    exact = x.detach().double().requires_grad_()
+    assert_same(
+        [ours(x), *torch.autograd.grad(ours(x), [x, ours.weight], dy)],
+        [theirs(exact), *torch.autograd.grad(theirs(exact), [exact, theirs.weight], dy.double())],
+    )
+
+
+def test_the_norm_of_nothing_is_nothing(native: bool) -> None:
     x = torch.zeros(2, 16, requires_grad=True)
-    RMSNorm(16)(x).sum().backward()
+    made_norm(16, native=native)(x).sum().backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()
 
