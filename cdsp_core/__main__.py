@@ -34,11 +34,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--preset", default="live", help=f"one of {', '.join(PRESETS)} (default live)")
     train.add_argument("--data", choices=("embedded", "full"), help="which data (default: the preset's)")
     train.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the full sets, in torchvision's layout")
-    train.add_argument("--steps", type=_whole_number, metavar="N", help="steps to train (default: the preset's epochs)")
+    train.add_argument("--steps", type=_positive, metavar="N", help="steps to train (default: the preset's epochs)")
     train.add_argument("--seed", type=_whole_number, metavar="S", help="seed (default: the preset's)")
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any field of the config")
     train.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
-    train.add_argument("--threads", type=_whole_number, metavar="N", help="CPU threads (default: all cores)")
+    train.add_argument(
+        "--threads", type=_positive, metavar="N", help="CPU threads (default: all cores but one, at most 4)"
+    )
     train.add_argument("--out", type=Path, metavar="DIR", help="keep the final checkpoint and result.json there")
     train.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     train.set_defaults(run=_train)
@@ -62,17 +64,13 @@ def _presets(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     config = _config(options)
-    import torch
 
     from cdsp_core.checkpoint import save_checkpoint
-    from cdsp_core.device import choose_device, keep_freed_memory
+    from cdsp_core.device import choose_device, keep_freed_memory, use_threads
     from cdsp_core.trainer import NonFiniteLossError, Trainer
 
     keep_freed_memory()
-    if options.threads is not None:
-        if options.threads < 1:
-            raise ValueError(f"threads must be a whole number of at least 1. Found {options.threads}.")
-        torch.set_num_threads(options.threads)
+    use_threads(options.threads)
     trainer = Trainer(config, device=choose_device(options.device), data_root=options.data_root)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -139,6 +137,13 @@ def _whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a whole number. Found {text!r}.") from None
+
+
+def _positive(text: str) -> int:
+    number = _whole_number(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1. Found {text!r}.")
+    return number
 
 
 if __name__ == "__main__":
