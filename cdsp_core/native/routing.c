@@ -6,17 +6,18 @@
 
 #include "vector_math.h"
 
-/* Largest first; of equal logits the lower index. NaN is never chosen before a number. */
+/* A number is above every NaN. */
+static inline int above(float a, float b) { return a > b || (b != b && a == a); }
+
+/* Largest first; of equal logits the lower index. One pass: an expert that is not above the last one held is not looked
+   at twice. */
 static void choose(const float *logits, int64_t experts, int64_t top_k, int64_t *chosen) {
-    for (int64_t k = 0; k < top_k; k++) {
-        int64_t best = -1;
-        for (int64_t e = 0; e < experts; e++) {
-            int taken = 0;
-            for (int64_t j = 0; j < k; j++) taken |= chosen[j] == e;
-            if (!taken && (best < 0 || logits[e] > logits[best] || (logits[best] != logits[best] && logits[e] == logits[e])))
-                best = e;
-        }
-        chosen[k] = best;
+    int64_t held = 0;
+    for (int64_t e = 0; e < experts; e++) {
+        if (held == top_k && !above(logits[e], logits[chosen[top_k - 1]])) continue;
+        int64_t k = held < top_k ? held++ : top_k - 1;
+        for (; k > 0 && above(logits[e], logits[chosen[k - 1]]); k--) chosen[k] = chosen[k - 1];
+        chosen[k] = e;
     }
 }
 
