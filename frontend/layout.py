@@ -11,7 +11,7 @@ from frontend.pages import PAGES
 SHORTCUTS = (
     ("Space", "run or pause"),
     ("S", "one step"),
-    ("R", "reset with the same seed"),
+    ("R", "reset with the same seed; keeps your sliders"),
     ("1 to 8", "choose the layer"),
     ("L", "σ(A) or raw logits"),
     ("D", "light or dark"),

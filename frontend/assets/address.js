@@ -3,14 +3,16 @@
 (function (lab) {
   const read = () => Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 
-  /** Change some entries; null removes one. Leaves no trail in the browser's history. */
-  function write(changes) {
+  /** Change some entries; null removes one. Only with `push` it can be gone back from. */
+  function write(changes, push = false) {
     const entries = new URLSearchParams(location.hash.slice(1));
     for (const [name, value] of Object.entries(changes)) {
       if (value === null) entries.delete(name);
       else entries.set(name, value);
     }
-    history.replaceState(null, "", `${location.pathname}#${entries}`);
+    const link = `${location.pathname}#${entries}`;
+    if (push) history.pushState(null, "", link);
+    else history.replaceState(null, "", link);
   }
 
   lab.address = { read, write };

@@ -29,10 +29,10 @@
       colLabels: null,
       paint: (c, g) => paint(c, g, { rows, dims, width, own, holds, holders }),
       read: (e, p) => {
-        const place = own ? (e === p ? "its own block" : `E${p}'s block`) : `block ${p}`;
+        const place = `${own && e === p ? "its own block" : "block"} ${lab.matrices.block(p)}`;
         if (e >= rows) {
           const most = Math.max(...holders.subarray(p * width, (p + 1) * width));
-          return `Block ${p}: at most ${most} of ${rows} experts hold one of its dimensions`;
+          return `Block ${lab.matrices.block(p)}: at most ${most} of ${rows} experts hold one of its dimensions`;
         }
         const { held, shared } = inPartition(e, p);
         return `E${e} holds ${held} of the ${width} dimensions of ${place}, ${shared} of them together with others`;

@@ -12,7 +12,7 @@
     penalties: [
       { key: "conflict_penalty", label: "conflict", colour: "ink", text: plain },
       { key: "l1_penalty", label: "L1", colour: "muted", text: plain },
-      { key: "binarize_penalty", label: "bin", colour: "accent", text: plain },
+      { key: "binarize_penalty", label: "binarisation", colour: "accent", text: plain },
     ],
     total: [{ key: "loss", label: "total", colour: "ink", text: inNats }],
   };

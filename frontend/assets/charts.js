@@ -5,6 +5,8 @@
   const HIDDEN_TICK_MS = 5000; // a chart that is scrolled away
   const MARGIN = { l: 34, r: 84, t: 14, b: 16 };
   const LABEL_HEIGHT = 13;
+  const FAMILY = '"Inter", system-ui, sans-serif';
+  const MANY_MARKS = 8; // more of them are drawn faintly, so that the lines stay readable
   const BUCKETS = 160;
   const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false, showTips: false };
 
@@ -74,9 +76,9 @@
       const chart = lab.chartLines[name];
       const box = this.boxes[name];
       const lines = model.hello && model.hello.scalar_names.length ? chart.lines(model, layer) : [];
-      const drawn = lines.map((line) => this.#points(model.store, line)).filter((line) => line.xs.length);
+      const drawn = lines.map((line) => this.#points(model.store, line, untilStep)).filter((line) => line.xs.length);
       const lastStep = Math.max(10, model.store.lastStep);
-      const layout = this.#layout(box, chart, drawn, lastStep, model, untilStep);
+      const layout = this.#layout(box, chart, drawn, lastStep, { model, layer, untilStep });
       const traces = drawn.map((line) => ({
         type: "scatter",
         mode: "lines",
@@ -91,27 +93,31 @@
       }));
       Plotly.react(box, traces, layout, CONFIG);
       this.redraws += 1;
-      const ends = drawn.filter((line) => !line.faint).map((line) => `${line.label} ${line.text(line.end)}`);
-      box.setAttribute("aria-label", ends.length ? `At step ${lastStep}: ${ends.join(", ")}` : "No values yet");
+      const ends = drawn.filter((line) => !line.faint && line.end !== undefined).map((line) => `${line.label} ${line.text(line.end)}`);
+      box.setAttribute("aria-label", ends.length ? `At step ${untilStep === null ? lastStep : untilStep}: ${ends.join(", ")}` : "No values yet");
       return drawn.length > 0;
     }
 
-    #points(store, line) {
+    /** A line's points, and its value at the moment looked back at, or its last. */
+    #points(store, line, untilStep) {
       const series = store.get(line.key);
       const { xs, ys } = series.means(BUCKETS, Infinity);
       const raw = ys;
       const scaled = line.scale ? ys.map((y) => y / line.scale) : ys;
-      return { ...line, xs, ys: scaled, raw, end: raw[raw.length - 1], blindEnd: line.withBlind && store.get(line.withBlind).last };
+      const end = untilStep === null ? raw[raw.length - 1] : series.at(untilStep);
+      const blind = line.withBlind && store.get(line.withBlind);
+      const blindEnd = blind && (untilStep === null ? blind.last : blind.at(untilStep));
+      return { ...line, xs, ys: scaled, raw, end, blindEnd };
     }
 
-    #layout(box, chart, drawn, lastStep, model, untilStep) {
+    #layout(box, chart, drawn, lastStep, { model, layer, untilStep }) {
       const { width, height } = box.getBoundingClientRect();
       const range = chart.range || niceRange(drawn);
       const plotHeight = height - MARGIN.t - MARGIN.b;
       const plotWidth = width - MARGIN.l - MARGIN.r;
       const { muted, line } = lab.colours;
       const axis = { fixedrange: true, zeroline: false, showline: false, tickfont: { size: 10, color: muted }, gridcolor: line, ticklen: 0 };
-      const { shapes, labels } = this.#marks(model, lastStep, plotWidth, untilStep);
+      const { shapes, labels } = this.#marks({ model, layer, untilStep }, lastStep, plotWidth);
       const annotations = [...labels, ...endLabels(drawn, range, plotHeight)];
       if (!drawn.length) annotations.push(emptyNote(model, chart));
       return {
@@ -120,11 +126,11 @@
         margin: { ...MARGIN, pad: 4 },
         paper_bgcolor: "rgba(0,0,0,0)",
         plot_bgcolor: "rgba(0,0,0,0)",
-        font: { family: '"Inter", system-ui, sans-serif', size: 10, color: muted },
+        font: { family: FAMILY, size: 10, color: muted },
         showlegend: false,
         dragmode: false,
         hovermode: "x",
-        hoverlabel: { font: { size: 10 }, bgcolor: lab.colours.panel, bordercolor: line },
+        hoverlabel: { font: { size: 11, color: lab.colours.ink, family: FAMILY }, bgcolor: lab.colours.panel, bordercolor: line },
         xaxis: { ...axis, range: [0, lastStep], nticks: Math.max(2, Math.floor(plotWidth / 44)), showgrid: false, tickformat: lastStep >= 10000 ? "~s" : ",d", hoverformat: ",d" },
         yaxis: { ...axis, range, nticks: 4, tickformat: chart.percent ? ".0%" : chart.range ? ".1f" : "~g" },
         shapes,
@@ -132,11 +138,19 @@
       };
     }
 
-    #marks(model, lastStep, plotWidth, untilStep) {
-      const marks = model.marks();
-      const shapes = marks.map((mark) => vertical(mark.step, mark.change ? lab.colours.change : lab.colours.muted, mark.change ? "solid" : "4px,3px"));
-      if (untilStep !== null) shapes.push({ ...vertical(untilStep, lab.colours.accent, "solid"), line: { color: lab.colours.accent, width: 2 } });
-      return { shapes, labels: markLabels(marks, lastStep, plotWidth) };
+    #marks({ model, layer, untilStep }, lastStep, plotWidth) {
+      const marks = model.marks().filter((mark) => mark.layer === null || mark.layer === layer);
+      const opacity = marks.length > MANY_MARKS ? 0.35 : 1;
+      const shapes = marks.map((mark) => ({
+        ...vertical(mark.step, mark.change ? lab.colours.change : lab.colours.muted, mark.change ? "solid" : "4px,3px"),
+        opacity,
+      }));
+      if (untilStep === null) return { shapes, labels: markLabels(marks, lastStep, plotWidth) };
+      const { accent, panel } = lab.colours;
+      shapes.push({ type: "rect", xref: "x", yref: "paper", x0: untilStep, x1: lastStep, y0: 0, y1: 1, fillcolor: panel, opacity: 0.65, line: { width: 0 } });
+      shapes.push({ ...vertical(untilStep, accent, "solid"), line: { color: accent, width: 3 } });
+      const here = { step: untilStep, label: `step ${lab.format.count(untilStep)}`, here: true };
+      return { shapes, labels: markLabels([...marks, here], lastStep, plotWidth) };
     }
 
     #pick(name, event, onPick) {
@@ -161,9 +175,10 @@
 
   /** Labels on top of the marks; the newest and the changes by people win where there is no room for all. */
   function markLabels(marks, lastStep, plotWidth) {
+    const rank = (mark) => (mark.here ? 2 : mark.change ? 1 : 0);
     const taken = [];
     const labels = [];
-    const byRank = marks.map((mark, i) => ({ ...mark, i })).sort((a, b) => b.change - a.change || b.i - a.i);
+    const byRank = marks.map((mark, i) => ({ ...mark, i })).sort((a, b) => rank(b) - rank(a) || b.i - a.i);
     for (const mark of byRank) {
       const width = 5.4 * mark.label.length + 6;
       const at = (mark.step / lastStep) * plotWidth;
@@ -173,18 +188,18 @@
       taken.push([start, start + width]);
       labels.push({
         xref: "paper", yref: "paper", x: start / plotWidth, y: 1, xanchor: "left", yanchor: "bottom", showarrow: false,
-        text: mark.label, font: { size: 10, color: mark.change ? lab.colours.change : lab.colours.muted }, borderpad: 0,
+        text: mark.label, font: { size: 10, color: mark.here ? lab.colours.accent : mark.change ? lab.colours.change : lab.colours.muted }, borderpad: 0,
       });
     }
     return labels;
   }
 
-  /** Name and value at the end of each line, moved apart where they would overlap. */
+  /** Name and value at the end of each line, or at the moment looked back at, moved apart where they would overlap. */
   function endLabels(drawn, range, plotHeight) {
     const labels = drawn
-      .filter((line) => !line.unlabelled)
+      .filter((line) => !line.unlabelled && line.end !== undefined)
       .map((line) => {
-        const inside = Math.max(0, Math.min(1, (line.ys[line.ys.length - 1] - range[0]) / (range[1] - range[0])));
+        const inside = Math.max(0, Math.min(1, (line.end / (line.scale || 1) - range[0]) / (range[1] - range[0])));
         return { line, y: (1 - inside) * plotHeight };
       })
       .sort((a, b) => a.y - b.y);

@@ -1,8 +1,14 @@
 "use strict";
-// Run, pause, step, reset, speed, preset, seed, new run, and the six sliders: everything that posts a command.
+// Run, pause, step, run until a step, reset, speed, preset, seed, new run, and the six sliders: everything that posts a command.
 (function (lab) {
   const MAX_SEED = 2 ** 31 - 1;
   const byId = (id) => document.getElementById(id);
+
+  const RESTING = {
+    finished: "Finished: reset it or start a new run.",
+    interrupted: "Interrupted: resume it, reset it or start a new run.",
+    failed: "Failed: resume it, reset it or start a new run.",
+  };
 
   const isRunning = (run) => Boolean(run) && (run.status === "running" || run.status === "starting");
 
@@ -16,9 +22,11 @@
       const hosts = [...document.querySelectorAll("[data-control]")];
       this.sliders = hosts.map((host) => new lab.Slider(host, (name, value) => this.#set(name, value)));
       this.#buildSeed();
+      this.#buildUntil();
       byId("run-pause").addEventListener("click", () => this.runOrPause());
       byId("step").addEventListener("click", () => this.step());
       byId("reset").addEventListener("click", () => this.reset());
+      byId("preset").addEventListener("change", () => this.#explainPreset());
       byId("speed").addEventListener("change", (event) => this.#speed(event.target.value));
       byId("new-run").addEventListener("click", () => this.#newRun());
       byId("sheet-toggle").addEventListener("click", () => this.toggleSheet());
@@ -33,9 +41,16 @@
       for (const { name, text, config } of answer.body) {
         this.presets[name] = config;
         const option = [...byId("preset").options].find((o) => o.value === name);
-        if (option) option.title = text;
+        if (option) option.dataset.text = text;
       }
+      this.#explainPreset();
       this.refresh();
+    }
+
+    #explainPreset() {
+      const [option] = byId("preset").selectedOptions;
+      const text = (option && option.dataset.text) || "";
+      byId("preset-note").textContent = text && `${text[0].toUpperCase()}${text.slice(1)}.`;
     }
 
     #buildSeed() {
@@ -53,16 +68,45 @@
       byId("seed-field").append(this.seed, dice);
     }
 
+    #buildUntil() {
+      this.until = document.createElement("input");
+      Object.assign(this.until, { id: "until", inputMode: "numeric", autocomplete: "off", placeholder: "no stop", title: "Enter: run, then pause there" });
+      this.until.addEventListener("keydown", (event) => {
+        if (event.key === "Enter") this.#runUntil(this.until.value.trim());
+      });
+      byId("until-field").append(this.until);
+    }
+
+    async #runUntil(text) {
+      if (text === "") {
+        if (isRunning(this.model.run)) this.#say(this.commands.send("resume"));
+        return;
+      }
+      const step = lab.format.whole(text);
+      if (step === null) {
+        this.#tell(`Run until step must be a whole number. Found ${text.slice(0, 20)}.`);
+        return;
+      }
+      const result = await this.#say(this.commands.send("run_until", { step }));
+      if (result.ok) lab.announce(`Running until step ${text}.`);
+    }
+
     /** Show a run's truth in every control. */
     refresh() {
       const { run } = this.model;
       const held = Boolean(run) && run.status !== "queued";
       const enabled = held && this.model.active;
-      for (const id of ["step", "speed"]) byId(id).disabled = !enabled;
+      for (const id of ["step", "speed", "until"]) byId(id).disabled = !enabled;
       byId("run-pause").disabled = !held || run.status === "finished";
       byId("reset").disabled = !held;
       this.#runButton(run);
-      for (const slider of this.sliders) slider.setEnabled(enabled);
+      const rest = run && RESTING[run.status];
+      if (this.rest !== rest) {
+        this.rest = rest;
+        this.#tell(null);
+      }
+      byId("new-run").textContent = this.model.active ? "Stop this, start new" : "Start new run";
+      for (const slider of this.sliders) slider.setEnabled(enabled, rest || "");
       if (!run || !run.controls) return;
       const preset = this.presets[run.preset];
       const { requested, applied, applied_step: steps } = run.controls;
@@ -79,6 +123,7 @@
         this.shownSeed = run.seed;
         this.seed.value = String(run.seed);
         byId("preset").value = run.preset;
+        this.#explainPreset();
       }
     }
 
@@ -87,7 +132,7 @@
       const button = byId("run-pause");
       const [icon, text] = [button.querySelector(".icon"), button.querySelector(".button-text")];
       icon.className = `icon icon-${running ? "pause" : "play"}`;
-      text.textContent = running ? "Pause" : "Run";
+      text.textContent = running ? "Pause" : run && (run.status === "interrupted" || run.status === "failed") ? "Resume" : "Run";
     }
 
     #showSpeed(select, speed) {
@@ -115,11 +160,16 @@
 
     async #say(promise) {
       const result = await promise;
-      const note = byId("transport-note");
-      note.textContent = result.ok ? "" : result.reason;
-      note.classList.toggle("is-wrong", !result.ok);
-      if (!result.ok) lab.announce(result.reason);
+      this.#tell(result.ok ? null : lab.marks.inWords(result.reason));
       return result;
+    }
+
+    /** What went wrong, or with null what can be done with a run at rest. */
+    #tell(problem) {
+      const note = byId("transport-note");
+      note.textContent = problem || this.rest || "";
+      note.classList.toggle("is-wrong", Boolean(problem));
+      if (problem) lab.announce(problem);
     }
 
     runOrPause() {
@@ -141,9 +191,8 @@
 
     async #newRun() {
       const note = byId("new-run-note");
-      const seed = Number(this.seed.value.trim());
-      const whole = this.seed.value.trim() !== "" && Number.isInteger(seed) && seed >= 0 && seed <= MAX_SEED;
-      if (!whole) {
+      const seed = lab.format.whole(this.seed.value.trim());
+      if (seed === null || seed > MAX_SEED) {
         note.classList.add("is-wrong");
         note.textContent = `Seed must be a whole number from 0 to ${MAX_SEED}. Found ${this.seed.value.trim() || "nothing"}.`;
         return;

@@ -12,7 +12,7 @@
   const isWarning = ({ kind, data }) => kind === "rejected" || kind === "error" || WARNING_PHASES.includes(data.phase);
 
   class EventLog {
-    /** `onJump(step)` shows the moment before a step. */
+    /** `onJump(step, epoch)` shows a moment of an epoch of the run. */
     constructor(onJump) {
       this.list = document.getElementById("events");
       this.onJump = onJump;
@@ -20,6 +20,7 @@
 
     showAll(events) {
       this.list.replaceChildren();
+      this.newest = null;
       for (const event of events.slice(-2 * MOST_SHOWN)) this.add(event);
       if (!this.list.childElementCount) this.#placeholder();
     }
@@ -28,6 +29,8 @@
       if (isNoise(event)) return;
       const empty = this.list.querySelector(".events-empty");
       if (empty) empty.remove();
+      if (this.newest && this.newest.epoch !== event.epoch) this.list.prepend(this.#divider(event));
+      this.newest = event;
       this.list.prepend(this.#item(event));
       while (this.list.childElementCount > MOST_SHOWN) this.list.lastElementChild.remove();
     }
@@ -39,6 +42,14 @@
       this.list.append(item);
     }
 
+    /** Between two epochs of the run: below it is what the step counter says no more. */
+    #divider(event) {
+      const item = document.createElement("li");
+      item.className = "events-divider";
+      item.textContent = event.step < this.newest.step ? "before the reset" : "before the restart";
+      return item;
+    }
+
     #item(event) {
       const item = document.createElement("li");
       const changes = lab.marks.changes(event);
@@ -48,7 +59,7 @@
         const strong = document.createElement("b");
         strong.textContent = changes.map(lab.marks.changeLabel).join(", ");
         text.append(strong);
-      } else text.textContent = event.text;
+      } else text.textContent = event.kind === "rejected" ? lab.marks.inWords(event.text) : event.text;
       const meta = document.createElement("p");
       meta.className = "event-meta";
       meta.textContent = this.#when(event);
@@ -70,7 +81,7 @@
       button.type = "button";
       button.className = "link";
       button.textContent = "see just before";
-      button.addEventListener("click", () => this.onJump(event.step - 1));
+      button.addEventListener("click", () => this.onJump(event.step - 1, event.epoch));
       return button;
     }
   }

@@ -28,6 +28,15 @@
     return size >= 100 ? count(value) : value.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : 3);
   }
 
+  /** A number as typed, or null: one decimal comma is read as a point, unless it could separate thousands. */
+  function decimal(text) {
+    const pointed = /,\d{3}$/.test(text) ? text : text.replace(/^([+-]?\d*),(?=\d+$)/, "$1.");
+    return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(pointed) ? Number(pointed) : null;
+  }
+
+  /** A whole number of digits only, or null. */
+  const whole = (text) => (/^\d+$/.test(text) ? Number(text) : null);
+
   const percent = (share) => `${Math.round(100 * share)} %`;
 
   /** 200 s -> "3 min", 7300 s -> "2 h 2 min" */
@@ -41,5 +50,5 @@
 
   const clock = (time_ms) => new Date(time_ms).toLocaleTimeString([], { hour12: false });
 
-  lab.format = { count, cell, setting, measure, percent, duration, clock };
+  lab.format = { count, cell, setting, measure, percent, duration, clock, decimal, whole };
 })((window.lab = window.lab || {}));

@@ -19,7 +19,7 @@
         d: actions.theme,
         l: actions.rawLogits,
         "?": actions.help,
-        End: onSlider ? undefined : actions.live,
+        End: onSlider && target.id !== "scrub" ? undefined : actions.live,
       }[key.length === 1 ? key.toLowerCase() : key];
       if (action) {
         event.preventDefault();

@@ -2,6 +2,7 @@
 // Start of the page: wait for the layout, connect the parts, and run the one drawing loop.
 (function (lab) {
   const SECOND_MS = 1000;
+  const NEXT_LOOK_MS = 3000; // for the first run, while there is none
   const byId = (id) => document.getElementById(id);
 
   function whenLaidOut(start) {
@@ -32,11 +33,16 @@
     });
     const scrubber = new lab.Scrubber(model, pin);
     const charts = new lab.Charts(
-      () => ({ model, layer: pictures.layer, untilStep: scrubber.pinned ? scrubber.pinned.step : null }),
+      () => ({ model, layer: pictures.layer, untilStep: pinnedStep() }),
       (step) => scrubber.seekStep(step),
     );
+    /** Where the charts are looked back at; a moment of an earlier epoch is none of theirs. */
+    function pinnedStep() {
+      const { pinned } = scrubber;
+      return pinned && model.run && pinned.epoch === model.run.epoch ? pinned.step : null;
+    }
     const status = new lab.Status(model, () => scrubber.pinned);
-    const log = new lab.EventLog((step) => scrubber.seekStep(step));
+    const log = new lab.EventLog((step, epoch) => scrubber.seekStep(step, epoch));
     const controls = new lab.Controls(model, (runId) => openRun(runId));
     const notice = new lab.Notice({
       startLive: () => controls.start("live", 0, byId("new-run-note")),
@@ -104,7 +110,8 @@
       model.forget();
       log.showAll([]);
       charts.invalidate();
-      lab.address.write({ run: runId });
+      const { run: before } = lab.address.read();
+      lab.address.write({ run: runId }, Boolean(before) && before !== runId);
       controls.toggleSheet(false);
       status.connection("open");
       stream.open(runId);
@@ -123,6 +130,7 @@
       else {
         status.refresh();
         notice.noRun();
+        setTimeout(() => stream.runId || openNewest(), NEXT_LOOK_MS);
       }
     }
 
@@ -176,9 +184,11 @@
 
     setInterval(() => status.refresh(), SECOND_MS / 4);
     setInterval(() => pictures.describe(), SECOND_MS);
-    addEventListener("hashchange", () => {
-      const { run } = lab.address.read();
-      if (run && run !== stream.runId) openRun(run);
+    addEventListener("popstate", () => {
+      const { run, layer, view } = lab.address.read();
+      if (run && run !== stream.runId) openLinked(run);
+      pictures.setLayer(Math.max(0, Number(layer) - 1) || 0);
+      pictures.setRaw(view === "logits");
     });
 
     Object.assign(lab, { model, stream, charts, pictures, scrubber, controls });

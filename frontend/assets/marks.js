@@ -1,31 +1,40 @@
 "use strict";
 // What is drawn as a vertical line on every chart: changes by people (violet), phases of the network (dashed grey).
 (function (lab) {
-  const SYMBOLS = { p_drop: "p_drop", lambda_conflict: "λ", lr_ratio: "ratio", lr_base: "rate", l1: "L1", binarize: "bin" };
+  const CONTROLS = ["p_drop", "lambda_conflict", "lr_ratio", "lr_base", "l1", "binarize"];
   const MOST_MARKS = 60;
+
+  /** A control's one name on the page: its slider's. */
+  const labelOf = (name) => document.getElementById(`control-${name}`).dataset.label;
+
+  /** A sentence of the server with the controls called as on the page. */
+  const inWords = (text) => (text || "").replace(/\b[a-z_]+[a-z0-9_]*\b/g, (word) => (CONTROLS.includes(word) ? labelOf(word) : word));
 
   /** Controls an event changed: [{name, from, to}]. */
   function changes(event) {
     if (event.kind !== "applied" || !event.data) return [];
     const { old: before = {}, new: after = {} } = event.data;
     return Object.keys(after || {})
-      .filter((name) => name in SYMBOLS && after[name] !== (before || {})[name])
+      .filter((name) => CONTROLS.includes(name) && after[name] !== (before || {})[name])
       .map((name) => ({ name, from: (before || {})[name], to: after[name] }));
   }
 
   function changeLabel(change) {
     const from = typeof change.from === "number" ? `${lab.format.setting(change.from)} → ` : "";
-    return `${SYMBOLS[change.name]} ${from}${lab.format.setting(change.to)}`;
+    return `${labelOf(change.name)} ${from}${lab.format.setting(change.to)}`;
   }
 
-  /** Marks of one epoch, oldest first: [{step, label, change}]. */
+  /** Marks of one epoch, oldest first: [{step, label, change, layer}]; `layer` is null where a mark is of all layers. */
   function marksOf(events, epoch) {
     const marks = [];
     for (const event of events) {
       if (event.epoch !== epoch) continue;
       const changed = changes(event);
-      if (changed.length) marks.push({ step: event.step, label: changed.map(changeLabel).join(", "), change: true });
-      else if (event.kind === "phase" && !UNMARKED.includes(event.data.phase)) marks.push({ step: event.step, label: phaseLabel(event), change: false });
+      if (changed.length) marks.push({ step: event.step, label: changed.map(changeLabel).join(", "), change: true, layer: null });
+      else if (event.kind === "phase" && !UNMARKED.includes(event.data.phase)) {
+        const { layer = null } = event.data;
+        marks.push({ step: event.step, label: phaseLabel(event), change: false, layer });
+      }
     }
     return marks.slice(-MOST_MARKS);
   }
@@ -41,8 +50,8 @@
   function phaseLabel({ data, text }) {
     const words = PHASES[data.phase];
     if (!words) return text.split(/[:,.]/)[0].slice(0, 24);
-    return `${words(data)}${"layer" in data ? `, L${data.layer + 1}` : ""}`;
+    return words(data);
   }
 
-  lab.marks = { changes, changeLabel, marksOf };
+  lab.marks = { inWords, changes, changeLabel, marksOf };
 })((window.lab = window.lab || {}));

@@ -6,6 +6,7 @@
   const CONFLICT_GAMMA = 0.5; // weak conflicts stay visible
 
   const expert = (e) => `E${e}`;
+  const block = (p) => `B${p}`;
   const byte = (share) => Math.round(255 * Math.max(0, Math.min(1, share)));
 
   /** Largest and smallest entry, as one sentence. */
@@ -28,23 +29,22 @@
     const { connection, topology_logits } = layer;
     const { rows, cols, data } = connection;
     const square = rows === cols;
-    const part = (p) => (square ? `E${p}` : `P${p}`);
     const shown = raw ? topology_logits : connection;
     return {
       rows,
       cols,
       labelWidth: LABEL_WIDTH,
       rowLabels: expert,
-      colLabels: part,
+      colLabels: block,
       scale: () => lab.colours.diverging,
       level: (r, c) => byte(data[r * cols + c]),
       text: (r, c) => cellText(shown.data[r * cols + c], raw),
       read: (r, c) => {
         const i = r * cols + c;
-        const target = !square ? `partition ${c}` : r === c ? "its own dimensions" : `E${c}'s dimensions`;
+        const target = `${square && r === c ? "its own block" : "block"} ${block(c)}`;
         return `E${r} to ${target}: σ(A) ${data[i].toFixed(3)}, A ${topology_logits.data[i].toFixed(3)}`;
       },
-      summary: () => extremes(connection, expert, part, "to"),
+      summary: () => extremes(connection, expert, block, "to"),
     };
   }
 
@@ -109,5 +109,5 @@
 
   const shortName = (label) => (label.length > 8 ? label.split(/[-\s]/)[0] : label);
 
-  lab.matrices = { topology, conflict, routing, shortName, expert, CONFLICT_GAMMA };
+  lab.matrices = { topology, conflict, routing, shortName, expert, block, CONFLICT_GAMMA };
 })((window.lab = window.lab || {}));

@@ -25,6 +25,8 @@
     }
 
     #show(title, text, buttons) {
+      if (!this.box.hidden && this.shown === title + text) return; // leave the focus where it is
+      this.shown = title + text;
       const [head, words] = ["h2", "p"].map((tag) => document.createElement(tag));
       head.textContent = title;
       words.textContent = text;

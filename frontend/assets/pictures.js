@@ -2,6 +2,7 @@
 // The seven pictures: which frame, which layer, raw or not; and the switches in their panels.
 (function (lab) {
   const SWITCHES = ["conflict", "routing", "routing-blind", "backbone", "time"];
+  const MOST_WITH_WORD = 3; // more layers leave no room for it
   const NO_TOPOLOGY = "This model has no topology: nothing is shared, so there is no σ(A) to show.";
   const NO_CONFLICT = "This model has no shared backbone, so there is no gradient conflict to show.";
   const NO_BACKBONE = "This model has no shared backbone: each expert has weights of its own.";
@@ -107,17 +108,19 @@
       const buttons = Array.from({ length: layers }, (_, l) => {
         const button = document.createElement("button");
         button.type = "button";
-        button.textContent = `L${l + 1}`;
+        button.textContent = String(l + 1);
         button.setAttribute("aria-label", `Layer ${l + 1}`);
         button.addEventListener("click", () => choose(l));
         return button;
       });
-      host.replaceChildren(...buttons);
+      const word = Object.assign(document.createElement("span"), { className: "segments-label", textContent: "Layer" });
+      word.setAttribute("aria-hidden", "true"); // the group and each button are named already
+      host.replaceChildren(...(layers > 0 && layers <= MOST_WITH_WORD ? [word] : []), ...buttons);
     }
 
     #mark() {
       const press = (id, chosen) =>
-        [...document.getElementById(id).children].forEach((button, l) => button.setAttribute("aria-pressed", String(l === chosen)));
+        document.querySelectorAll(`#${id} button`).forEach((button, l) => button.setAttribute("aria-pressed", String(l === chosen)));
       for (const name of SWITCHES) press(`layers-${name}`, this.layer);
       for (const slot of [0, 1]) {
         press(`slots-topology${slot}`, this.slots[slot]);

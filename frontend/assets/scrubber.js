@@ -2,6 +2,7 @@
 // The way back in time: a slider over the stored frames. A picked frame is shown until "Live" or End.
 (function (lab) {
   const MOST_TRIES = 10;
+  const LAST_SEQ = 2 ** 31 - 1; // the server gives the newest frame at or before it
 
   class Scrubber {
     /** `onPin(frame)` shows a stored frame, `onPin(null)` goes back to live. */
@@ -11,6 +12,7 @@
       this.pinned = null;
       this.wanted = null;
       this.busy = false;
+      this.visit = 0;
       const host = document.getElementById("scrubber");
       host.innerHTML = `
         <input type="range" id="scrub" min="0" max="0" value="0" step="1" aria-label="Moment shown" disabled>
@@ -33,32 +35,48 @@
 
     live() {
       this.wanted = null;
-      if (!this.pinned) return;
+      this.visit += 1;
+      if (!this.pinned) {
+        this.range.value = this.range.max;
+        this.#fill();
+        return;
+      }
       this.pinned = null;
       this.range.value = this.range.max;
       this.#show();
       this.onPin(null);
     }
 
-    /** Show the newest stored frame at or before a step. Frames are numbered, so the number is searched for. */
-    async seekStep(step) {
-      const newest = this.model.frame;
-      if (!newest || this.busy) return;
+    /**
+     * Show the newest stored frame at or before a step of an epoch, of the present one if none is named.
+     * Frames are numbered, so the number is searched for.
+     */
+    async seekStep(step, epoch) {
+      if (!this.model.frame || this.busy) return;
       this.busy = true;
+      const { visit } = this;
+      const found = await this.#search(step, epoch === undefined ? this.model.frame.epoch : epoch);
+      this.busy = false;
+      if (found && visit === this.visit) this.#pin(found, found.epoch !== this.model.frame.epoch);
+    }
+
+    async #search(step, epoch) {
+      const newest = epoch === this.model.frame.epoch ? this.model.frame : await this.#fetch(LAST_SEQ, epoch);
+      if (!newest) return null;
+      if (newest.step <= step && newest !== this.model.frame) return newest;
       let [low, high] = [{ seq: 0, step: 0 }, { seq: newest.seq, step: newest.step }];
       let found = null;
       for (let tries = 0; tries < MOST_TRIES && high.seq - low.seq > 1; tries++) {
         const share = high.step > low.step ? (step - low.step) / (high.step - low.step) : 0.5;
         const guess = Math.min(high.seq - 1, Math.max(low.seq + 1, Math.round(low.seq + share * (high.seq - low.seq))));
-        const frame = await this.#fetch(guess);
+        const frame = await this.#fetch(guess, epoch);
         if (!frame) break;
         if (frame.step <= step) {
           found = frame;
           low = { seq: guess, step: frame.step };
         } else high = { seq: guess, step: frame.step };
       }
-      this.busy = false;
-      if (found) this.#pin(found);
+      return found || this.#fetch(low.seq, epoch);
     }
 
     async #want(seq) {
@@ -69,17 +87,18 @@
       while (this.wanted !== null) {
         const next = this.wanted;
         this.wanted = null;
-        const frame = await this.#fetch(next);
-        if (frame && this.busy) this.#pin(frame, true);
+        const { visit } = this;
+        const frame = await this.#fetch(next, this.model.run.epoch);
+        if (frame && visit === this.visit) this.#pin(frame, true);
       }
       this.busy = false;
     }
 
-    async #fetch(seq) {
+    async #fetch(seq, epoch) {
       const { run } = this.model;
       let response;
       try {
-        response = await fetch(`/api/runs/${encodeURIComponent(run.run_id)}/frames/${run.epoch}/${seq}`);
+        response = await fetch(`/api/runs/${encodeURIComponent(run.run_id)}/frames/${epoch}/${seq}`);
       } catch (error) {
         if (!(error instanceof TypeError)) throw error; // fetch says TypeError when the server is away
         return null;

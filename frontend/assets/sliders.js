@@ -2,7 +2,7 @@
 // The six live controls. Each shows what was asked, what is in force and since which step.
 (function (lab) {
   const POSITIONS = 1000;
-  const KEY_PAUSE_MS = 250;
+  const COMMIT_MS = 250; // keys pressed in a row are one change, and a double-click is none
 
   /** Slider position (0 to POSITIONS) to value and back, for the scales of the schema. */
   function scaleOf({ scale, low, high, decades }) {
@@ -24,6 +24,7 @@
       this.host = host;
       this.name = data.control;
       this.label = data.label;
+      this.gloss = data.gloss;
       this.unit = data.unit;
       this.low = Number(data.low);
       this.high = Number(data.high);
@@ -43,6 +44,7 @@
       this.host.innerHTML = `
         <div class="control-head">
           <label for="${id}"></label>
+          <button type="button" class="control-preset" hidden></button>
           <span class="control-entry"><input class="control-value" id="${id}" inputmode="decimal" autocomplete="off" disabled><span class="control-unit"></span></span>
         </div>
         <div class="control-rail">
@@ -52,7 +54,9 @@
         <p class="note" id="note-${this.name}" aria-live="polite"></p>`;
       const find = (selector) => this.host.querySelector(selector);
       [this.entry, this.range, this.note, this.was] = [".control-value", "input[type=range]", ".note", ".control-was"].map(find);
-      find("label").textContent = this.label;
+      this.back = find(".control-preset");
+      const gloss = Object.assign(document.createElement("span"), { className: "control-gloss", textContent: this.gloss });
+      find("label").append(this.label, " ", gloss);
       find(".control-unit").textContent = this.unit ? `\u2009${this.unit}` : "";
       this.range.setAttribute("aria-label", this.label);
       this.range.setAttribute("aria-describedby", this.note.id);
@@ -66,15 +70,17 @@
         this.#display(this.#rounded(Number(this.range.value)), false);
       });
       this.range.addEventListener("keydown", (event) => {
-        this.byKey = event.key.startsWith("Arrow") || event.key.startsWith("Page") || event.key === "Home" || event.key === "End";
+        const value = this.#byKey(event.key);
+        if (value === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+        event.preventDefault();
+        this.touched = true;
+        this.#display(value, true);
+        this.#soon(value);
       });
-      this.range.addEventListener("pointerdown", () => {
-        this.byKey = false;
-      });
-      this.range.addEventListener("change", () => {
-        clearTimeout(this.timer);
-        const value = this.#rounded(Number(this.range.value));
-        this.timer = setTimeout(() => this.ask(value), this.byKey ? KEY_PAUSE_MS : 0);
+      this.range.addEventListener("change", () => this.#soon(this.#rounded(Number(this.range.value))));
+      this.back.addEventListener("click", () => {
+        this.#restore();
+        this.range.focus();
       });
       this.range.addEventListener("dblclick", () => this.#restore());
       this.entry.addEventListener("focus", () => this.entry.select());
@@ -88,6 +94,29 @@
       });
     }
 
+    /** The value a key moves to: arrows to the next one that differs, Page by a tenth; undefined for other keys. */
+    #byKey(key) {
+      if (key === "Home") return this.low;
+      if (key === "End") return this.high;
+      const up = { ArrowRight: true, ArrowUp: true, PageUp: true, ArrowLeft: false, ArrowDown: false, PageDown: false }[key];
+      if (up === undefined) return undefined;
+      const stride = (up ? 1 : -1) * (key.startsWith("Page") ? POSITIONS / 10 : 1);
+      const limit = up ? this.high : this.low;
+      const beyond = (value) => (up ? value > this.shown : value < this.shown);
+      let position = Math.round(this.scale.position(this.shown));
+      while (up ? position < POSITIONS : position > 0) {
+        position = Math.max(0, Math.min(POSITIONS, position + stride));
+        const value = this.#rounded(position);
+        if (beyond(value)) return value;
+      }
+      return limit;
+    }
+
+    #soon(value) {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.ask(value), COMMIT_MS);
+    }
+
     #rounded(position) {
       const value = this.scale.value(position);
       if (position >= POSITIONS) return this.high;
@@ -95,10 +124,12 @@
     }
 
     #typed() {
-      const text = this.entry.value.trim().replace(",", ".").replace(/×$/, "");
-      const value = Number(text);
-      if (text === "" || !Number.isFinite(value) || value < this.low || value > this.high) {
-        const found = text === "" ? "nothing" : this.entry.value.trim().slice(0, 20);
+      const text = this.entry.value.trim().replace(/\s*×$/, "");
+      const value = lab.format.decimal(text);
+      const found = text.slice(0, 20) || "nothing";
+      if (value === null && text.includes(",")) {
+        this.#refuse(`${this.label} must be written with a decimal point and without thousands separators. Found ${found}.`);
+      } else if (value === null || value < this.low || value > this.high) {
         const span = `${lab.format.setting(this.low)} to ${lab.format.setting(this.high)}`;
         this.#refuse(`${this.label} must be ${span}. Found ${found}.`);
       } else this.ask(value);
@@ -112,8 +143,15 @@
     /** Ask for a value, show that it is under way, then what the worker said. */
     async ask(value) {
       if (!this.truth) return;
-      this.touched = true;
+      clearTimeout(this.timer);
       this.problem = null;
+      if (value === (this.waiting ? this.asked : this.truth.requested)) {
+        this.touched = false;
+        this.#show();
+        return;
+      }
+      this.asked = value;
+      this.touched = true;
       this.waiting += 1;
       this.#display(value, true);
       this.#explain();
@@ -134,14 +172,17 @@
     }
 
     #refuse(reason) {
-      this.problem = reason;
+      this.problem = lab.marks.inWords(reason);
       this.touched = false;
       this.#show();
     }
 
     /** The run's truth: {requested, applied, step, before}; ignored while a change of one's own is under way. */
     setTruth(truth, preset) {
-      this.preset = preset;
+      if (this.preset !== preset) {
+        this.preset = preset;
+        this.#offerPreset();
+      }
       const known = this.truth;
       if (known && known.step === truth.step && truth.before === undefined) truth.before = known.before;
       if (this.waiting || (known && known.step > truth.step && known.epoch === truth.epoch)) return;
@@ -151,18 +192,32 @@
       if (changed || this.range.disabled) this.#show();
     }
 
-    setEnabled(enabled) {
-      this.range.disabled = !enabled;
-      this.entry.disabled = !enabled;
+    /** `reason`: why it is off, shown as the tooltip. */
+    setEnabled(enabled, reason) {
+      for (const input of [this.range, this.entry, this.back]) input.disabled = !enabled;
+      const title = enabled ? "" : reason;
+      for (const input of [this.range, this.entry]) if (input.title !== title) input.title = title;
+    }
+
+    #offerPreset() {
+      const moved = this.truth && this.preset !== undefined && this.truth.requested !== this.preset;
+      this.back.hidden = !moved;
+      this.host.classList.toggle("is-moved", Boolean(moved));
+      if (!moved) return;
+      const text = lab.format.setting(this.preset);
+      this.back.textContent = `preset: ${text}`;
+      this.back.title = `Back to the preset's ${this.label}, ${text}`;
     }
 
     #show() {
       if (!this.truth) return;
       if (!this.touched) this.#display(this.truth.requested, true);
       this.#explain();
+      this.#offerPreset();
     }
 
     #display(value, moveThumb) {
+      this.shown = value;
       const position = Math.max(0, Math.min(POSITIONS, this.scale.position(value)));
       if (moveThumb) this.range.value = String(Math.round(position));
       const text = lab.format.setting(value);

@@ -15,7 +15,10 @@
 
   const byId = (id) => document.getElementById(id);
 
-  const lookingBack = (frame) => `Looking back at step ${lab.format.count(frame.step)} · End returns to live`;
+  function lookingBack(frame, run) {
+    const place = run && frame.epoch !== run.epoch ? ", before the reset" : "";
+    return `Looking back at step ${lab.format.count(frame.step)}${place} · End returns to live`;
+  }
 
   function setText(id, text) {
     const element = byId(id);
@@ -52,7 +55,7 @@
         for (const id of ["chip-speed", "chip-device", "chip-watching"]) setText(id, "");
         return;
       }
-      setText("chip-status", lost ? "Connection lost" : pinned ? lookingBack(pinned) : this.#progress(run));
+      setText("chip-status", lost ? "Connection lost" : pinned ? lookingBack(pinned, run) : this.#progress(run));
       setText("chip-speed", this.#speed(run));
       setText("chip-device", this.#device(run));
       setText("chip-watching", run.viewers ? `${lab.format.count(run.viewers)} watching` : "");

@@ -45,6 +45,13 @@
       this.stride *= 2;
     }
 
+    /** The newest value at or before a step; undefined where there is none. */
+    at(step) {
+      let end = this.length;
+      while (end > 0 && this.x[end - 1] > step) end--;
+      return end > 0 ? this.y[end - 1] : undefined;
+    }
+
     /** At most `buckets` points, each the mean of its share of the steps, ending at `untilStep`. */
     means(buckets, untilStep) {
       const xs = [];

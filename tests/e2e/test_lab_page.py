@@ -64,7 +64,7 @@ def test_each_main_slider_shows_what_applied_and_marks_every_chart(lab: Page, ru
     for chart in CHARTS:
         patiently(lambda chart=chart: len(marks(lab, chart)) == known + 3, f"three marks on {chart}")
     changes = lab.locator(".event-applied")
-    expect(changes.first).to_contain_text(re.compile(r"ratio .*→.*asked at [\d,]+, applied at [\d,]+"))
+    expect(changes.first).to_contain_text(re.compile(r"rate ratio .*→.*asked at [\d,]+, applied at [\d,]+"))
 
 
 def test_a_slider_is_dragged_typed_and_restored_by_a_double_click(lab: Page, running: Server) -> None:
@@ -89,7 +89,7 @@ def test_a_value_out_of_bounds_is_refused_in_one_sentence_and_the_truth_returns(
     applied = running.run()["controls"]["applied"]["p_drop"]
     lab.fill("#value-p_drop", "7")
     lab.keyboard.press("Enter")
-    expect(lab.locator("#note-p_drop")).to_have_text("Task dropout p_drop must be 0 to 1. Found 7.")
+    expect(lab.locator("#note-p_drop")).to_have_text("p_drop must be 0 to 1. Found 7.")
     expect(lab.locator("#value-p_drop")).to_have_value(str(applied))
     assert running.run()["controls"]["applied"]["p_drop"] == applied
 
@@ -128,7 +128,7 @@ def test_the_page_is_driven_by_keyboard_alone(lab: Page, running: Server) -> Non
     lab.locator("#picture-topology0 canvas").focus()
     lab.keyboard.press("ArrowRight")
     lab.keyboard.press("ArrowDown")
-    expect(lab.locator("#announcer")).to_have_text(re.compile(r"E1 to E0's dimensions: σ\(A\) \d\.\d+, A -?\d"))
+    expect(lab.locator("#announcer")).to_have_text(re.compile(r"E1 to block B0: σ\(A\) \d\.\d+, A -?\d"))
     lab.keyboard.press("2")
     assert "layer=2" in lab.url
     lab.keyboard.press("l")
