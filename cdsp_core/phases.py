@@ -1,11 +1,14 @@
 """Phases of the network, told in words: what a frame shows that the frames before it did not. Imports no torch.
 
 Each detector fires once when a quantity crosses its mark and is armed again only when the quantity has gone
-clearly back, so a value that hovers at a mark is told once.
+clearly back, so a value that hovers at a mark is told once; and the same phase of a layer (of an expert, for its
+traffic) is told again only after some hundred steps. Steps count, not frames: what is told does not depend on the
+frame rate.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,12 +18,17 @@ from cdsp_core.frames import Array, Frame
 
 IDLE_SHARE: Final = 0.01
 """an expert below this share of the assignments is idle"""
-IDLE_FRAMES: Final = 30
+IDLE_STEPS: Final = 300
+"""for so many steps"""
+APART_STEPS: Final = 500
+"""least distance of two equal phases"""
 SPARSE_BELOW: Final = 0.1
 SPARSITY_MARK: Final = 0.3
 SPARSITY_BACK: Final = 0.25
 RULING: Final = 0.9
 WEAK: Final = 0.6
+RULING_BACK: Final = 0.8
+WEAK_BACK: Final = 0.7
 APART: Final = 0.3
 TOGETHER: Final = 0.2
 
@@ -44,12 +52,16 @@ class PhaseWatch:
         self._continued = continued
         self._has_diagonal = has_diagonal
         self._seen: set[tuple[str, int]] = set()
-        self._quiet: dict[int, Array] = {}
+        self._told: dict[tuple[str, int], int] = {}
+        self._step = 0
+        self._below_since: dict[int, Array] = {}
+        self._idle_told: dict[int, Array] = {}
         self._idle: dict[int, Array] = {}
 
     def observe(self, frame: Frame) -> list[Phase]:
         """What this frame shows for the first time."""
         found: list[Phase] = []
+        self._step = frame.step
         layer = 0
         while f"layer{layer}/connection" in frame.arrays:
             connection_ep = frame.arrays[f"layer{layer}/connection"]
@@ -84,7 +96,7 @@ class PhaseWatch:
                 f"partition, expert {weakest} {low:.2f}."
             )
             found.append(Phase(name="symmetry_broken", text=text, data={"phase": "symmetry_broken", **data}))
-        reached, gone = high > RULING and low < WEAK, high < RULING - 0.05 or low > WEAK + 0.05
+        reached, gone = high > RULING and low < WEAK, high < RULING_BACK or low > WEAK_BACK
         if self._crossed("oligarchy", layer, reached, gone):
             ruling, weak = int(np.sum(diagonal_e > RULING)), int(np.sum(diagonal_e < WEAK))
             text = (
@@ -97,30 +109,42 @@ class PhaseWatch:
 
     def _load(self, layer: int, load_e: Array) -> list[Phase]:
         """Experts that get no traffic for a while, and those that get it again."""
-        quiet = self._quiet.setdefault(layer, np.zeros(len(load_e), dtype=np.int64))
+        step = self._step
+        below_since = self._below_since.setdefault(layer, np.full(len(load_e), step, dtype=np.int64))
+        told_at = self._idle_told.setdefault(layer, np.full(len(load_e), step - APART_STEPS, dtype=np.int64))
         idle = self._idle.setdefault(layer, np.zeros(len(load_e), dtype=bool))
-        below = np.nan_to_num(load_e) < IDLE_SHARE
-        quiet[:] = np.where(below, quiet + 1, 0)
-        fell = np.flatnonzero((quiet >= IDLE_FRAMES) & ~idle)
-        rose = np.flatnonzero((np.nan_to_num(load_e) > 2 * IDLE_SHARE) & idle)
+        share_e = np.nan_to_num(load_e)
+        below_since[share_e >= IDLE_SHARE] = step
+        long_enough = (step - below_since >= IDLE_STEPS) & (share_e < IDLE_SHARE)
+        fell = np.flatnonzero(long_enough & (step - told_at >= APART_STEPS) & ~idle)
+        rose = np.flatnonzero((share_e > 2 * IDLE_SHARE) & idle)
         idle[fell], idle[rose] = True, False
+        told_at[fell], told_at[rose] = step, step
         found: list[Phase] = []
         for name, experts, told in (
-            ("idle", fell, f"gets under {IDLE_SHARE:.0%} of the traffic, {IDLE_FRAMES} frames in a row"),
+            ("idle", fell, f"gets under {IDLE_SHARE:.0%} of the traffic for {IDLE_STEPS} steps"),
             ("recovered", rose, "gets traffic again"),
         ):
             for expert in experts:
-                share = float(np.nan_to_num(load_e[expert]))
-                text = f"Layer {layer + 1}: expert {expert} {told} ({share:.1%}); {int(idle.sum())} idle now."
-                data = {"phase": name, "layer": layer, "expert": int(expert), "load": share, "idle": int(idle.sum())}
+                share = float(share_e[expert])
+                now = int(idle.sum())
+                text = f"Layer {layer + 1}: expert {expert} {told} ({_rounded_down(share)}); {now} idle now."
+                data = {"phase": name, "layer": layer, "expert": int(expert), "load": share, "idle": now}
                 found.append(Phase(name=name, text=text, data=data))
         return found
 
     def _crossed(self, name: str, layer: int, reached: bool, gone: bool) -> bool:
         key = (name, layer)
-        if reached and key not in self._seen:
+        long_ago = key not in self._told or self._step - self._told[key] >= APART_STEPS
+        if reached and key not in self._seen and long_ago:
             self._seen.add(key)
+            self._told[key] = self._step
             return True
         if gone:
             self._seen.discard(key)
         return False
+
+
+def _rounded_down(share: float) -> str:
+    """A share in percent that never reads as the mark it is below."""
+    return f"{math.floor(share * 10_000) / 100:.2f}%"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
+import pytest
 
 from cdsp_core.frames import Array, Frame
-from cdsp_core.phases import IDLE_FRAMES, PhaseWatch
+from cdsp_core.phases import APART_STEPS, IDLE_STEPS, PhaseWatch
 
 E = 4
 
@@ -34,9 +37,9 @@ def test_symmetry_breaks_once_although_the_spread_hovers_at_the_mark() -> None:
     watch = PhaseWatch(has_diagonal=True)
     hovering = [frame(diagonal(0.5, 0.5, 0.5, high)) for high in (0.7, 0.81, 0.79, 0.82, 0.75, 0.85)]
     assert names(watch, *hovering) == ["symmetry_broken"]
-    assert names(watch, frame(diagonal(0.5, 0.5, 0.5, 0.6)), frame(diagonal(0.5, 0.5, 0.5, 0.85))) == [
-        "symmetry_broken"
-    ]
+    assert names(watch, frame(diagonal(0.5, 0.5, 0.5, 0.6)), frame(diagonal(0.5, 0.5, 0.5, 0.85))) == []
+    later = frame(diagonal(0.5, 0.5, 0.5, 0.85), step=1 + APART_STEPS)
+    assert names(watch, later) == ["symmetry_broken"]
 
 
 def test_an_oligarchy_needs_strong_and_weak_experts_and_counts_them() -> None:
@@ -57,18 +60,41 @@ def test_sparsity_is_told_when_it_crosses_and_again_only_after_it_went_back() ->
     sparse, dense = np.full((E, E), 0.5), np.full((E, E), 0.5)
     sparse[:2] = 0.05
     assert names(watch, frame(sparse), frame(sparse)) == ["sparse"]
-    assert names(watch, frame(dense), frame(sparse)) == ["sparse"]
+    assert names(watch, frame(dense, step=1000), frame(sparse, step=1001)) == ["sparse"]
 
 
-def test_an_expert_is_idle_after_many_frames_and_recovers_when_it_gets_traffic() -> None:
+def test_an_oligarchy_that_comes_and_goes_is_told_rarely() -> None:
+    watch = PhaseWatch(has_diagonal=True)
+    strong, less, gone = diagonal(0.95, 0.93, 0.5, 0.4), diagonal(0.85, 0.84, 0.5, 0.4), diagonal(0.7, 0.7, 0.5, 0.4)
+    told = [
+        step
+        for step in range(1, 2000, 10)
+        for phase in watch.observe(frame((strong, less, gone)[step // 10 % 3], step=step))
+        if phase.name == "oligarchy"
+    ]
+    assert len(told) > 1
+    assert all(later - earlier >= APART_STEPS for earlier, later in pairwise(told))
+    watch = PhaseWatch(has_diagonal=True)
+    hovering = [frame((strong, less)[step // 1000 % 2], step=step) for step in range(1, 9000, 1000)]
+    assert names(watch, *hovering).count("oligarchy") == 1
+
+
+@pytest.mark.parametrize("steps_a_frame", [1, 10, 100])
+def test_an_expert_is_idle_after_many_steps_and_recovers_when_it_gets_traffic(steps_a_frame: int) -> None:
     watch = PhaseWatch(has_diagonal=False)
-    starved = np.array([0.0, 0.4, 0.3, 0.3])
-    assert names(watch, *[frame(load=starved) for _ in range(IDLE_FRAMES - 1)]) == []
-    (idle,) = watch.observe(frame(load=starved))
+    starved = np.array([0.00999, 0.4, 0.3, 0.3])
+    steps = range(1, 1 + IDLE_STEPS, steps_a_frame)
+    assert names(watch, *[frame(load=starved, step=step) for step in steps]) == []
+    (idle,) = watch.observe(frame(load=starved, step=1 + IDLE_STEPS))
     assert (idle.name, idle.data["expert"], idle.data["idle"]) == ("idle", 0, 1)
-    assert names(watch, *[frame(load=starved) for _ in range(50)]) == []
-    assert names(watch, frame(load=np.array([0.015, 0.385, 0.3, 0.3]))) == []
-    assert names(watch, frame(load=np.array([0.1, 0.3, 0.3, 0.3]))) == ["recovered"]
+    assert "gets under 1% of the traffic for 300 steps (0.99%)" in idle.text
+    assert names(watch, *[frame(load=starved, step=step) for step in range(400, 450)]) == []
+    assert names(watch, frame(load=np.array([0.015, 0.385, 0.3, 0.3]), step=450)) == []
+    fed = np.array([0.1, 0.3, 0.3, 0.3])
+    assert names(watch, frame(load=fed, step=500)) == ["recovered"]
+    again = [frame(load=starved, step=step) for step in (501, 501 + IDLE_STEPS, 499 + APART_STEPS)]
+    assert names(watch, *again) == []
+    assert names(watch, frame(load=starved, step=500 + APART_STEPS)) == ["idle"]
 
 
 def test_before_the_first_step_no_expert_is_idle() -> None:
