@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import socket
@@ -16,7 +17,8 @@ from pathlib import Path
 import uvicorn
 
 from backend.app import create_app
-from backend.settings import Settings, SettingsError
+from backend.runs import Runs
+from backend.settings import Settings, SettingsError, is_loopback
 from backend.store import StoreError
 
 MAX_MESSAGE_BYTES = 1_048_576
@@ -25,16 +27,24 @@ MAX_MESSAGE_BYTES = 1_048_576
 class Server(uvicorn.Server):
     """Says where it is once it listens, and opens a browser if one is wanted."""
 
-    def __init__(self, config: uvicorn.Config, *, address: str, with_browser: bool) -> None:
+    def __init__(self, config: uvicorn.Config, runs: Runs, *, with_browser: bool) -> None:
         super().__init__(config)
-        self._address = address
+        self._runs = runs
         self._with_browser = with_browser
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        print(f"Topology Lab is at {self._address}", flush=True)
+        settings = self._runs.settings
+        print(f"Topology Lab is at {settings.address}", flush=True)
+        if not (is_loopback(settings.host) and is_loopback(settings.published or settings.host)):
+            names = ", ".join(sorted(settings.hosts))
+            print(f"It answers to {names}; CDSP_ALLOWED_HOSTS (NAME:PORT, with commas) adds names.", flush=True)
         if self._with_browser:
-            threading.Thread(target=webbrowser.open, args=(self._address,), daemon=True).start()
+            threading.Thread(target=webbrowser.open, args=(settings.address,), daemon=True).start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._runs.end_adopted()
+        await super().shutdown(sockets)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         listener = _listen(settings.host, settings.port)
         settings = replace(settings, port=listener.getsockname()[1])
         app = create_app(settings)
+        app.state.runs.open_folder()
     except (SettingsError, StoreError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -64,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
     has_display = sys.platform in ("darwin", "win32") or bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
-    server = Server(config, address=settings.address, with_browser=has_display and not options.no_browser)
+    server = Server(config, app.state.runs, with_browser=has_display and not options.no_browser)
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
@@ -129,6 +140,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            sentence = f"--host must be an address of this machine, for example 127.0.0.1. Found {host!r}"
+            raise SettingsError(f"{sentence} ({error.strerror}).") from None
         way_out = f"Choose another with --port, for example --port {port + 1 if port < 65535 else 8000}."
         raise SettingsError(f"Port {port} of {host} cannot be used ({error.strerror}). {way_out}") from None
     listener.setblocking(False)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend import errors
 from backend.routes import router
@@ -46,9 +47,27 @@ def create_app(settings: Settings) -> FastAPI:
         from frontend.app import mount
 
         mount(app)
+        app.get("/{path:path}", include_in_schema=False)(unknown)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Streams, runs=runs, worker_token=worker_token)
     app.add_middleware(Guard, settings=settings)
     return app
+
+
+class HeadAsGet:
+    """Answers HEAD with what GET would say, without the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self._app({**scope, "method": "GET"}, receive, without_body)
+        else:
+            await self._app(scope, receive, send)
 
 
 def _worker_token(settings: Settings) -> str:

@@ -35,7 +35,9 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
 def read_json(body: bytes) -> dict[str, Any]:
     """The JSON object in `body`. Raises BadInputError, one sentence."""
     try:
-        value = json.loads(body, parse_constant=_no_constant, parse_int=_whole, parse_float=_real)
+        value = json.loads(
+            body, parse_constant=_no_constant, parse_int=_whole, parse_float=_real, object_pairs_hook=_each_name_once
+        )
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise BadInputError("The message must be JSON. Found something that is not.") from None
     except RecursionError:
@@ -137,6 +139,15 @@ def _speed(raw: dict[str, Any]) -> float | None:
     if type(value) not in (int, float) or not math.isfinite(value) or not 0.1 <= value <= MAX_STEPS_PER_S:
         raise BadInputError(f"steps_per_s must be a number from 0.1 to {MAX_STEPS_PER_S:g}. Found {shown(value)}.")
     return float(value)
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise BadInputError(f"an object must have each name once. Found {shown(name)} twice.")
+        found[name] = value
+    return found
 
 
 def _no_constant(text: str) -> Any:

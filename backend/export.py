@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -20,24 +20,31 @@ ROWS_A_PIECE: Final = 500
 def csv_lines(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterator[str]:
     """One line a step: epoch, the scalars (empty for no value), and what happened after that step, in words.
 
+    What happened at a step that has no row of its own stands in a line without scalars, at its place in the order.
     Rows that a later epoch inherited from an earlier one stand under the earlier one only.
     """
     epochs = archive.epochs(state.run_id)
-    happened: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
+    happened: defaultdict[int, defaultdict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for event in archive.events(state.run_id):
-        happened[event["epoch"], event["step"]].append(event["text"])
+        happened[event["epoch"]][event["step"]].append(event["text"])
     yield _line(["epoch", *(epochs[max(epochs)][1] if epochs else ["step"]), "events"])
     for epoch, (_, names) in sorted(epochs.items()):
+        texts_at = happened[epoch]
+        without_row = deque(sorted(texts_at))
+        nothing = [""] * (len(names) - 1)
         for rows in archive.scalar_pieces(state.run_id, epoch, ROWS_A_PIECE):
             lines = []
             for row in rows:
                 step = int(row[0])
+                while without_row and without_row[0] <= step:
+                    earlier = without_row.popleft()
+                    if earlier < step:
+                        lines.append(_line([epoch, earlier, *nothing, " ".join(texts_at.pop(earlier))]))
                 values = [step, *("" if value != value else f"{value:.7g}" for value in row[1:].tolist())]
-                lines.append(_line([epoch, *values, " ".join(happened.pop((epoch, step), []))]))
+                lines.append(_line([epoch, *values, " ".join(texts_at.pop(step, []))]))
             yield "".join(lines)
-        for (event_epoch, step), texts in sorted(happened.items()):
-            if event_epoch == epoch:
-                yield _line([epoch, step, *([""] * (len(names) - 1)), " ".join(texts)])
+        for step in without_row:
+            yield _line([epoch, step, *nothing, " ".join(texts_at[step])])
 
 
 def json_parts(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterator[str]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
+import signal
 import time
-from typing import Any, Final
+from contextlib import suppress
+from typing import IO, Any, Final
 
 from fastapi import WebSocket
 
 from backend.errors import RunNotFoundError
+from backend.folder import locked
 from backend.hub import RunHub
 from backend.launchers import Launcher
 from backend.launchers.local import LocalLauncher
@@ -25,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 TICK_S: Final = 1.0
 GONE_POLL_S: Final = 0.25
+LEAVE_TIMEOUT_S: Final = 8.0
 
 
 class Runs:
@@ -46,15 +51,34 @@ class Runs:
             else LocalLauncher(settings, token=worker_token, on_exit=self._worker_ended)
         )
         self._tasks: set[asyncio.Task[None]] = set()
+        self._records: list[dict[str, Any]] = []
         self._start_failures = 0
+        self._folder_lock: IO[str] | None = None
+        self._closing = False
+
+    def open_folder(self) -> None:
+        """Take the data folder for this process alone and open its store. Raises StoreError.
+
+        `open` does it if it has not been done.
+        """
+        if self._folder_lock is not None:
+            return
+        self._folder_lock = locked(self.settings.data_dir)
+        try:
+            self.store.open()
+            self._records = self.store.archive.runs()
+        except BaseException:
+            self._folder_lock.close()
+            self._folder_lock = None
+            raise
 
     async def open(self) -> None:
         """Read the store, take up what was going on, begin a `live` run if nothing was."""
         loop = asyncio.get_running_loop()
         self.store.on_saved = lambda worker_id, n: _call(loop, self._saved, worker_id, n)
         self.store.on_error = lambda sentence: _call(loop, self._store_changed, sentence)
-        await asyncio.to_thread(self.store.open)
-        for record in await asyncio.to_thread(self.store.archive.runs):
+        await asyncio.to_thread(self.open_folder)
+        for record in self._records:
             self._add(RunState.from_record(record))
         for hub in self._hubs.values():
             if hub.state.active:
@@ -64,12 +88,35 @@ class Runs:
             self.create(config, "live")
         self._spawn(self._tick())
 
+    async def end_adopted(self) -> None:
+        """Ask local workers that an earlier backend started to write a checkpoint and end; kill those that do not.
+
+        Called while the links are still up: they are the one way to reach a process that is not a child.
+        """
+        self._closing = True
+        if self.settings.launcher != "local":
+            return
+        adopted = [worker for worker in self.workers.values() if not self._launcher.started(worker.worker_id)]
+        for worker in adopted:
+            worker.send({"type": "end", "reason": "The server was stopped."})
+        deadline = time.monotonic() + LEAVE_TIMEOUT_S
+        while staying := [worker for worker in adopted if self.workers.get(worker.worker_id) is worker]:
+            if time.monotonic() > deadline:
+                for worker in staying:
+                    with suppress(ProcessLookupError):
+                        os.kill(worker.pid, signal.SIGKILL)
+                return
+            await asyncio.sleep(0.02)
+
     async def close(self) -> None:
         """End the workers this process started and write what waits."""
+        self._closing = True
         for task in self._tasks:
             task.cancel()
         await self._launcher.close()
         await asyncio.to_thread(self.store.close)
+        if self._folder_lock is not None:
+            self._folder_lock.close()
 
     # runs
 
@@ -139,7 +186,7 @@ class Runs:
         hub = connection.hub
         if hub is not None and hub.worker is connection:
             hub.worker_lost("The connection to the worker is lost; it trains on and is waited for.")
-            if hub.state.active:
+            if hub.state.active and not self._closing:
                 self._spawn(self._await_return(hub, self.settings.worker_grace_s))
 
     def trained_by(self, worker_id: str, run_id: str) -> RunHub | None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
+
+LauncherName = Literal["local", "pool"]
+DeviceName = Literal["auto", "cpu", "cuda"]
+DataName = Literal["embedded", "full"]
 
 
 class SettingsError(ValueError):
@@ -19,7 +23,7 @@ class Settings:
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 8000
-    launcher: Literal["local", "pool"] = "local"
+    launcher: LauncherName = "local"
     published: str | None = None
     """the address through which others reach `host`, where a container publishes it; None: `host` itself"""
     token: str | None = None
@@ -32,8 +36,8 @@ class Settings:
     """NAME:PORT pairs a browser may use for this server, beside the loopback names"""
     autostart: bool = True
     with_page: bool = True
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    data: Literal["embedded", "full"] = "embedded"
+    device: DeviceName = "auto"
+    data: DataName = "embedded"
     data_root: Path | None = None
 
     local_workers: int = 2
@@ -54,6 +58,14 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"--port must be from 0 to 65535. Found {self.port}.")
+        for name, value, kinds in (
+            ("launcher", self.launcher, LauncherName),
+            ("device", self.device, DeviceName),
+            ("data", self.data, DataName),
+        ):
+            if value not in get_args(kinds):
+                choices = ", ".join(get_args(kinds))
+                raise SettingsError(f"--{name} (CDSP_{name.upper()}) must be one of {choices}. Found {value!r}.")
         if not is_loopback(self.published or self.host) and not self.token:
             raise SettingsError(
                 f"{self.published or self.host} can be reached from other machines, so it needs a token: "

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from cdsp_core.config import RunConfig, from_dict, to_dict
+from cdsp_core.config import RunConfig, from_dict, preset, to_dict
 
 ACTIVE: Final = ("queued", "starting", "running", "paused")
 """A run in one of these has a worker, or waits for one."""
@@ -44,6 +44,8 @@ class RunState:
     """why nothing goes on at the moment, shown in place of `reason`"""
     worker_id: str | None = None
     worker_pid: int | None = None
+    unreadable: dict[str, Any] | None = None
+    """the stored record, left as it is, of a run that this version cannot read; only `reason` says more"""
 
     def __post_init__(self) -> None:
         controls = dataclasses.asdict(self.config.controls)
@@ -80,12 +82,29 @@ class RunState:
 
     def to_record(self) -> dict[str, Any]:
         """What the store keeps."""
+        if self.unreadable is not None:
+            return self.unreadable
         record = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        del record["unreadable"]
         return {**record, "config": to_dict(self.config)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> RunState:
-        """Read what the store kept."""
-        parent = record["parent"]
-        config = from_dict(record["config"])
-        return cls(**{**record, "config": config, "parent": None if parent is None else (parent[0], parent[1])})
+        """Read what the store kept; a record that cannot be read becomes a failed run that says why."""
+        try:
+            parent = record["parent"]
+            config = from_dict(record["config"])
+            return cls(**{**record, "config": config, "parent": None if parent is None else (parent[0], parent[1])})
+        except KeyError as error:
+            problem = f"its record has no {error}."
+        except (TypeError, ValueError, IndexError) as error:
+            problem = str(error)
+        return cls(
+            run_id=str(record["run_id"]),
+            name=str(record.get("name", record["run_id"])),
+            config=preset("live"),
+            created_ms=float(record.get("created_ms", 0.0)),
+            status="failed",
+            reason=f"This run was stored by another version and cannot be read: {problem}",
+            unreadable=record,
+        )

@@ -129,6 +129,8 @@ class Steering:
         elif state.active:
             waits = "waits for a worker" if state.status == "queued" else "has no worker at the moment"
             raise NotNowError(f"The run {waits}; try again in a moment.")
+        elif state.unreadable is not None:
+            self._answer(command, "rejected", {}, {}, state.reason)
         elif kind not in BEGINS or (kind == "resume" and state.status == "finished"):
             self._answer(command, "rejected", {}, {}, f"The run is {state.status}; reset it to go on.")
         else:

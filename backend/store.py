@@ -95,9 +95,14 @@ class Store:
                 connection.executescript(SCHEMA)
                 sizes = connection.execute("SELECT run_id, SUM(size) FROM frames GROUP BY run_id")
                 self._frame_bytes = dict(sizes.fetchall())
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.OperationalError) as error:
             raise StoreError(
                 f"The data folder {self._path.parent} cannot be written ({error}). Choose another with --data-dir."
+            ) from error
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"The history {self._path} is damaged ({error}). "
+                "Move it to another folder to begin a new one, or choose another with --data-dir."
             ) from error
         self._thread.start()
 

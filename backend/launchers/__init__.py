@@ -15,5 +15,8 @@ class Launcher(Protocol):
     def is_gone(self, worker_id: str, pid: int | None) -> bool:
         """Whether that worker is known to have ended, so that waiting for it is no use."""
 
+    def started(self, worker_id: str) -> bool:
+        """Whether this launcher started that worker, and `close` ends it."""
+
     async def close(self) -> None:
         """End what was launched."""

@@ -44,6 +44,9 @@ class LocalLauncher:
             return process.poll() is not None
         return pid is None or not _is_alive(pid)
 
+    def started(self, worker_id: str) -> bool:
+        return worker_id in self._processes
+
     async def close(self) -> None:
         """Ask every process to write a checkpoint and end; kill those that do not."""
         for watcher in self._watchers:

@@ -14,5 +14,8 @@ class PoolLauncher:
     def is_gone(self, worker_id: str, pid: int | None) -> bool:
         return False
 
+    def started(self, worker_id: str) -> bool:
+        return False
+
     async def close(self) -> None:
         return None

@@ -52,6 +52,14 @@ def free_port() -> int:
 class QuietServer(uvicorn.Server):
     """A server that leaves the process's signals alone."""
 
+    def __init__(self, config: uvicorn.Config, runs: Runs) -> None:
+        super().__init__(config)
+        self._runs = runs
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._runs.end_adopted()
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
         yield
@@ -195,7 +203,7 @@ async def lab(data_dir: Path, *, port: int = 0, **options: Any) -> AsyncIterator
         ws_max_size=1_048_576,
         timeout_graceful_shutdown=1,
     )
-    server = QuietServer(config)
+    server = QuietServer(config, app.state.runs)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         assert not serving.done(), serving.exception()

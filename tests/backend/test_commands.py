@@ -213,3 +213,11 @@ async def test_what_is_not_there_is_404_in_words(tmp_path: Path) -> None:
         assert (await it.http.get(f"/api/runs/{run_id}/export?format=xml")).status_code == 422
         answer = await it.http.delete(f"/api/runs/{run_id}")
         assert (answer.status_code, answer.json()["error"]) == (404, f"There is no DELETE /api/runs/{run_id}.")
+
+
+async def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it:
+        for body in ('{"preset": "live", "preset": "paper"}', '{"config": {"train": {"seed": 1, "seed": 2}}}'):
+            answer = await it.http.post("/api/runs", content=body)
+            assert answer.status_code == 422
+            assert "must have each name once" in answer.json()["error"]

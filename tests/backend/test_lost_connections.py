@@ -163,3 +163,16 @@ async def test_a_worker_with_the_wrong_token_is_told_so_and_ends(tmp_path: Path)
         async with ThreadWorker(it.port, it.settings.checkpoint_dir) as worker:
             await until(lambda: not worker.alive)
         assert worker.ended == "The backend refused the worker token."
+
+
+async def test_a_clean_stop_ends_an_adopted_worker_with_a_checkpoint(tmp_path: Path) -> None:
+    async with lab(tmp_path, launcher="local") as it, ThreadWorker(it.port, it.settings.checkpoint_dir) as worker:
+        await until(lambda: worker.worker_id in it.runs.workers)
+        run_id = await it.new_run()
+        await it.until(run_id, lambda run: run["step"] > 50)
+        await it.runs.end_adopted()
+        await until(lambda: not worker.alive)
+        assert worker.ended == "The server was stopped."
+        run = await it.run(run_id)
+        newest = max(int(name[9:18]) for name in list_checkpoints(it.settings.checkpoint_dir / run_id))
+        assert (run["status"], run["step"], run["restarts"]) == ("running", newest, 0)

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from backend.folder import locked
+from tests.backend.lab import lab
+
 ROOT = Path(__file__).resolve().parents[2]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("CDSP_")}
 
@@ -59,7 +62,11 @@ def test_a_port_in_use_is_one_sentence_and_a_way_out(tmp_path: Path) -> None:
         (("--port", "http"), {}, "--port must be a whole number from 0 to 65535. Found 'http'."),
         (("--port", "99999"), {}, "--port must be from 0 to 65535. Found 99999."),
         ((), {"CDSP_TOKEN": "short"}, "CDSP_TOKEN must have at least 16 characters"),
-        (("--host", "no-such-host.invalid"), {"CDSP_TOKEN": "x" * 20}, "cannot be used"),
+        (("--host", "no-such-host.invalid"), {"CDSP_TOKEN": "x" * 20}, "--host must be an address of this machine"),
+        (("--host", "192.0.2.1"), {"CDSP_TOKEN": "x" * 20}, "--host must be an address of this machine"),
+        ((), {"CDSP_LAUNCHER": "foo"}, "--launcher (CDSP_LAUNCHER) must be one of local, pool. Found 'foo'."),
+        ((), {"CDSP_DEVICE": "tpu"}, "--device (CDSP_DEVICE) must be one of auto, cpu, cuda. Found 'tpu'."),
+        ((), {"CDSP_DATA": "x"}, "--data (CDSP_DATA) must be one of embedded, full. Found 'x'."),
     ],
 )
 def test_what_cannot_work_is_one_sentence(
@@ -69,6 +76,61 @@ def test_what_cannot_work_is_one_sentence(
     assert done.returncode == 2
     assert part in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_damaged_history_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -> None:
+    history = tmp_path / "history.sqlite"
+    history.write_bytes(b"this is no history " * 500)
+    done = started("--data-dir", str(tmp_path), "--port", "0")
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        f"The history {history} is damaged (file is not a database). "
+        "Move it to another folder to begin a new one, or choose another with --data-dir."
+    )
+    assert history.read_bytes() == b"this is no history " * 500
+
+
+def test_a_data_folder_belongs_to_one_server(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        done = started("--data-dir", str(tmp_path), "--port", "0")
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        f"The data folder {tmp_path} is in use by another server. "
+        "Stop that one, or choose another folder with --data-dir."
+    )
+    locked(tmp_path).close()
+
+
+def test_a_server_that_others_reach_says_by_which_names(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", "--no-page", "--host", "0.0.0.0"]
+    command += ["--port", "0", "--data-dir", str(tmp_path)]
+    env = {**CLEAN, "CDSP_TOKEN": "x" * 20, "CDSP_ALLOWED_HOSTS": "lab.example:80"}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) in (0, 130)
+    assert line.startswith("It answers to ")
+    assert "lab.example:80" in line
+    assert "CDSP_ALLOWED_HOSTS" in line
+
+
+async def test_unknown_paths_are_404_and_head_is_get_without_a_body(tmp_path: Path) -> None:
+    async with lab(tmp_path, with_page=True) as it:
+        for path in ("/nonexistent", "/nonexistent/deeper", "/api", "/api/", "/api/nothing"):
+            answer = await it.http.get(path)
+            assert answer.status_code == 404, path
+            assert answer.json() == {"error": f"There is no GET {path}."}
+        page = await it.http.get("/")
+        assert page.status_code == 200
+        for path in ("/_dash-layout", "/_dash-dependencies", "/assets/icons/favicon.svg"):
+            assert (await it.http.get(path)).status_code == 200, path
+        for path in ("/", "/healthz"):
+            head = await it.http.head(path)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-type"] == (await it.http.get(path)).headers["content-type"]
+        assert (await it.http.head("/nonexistent")).status_code == 404
 
 
 def test_a_server_says_where_it_is_and_ends_when_asked(tmp_path: Path) -> None:

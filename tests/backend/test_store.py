@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backend.export import csv_lines
+from backend.state import RunState
 from backend.store import NEVER_THINNED, Store, StoreError
+from cdsp_core.config import preset
 from tests.backend.lab import ThreadWorker, lab, until
 
 
@@ -104,7 +107,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     with pytest.raises(StoreError, match=r"^The data folder .* cannot be written .* Choose another with --data-dir\.$"):
         Store(tmp_path / "file" / "history.sqlite").open()
     (tmp_path / "history.sqlite").write_text("this is no database, and long enough to be sure of that")
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match="is damaged"):
         Store(tmp_path / "history.sqlite").open()
 
 
@@ -163,3 +166,39 @@ async def test_history_is_served_as_json_as_binary_and_as_files(tmp_path: Path) 
         assert len(whole["epochs"][0]["scalars"]) == 50
         assert whole["epochs"][0]["scalars"][0][3] is None
         assert len(whole["events"]) == len(events)
+
+
+def test_what_happened_between_rows_stands_at_its_place_in_the_csv(store: Store) -> None:
+    state = RunState(run_id="run-1", name="x", config=preset("live"), created_ms=0.0)
+    store.save_epoch("run-1", 1, (0, 100), ["step", "loss"])
+    for n, step in enumerate((100, 101, 110, 90)):
+        store.save_event("run-1", "test", n, {"epoch": 1, "step": step, "text": f"at {step}"})
+    rows = np.array([[101, 0.5], [102, 0.25]], dtype=np.float32)
+    store.save_frame("run-1", 1, 0, after_seq=-1, step=102, message=None, scalars=rows)
+    store.flush()
+    assert "".join(csv_lines(store.archive, state, {})).splitlines() == [
+        "epoch,step,loss,events",
+        "1,90,,at 90",
+        "1,100,,at 100",
+        "1,101,0.5,at 101",
+        "1,102,0.25,",
+        "1,110,,at 110",
+    ]
+
+
+async def test_a_stored_run_that_cannot_be_read_is_shown_as_failed_and_left_as_it_is(tmp_path: Path) -> None:
+    opened = Store(tmp_path / "history.sqlite", gather_s=0.0)
+    opened.open()
+    good = RunState(run_id="run-good", name="good", config=preset("live"), created_ms=1.0, status="finished")
+    broken = good.to_record() | {"run_id": "run-broken", "name": "broken", "config": {"model": {"rank": -1}}}
+    opened.save_run("run-good", 1.0, good.to_record())
+    opened.save_run("run-broken", 2.0, broken)
+    opened.close()
+    async with lab(tmp_path) as it:
+        runs = {run["run_id"]: run for run in (await it.http.get("/api/runs")).json()}
+        assert runs["run-good"]["status"] == "finished"
+        assert (runs["run-broken"]["status"], runs["run-broken"]["name"]) == ("failed", "broken")
+        assert "rank" in runs["run-broken"]["reason"]
+        answer = (await it.command("run-broken", "reset")).json()
+        assert (answer["status"], answer["reason"]) == ("rejected", runs["run-broken"]["reason"])
+    assert broken in opened.archive.runs()
