@@ -65,6 +65,9 @@
       this.seed.addEventListener("keydown", (event) => {
         if (event.key === "Enter") this.#newRun();
       });
+      this.seed.addEventListener("input", () => {
+        byId("new-run-note").textContent = "";
+      });
       byId("seed-field").append(this.seed, dice);
     }
 

@@ -85,6 +85,36 @@ def test_a_slider_is_dragged_typed_and_restored_by_a_double_click(lab: Page, run
     patiently(lambda: value() == 0.5, "the preset's value")
 
 
+def test_one_arrow_key_moves_a_slider_and_back_and_sends_nothing_else(lab: Page, running: Server) -> None:
+    def controls() -> Any:
+        return running.run()["controls"]["applied"]
+
+    lab.fill("#value-p_drop", "0.4")
+    lab.keyboard.press("Enter")
+    patiently(lambda: controls()["p_drop"] == 0.4, "the typed value")
+    lab.locator("#range-p_drop").focus()
+    lab.keyboard.press("ArrowRight")
+    patiently(lambda: controls()["p_drop"] == 0.41, "one step up")
+    expect(lab.locator("#note-p_drop")).to_contain_text("0.4 → 0.41")
+    revision = running.run()["revision"]
+    lab.fill("#value-p_drop", "0,41")
+    lab.keyboard.press("Enter")
+    expect(lab.locator("#value-p_drop")).to_have_value("0.41")
+    lab.click("#control-p_drop .control-preset")
+    patiently(lambda: controls()["p_drop"] == 0.5, "the preset's value")
+    assert running.run()["revision"] == revision + 1
+    expect(lab.locator("#control-p_drop .control-preset")).to_be_hidden()
+
+
+@pytest.mark.parametrize("typed", ["0x1", "1,000", "1 0"])
+def test_what_is_not_clearly_a_decimal_number_is_refused(lab: Page, running: Server, typed: str) -> None:
+    applied = running.run()["controls"]["applied"]["lr_ratio"]
+    lab.fill("#value-lr_ratio", typed)
+    lab.keyboard.press("Enter")
+    expect(lab.locator("#note-lr_ratio")).to_contain_text(f"Found {typed}.")
+    assert running.run()["controls"]["applied"]["lr_ratio"] == applied
+
+
 def test_a_value_out_of_bounds_is_refused_in_one_sentence_and_the_truth_returns(lab: Page, running: Server) -> None:
     applied = running.run()["controls"]["applied"]["p_drop"]
     lab.fill("#value-p_drop", "7")
@@ -151,8 +181,20 @@ def test_looking_back_shows_a_stored_moment_until_live(lab: Page, running: Serve
     newest = lab.evaluate("lab.stats.frames")
     patiently(lambda: lab.evaluate("lab.stats.frames") > newest + 5, "training to go on")
     assert pixels(lab, "topology0") == shown
+    lab.locator("#scrub").focus()
     lab.keyboard.press("End")
     expect(lab.locator("#chip-status")).to_contain_text("Training")
+
+
+def test_a_moment_before_a_reset_can_still_be_seen(lab: Page, running: Server) -> None:
+    patiently(lambda: lab.evaluate("lab.model.store.lastStep") > 40, "some history")
+    epoch = running.run()["epoch"]
+    running.command("reset")
+    patiently(lambda: lab.evaluate("lab.model.frame?.epoch") == epoch + 1, "the page to follow the reset")
+    expect(lab.locator(".events-divider").first).to_have_text("before the reset")
+    lab.evaluate("epoch => lab.scrubber.seekStep(20, epoch)", epoch)
+    expect(lab.locator("#chip-status")).to_contain_text(re.compile(r"Looking back at step \d+, before the reset"))
+    assert lab.evaluate("[lab.scrubber.pinned.epoch, lab.scrubber.pinned.step <= 20]") == [epoch, True]
 
 
 def test_a_reloaded_link_brings_back_run_layer_view_and_theme(open_page: OpenPage, running: Server) -> None:
@@ -207,3 +249,7 @@ def test_a_new_run_with_another_seed_replaces_this_one(lab: Page, running: Serve
     patiently(lambda: lab.evaluate("lab.model.run?.seed === 12 && lab.model.store.lastStep > 5"), "its first steps")
     assert running.run()["run_id"] in lab.url
     assert running.ask("GET", f"/api/runs/{before}")["status"] == "interrupted"
+    lab.go_back()
+    patiently(lambda: lab.evaluate("lab.model.run?.run_id") == before, "the earlier run")
+    expect(lab.locator("#run-pause")).to_have_text("Resume")
+    expect(lab.locator("#transport-note")).to_contain_text("Interrupted:")
