@@ -322,8 +322,8 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         "49-pixel patches and a batch of 64: structure within a minute on two CPU cores",
         RunConfig(
             preset="live",
-            train=TrainConfig(epochs=40, weight_decay=0.1, clip_scope="apart"),
-            controls=Controls(lr_base=4e-3, lr_ratio=4.0),
+            train=TrainConfig(epochs=40, clip_scope="apart"),
+            controls=Controls(lr_base=3e-3, lr_ratio=5.0),
         ),
     ),
     "paper": (
