@@ -186,8 +186,9 @@ class Runs:
         hub = connection.hub
         if hub is not None and hub.worker is connection:
             hub.worker_lost("The connection to the worker is lost; it trains on and is waited for.")
-            if hub.state.active and not self._closing:
-                self._spawn(self._await_return(hub, self.settings.worker_grace_s))
+            worker_id = hub.state.worker_id
+            if hub.state.active and worker_id is not None and not self._closing:
+                self._spawn(self._await_return(hub, worker_id, self.settings.worker_grace_s))
 
     def trained_by(self, worker_id: str, run_id: str) -> RunHub | None:
         """The run of that id, if this worker is the one that trains it or was the last to."""
@@ -246,18 +247,18 @@ class Runs:
             return
         _remember_pause(state)
         hub.wait("The server was started again; looking for the run's worker.")
-        self._spawn(self._await_return(hub, self.settings.survivor_grace_s, after_start=True))
+        self._spawn(self._await_return(hub, state.worker_id, self.settings.survivor_grace_s, after_start=True))
 
-    async def _await_return(self, hub: RunHub, grace_s: float, *, after_start: bool = False) -> None:
-        """Wait for a run's worker; when it is gone or silent for too long, begin again without it."""
+    async def _await_return(self, hub: RunHub, worker_id: str, grace_s: float, *, after_start: bool = False) -> None:
+        """Wait for a run's worker; when it is gone or silent for too long, begin again without it.
+
+        Does nothing once the run has been given up or to another worker: its process may be seen to end first.
+        """
         deadline = time.monotonic() + grace_s
-        worker_id = hub.state.worker_id
-        while time.monotonic() < deadline:
-            if worker_id is not None and self._launcher.is_gone(worker_id, hub.state.worker_pid):
+        while time.monotonic() < deadline and hub.worker is None and hub.state.worker_id == worker_id:
+            if self._launcher.is_gone(worker_id, hub.state.worker_pid):
                 break
             await asyncio.sleep(GONE_POLL_S)
-            if hub.worker is not None or hub.state.worker_id != worker_id:
-                return
         if hub.worker is not None or not hub.state.active or hub.state.worker_id != worker_id:
             return
         if after_start:
