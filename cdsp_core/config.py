@@ -319,7 +319,7 @@ def _shown(value: Any) -> str:
 
 PRESETS: dict[str, tuple[str, RunConfig]] = {
     "live": (
-        "49-pixel patches and a batch of 64: structure within a minute on two CPU cores",
+        "patches of 7 by 7 pixels, batch 64: structure within a minute on two CPU cores",
         RunConfig(
             preset="live",
             train=TrainConfig(epochs=40, clip_scope="apart"),
