@@ -272,7 +272,8 @@ class Runs:
             self._restart(hub, "The worker did not come back.")
 
     def _worker_ended(self, worker_id: str, sentence: str) -> None:
-        """A local process has ended."""
+        """A local process has ended; its link may not have been seen to close yet, and must not be given a run."""
+        was_connected = self.workers.pop(worker_id, None) is not None
         held = (hub for hub in self._hubs.values() if hub.state.worker_id == worker_id and hub.state.active)
         hub = next(held, None)
         if hub is not None:
@@ -280,7 +281,7 @@ class Runs:
                 hub.worker.hub = None
                 hub.worker_lost(sentence)
             self._restart(hub, sentence)
-        elif worker_id not in self.workers and self._queue:
+        elif not was_connected and self._queue:
             self._start_failures += 1
             if self._start_failures > 2:
                 self._fail_waiting(sentence)
