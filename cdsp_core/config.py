@@ -14,6 +14,8 @@ import typing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+Architecture = Literal["cdsp", "standard", "blind", "dense", "expert_choice", "shared_fine", "dselect_k", "stgc"]
+
 MAX_FRAME_BYTES = 1_000_000
 MAX_SEED = 2**31 - 1
 MAX_STEPS = 2**24
@@ -34,6 +36,14 @@ def _described(default: Any, doc: str) -> Any:
 class ModelConfig:
     """Sizes and choices of the network. Fixed for the life of a run."""
 
+    architecture: Architecture = _described(
+        "cdsp",
+        "the feed-forward of every block: CDSP; of the same parameter count a standard mixture, a pure blind one or a "
+        "dense net; or a related method: expert choice, shared and fine-grained experts, DSelect-k, STGC",
+    )
+    load_balance: float = _bounded(
+        0.01, 0.0, 10.0, "weight of the load-balance loss; for the mixtures that have one, CDSP has none"
+    )
     image_size: int = _bounded(28, 8, 64, "side of the square input image, in pixels")
     patch_size: int = _bounded(7, 1, 64, "side of one square patch, in pixels; one patch is one token")
     num_classes: int = _bounded(10, 2, 1000, "outputs of the shared linear head")
@@ -45,6 +55,10 @@ class ModelConfig:
     num_kv_heads: int = _bounded(2, 1, 64, "key and value heads")
     num_experts: int = _bounded(8, 2, 128, "logical experts E")
     num_partitions: int = _bounded(8, 1, 4096, "blocks P the backbone is cut into; P = E is the paper")
+    backbone: Literal["low_rank", "block_sparse"] = _described(
+        "low_rank",
+        "what experts share: U and V, of which each holds dimensions; or full matrices, of which each holds blocks",
+    )
     top_k: int = _bounded(2, 1, 128, "experts K chosen per token")
     rank_rule: Literal["sqrt", "linear"] = _described(
         "sqrt", "rank quota r: floor(R / sqrt(E)) (Eq. 6), or R // E (the paper's table)"
@@ -55,6 +69,11 @@ class ModelConfig:
     gate_softmax: Literal["top_k", "all"] = _described(
         "top_k", "softmax over the chosen K logits, or over all E before choosing (paper's wording)"
     )
+    task_fusion: Literal["concat", "mixed"] = _described(
+        "concat",
+        "how the task reaches the router: beside the token (Eq. 10), or as a normalised bias mixed into the logits",
+    )
+    task_mix: float = _bounded(0.5, 0.0, 1.0, "share of the task's bias in the router's logits under task_fusion mixed")
     router_norm: Literal["token", "all"] = _described(
         "token", "LayerNorm per token, or over tokens and features together (release)"
     )
@@ -62,6 +81,13 @@ class ModelConfig:
         "sample", "draw the task dropout once per sample, or once per batch (release)"
     )
     conflict_over: Literal["uv", "u"] = _described("uv", "gradients compared: of U and V, or of U only (release)")
+    conflict_every: int = _bounded(1, 1, 10_000, "steps between two measurements of the conflict; 1 is the paper")
+    conflict_pairs: Literal["all", "co_active"] = _described(
+        "all", "pairs whose conflict counts: all, or only those that some token of the batch used together"
+    )
+    conflict_projection: int = _bounded(
+        0, 0, 4096, "columns each expert's gradient is randomly projected to before the cosines; 0 compares it whole"
+    )
     penalty: Literal["logit", "logit_while_positive", "sigmoid"] = _described(
         "logit", "what the conflict multiplies: A (Eq. 16), A while above 0.001 (release), sigmoid(A) (white paper)"
     )
@@ -144,6 +170,14 @@ class TrainConfig:
     clip_scope: Literal["all", "apart"] = _described(
         "all", "clip the gradient of weights and A together, or each by itself, so that lambda leaves the weights alone"
     )
+    aggregation: Literal["sum", "pcgrad"] = _described(
+        "sum", "how the tasks' gradients of the shared weights become one: added up, or with conflicts projected out"
+    )
+    controller: Literal["off", "lambda_conflict", "sharing"] = _described(
+        "off",
+        "a slow bandit that steers lambda_conflict, or an offset on A, by the change of test accuracy without task ID",
+    )
+    controller_every: int = _bounded(200, 1, 1_000_000, "steps between two moves of the controller")
     eval_every: int = _bounded(20, 1, 1_000_000, "steps between two looks at test images, with and without task ID")
     eval_batch: int = _bounded(192, 3, 100_000, "test images per look, all tasks in equal shares")
     compile: Literal["off", "on"] = _described(

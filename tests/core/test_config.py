@@ -206,7 +206,7 @@ def test_a_very_long_setting_is_refused_in_a_short_sentence(key: str, text: str)
 
 
 def test_an_unknown_setting_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"^there is no setting 'lr'\. The settings are image_size, "):
+    with pytest.raises(ValueError, match=r"^there is no setting 'lr'\. The settings are architecture, "):
         with_settings(RunConfig(), {"lr": "1"})
 
 
