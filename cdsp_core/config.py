@@ -14,8 +14,6 @@ import typing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-Architecture = Literal["cdsp", "standard", "blind", "dense", "expert_choice", "shared_fine", "dselect_k", "stgc"]
-
 MAX_FRAME_BYTES = 1_000_000
 MAX_SEED = 2**31 - 1
 MAX_STEPS = 2**24
@@ -36,10 +34,12 @@ def _described(default: Any, doc: str) -> Any:
 class ModelConfig:
     """Sizes and choices of the network. Fixed for the life of a run."""
 
-    architecture: Architecture = _described(
-        "cdsp",
-        "the feed-forward of every block: CDSP; of the same parameter count a standard mixture, a pure blind one or a "
-        "dense net; or a related method: expert choice, shared and fine-grained experts, DSelect-k, STGC",
+    architecture: Literal["cdsp", "standard", "blind", "dense", "expert_choice", "shared_fine", "dselect_k", "stgc"] = (
+        _described(
+            "cdsp",
+            "what every block holds: CDSP; of the same parameter count a standard mixture, a blind one or a dense net; "
+            "or a related method: expert choice, shared and fine-grained experts, DSelect-k, STGC",
+        )
     )
     load_balance: float = _bounded(
         0.01, 0.0, 10.0, "weight of the load-balance loss; for the mixtures that have one, CDSP has none"
