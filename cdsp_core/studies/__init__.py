@@ -1,0 +1,1 @@
+"""Experiments over seeds: `python -m cdsp_core study NAME`."""
