@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from cdsp_core import conflict
 from cdsp_core.backbone import Backbone, dense_experts, sorted_experts
 from cdsp_core.config import ModelConfig
-from cdsp_core.native import why_unavailable
+from cdsp_core.execution import Execution
 from cdsp_core.native.experts import experts_on_cpu
-from cdsp_core.native.routing import native_game
+from cdsp_core.native.game import native_game
 from cdsp_core.router import Router
 from cdsp_core.topology import Subspaces, Topology, select_subspaces
 
@@ -36,7 +36,7 @@ class CDSPLayer(nn.Module):
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
-        self._why_not_native = why_unavailable()
+        self._execution = Execution(config.execution)
         self.topology = Topology(config, generator=generator)
         self.router = Router(config, generator=generator)
         self.backbone = Backbone(config, generator=generator)
@@ -120,19 +120,12 @@ class CDSPLayer(nn.Module):
         return native_game(compact_ErN, index_Er, used=used, dims=config.d_base)
 
     def path(self, device: torch.device) -> str:
-        """How this layer is computed there: `dense`, `sorted`, or `native`, which is sorted in one C function.
-
-        The results are equal; docs/decisions.md has the measurements behind the choice.
-        """
-        if device.type != "cpu":
-            return "sorted" if self.config.execution == "sorted" else "dense"
-        if self.config.execution == "dense":
-            return "dense"
-        return "sorted" if self._why_not_native else "native"
+        """How this layer is computed there: `dense`, `sorted` or `native`."""
+        return self._execution.path(device)
 
     def path_note(self, device: torch.device) -> str | None:
         """Why the native path is not taken where it would be, for people; None when there is nothing to say."""
-        return self._why_not_native if self.path(device) == "sorted" and device.type == "cpu" else None
+        return self._execution.note(device)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CDSPLayer:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

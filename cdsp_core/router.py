@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cdsp_core.config import ModelConfig
 from cdsp_core.native import why_unavailable
-from cdsp_core.native.routing import NativeRoute
+from cdsp_core.native.gate import NativeGate
 
 
 class Router(nn.Module):
@@ -19,16 +19,17 @@ class Router(nn.Module):
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        self._native = config.execution != "dense" and why_unavailable() is None
         self.top_k = config.top_k
         self.gate_softmax = config.gate_softmax
         self.norm_over_all = config.router_norm == "all"
+        self.task_mix = config.task_mix if config.task_fusion == "mixed" else None
         self.norm_weight = nn.Parameter(torch.ones(config.d_model))
         self.norm_bias = nn.Parameter(torch.zeros(config.d_model))
         bound = (config.d_model + config.d_task) ** -0.5
         weight = torch.empty(config.d_model + config.d_task, config.num_experts)
         self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(torch.zeros(config.num_experts))
+        self._native = config.execution != "dense" and self.task_mix is None and why_unavailable() is None
 
     def forward(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
         """Gate weights and chosen experts.
@@ -40,15 +41,20 @@ class Router(nn.Module):
         Returns:
             gate_TK, float, the weights of the chosen experts, largest first; expert_TK, int64, their indices.
         """
-        width = x_BSD.shape[-1]
-        h_BSD = self._normalised(x_BSD)
-        # [h, v] W = h W_x + v W_v: the task's share is the same for all tokens of a sample.
-        logits_BSE = h_BSD @ self.weight[:width] + (task_BQ @ self.weight[width:] + self.bias)[:, None]
-        logits_TE = logits_BSE.flatten(0, 1)
-        if logits_TE.device.type == "cpu" and self._native and not torch.compiler.is_compiling():
-            gate_TK, expert_TK = NativeRoute.apply(logits_TE, self.top_k, self.gate_softmax == "all")
+        if self._native and x_BSD.is_cpu and x_BSD.dtype == torch.float32 and not torch.compiler.is_compiling():
+            read = (x_BSD, self.norm_weight, self.norm_bias, self.weight, self.bias, task_BQ)
+            gate_TK, expert_TK = NativeGate.apply(*read, self.top_k, self.norm_over_all, self.gate_softmax == "all")
             return gate_TK, expert_TK
-        return top_k_gate(logits_TE, self.top_k, normalise=self.gate_softmax)
+        return top_k_gate(self.logits(x_BSD, task_BQ).flatten(0, 1), self.top_k, normalise=self.gate_softmax)
+
+    def logits(self, x_BSD: Tensor, task_BQ: Tensor) -> Tensor:
+        """Router logits [B, S, E]: of the token, and of the task, which is the same for all tokens of a sample."""
+        width = x_BSD.shape[-1]
+        token_BSE = self._normalised(x_BSD) @ self.weight[:width] + self.bias
+        task_B1E = (task_BQ @ self.weight[width:])[:, None]
+        if self.task_mix is None:
+            return token_BSE + task_B1E  # [h, v] W = h W_x + v W_v
+        return (1 - self.task_mix) * _standardised(token_BSE) + self.task_mix * _standardised(task_B1E)
 
     def _normalised(self, x_BSD: Tensor) -> Tensor:
         if not self.norm_over_all:
@@ -64,3 +70,8 @@ def top_k_gate(logits_TE: Tensor, top_k: int, *, normalise: str) -> tuple[Tensor
         return gate_TK, expert_TK
     chosen_TK, expert_TK = torch.topk(logits_TE, top_k, dim=1)
     return torch.softmax(chosen_TK, dim=1), expert_TK
+
+
+def _standardised(logits: Tensor) -> Tensor:
+    """Mean 0 and spread 1 over the experts; a hidden task, all zeros, stays zero."""
+    return F.layer_norm(logits, logits.shape[-1:])

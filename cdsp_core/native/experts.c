@@ -5,47 +5,21 @@
 
    Assignments are ordered by expert (counting sort, stable) and cut into chunks of one expert, small enough to stay
    in the cache through the two products and the activation between them. Chunks are dealt to threads in equal
-   consecutive shares, so the order of every sum is fixed by the number of threads.
-
-   Matrix products are the BLAS that torch carries; its sgemm is handed in as a pointer. */
+   consecutive shares, so the order of every sum is fixed by the number of threads. */
 
 #include <omp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "blas.h"
 #include "vector_math.h"
 
 enum { CHUNK_ROWS = 128 };
 
-typedef void (*sgemm_t)(const char *, const char *, const int *, const int *, const int *, const float *, const float *,
-                        const int *, const float *, const int *, const float *, float *, const int *);
-
 typedef struct {
     int64_t expert, first, rows;
 } chunk_t;
-
-static sgemm_t sgemm_;
-
-void cdsp_use_sgemm(sgemm_t sgemm) { sgemm_ = sgemm; }
-
-/* C[n, p] = A[n, k] B[p, k]^T, row-major; ld_b entries between rows of B. */
-static void times_transposed(const float *a, const float *b, float *c, int n, int k, int p, int ld_b) {
-    const float one = 1.0f, zero = 0.0f;
-    sgemm_("T", "N", &p, &n, &k, &one, b, &ld_b, a, &k, &zero, c, &p);
-}
-
-/* C[n, p] = A[n, k] B[k, p], row-major; ld_b entries between rows of B. */
-static void times(const float *a, const float *b, float *c, int n, int k, int p, int ld_b) {
-    const float one = 1.0f, zero = 0.0f;
-    sgemm_("N", "N", &p, &n, &k, &one, b, &ld_b, a, &k, &zero, c, &p);
-}
-
-/* C[k, p] += A[n, k]^T B[n, p], row-major; ld_c entries between rows of C. */
-static void add_outer(const float *a, const float *b, float *c, int n, int k, int p, int ld_c) {
-    const float one = 1.0f;
-    sgemm_("N", "T", &p, &k, &n, &one, b, &p, a, &k, &one, c, &ld_c);
-}
 
 /* Cut `rows` of expert groups into chunks; returns how many. `chunks` holds M / CHUNK_ROWS + E. */
 static int64_t cut(const int64_t *count, int64_t experts, chunk_t *chunks) {

@@ -1,0 +1,209 @@
+/* The router in one pass over the tokens: LayerNorm, product, K largest logits, softmax; forward and backward.
+
+   With n = (x - mean) / std over a group of rows (a token, or all tokens of a sample):
+   logits = (n norm_weight + norm_bias) W_x + v W_v + bias, v the sample's task vector; weight is W_x above W_v.
+
+   Shapes: B samples, S tokens a sample, T = B S, D model width, Q width of the task vector, E experts, K chosen.
+   All arrays are contiguous float32 or int64. Chunks hold whole samples and are dealt to threads in equal consecutive
+   shares, so the order of every sum is fixed by the number of threads. */
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blas.h"
+#include "vector_math.h"
+
+enum { CHUNK_ROWS = 128 };
+
+static const float EPS = 1e-5f;
+
+typedef struct {
+    int64_t samples, tokens, width, task_width, experts, top_k; /* B, S, D, Q, E, K */
+    int64_t group;                                              /* rows normalised together: 1 or S */
+    int over_all;                                               /* softmax over all E before choosing */
+} sizes_t;
+
+static int64_t samples_a_chunk(const sizes_t *at) { return at->tokens < CHUNK_ROWS ? CHUNK_ROWS / at->tokens : 1; }
+
+/* A number is above every NaN. */
+static inline int above(float a, float b) { return a > b || (b != b && a == a); }
+
+/* Largest first; of equal logits the lower index. One pass: an expert that is not above the last one held is not looked
+   at twice. */
+static void choose(const float *logits, int64_t experts, int64_t top_k, int64_t *chosen) {
+    int64_t held = 0;
+    for (int64_t e = 0; e < experts; e++) {
+        if (held == top_k && !above(logits[e], logits[chosen[top_k - 1]])) continue;
+        int64_t k = held < top_k ? held++ : top_k - 1;
+        for (; k > 0 && above(logits[e], logits[chosen[k - 1]]); k--) chosen[k] = chosen[k - 1];
+        chosen[k] = e;
+    }
+}
+
+static void route(const float *logits, const sizes_t *at, float *gate, int64_t *expert) {
+    choose(logits, at->experts, at->top_k, expert);
+    const float largest = logits[expert[0]];
+    float total = 0.0f;
+    for (int64_t k = 0; k < at->top_k; k++) total += gate[k] = exp_(logits[expert[k]] - largest);
+    if (at->over_all) {
+        total = 0.0f;
+        for (int64_t e = 0; e < at->experts; e++) total += exp_(logits[e] - largest);
+    }
+    for (int64_t k = 0; k < at->top_k; k++) gate[k] /= total;
+}
+
+static void route_backward(const float *dgate, const float *gate, const int64_t *expert, const float *logits,
+                           const sizes_t *at, float *dlogits) {
+    float along = 0.0f;
+    for (int64_t k = 0; k < at->top_k; k++) along += gate[k] * dgate[k];
+    for (int64_t e = 0; e < at->experts; e++) /* gate_e = gate_0 e^(logit_e - logit_0), for every expert */
+        dlogits[e] = at->over_all ? -along * gate[0] * exp_(logits[e] - logits[expert[0]]) : 0.0f;
+    for (int64_t k = 0; k < at->top_k; k++) dlogits[expert[k]] = gate[k] * (dgate[k] - along);
+}
+
+/* n of `count` entries, and its mean and 1 / std. */
+static void normalise(const float *x, int64_t count, float *n, float *mean, float *scale) {
+    float sum = 0.0f, square = 0.0f;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++) sum += x[i];
+    const float middle = sum / count;
+#pragma omp simd reduction(+ : square)
+    for (int64_t i = 0; i < count; i++) square += (x[i] - middle) * (x[i] - middle);
+    const float by = 1.0f / sqrtf(square / count + EPS);
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++) n[i] = (x[i] - middle) * by;
+    *mean = middle;
+    *scale = by;
+}
+
+/* dn, the gradient of n, becomes that of x. */
+static void normalise_backward(const float *n, float scale, int64_t count, float *dn) {
+    float sum = 0.0f, along = 0.0f;
+#pragma omp simd reduction(+ : sum, along)
+    for (int64_t i = 0; i < count; i++) {
+        sum += dn[i];
+        along += dn[i] * n[i];
+    }
+    sum /= count;
+    along /= count;
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++) dn[i] = scale * (dn[i] - sum - n[i] * along);
+}
+
+/* norm_weight W_x, [D, E]. */
+static float *scaled_weight(const float *norm_weight, const float *weight, const sizes_t *at) {
+    float *scaled = malloc(at->width * at->experts * sizeof *scaled);
+    for (int64_t d = 0; d < at->width; d++)
+        for (int64_t e = 0; e < at->experts; e++)
+            scaled[d * at->experts + e] = norm_weight[d] * weight[d * at->experts + e];
+    return scaled;
+}
+
+/* What is the same for all tokens of a sample, [B, E]: norm_bias W_x + v W_v + bias. */
+static float *sample_logits(const float *norm_bias, const float *weight, const float *bias, const float *task,
+                            const sizes_t *at) {
+    const int64_t experts = at->experts;
+    const float *task_weight = weight + at->width * experts;
+    float *out = malloc(at->samples * experts * sizeof *out), *same = malloc(experts * sizeof *same);
+    memcpy(same, bias, experts * sizeof *same);
+    for (int64_t d = 0; d < at->width; d++)
+        for (int64_t e = 0; e < experts; e++) same[e] += norm_bias[d] * weight[d * experts + e];
+    for (int64_t b = 0; b < at->samples; b++) {
+        memcpy(out + b * experts, same, experts * sizeof *same);
+        for (int64_t q = 0; q < at->task_width; q++)
+            for (int64_t e = 0; e < experts; e++)
+                out[b * experts + e] += task[b * at->task_width + q] * task_weight[q * experts + e];
+    }
+    free(same);
+    return out;
+}
+
+/* gate [T, K], expert [T, K]; keeps logits [T, E], and mean and scale of every group, for the backward pass. */
+void cdsp_gate_forward(const float *x, const float *norm_weight, const float *norm_bias, const float *weight,
+                       const float *bias, const float *task, int64_t samples, int64_t tokens, int64_t width,
+                       int64_t task_width, int64_t experts, int64_t top_k, int64_t group, int over_all, float *gate,
+                       int64_t *expert, float *logits, float *mean, float *scale, int threads) {
+    const sizes_t at = {samples, tokens, width, task_width, experts, top_k, group, over_all};
+    const int64_t a_chunk = samples_a_chunk(&at), chunks = (samples + a_chunk - 1) / a_chunk;
+    float *scaled = scaled_weight(norm_weight, weight, &at), *of_sample = sample_logits(norm_bias, weight, bias, task, &at);
+#pragma omp parallel num_threads(threads)
+    {
+        float *n = malloc(a_chunk * tokens * width * sizeof *n);
+#pragma omp for schedule(static)
+        for (int64_t c = 0; c < chunks; c++) {
+            const int64_t first = c * a_chunk * tokens;
+            const int64_t rows = (c + 1 < chunks ? a_chunk : samples - c * a_chunk) * tokens;
+            for (int64_t t = 0; t < rows; t += group)
+                normalise(x + (first + t) * width, group * width, n + t * width, mean + (first + t) / group,
+                          scale + (first + t) / group);
+            times(n, scaled, logits + first * experts, rows, width, experts, experts);
+            for (int64_t t = first; t < first + rows; t++) {
+                for (int64_t e = 0; e < experts; e++)
+                    logits[t * experts + e] += of_sample[t / tokens * experts + e];
+                route(logits + t * experts, &at, gate + t * top_k, expert + t * top_k);
+            }
+        }
+        free(n);
+    }
+    free(scaled);
+    free(of_sample);
+}
+
+/* Gradients of x, norm_weight, norm_bias, weight, bias and task. */
+void cdsp_gate_backward(const float *dgate, const float *x, const float *norm_weight, const float *norm_bias,
+                        const float *weight, const float *task, const float *gate, const int64_t *expert,
+                        const float *logits, const float *mean, const float *scale, int64_t samples, int64_t tokens,
+                        int64_t width, int64_t task_width, int64_t experts, int64_t top_k, int64_t group, int over_all,
+                        float *dx, float *dnorm_weight, float *dnorm_bias, float *dweight, float *dbias, float *dtask,
+                        int threads) {
+    const sizes_t at = {samples, tokens, width, task_width, experts, top_k, group, over_all};
+    const int64_t a_chunk = samples_a_chunk(&at), chunks = (samples + a_chunk - 1) / a_chunk, weights = width * experts;
+    float *scaled = scaled_weight(norm_weight, weight, &at);
+    float *dsample = calloc(samples * experts, sizeof *dsample), *partial = calloc(threads * weights, sizeof *partial);
+#pragma omp parallel num_threads(threads)
+    {
+        float *dscaled = partial + omp_get_thread_num() * weights;
+        float *n = malloc(a_chunk * tokens * (width + experts) * sizeof *n), *dlogits = n + a_chunk * tokens * width;
+#pragma omp for schedule(static)
+        for (int64_t c = 0; c < chunks; c++) {
+            const int64_t first = c * a_chunk * tokens;
+            const int64_t rows = (c + 1 < chunks ? a_chunk : samples - c * a_chunk) * tokens;
+            for (int64_t t = 0; t < rows; t++) {
+                const int64_t g = (first + t) / group;
+                const float *in = x + (first + t) * width;
+                for (int64_t d = 0; d < width; d++) n[t * width + d] = (in[d] - mean[g]) * scale[g];
+                route_backward(dgate + (first + t) * top_k, gate + (first + t) * top_k, expert + (first + t) * top_k,
+                               logits + (first + t) * experts, &at, dlogits + t * experts);
+                float *of_sample = dsample + (first + t) / tokens * experts;
+                for (int64_t e = 0; e < experts; e++) of_sample[e] += dlogits[t * experts + e];
+            }
+            add_outer(n, dlogits, dscaled, rows, width, experts, experts);
+            times_transposed(dlogits, scaled, dx + first * width, rows, experts, width, experts);
+            for (int64_t t = 0; t < rows; t += group)
+                normalise_backward(n + t * width, scale[(first + t) / group], group * width, dx + (first + t) * width);
+        }
+        free(n);
+    }
+    for (int64_t k = 1; k < threads; k++)
+        for (int64_t i = 0; i < weights; i++) partial[i] += partial[k * weights + i];
+    memset(dbias, 0, experts * sizeof *dbias);
+    for (int64_t b = 0; b < samples; b++)
+        for (int64_t e = 0; e < experts; e++) dbias[e] += dsample[b * experts + e];
+    for (int64_t d = 0; d < width; d++) {
+        dnorm_weight[d] = dnorm_bias[d] = 0.0f;
+        for (int64_t e = 0; e < experts; e++) {
+            const float of_scaled = partial[d * experts + e], w = weight[d * experts + e];
+            dnorm_weight[d] += of_scaled * w;
+            dnorm_bias[d] += dbias[e] * w;
+            dweight[d * experts + e] = of_scaled * norm_weight[d] + dbias[e] * norm_bias[d];
+        }
+    }
+    memset(dweight + weights, 0, task_width * experts * sizeof *dweight);
+    add_outer(task, dsample, dweight + weights, samples, task_width, experts, experts);
+    times_transposed(dsample, weight + weights, dtask, samples, experts, task_width, experts);
+    free(scaled);
+    free(dsample);
+    free(partial);
+}
