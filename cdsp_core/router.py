@@ -15,9 +15,14 @@ from cdsp_core.native.gate import NativeGate
 
 
 class Router(nn.Module):
-    """Top-k gate over [LayerNorm(x), task vector] (arXiv:2512.20291, Eq. 10-12)."""
+    """Top-k gate over [LayerNorm(x), task vector] (arXiv:2512.20291, Eq. 10-12).
 
-    def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
+    It has a logit for every expert, or as many `outputs` as are asked for.
+    """
+
+    def __init__(
+        self, config: ModelConfig, *, outputs: int | None = None, generator: torch.Generator | None = None
+    ) -> None:
         super().__init__()
         self.top_k = config.top_k
         self.gate_softmax = config.gate_softmax
@@ -26,9 +31,9 @@ class Router(nn.Module):
         self.norm_weight = nn.Parameter(torch.ones(config.d_model))
         self.norm_bias = nn.Parameter(torch.zeros(config.d_model))
         bound = (config.d_model + config.d_task) ** -0.5
-        weight = torch.empty(config.d_model + config.d_task, config.num_experts)
+        weight = torch.empty(config.d_model + config.d_task, outputs or config.num_experts)
         self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
-        self.bias = nn.Parameter(torch.zeros(config.num_experts))
+        self.bias = nn.Parameter(torch.zeros(outputs or config.num_experts))
         self._native = config.execution != "dense" and self.task_mix is None and why_unavailable() is None
 
     def forward(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
