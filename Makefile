@@ -29,7 +29,7 @@ bench: dev-environment  ## measure, as ratios within one run
 
 lock: ## renew requirements.lock from pyproject.toml, in a new .venv
 	rm -rf .venv requirements.lock && touch requirements.lock
-	scripts/environment.sh web worker dev
+	scripts/environment.sh web worker studies dev
 	$(VENV)/python -m pip freeze --all --exclude pip > requirements.lock
 
 clean:  ## remove the environment and every cache
@@ -37,7 +37,7 @@ clean:  ## remove the environment and every cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 environment:
-	@scripts/environment.sh web worker
+	@scripts/environment.sh web worker studies
 
 dev-environment: environment
-	@scripts/environment.sh web worker dev
+	@scripts/environment.sh web worker studies dev
