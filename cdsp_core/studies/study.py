@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from cdsp_core.data.fetch import missing_files
+
 Value = str | int | float | bool | None
 Row = dict[str, Value]
 """One flat record of a result; NaN and None mean "no value"."""
@@ -38,6 +40,8 @@ class Job:
     seed: int
     settings: dict[str, Any]
     """Everything that `Study.run` needs, as JSON; kept beside the rows."""
+    shared_as: str | None = None
+    """A name made from everything that decides the rows. Jobs of any study with the same one are run once for all."""
 
 
 class Tell(Protocol):
@@ -90,13 +94,35 @@ class Chart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A table of the report; every row is as long as `columns`."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Findings:
     """What a study found in its rows."""
 
     claims: Sequence[Claim]
     charts: Sequence[Chart] = field(default_factory=tuple)
+    tables: Sequence[Table] = field(default_factory=tuple)
+    """Without one the report tabulates the mean of every number over seeds."""
     notes: Sequence[str] = field(default_factory=tuple)
     """Sentences for the report: caveats, surprises, what was not measured."""
+
+
+def image_data(options: StudyOptions) -> str:
+    """What the three image tasks are with these options, in one sentence."""
+    if options.data == "embedded":
+        return (
+            "The embedded set: real images of MNIST and Fashion-MNIST, 10,000 a task, and drawn kana in KMNIST's place."
+        )
+    if options.missing_kmnist == "kana" and options.data_root and missing_files(options.data_root, "KMNIST"):
+        return "The full MNIST and Fashion-MNIST, 60,000 images a task, and drawn kana in KMNIST's place."
+    return "The full MNIST, KMNIST and Fashion-MNIST, 60,000 images a task."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,4 +136,8 @@ class Study:
     run: Callable[[Job, StudyOptions, Tell], list[Row]]
     """In a process of its own, on one thread. Imports torch inside, so listing studies stays quick."""
     find: Callable[[list[Row], StudyOptions], Findings]
-    """From the rows of all jobs; every row also carries its job's key, seed and settings as columns."""
+    """From the rows of all jobs; every row also carries its job's key, seed and settings as columns.
+
+    The columns are `job`, `seed` and the settings that are plain values; a column of the row itself goes before."""
+    data: Callable[[StudyOptions], str] = image_data
+    """What the study learns from, in one sentence for people."""
