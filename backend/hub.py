@@ -270,7 +270,7 @@ class RunHub:
         )
 
     def on_event(self, event: dict[str, Any], source: str, n: int) -> None:
-        """An event from the worker; a status event changes the run."""
+        """An event from the worker; a status changes the run, and what its controller did changes the controls."""
         state = self.state
         if event["kind"] == "status" and event["epoch"] >= state.epoch:
             state.status, state.reason = event["data"]["status"], event["data"]["reason"]
@@ -280,6 +280,9 @@ class RunHub:
                 state.pause_at = None
             if not state.active:
                 self.steering.begun()
+            self.save()
+        elif event["kind"] == "applied" and event["data"].get("by") == "controller" and event["epoch"] == state.epoch:
+            self.steering.moved_by_controller(event)
             self.save()
         self.events.keep(event, source, n)
         self._tell()
@@ -358,14 +361,17 @@ def _static(state: RunState) -> dict[str, Any]:
     if state.static:
         return state.static
     model = state.config.model
+    topology = model.architecture == "cdsp"
     return {
         "tasks": [],
         "scalar_names": [],
+        "architecture": model.architecture,
+        "topology": topology,
         "layers": model.num_layers,
-        "experts": model.num_experts,
-        "partitions": model.num_partitions,
-        "dims": model.d_base,
-        "rank": model.rank,
+        "experts": 0 if model.architecture == "dense" else model.num_experts,
+        "partitions": model.num_partitions if topology else 0,
+        "dims": model.d_base if topology else 0,
+        "rank": model.rank if topology else 0,
         "num_tokens": model.num_tokens,
         "data": None,
         "steps_per_epoch": None,

@@ -71,20 +71,36 @@ class Steering:
     def answered(self, result: dict[str, Any], *, stale: bool) -> None:
         """The worker has applied or refused a command."""
         state, command_id = self._hub.state, result["command_id"]
-        state.revision = max(state.revision, result["revision"])
-        if result["status"] == "applied":
-            changed = {name: value for name, value in result["new"].items() if name in state.applied}
-            state.applied |= changed
-            state.applied_step |= dict.fromkeys(changed, result["applied_step"])
+        applied = result["status"] == "applied"
+        self._revise(result["revision"], result["new"] if applied else {}, result["applied_step"])
+        if applied:
             if "steps_per_s" in result["new"]:
                 state.speed = result["new"]["steps_per_s"]
             if "pause_at" in result["new"]:
                 state.pause_at = result["new"]["pause_at"]
         self._asked.pop(command_id, None)
+        self._settle_requested()
+        self._remember(command_id, {**result, "stale": stale})
+
+    def moved_by_controller(self, event: dict[str, Any]) -> None:
+        """The run's own controller has changed controls; nobody waits for an answer."""
+        self._revise(event["revision"], event["data"]["new"], event["step"])
+        self._settle_requested()
+
+    def _revise(self, revision: int, new: dict[str, Any], step: int) -> None:
+        """Take over what is in force now, since which step."""
+        state = self._hub.state
+        state.revision = max(state.revision, revision)
+        changed = {name: value for name, value in new.items() if name in state.applied}
+        state.applied |= changed
+        state.applied_step |= dict.fromkeys(changed, step)
+
+    def _settle_requested(self) -> None:
+        """What is wanted: what is in force, and what was asked and is under way."""
+        state = self._hub.state
         state.requested = dict(state.applied)
         for controls in self._asked.values():
             state.requested |= controls
-        self._remember(command_id, {**result, "stale": stale})
 
     def send_again(self, worker: WorkerConnection) -> None:
         """The worker has dialled again: it may have missed a command, and knows those it has not missed by their id."""

@@ -43,7 +43,7 @@ class Phase:
 
 
 class PhaseWatch:
-    """Looks at the frames of one run, oldest first.
+    """Looks at the frames of one run, oldest first. Of a model without A it tells of the traffic only.
 
     `continued`: the run was trained before, so what its first frame shows is not news.
     """
@@ -62,15 +62,16 @@ class PhaseWatch:
         """What this frame shows for the first time."""
         found: list[Phase] = []
         self._step = frame.step
-        layer = 0
-        while f"layer{layer}/connection" in frame.arrays:
-            connection_ep = frame.arrays[f"layer{layer}/connection"]
-            found += self._sparsity(layer, connection_ep)
-            if self._has_diagonal:
-                found += self._diagonal(layer, np.diagonal(connection_ep))
-            if frame.step > 0:
-                found += self._load(layer, frame.arrays[f"layer{layer}/load"])
-            layer += 1
+        layers = {int(name.split("/")[0].removeprefix("layer")) for name in frame.arrays if name.startswith("layer")}
+        for layer in sorted(layers):
+            connection_ep = frame.arrays.get(f"layer{layer}/connection")
+            load_e = frame.arrays.get(f"layer{layer}/load")
+            if connection_ep is not None:
+                found += self._sparsity(layer, connection_ep)
+                if self._has_diagonal:
+                    found += self._diagonal(layer, np.diagonal(connection_ep))
+            if load_e is not None and frame.step > 0:
+                found += self._load(layer, load_e)
         if self._continued:
             self._continued = False
             return []

@@ -50,6 +50,7 @@ def header() -> Component:
             html.Div(
                 className="chips",
                 children=[
+                    html.Div(id="chip-model", className="chip chip-model"),
                     html.Div(
                         [html.Span(className="dot"), html.Span("Connecting…", id="chip-status")],
                         className="chip",

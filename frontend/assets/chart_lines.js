@@ -7,31 +7,38 @@
   const inNats = (value) => `${lab.format.measure(value)} nat`;
 
   /** The losses differ by powers of ten, so the chart shows one kind at a time. */
-  const LOSS_VIEWS = {
+  const LOSSES = {
     task: [{ key: "task_loss", label: "task", colour: "ink", text: inNats }],
     penalties: [
       { key: "conflict_penalty", label: "conflict", colour: "ink", text: plain },
       { key: "l1_penalty", label: "L1", colour: "muted", text: plain },
       { key: "binarize_penalty", label: "binarisation", colour: "accent", text: plain },
+      { key: "load_balance_penalty", label: "balance", colour: "ink", text: plain },
     ],
     total: [{ key: "loss", label: "total", colour: "ink", text: inNats }],
   };
 
   /**
    * What each chart draws. `lines(model, layer)` gives [{key, label, text(value), colour, dash, faint, scale}]:
-   * `key` a scalar's name, `scale` what it is divided by before it is drawn.
+   * `key` a scalar's name, `scale` what it is divided by before it is drawn; lines without a scalar are left out.
+   * `isOf(model)`: whether the model has what the chart is about.
    */
   const CHARTS = {
     losses: {
-      lines: (model) => LOSS_VIEWS[model.lossView],
+      isOf: () => true,
+      lines: (model) => LOSSES[model.chartViews.losses],
+      absent: (model) => (model.chartViews.losses === "penalties" ? "this model has no penalties" : null),
     },
     accuracy: {
-      range: [0, 1],
+      isOf: () => true,
+      range: () => [0, 1],
       percent: true,
-      lines: (model) => model.hello.tasks.flatMap((task, q) => taskLines(task, q)),
+      labelWidth: (model) => (hasAny(model, DECEPTIVE) ? 108 : 84),
+      lines: (model) => model.hello.tasks.flatMap((task, q) => taskLines(model, task, q)),
     },
     structure: {
-      range: [0, 1],
+      isOf: (model) => model.hasTopology,
+      range: () => [0, 1],
       lines: (model, layer) =>
         ofLayers(model, layer, [
           { key: "alpha_sparsity", label: "sparsity", colour: "ink", text: (v) => lab.format.percent(v) },
@@ -39,7 +46,8 @@
         ]),
     },
     oligarchy: {
-      range: [0, 1],
+      isOf: (model) => model.hasTopology,
+      range: () => [0, 1],
       lines: (model, layer) =>
         ofLayers(model, layer, [
           { key: "diagonal_gini", label: "Gini", colour: "ink", text: share },
@@ -51,37 +59,51 @@
             text: (v) => `${Math.round(v)} of ${model.hello.experts}`,
           },
         ]),
-      absent: "no diagonal, as P is not E",
+      absent: () => "no diagonal, as P is not E",
     },
     load: {
-      range: [0, 1],
-      lines: (model, layer) =>
-        ofLayers(model, layer, [
-          { key: "load_gini", label: "Gini", colour: "ink", text: share },
-          {
-            key: "idle_experts",
-            label: "idle",
-            colour: "accent",
-            scale: model.hello.experts,
-            text: (v) => `${Math.round(v)} of ${model.hello.experts}`,
-          },
-        ]),
+      isOf: (model) => model.hasRouting,
+      range: (model) => (model.chartViews.load === "load" ? [0, 1] : null),
+      lines: (model, layer) => ofLayers(model, layer, model.chartViews.load === "load" ? loadLines(model) : PARTING),
     },
     conflict: {
-      range: [0, 1],
+      isOf: (model) => model.hasTopology,
+      range: () => [0, 1],
       lines: (model, layer) =>
         ofLayers(model, layer, [
           { key: "gradient_interference", label: "conflict", colour: "ink", text: share },
           { key: "rank_overlap", label: "overlap", colour: "accent", text: share },
+          { key: "cosine_null", label: "beyond chance", colour: "muted", dash: "3px,2px", text: share },
         ]),
     },
   };
 
-  function taskLines(task, q) {
-    const common = { colour: `task${q % 3}`, short: lab.matrices.shortName(task.label) };
+  const DECEPTIVE = "test_accuracy_deceptive/";
+  const hasAny = (model, start) => [...model.scalarNames].some((name) => name.startsWith(start));
+
+  /** Do the tasks go separate ways? */
+  const PARTING = [
+    { key: "isolation", label: "isolation", colour: "ink", text: share },
+    { key: "specialization", label: "special", colour: "accent", text: share },
+    { key: "emergent_clustering", label: "clusters", colour: "high", text: share },
+  ];
+
+  const loadLines = ({ hello }) => [
+    { key: "load_gini", label: "Gini", colour: "ink", text: share },
+    { key: "idle_experts", label: "idle", colour: "accent", scale: hello.experts, text: (v) => `${Math.round(v)} of ${hello.experts}` },
+  ];
+
+  /** One line with the task ID, one without (dashed), one with wrong IDs (dotted). */
+  function taskLines(model, task, q) {
+    const name = lab.matrices.shortName(task.label);
+    const common = { colour: `task${q % 3}`, text: (v) => lab.format.percent(v) };
+    const others = [
+      { key: `test_accuracy_blind/${task.name}`, label: `${name} blind`, dash: "4px,2px" },
+      { key: `${DECEPTIVE}${task.name}`, label: `${name} wrong ID`, dash: "1px,2px" },
+    ].filter((line) => model.scalarNames.has(line.key));
     return [
-      { ...common, key: `test_accuracy/${task.name}`, label: common.short, text: (v) => lab.format.percent(v), withBlind: `test_accuracy_blind/${task.name}` },
-      { ...common, key: `test_accuracy_blind/${task.name}`, label: `${common.short} blind`, text: (v) => lab.format.percent(v), dash: "3px,2px", unlabelled: true },
+      { ...common, key: `test_accuracy/${task.name}`, label: name, beside: others.map((line) => line.key) },
+      ...others.map((line) => ({ ...common, ...line, unlabelled: true })),
     ];
   }
 

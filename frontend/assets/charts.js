@@ -37,18 +37,33 @@
         sized.observe(box);
         box.addEventListener("click", (event) => this.#pick(name, event, onPick));
       }
-      for (const button of document.querySelectorAll("[data-loss]")) {
-        button.addEventListener("click", () => this.#showLoss(button.dataset.loss));
+      for (const button of document.querySelectorAll("[data-view]")) {
+        const { chart, view } = button.dataset;
+        button.addEventListener("click", () => this.#choose(chart, view));
       }
     }
 
-    #showLoss(kind) {
-      this.view().model.lossView = kind;
-      for (const button of document.querySelectorAll("[data-loss]")) {
-        button.setAttribute("aria-pressed", String(button.dataset.loss === kind));
+    /** Show another of the things a chart can show. */
+    #choose(name, view) {
+      this.view().model.chartViews[name] = view;
+      for (const button of document.querySelectorAll(`[data-chart="${name}"]`)) {
+        button.setAttribute("aria-pressed", String(button.dataset.view === view));
       }
       this.lastTick = 0;
-      this.#draw("losses");
+      this.#draw(name);
+    }
+
+    /** Leave out the charts, and the keys of lines, that this model has no numbers for. */
+    setUp() {
+      const { model } = this.view();
+      const shown = this.names.filter((name) => lab.chartLines[name].isOf(model));
+      for (const name of this.names) document.getElementById(`figure-${name}`).hidden = !shown.includes(name);
+      document.getElementById("charts").dataset.count = String(shown.length);
+      const scalars = [...model.scalarNames];
+      for (const key of document.querySelectorAll("[data-key]")) {
+        key.hidden = scalars.length > 0 && !scalars.some((name) => name.startsWith(`${key.dataset.key}/`));
+      }
+      this.invalidate();
     }
 
     invalidate() {
@@ -61,7 +76,7 @@
       for (let i = 0; i < this.names.length; i++) {
         const name = this.names[(this.next + i) % this.names.length];
         const hidden = !this.visible.has(name) && now - this.drawnAt[name] < HIDDEN_TICK_MS;
-        if (!this.dirty.has(name) || hidden) continue;
+        if (!this.dirty.has(name) || hidden || !lab.chartLines[name].isOf(this.view().model)) continue;
         this.lastTick = now;
         this.next = (this.next + i + 1) % this.names.length;
         this.dirty.delete(name);
@@ -75,7 +90,7 @@
       const { model, layer, untilStep } = this.view();
       const chart = lab.chartLines[name];
       const box = this.boxes[name];
-      const lines = model.hello && model.hello.scalar_names.length ? chart.lines(model, layer) : [];
+      const lines = model.hello ? chart.lines(model, layer).filter((line) => model.scalarNames.has(line.key)) : [];
       const drawn = lines.map((line) => this.#points(model.store, line, untilStep)).filter((line) => line.xs.length);
       const lastStep = Math.max(10, model.store.lastStep);
       const layout = this.#layout(box, chart, drawn, lastStep, { model, layer, untilStep });
@@ -105,25 +120,29 @@
       const raw = ys;
       const scaled = line.scale ? ys.map((y) => y / line.scale) : ys;
       const end = untilStep === null ? raw[raw.length - 1] : series.at(untilStep);
-      const blind = line.withBlind && store.get(line.withBlind);
-      const blindEnd = blind && (untilStep === null ? blind.last : blind.at(untilStep));
-      return { ...line, xs, ys: scaled, raw, end, blindEnd };
+      const beside = (line.beside || []).map((key) => {
+        const other = store.get(key);
+        return untilStep === null ? other.last : other.at(untilStep);
+      });
+      return { ...line, xs, ys: scaled, raw, end, beside };
     }
 
     #layout(box, chart, drawn, lastStep, { model, layer, untilStep }) {
       const { width, height } = box.getBoundingClientRect();
-      const range = chart.range || niceRange(drawn);
-      const plotHeight = height - MARGIN.t - MARGIN.b;
-      const plotWidth = width - MARGIN.l - MARGIN.r;
+      const fixed = chart.range && chart.range(model);
+      const range = fixed || niceRange(drawn);
+      const margin = marginOf(chart, model);
+      const plotHeight = height - margin.t - margin.b;
+      const plotWidth = width - margin.l - margin.r;
       const { muted, line } = lab.colours;
       const axis = { fixedrange: true, zeroline: false, showline: false, tickfont: { size: 10, color: muted }, gridcolor: line, ticklen: 0 };
-      const { shapes, labels } = this.#marks({ model, layer, untilStep }, lastStep, plotWidth);
+      const { shapes, labels } = this.#marks({ model, layer, untilStep }, lastStep, { plotWidth, right: margin.r });
       const annotations = [...labels, ...endLabels(drawn, range, plotHeight)];
       if (!drawn.length) annotations.push(emptyNote(model, chart));
       return {
         width,
         height,
-        margin: { ...MARGIN, pad: 4 },
+        margin: { ...margin, pad: 4 },
         paper_bgcolor: "rgba(0,0,0,0)",
         plot_bgcolor: "rgba(0,0,0,0)",
         font: { family: FAMILY, size: 10, color: muted },
@@ -132,34 +151,38 @@
         hovermode: "x",
         hoverlabel: { font: { size: 11, color: lab.colours.ink, family: FAMILY }, bgcolor: lab.colours.panel, bordercolor: line },
         xaxis: { ...axis, range: [0, lastStep], nticks: Math.max(2, Math.floor(plotWidth / 44)), showgrid: false, tickformat: lastStep >= 10000 ? "~s" : ",d", hoverformat: ",d" },
-        yaxis: { ...axis, range, nticks: 4, tickformat: chart.percent ? ".0%" : chart.range ? ".1f" : "~g" },
+        yaxis: { ...axis, range, nticks: 4, tickformat: chart.percent ? ".0%" : fixed ? ".1f" : "~g" },
         shapes,
         annotations,
       };
     }
 
-    #marks({ model, layer, untilStep }, lastStep, plotWidth) {
+    #marks({ model, layer, untilStep }, lastStep, room) {
       const marks = model.marks().filter((mark) => mark.layer === null || mark.layer === layer);
       const opacity = marks.length > MANY_MARKS ? 0.35 : 1;
       const shapes = marks.map((mark) => ({
-        ...vertical(mark.step, mark.change ? lab.colours.change : lab.colours.muted, mark.change ? "solid" : "4px,3px"),
+        ...vertical(mark.step, mark.change ? lab.colours.change : lab.colours.muted, mark.change ? "solid" : mark.controller ? "1px,3px" : "4px,3px"),
         opacity,
       }));
-      if (untilStep === null) return { shapes, labels: markLabels(marks, lastStep, plotWidth) };
+      if (untilStep === null) return { shapes, labels: markLabels(marks, lastStep, room) };
       const { accent, panel } = lab.colours;
       shapes.push({ type: "rect", xref: "x", yref: "paper", x0: untilStep, x1: lastStep, y0: 0, y1: 1, fillcolor: panel, opacity: 0.65, line: { width: 0 } });
       shapes.push({ ...vertical(untilStep, accent, "solid"), line: { color: accent, width: 3 } });
       const here = { step: untilStep, label: `step ${lab.format.count(untilStep)}`, here: true };
-      return { shapes, labels: markLabels([...marks, here], lastStep, plotWidth) };
+      return { shapes, labels: markLabels([...marks, here], lastStep, room) };
     }
 
     #pick(name, event, onPick) {
       const { model } = this.view();
       const box = this.boxes[name].getBoundingClientRect();
-      const at = (event.clientX - box.left - MARGIN.l) / (box.width - MARGIN.l - MARGIN.r);
+      const margin = marginOf(lab.chartLines[name], model);
+      const at = (event.clientX - box.left - margin.l) / (box.width - margin.l - margin.r);
       if (at >= 0 && at <= 1 && model.store.lastStep > 0) onPick(Math.round(at * Math.max(10, model.store.lastStep)));
     }
   }
+
+  /** Room around the lines; a chart with long labels at its ends needs more on the right. */
+  const marginOf = (chart, model) => ({ ...MARGIN, r: chart.labelWidth ? chart.labelWidth(model) : MARGIN.r });
 
   function colourOf(name) {
     return name.startsWith("task") ? lab.colours.tasks[Number(name.slice(4))] : lab.colours[name];
@@ -174,15 +197,15 @@
   }
 
   /** Labels on top of the marks; the newest and the changes by people win where there is no room for all. */
-  function markLabels(marks, lastStep, plotWidth) {
-    const rank = (mark) => (mark.here ? 2 : mark.change ? 1 : 0);
+  function markLabels(marks, lastStep, { plotWidth, right }) {
+    const rank = (mark) => (mark.here ? 3 : mark.change ? 2 : mark.controller ? 0 : 1);
     const taken = [];
     const labels = [];
     const byRank = marks.map((mark, i) => ({ ...mark, i })).sort((a, b) => rank(b) - rank(a) || b.i - a.i);
     for (const mark of byRank) {
       const width = 5.4 * mark.label.length + 6;
       const at = (mark.step / lastStep) * plotWidth;
-      const places = [Math.max(0, Math.min(at - 2, plotWidth + MARGIN.r - width)), Math.max(0, at - width + 2)];
+      const places = [Math.max(0, Math.min(at - 2, plotWidth + right - width)), Math.max(0, at - width + 2)];
       const start = places.find((place) => !taken.some(([from, to]) => place < to && place + width > from));
       if (start === undefined) continue;
       taken.push([start, start + width]);
@@ -220,16 +243,16 @@
   }
 
   function valueText(line) {
-    if (!line.withBlind) return line.text(line.end);
-    const blind = Number.isFinite(line.blindEnd) ? Math.round(100 * line.blindEnd) : "?";
-    return `${Math.round(100 * line.end)} · ${blind}`;
+    if (!line.beside.length) return line.text(line.end);
+    return [line.end, ...line.beside].map((share) => (Number.isFinite(share) ? Math.round(100 * share) : "?")).join(" · ");
   }
 
   function emptyNote(model, chart) {
-    const started = model.store.lastStep > 0 && chart.absent;
+    const absent = chart.absent && chart.absent(model);
+    const started = model.store.lastStep > 0 && absent;
     return {
       xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false,
-      text: started ? chart.absent : "no values yet", font: { size: 10, color: lab.colours.muted },
+      text: started ? absent : "no values yet", font: { size: 10, color: lab.colours.muted },
     };
   }
 

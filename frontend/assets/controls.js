@@ -1,5 +1,5 @@
 "use strict";
-// Run, pause, step, run until a step, reset, speed, preset, seed, new run, and the six sliders: everything that posts a command.
+// Run, pause, step, run until a step, reset, speed, preset, seed, new run, and the sliders: everything that posts a command.
 (function (lab) {
   const MAX_SEED = 2 ** 31 - 1;
   const byId = (id) => document.getElementById(id);
@@ -109,7 +109,7 @@
         this.#tell(null);
       }
       byId("new-run").textContent = this.model.active ? "Stop this, start new" : "Start new run";
-      for (const slider of this.sliders) slider.setEnabled(enabled, rest || "");
+      for (const slider of this.sliders) slider.setEnabled(enabled, rest || "", lab.architectures.unused(this.model, slider.name));
       if (!run || !run.controls) return;
       const preset = this.presets[run.preset];
       const { requested, applied, applied_step: steps } = run.controls;
@@ -117,7 +117,7 @@
         const { name } = slider;
         if (!(name in requested)) continue;
         const truth = { requested: requested[name], applied: applied[name], step: (steps || {})[name] || 0, epoch: run.epoch };
-        slider.setTruth({ ...truth, before: this.#before(name, truth.step) }, preset && preset.controls[name]);
+        slider.setTruth({ ...truth, ...this.#lastChange(name, truth.step) }, preset && preset.controls[name]);
       }
       const speed = byId("speed");
       if (document.activeElement !== speed) this.#showSpeed(speed, run.speed);
@@ -144,15 +144,15 @@
       select.value = value;
     }
 
-    /** The value a control had before its last change, from the events. */
-    #before(name, step) {
+    /** The value a control had before its last change and who changed it, {before, by}, from the events. */
+    #lastChange(name, step) {
       const { events, run } = this.model;
       for (let i = events.length - 1; i >= 0; i--) {
         if (events[i].epoch !== run.epoch || events[i].step !== step) continue;
         const change = lab.marks.changes(events[i]).find((c) => c.name === name);
-        if (change) return change.from;
+        if (change) return { before: change.from, by: lab.marks.byController(events[i]) ? "controller" : "person" };
       }
-      return undefined;
+      return {};
     }
 
     async #set(name, value) {

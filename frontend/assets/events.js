@@ -1,5 +1,6 @@
 "use strict";
-// "What is happening": events in words, newest first. Changes by people in violet, phases dashed, warnings in amber.
+// "What is happening": events in words, newest first. Changes by people in violet, by the controller dotted, phases
+// dashed, warnings in amber.
 (function (lab) {
   const MOST_SHOWN = 200;
   const WARNING_PHASES = ["idle"];
@@ -53,7 +54,8 @@
     #item(event) {
       const item = document.createElement("li");
       const changes = lab.marks.changes(event);
-      item.className = `event event-${isWarning(event) ? "warning" : event.kind}`;
+      const kind = lab.marks.byController(event) ? "controller" : event.kind;
+      item.className = `event event-${isWarning(event) ? "warning" : kind}`;
       const text = document.createElement("p");
       if (changes.length) {
         const strong = document.createElement("b");
@@ -71,6 +73,7 @@
     #when(event) {
       const asked = event.data.command && event.data.command.requested_step;
       const { count, clock } = lab.format;
+      if (event.kind === "applied" && lab.marks.byController(event)) return `by the controller, at step ${count(event.step)}`;
       if (event.kind === "applied" && typeof asked === "number") return `asked at ${count(asked)}, applied at ${count(event.step)}`;
       if (event.kind === "applied") return `applied at step ${count(event.step)}`;
       return `step ${count(event.step)} · ${clock(event.time_ms)}`;

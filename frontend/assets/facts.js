@@ -11,8 +11,10 @@
     const { model: net, train } = hello.config;
     const { count } = lab.format;
     const rows = [
-      ["Model", `${hello.experts} experts, ${hello.layers} ${hello.layers === 1 ? "layer" : "layers"}, top ${net.top_k}`],
-      ["Backbone", `${count(hello.dims)} dimensions, ${hello.rank} an expert`],
+      ["Model", lab.architectures.nameOf(model)],
+      ["Experts", hello.experts ? `${hello.experts} a layer, top ${net.top_k}` : "none"],
+      ["Layers", String(hello.layers)],
+      ["Backbone", hello.dims ? `${count(hello.dims)} dimensions, ${hello.rank} an expert` : ""],
       ["Tokens", `${hello.num_tokens} an image, ${net.patch_size} × ${net.patch_size} pixels`],
       ["Batch", `${count(train.batch_size)} images`],
       ["Data", hello.data ? `${count(hello.data.train)} to train, ${count(hello.data.test)} to test` : ""],

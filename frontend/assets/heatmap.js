@@ -49,6 +49,14 @@
       this.canvas.setAttribute("aria-label", `${this.title()}. ${sentence}`);
     }
 
+    /** Nothing is known yet: back to the skeleton. */
+    clear() {
+      this.matrix = null;
+      this.cursor = null;
+      this.absent.hidden = true;
+      this.#skeleton();
+    }
+
     /** Name the picture and its extremes for screen readers. Not every frame: it would be read too often. */
     describe() {
       if (this.matrix) this.canvas.setAttribute("aria-label", `${this.title()}. ${this.matrix.summary()}`);

@@ -32,6 +32,10 @@
 
   function show(raw, hello) {
     const { colours } = lab;
+    if (hello && hello.topology === false) {
+      for (const id of ["legend-topology0", "legend-topology1", "legend-conflict", "legend-backbone"]) put(id);
+      return;
+    }
     const ends = raw ? ["A −4", "+4"] : ["0 lets go", "1 holds"];
     for (const slot of [0, 1]) put(`legend-topology${slot}`, ends[0], bar(colours.diverging), ends[1]);
     put("legend-conflict", "0", bar(colours.opposition, (s) => s ** lab.matrices.CONFLICT_GAMMA), "1", item("no overlap", null, "swatch-hatch"), item("idle", null, "swatch-dot"));

@@ -57,6 +57,7 @@
         model.setHello(hello);
         notice.hide();
         pictures.setUp();
+        charts.setUp();
         log.showAll(model.events);
         lab.facts.show(model);
         runChanged();

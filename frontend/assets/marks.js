@@ -1,21 +1,22 @@
 "use strict";
 // What is drawn as a vertical line on every chart: changes by people (violet), phases of the network (dashed grey).
 (function (lab) {
-  const CONTROLS = ["p_drop", "lambda_conflict", "lr_ratio", "lr_base", "l1", "binarize"];
   const MOST_MARKS = 60;
 
+  const sliderOf = (name) => document.getElementById(`control-${name}`);
+
   /** A control's one name on the page: its slider's. */
-  const labelOf = (name) => document.getElementById(`control-${name}`).dataset.label;
+  const labelOf = (name) => sliderOf(name).dataset.label;
 
   /** A sentence of the server with the controls called as on the page. */
-  const inWords = (text) => (text || "").replace(/\b[a-z_]+[a-z0-9_]*\b/g, (word) => (CONTROLS.includes(word) ? labelOf(word) : word));
+  const inWords = (text) => (text || "").replace(/\b[a-z_]+[a-z0-9_]*\b/g, (word) => (sliderOf(word) ? labelOf(word) : word));
 
   /** Controls an event changed: [{name, from, to}]. */
   function changes(event) {
     if (event.kind !== "applied" || !event.data) return [];
     const { old: before = {}, new: after = {} } = event.data;
     return Object.keys(after || {})
-      .filter((name) => CONTROLS.includes(name) && after[name] !== (before || {})[name])
+      .filter((name) => sliderOf(name) && after[name] !== (before || {})[name])
       .map((name) => ({ name, from: (before || {})[name], to: after[name] }));
   }
 
@@ -24,13 +25,20 @@
     return `${labelOf(change.name)} ${from}${lab.format.setting(change.to)}`;
   }
 
-  /** Marks of one epoch, oldest first: [{step, label, change, layer}]; `layer` is null where a mark is of all layers. */
+  /** Whether the run's own controller made a change, and no person. */
+  const byController = (event) => Boolean(event.data) && event.data.by === "controller";
+
+  /**
+   * Marks of one epoch, oldest first: [{step, label, change, controller, layer}]; `change`: a person's, `controller`:
+   * the controller's, else a phase; `layer` is null where a mark is of all layers.
+   */
   function marksOf(events, epoch) {
     const marks = [];
     for (const event of events) {
       if (event.epoch !== epoch) continue;
       const changed = changes(event);
-      if (changed.length) marks.push({ step: event.step, label: changed.map(changeLabel).join(", "), change: true, layer: null });
+      const controller = byController(event);
+      if (changed.length) marks.push({ step: event.step, label: changed.map(changeLabel).join(", "), change: !controller, controller, layer: null });
       else if (event.kind === "phase" && !UNMARKED.includes(event.data.phase)) {
         const { layer = null } = event.data;
         marks.push({ step: event.step, label: phaseLabel(event), change: false, layer });
@@ -53,5 +61,5 @@
     return words(data);
   }
 
-  lab.marks = { inWords, changes, changeLabel, marksOf };
+  lab.marks = { inWords, changes, changeLabel, byController, marksOf };
 })((window.lab = window.lab || {}));

@@ -6,13 +6,14 @@
   class Model {
     constructor() {
       this.store = new lab.Store();
-      this.lossView = "task";
+      this.chartViews = { losses: "task", load: "load" };
       this.forget();
     }
 
     forget() {
       this.store.clear();
       this.hello = null;
+      this.scalarNames = new Set();
       this.run = null;
       this.frame = null;
       this.events = [];
@@ -21,6 +22,7 @@
 
     setHello(hello) {
       this.hello = hello;
+      this.scalarNames = new Set(hello.scalar_names);
       this.run = hello.run;
       this.events = hello.events.slice();
       this.markCache = null;
@@ -44,6 +46,22 @@
 
     get active() {
       return Boolean(this.run) && ACTIVE.includes(this.run.status);
+    }
+
+    /** The kind of network; CDSP before it is known. */
+    get architecture() {
+      return this.hello && this.hello.config ? this.hello.config.model.architecture || "cdsp" : "cdsp";
+    }
+
+    /** Whether the model has a topology matrix A, and with it conflict and a backbone to share. */
+    get hasTopology() {
+      const said = this.hello && this.hello.topology;
+      return typeof said === "boolean" ? said : this.architecture === "cdsp";
+    }
+
+    /** Whether tokens are routed to experts. */
+    get hasRouting() {
+      return !this.hello || this.hello.experts > 0;
     }
 
     get layers() {

@@ -3,10 +3,6 @@
 (function (lab) {
   const SWITCHES = ["conflict", "routing", "routing-blind", "backbone", "time"];
   const MOST_WITH_WORD = 3; // more layers leave no room for it
-  const NO_TOPOLOGY = "This model has no topology: nothing is shared, so there is no σ(A) to show.";
-  const NO_CONFLICT = "This model has no shared backbone, so there is no gradient conflict to show.";
-  const NO_BACKBONE = "This model has no shared backbone: each expert has weights of its own.";
-  const NO_ROUTING = "This model has no router: every token takes the same way.";
 
   class Pictures {
     /** `onView(changes)` is told when the layer or the view changes, to keep the link up to date. */
@@ -33,24 +29,32 @@
       this.frame = frame;
       const { hello } = this.model;
       if (!hello) return;
-      const layer = frame.layers[Math.min(this.layer, frame.layers.length - 1)];
+      const absent = lab.architectures.absent(this.model);
+      const layer = frame.layers[Math.min(this.layer, frame.layers.length - 1)] || {}; // a dense net's frames hold no array
       this.topologies.forEach((map, slot) => {
         const shown = frame.layers[this.slots[slot]];
-        if (!shown) return;
-        if (shown.connection) map.show(lab.matrices.topology(shown, this.raw));
-        else map.say(NO_TOPOLOGY);
+        if (shown && shown.connection) map.show(lab.matrices.topology(shown, this.raw));
+        else map.say(absent.topology);
       });
       if (layer.conflict) this.conflict.show(lab.matrices.conflict(layer));
-      else this.conflict.say(NO_CONFLICT);
-      this.#routing(this.routing, layer.routing, false);
-      this.#routing(this.blind, layer.routing_blind, true);
+      else this.conflict.say(absent.conflict);
+      for (const [map, array, blind] of [[this.routing, layer.routing, false], [this.blind, layer.routing_blind, true]]) {
+        if (array) map.show(lab.matrices.routing(array, hello.tasks, blind));
+        else map.say(absent.routing);
+      }
       if (layer.subspace) this.backbone.show(lab.backbone(layer, hello.dims, hello.partitions));
-      else this.backbone.say(NO_BACKBONE);
+      else this.backbone.say(absent.backbone);
     }
 
-    #routing(map, array, blind) {
-      if (array) map.show(lab.matrices.routing(array, this.model.hello.tasks, blind));
-      else map.say(NO_ROUTING);
+    /** What a model does not have is said before its first frame, too. */
+    #sayAbsent() {
+      const absent = lab.architectures.absent(this.model);
+      if (!this.model.hasTopology) {
+        for (const map of this.topologies) map.say(absent.topology);
+        this.conflict.say(absent.conflict);
+        this.backbone.say(absent.backbone);
+      }
+      if (!this.model.hasRouting) for (const map of [this.routing, this.blind]) map.say(absent.routing);
     }
 
     /** For screen readers; once a second is often enough. */
@@ -85,7 +89,10 @@
     /** One button a layer in every panel that shows one layer; side by side for two, a choice for more. */
     setUp() {
       const { layers } = this.model;
-      document.getElementById("pictures").classList.toggle("one-layer", layers === 1);
+      const box = document.getElementById("pictures");
+      box.classList.toggle("one-layer", layers === 1);
+      box.classList.toggle("no-topology", !this.model.hasTopology);
+      box.classList.toggle("no-routing", !this.model.hasRouting);
       this.layer = Math.min(this.layer, layers - 1);
       if (this.switchesFor !== layers) {
         this.switchesFor = layers;
@@ -94,6 +101,13 @@
         for (const slot of [0, 1]) this.#buildSwitch(`slots-topology${slot}`, layers > 2 ? layers : 0, (l) => this.#setSlot(slot, l));
       }
       this.#mark();
+      const runId = this.model.run ? this.model.run.run_id : null;
+      if (this.runId !== runId) {
+        this.runId = runId;
+        this.frame = null;
+        for (const map of this.all) map.clear();
+        this.#sayAbsent();
+      }
       lab.legends.show(this.raw, this.model.hello);
     }
 

@@ -1,5 +1,5 @@
 "use strict";
-// The six live controls. Each shows what was asked, what is in force and since which step.
+// The live controls. Each shows what was asked, what is in force and since which step.
 (function (lab) {
   const POSITIONS = 1000;
   const COMMIT_MS = 250; // keys pressed in a row are one change, and a double-click is none
@@ -167,7 +167,7 @@
       lab.stats.settled(performance.now() - asked_ms);
       const before = this.truth.applied;
       const after = result.body.new && this.name in result.body.new ? result.body.new[this.name] : value;
-      this.truth = { ...this.truth, requested: after, applied: after, step: result.body.applied_step, before };
+      this.truth = { ...this.truth, requested: after, applied: after, step: result.body.applied_step, before, by: "person" };
       this.#show();
     }
 
@@ -184,7 +184,7 @@
         this.#offerPreset();
       }
       const known = this.truth;
-      if (known && known.step === truth.step && truth.before === undefined) truth.before = known.before;
+      if (known && known.step === truth.step && truth.before === undefined) Object.assign(truth, { before: known.before, by: known.by });
       if (this.waiting || (known && known.step > truth.step && known.epoch === truth.epoch)) return;
       const changed = !known || known.requested !== truth.requested || known.applied !== truth.applied || known.step !== truth.step;
       this.truth = truth;
@@ -192,10 +192,14 @@
       if (changed || this.range.disabled) this.#show();
     }
 
-    /** `reason`: why it is off, shown as the tooltip. */
-    setEnabled(enabled, reason) {
-      for (const input of [this.range, this.entry, this.back]) input.disabled = !enabled;
-      const title = enabled ? "" : reason;
+    /** `reason`: why it is off, shown as the tooltip; `unused`, {short, full}: why it does nothing for this model. */
+    setEnabled(enabled, reason, unused) {
+      for (const input of [this.range, this.entry, this.back]) input.disabled = !enabled || Boolean(unused);
+      if ((this.unused && this.unused.short) !== (unused && unused.short)) {
+        this.unused = unused;
+        this.#show();
+      }
+      const title = unused ? unused.full : enabled ? "" : reason;
       for (const input of [this.range, this.entry]) if (input.title !== title) input.title = title;
     }
 
@@ -227,21 +231,24 @@
     }
 
     #explain() {
-      const { applied, step, before, requested } = this.truth;
+      const { applied, step, before, by, requested } = this.truth;
       const underWay = this.waiting > 0 || requested !== applied;
       const moved = before !== undefined && before !== applied;
-      const state = this.problem ? "wrong" : underWay ? "waiting" : moved ? "changed" : "calm";
+      const changed = by === "controller" ? "steered" : "changed";
+      const state = this.unused ? "unused" : this.problem ? "wrong" : underWay ? "waiting" : moved ? changed : "calm";
       const setting = lab.format.setting;
       const texts = {
         wrong: this.problem,
         waiting: `${setting(applied)} in force, waiting for the next step…`,
         changed: `${moved ? setting(before) : ""} → ${setting(applied)}, applied at step ${lab.format.count(step)}`,
+        steered: `${moved ? setting(before) : ""} → ${setting(applied)} by the controller, step ${lab.format.count(step)}`,
+        unused: this.unused && this.unused.short,
         calm: step > 0 ? `applied at step ${lab.format.count(step)}` : "in force from the start",
       };
       this.host.dataset.state = state;
       if (this.note.textContent !== texts[state]) this.note.textContent = texts[state];
       const mark = underWay ? applied : before;
-      this.was.hidden = !(underWay || moved);
+      this.was.hidden = Boolean(this.unused) || !(underWay || moved);
       if (!this.was.hidden) {
         const share = Math.max(0, Math.min(1, this.scale.position(mark) / POSITIONS));
         this.was.style.left = `calc(8px + (100% - 16px) * ${share})`;

@@ -52,14 +52,16 @@
       this.#say(lost ? "Connection lost" : run ? WORDS[run.status] || run.status : "No run");
       if (!run) {
         setText("chip-status", lost ? "No connection" : "No run");
-        for (const id of ["chip-speed", "chip-device", "chip-watching"]) setText(id, "");
+        for (const id of ["chip-model", "chip-speed", "chip-device", "chip-watching"]) setText(id, "");
         return;
       }
       setText("chip-status", lost ? "Connection lost" : pinned ? lookingBack(pinned, run) : this.#progress(run));
       setText("chip-speed", this.#speed(run));
       setText("chip-device", this.#device(run));
       setText("chip-watching", run.viewers ? `${lab.format.count(run.viewers)} watching` : "");
-      document.title = `${WORDS[run.status] || run.status} · Topology Lab`;
+      setText("chip-model", lab.architectures.nameOf(this.model));
+      byId("chip-model").title = `The model shown: preset ${run.preset}, seed ${run.seed}`;
+      document.title = `${WORDS[run.status] || run.status} · ${lab.architectures.nameOf(this.model)} · Topology Lab`;
     }
 
     /** Tell screen readers what changed, not every step. */

@@ -98,7 +98,7 @@
       }
       this.position = { epoch: frame.epoch, seq: frame.seq };
       this.on.scalars(frame, snapshot);
-      if (frame.layers.length) this.frame = frame;
+      if (frame.kind !== "scalars") this.frame = frame;
     }
 
     #lost() {

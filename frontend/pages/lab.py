@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dash import html
 from dash.development.base_component import Component
 
@@ -15,11 +17,12 @@ CONTROLS = {
     "lr_base": ("base rate", "of learning", ""),
     "l1": ("L1", "pressure on A", ""),
     "binarize": ("binarisation", "of σ(A)", ""),
+    "sharing": ("sharing", "offset on A", ""),
 }
-"""Control name: its one name on the page, what that means, its unit. Bounds and texts come from the schema."""
+"""Control name: its one name on the page, what that means, its unit. The schema says which there are."""
 
-LOG0_DECADES = {"lambda_conflict": 4, "l1": 6, "binarize": 6}
-"""How many powers of ten a slider with a zero covers below its highest value."""
+LOG0_DECADES = {"l1": 6, "binarize": 6}
+"""How many powers of ten a slider with a zero covers below its highest value, where it is not 4."""
 
 RESET_HINT = "From the start, same seed; keeps your sliders (R)"
 
@@ -27,11 +30,36 @@ SPEEDS = ("100", "50", "20", "10", "5", "2", "1")
 
 CHARTS = (
     ("losses", "Losses", ""),
-    ("accuracy", "Test accuracy", "% right, dashed: blind"),
+    ("accuracy", "Test accuracy", ""),
     ("structure", "Structure", "how decided σ(A) is"),
     ("oligarchy", "Oligarchy", "do few hold their own?"),
-    ("load", "Expert load", "is work shared evenly?"),
+    ("load", "Experts", ""),
     ("conflict", "Conflict", "do gradients clash?"),
+)
+
+CHART_VIEWS = {
+    "losses": (
+        "Loss shown",
+        {
+            "task": "Cross entropy of the labels",
+            "penalties": "What is added to it, before its weight",
+            "total": "What is minimised",
+        },
+    ),
+    "load": (
+        "Shown of the experts",
+        {
+            "load": "Is the work shared evenly?",
+            "tasks": "Has each task its own experts? Clusters: do MNIST and kana share more than either with Fashion?",
+        },
+    ),
+}
+"""Chart: what its switch chooses, and each choice with its meaning. The losses differ by powers of ten."""
+
+ACCURACY_KEY = (
+    ("test_accuracy", "ID", "The router is told the task"),
+    ("test_accuracy_blind", "blind", "The router is told nothing"),
+    ("test_accuracy_deceptive", "wrong", "The router is told a wrong task"),
 )
 
 HELP = (
@@ -60,11 +88,12 @@ HELP = (
     ("Oligarchy", "A few experts hold almost all of their own block while others lose theirs."),
     ("Gini", "0: all experts have the same; towards 1: one has nearly everything."),
     ("Sparsity, entropy", "Sparsity: share of σ(A) below 0.1. Entropy: 1 bit is undecided, 0 is decided."),
-    ("93 · 86", "Test accuracy in %, with the task ID · blind."),
+    ("93 · 86 · 71", "Test accuracy in %: with the task ID · blind · with a wrong ID, where that was measured."),
     ("nat", "Unit of the loss; guessing among ten classes costs 2.3 nat."),
     (
         "Time",
-        "A violet line marks what a person changed, a dashed grey one what the network did by itself.",
+        "A violet line marks what a person changed, a dashed grey one what the network did by itself, "
+        "a dotted one what the run's controller changed.",
     ),
 )
 
@@ -126,7 +155,7 @@ def picture(name: str) -> Component:
 
 
 def controls_panel() -> Component:
-    """Run, step, reset, speed, run until a step, preset, seed and the six sliders."""
+    """Run, step, reset, speed, run until a step, preset, seed and the sliders."""
     return html.Section(
         id="panel-controls",
         className="panel panel-controls",
@@ -167,7 +196,7 @@ def controls_panel() -> Component:
                         className="field",
                     ),
                     html.H3("Forces", className="section-title"),
-                    *[slider(name) for name in CONTROLS],
+                    *[slider(name, spec) for name, spec in schema()["controls"].items()],
                     html.H3("New run", className="section-title"),
                     html.Div(
                         [
@@ -200,10 +229,9 @@ def transport_button(element_id: str, icon: str, text: str, *, hint: str, primar
     )
 
 
-def slider(name: str) -> Component:
-    """The frame of one control; `sliders.js` adds the inputs and posts the changes."""
-    label, gloss, unit = CONTROLS[name]
-    spec = schema()["controls"][name]
+def slider(name: str, spec: dict[str, Any]) -> Component:
+    """The frame of one control of the schema; `sliders.js` adds the inputs and posts the changes."""
+    label, gloss, unit = CONTROLS.get(name, (name, "", ""))
     return html.Div(
         className="control",
         id=f"control-{name}",
@@ -216,7 +244,7 @@ def slider(name: str) -> Component:
             low=str(spec["low"]),
             high=str(spec["high"]),
             scale=spec["scale"],
-            decades=str(LOG0_DECADES.get(name, 0)),
+            decades=str(LOG0_DECADES.get(name, 4)),
         ),
     )
 
@@ -292,7 +320,7 @@ def time_panel() -> Component:
             className="chart",
             id=f"figure-{name}",
             children=[
-                html.Figcaption([html.B(title), loss_switch() if name == "losses" else html.Span(subtitle)]),
+                html.Figcaption([html.B(title), beside_title(name, subtitle)]),
                 html.Div(id=f"chart-{name}", className="chart-plot"),
             ],
         )
@@ -302,19 +330,38 @@ def time_panel() -> Component:
         "time",
         "Time",
         "steps from left to right; drag below, or click a chart, to go back",
-        [html.Div(charts, className="charts"), html.Div(id="scrubber", className="scrubber")],
+        [html.Div(charts, className="charts", id="charts"), html.Div(id="scrubber", className="scrubber")],
         [layer_switch("time")],
     )
 
 
-def loss_switch() -> Component:
-    """Which of the losses its chart shows; they differ by powers of ten."""
-    kinds = ("task", "penalties", "total")
+def beside_title(name: str, subtitle: str) -> Component:
+    """Beside a chart's title: the choice of what it shows, the key of its lines, or what it is about."""
+    if name in CHART_VIEWS:
+        return chart_switch(name)
+    if name == "accuracy":
+        return html.Div([line_key(*key) for key in ACCURACY_KEY], className="line-keys")
+    return html.Span(subtitle)
+
+
+def chart_switch(name: str) -> Component:
+    """Which of several things a chart shows."""
+    label, views = CHART_VIEWS[name]
     buttons = [
-        html.Button(kind, type="button", **data(loss=kind), **aria(pressed=str(kind == "task").lower()))
-        for kind in kinds
+        html.Button(view, type="button", title=hint, **data(chart=name, view=view), **aria(pressed=str(not i).lower()))
+        for i, (view, hint) in enumerate(views.items())
     ]
-    return html.Div(buttons, className="segments", role="group", **aria(label="Loss shown"))
+    return html.Div(buttons, className="segments", role="group", **aria(label=label))
+
+
+def line_key(scalar: str, text: str, hint: str) -> Component:
+    """One style of line and what it means; hidden where a run has no such scalar."""
+    return html.Span(
+        [html.Span(className=f"line-sample line-{text}"), text],
+        className="line-key",
+        title=hint,
+        **data(key=scalar),
+    )
 
 
 def events_panel() -> Component:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cdsp_core.config import PRESETS
 from tests.backend.lab import Lab, ThreadWorker, lab
 
 BAD_COMMANDS: list[tuple[dict[str, Any] | str, str]] = [
@@ -46,7 +47,7 @@ BAD_COMMANDS: list[tuple[dict[str, Any] | str, str]] = [
 ]
 
 BAD_RUNS: list[tuple[Any, str]] = [
-    ({"preset": "huge"}, "preset must be one of live, paper, release. Found 'huge'."),
+    ({"preset": "huge"}, f"preset must be one of {', '.join(PRESETS)}. Found 'huge'."),
     ({"preset": ["live"]}, "preset must be"),
     ({"preset": "live", "config": {}}, "not both"),
     ({"config": 3}, "config must be an object. Found 3."),

@@ -15,10 +15,9 @@ from dash.development.base_component import Component
 from fastapi import FastAPI
 
 import frontend
-from cdsp_core.config import control_bounds
+from cdsp_core.config import control_bounds, schema
 from frontend.app import mount
 from frontend.layout import page_layout
-from frontend.pages.lab import CONTROLS
 
 ASSETS = Path(frontend.__file__).parent / "assets"
 
@@ -49,8 +48,8 @@ def client() -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1")
 
 
-@pytest.mark.parametrize("name", CONTROLS)
-def test_a_slider_takes_its_bounds_from_the_config(name: str) -> None:
+@pytest.mark.parametrize("name", schema()["controls"])
+def test_every_control_of_the_schema_has_a_slider_that_takes_its_bounds_from_the_config(name: str) -> None:
     slider = next(c for c in components(page_layout()) if attribute(c, "id") == f"control-{name}")
     assert (float(attribute(slider, "data-low")), float(attribute(slider, "data-high"))) == control_bounds(name)
 
