@@ -16,7 +16,7 @@ from cdsp_core.backbone import Backbone, dense_experts, sorted_experts
 from cdsp_core.config import ModelConfig
 from cdsp_core.execution import Execution
 from cdsp_core.native.experts import experts_on_cpu
-from cdsp_core.native.routing import native_game
+from cdsp_core.native.game import native_game
 from cdsp_core.router import Router
 from cdsp_core.topology import Subspaces, Topology, select_subspaces
 
