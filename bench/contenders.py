@@ -34,7 +34,7 @@ class PlainLoopLayer(CDSPLayer):
         gate_TK, expert_TK = self.router(x_BSD, task_BQ)
         subspaces = self.topology.subspaces()
         strength_E = self.topology.strength(subspaces)
-        weight_ErN = self.backbone.gather(subspaces) + self.gradient_tap_ErN
+        weight_ErN = self.tapped(self.backbone.gather(subspaces), subspaces, expert_TK)
         x_TD = x_BSD.flatten(0, 1)
         y_TD = torch.zeros_like(x_TD)
         for slot in range(expert_TK.shape[1]):

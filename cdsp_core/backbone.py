@@ -6,7 +6,8 @@ sorted  tokens sorted by expert, each group multiplied with its expert's gathere
 
 Both take the gathered expert weights as an input of their own, so that the gradient of that input is, exactly,
 the backbone's gradient attributed to each expert (arXiv:2512.20291, section 3.6). Their sum is the ordinary
-gradient of U and V.
+gradient of U and V. Where nobody asks for each expert's share, `plain_dense_experts` gives U and V their gradient at
+once, at the cost of an ordinary feed-forward instead of one that grows with E.
 
 Shapes: T tokens, D model width, R backbone dimensions, E experts, K chosen, r rank quota, M = T K assignments,
 N = 2 D: a dimension's row of U^T followed by its row of V.
@@ -41,6 +42,26 @@ class Backbone(nn.Module):
         index_Er = subspaces.index_Er
         return weight_RN.index_select(0, index_Er.flatten()).view(*index_Er.shape, -1)
 
+    def expert_weights(self, gathered_ErN: Tensor, subspaces: Subspaces) -> Tensor:
+        """What the sorted paths multiply tokens with, [E, r, N]: the gathered weights themselves."""
+        return gathered_ErN
+
+    def dense(
+        self,
+        x_TD: Tensor,
+        gate_TK: Tensor,
+        expert_TK: Tensor,
+        strength_E: Tensor,
+        gathered_ErN: Tensor,
+        subspaces: Subspaces,
+        *,
+        tapped: bool,
+    ) -> Tensor:
+        """The layer's output without sorting; `tapped` when somebody wants the gradient of `gathered_ErN`."""
+        if not tapped:
+            return plain_dense_experts(x_TD, gate_TK, expert_TK, strength_E, self, subspaces)
+        return dense_experts(x_TD, gate_TK, expert_TK, strength_E, gathered_ErN, self, subspaces)
+
 
 def dense_experts(
     x_TD: Tensor,
@@ -52,11 +73,28 @@ def dense_experts(
     subspaces: Subspaces,
 ) -> Tensor:
     """sum over the token's experts of gate * gamma * silu(x U_S) V_S, [T, D], by the dense identity (Eq. 7-9)."""
-    gate_TE = x_TD.new_zeros(len(x_TD), len(strength_E)).scatter(1, expert_TK, gate_TK)
-    y_TD: Tensor = _DenseExperts.apply(
-        x_TD, gate_TE * strength_E, expert_weight_ErN, backbone.u_DR, backbone.v_RD, subspaces
-    )
+    weight_TE = gates_of_all(gate_TK, expert_TK, len(strength_E)) * strength_E
+    y_TD: Tensor = _DenseExperts.apply(x_TD, weight_TE, expert_weight_ErN, backbone.u_DR, backbone.v_RD, subspaces)
     return y_TD
+
+
+def plain_dense_experts(
+    x_TD: Tensor,
+    gate_TK: Tensor,
+    expert_TK: Tensor,
+    strength_E: Tensor,
+    backbone: Backbone,
+    subspaces: Subspaces,
+) -> Tensor:
+    """The same output as `dense_experts`; the gradient reaches U and V without being told apart by expert."""
+    weight_TE = gates_of_all(gate_TK, expert_TK, len(strength_E)) * strength_E
+    coeff_TR = weight_TE @ subspaces.mask_ER.to(x_TD.dtype)
+    return (F.silu(x_TD @ backbone.u_DR) * coeff_TR) @ backbone.v_RD
+
+
+def gates_of_all(gate_TK: Tensor, expert_TK: Tensor, experts: int) -> Tensor:
+    """The gate of every expert, [T, E], 0 for those a token did not choose."""
+    return gate_TK.new_zeros(len(gate_TK), experts).scatter(1, expert_TK, gate_TK)
 
 
 def sorted_experts(
@@ -70,10 +108,10 @@ def sorted_experts(
     u_EDr, v_ErD = expert_weight_ErN.transpose(1, 2).split(x_TD.shape[1], dim=1)
     v_ErD = v_ErD.transpose(1, 2) * strength_E[:, None, None]
     gate_M = _Permute.apply(gate_TK.flatten(), order_M, place_M)
-    x_MD = _Dispatch.apply(x_TD, order_M, place_M, top_k)
+    x_MD = _Dispatch.apply(x_TD, order_M, place_M, top_k, False)
     hidden_Mr = F.silu(grouped_mm(x_MD, u_EDr, count_E)) * gate_M[:, None]
     y_MD = grouped_mm(hidden_Mr, v_ErD, count_E)
-    y_TD: Tensor = _Combine.apply(y_MD, order_M, place_M, top_k)
+    y_TD: Tensor = _Dispatch.apply(y_MD, order_M, place_M, top_k, True)
     return y_TD
 
 
@@ -111,33 +149,21 @@ def _per_expert(left_TR: Tensor, right_TD: Tensor, weight_TE: Tensor) -> Tensor:
 
 
 class _Dispatch(torch.autograd.Function):
-    """x_TD to one row per assignment, sorted by expert, [M, D]; its gradient is `_Combine`, and the reverse."""
+    """x_TD to one row per assignment, sorted by expert, [M, D]; or, `back`, such rows summed to tokens, [T, D].
+
+    Each of the two is the other one's gradient.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x_TD: Tensor, order_M: Tensor, place_M: Tensor, top_k: int) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, order_M: Tensor, place_M: Tensor, top_k: int, back: bool) -> Tensor:
         ctx.save_for_backward(order_M, place_M)
-        ctx.top_k = top_k
-        return _dispatched(x_TD, order_M, top_k)
+        ctx.top_k, ctx.back = top_k, back
+        return _dispatched(rows, order_M, place_M, top_k, back=back)
 
     @staticmethod
-    def backward(ctx: Any, dx_MD: Tensor) -> tuple[Tensor | None, ...]:
-        _, place_M = ctx.saved_tensors
-        return _combined(dx_MD, place_M, ctx.top_k), None, None, None
-
-
-class _Combine(torch.autograd.Function):
-    """Rows per assignment back to tokens, summed over the K experts, [T, D]."""
-
-    @staticmethod
-    def forward(ctx: Any, y_MD: Tensor, order_M: Tensor, place_M: Tensor, top_k: int) -> Tensor:
-        ctx.save_for_backward(order_M, place_M)
-        ctx.top_k = top_k
-        return _combined(y_MD, place_M, top_k)
-
-    @staticmethod
-    def backward(ctx: Any, dy_TD: Tensor) -> tuple[Tensor | None, ...]:
-        order_M, _ = ctx.saved_tensors
-        return _dispatched(dy_TD, order_M, ctx.top_k), None, None, None
+    def backward(ctx: Any, drows: Tensor) -> tuple[Tensor | None, ...]:
+        order_M, place_M = ctx.saved_tensors
+        return _dispatched(drows, order_M, place_M, ctx.top_k, back=not ctx.back), None, None, None, None
 
 
 class _Permute(torch.autograd.Function):
@@ -154,9 +180,7 @@ class _Permute(torch.autograd.Function):
         return dvalue_M.index_select(0, place_M), None, None
 
 
-def _dispatched(x_TD: Tensor, order_M: Tensor, top_k: int) -> Tensor:
-    return x_TD.index_select(0, order_M // top_k)
-
-
-def _combined(y_MD: Tensor, place_M: Tensor, top_k: int) -> Tensor:
-    return y_MD.index_select(0, place_M).view(-1, top_k, y_MD.shape[1]).sum(1)
+def _dispatched(rows: Tensor, order_M: Tensor, place_M: Tensor, top_k: int, *, back: bool) -> Tensor:
+    if back:
+        return rows.index_select(0, place_M).view(-1, top_k, rows.shape[1]).sum(1)
+    return rows.index_select(0, order_M // top_k)

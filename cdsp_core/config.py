@@ -103,6 +103,28 @@ class ModelConfig:
         return self.d_base // self.num_experts
 
     @property
+    def width_parts(self) -> int:
+        """Parts the width is cut into by the grid of blocks (`block_sparse.py`); 1 for the low-rank backbone."""
+        if self.backbone == "low_rank":
+            return 1
+        across = range(math.isqrt(self.num_partitions), 0, -1)
+        return next(parts for parts in across if self._has_grid(parts))
+
+    def _has_grid(self, parts: int) -> bool:
+        columns, rest = divmod(self.num_partitions, parts)
+        return not rest and not self.d_model % parts and not self.d_base % columns
+
+    @property
+    def held_dims(self) -> int:
+        """How many dimensions experts can hold: R, each one in every part of the width."""
+        return self.d_base * self.width_parts
+
+    @property
+    def held_rank(self) -> int:
+        """How many of them one expert holds: as many weights as r whole dimensions have."""
+        return self.rank * self.width_parts
+
+    @property
     def num_tokens(self) -> int:
         """Tokens per image."""
         return (self.image_size // self.patch_size) ** 2
@@ -133,6 +155,11 @@ class ModelConfig:
                 "topology_init self_biased needs num_partitions equal to num_experts. "
                 f"Found {self.num_partitions} and {self.num_experts}."
             )
+        if self.conflict_projection and self.num_partitions == self.held_dims:
+            raise ValueError(
+                "conflict_projection must be 0 where every dimension has a logit of its own, since a projection has "
+                f"lost the dimensions. Found {self.conflict_projection} with {self.num_partitions} partitions."
+            )
         if self.frame_bytes() > MAX_FRAME_BYTES:
             raise ValueError(
                 f"num_layers, num_experts and num_partitions must give frames of at most {MAX_FRAME_BYTES} bytes. "
@@ -144,7 +171,7 @@ class ModelConfig:
         pairs = 3 * self.num_experts**2
         topology = 2 * self.num_experts * self.num_partitions
         per_expert = 32 * self.num_experts
-        layer = 4 * (pairs + topology + per_expert) + self.num_experts * -(-self.d_base // 8)
+        layer = 4 * (pairs + topology + per_expert) + self.num_experts * -(-self.held_dims // 8)
         return self.num_layers * layer + 8192 + 65_536
 
 

@@ -3,7 +3,8 @@
 Pure functions on tensors; nothing here knows of autograd, models or steps, and nothing waits for the device.
 
 Shapes: E experts, R backbone dimensions, N entries per dimension (2 D for U and V together, D for U),
-P partitions. Gradients are dense over R and zero outside the expert's subspace.
+P partitions, T tokens, K experts a token. Gradients are dense over R and zero outside the expert's subspace.
+`projection.py` has the cosines of gradients that were kept only as a random projection.
 """
 
 from __future__ import annotations
@@ -24,10 +25,33 @@ def cosine_matrix(gradient_ERN: Tensor, mask_ER: Tensor) -> Tensor:
         the two received no gradient there.
     """
     flat = gradient_ERN.flatten(1)
-    dot_EE = flat @ flat.T
-    square_ER = gradient_ERN.square().sum(2)
+    return cosine_of_products(flat @ flat.T, gradient_ERN.square().sum(2), mask_ER)
+
+
+def cosine_of_products(dot_EE: Tensor, square_ER: Tensor, mask_ER: Tensor) -> Tensor:
+    """The cosines, as `cosine_matrix` gives them, of gradients of which only products are known.
+
+    `dot_EE` holds the pairs' dot products, `square_ER` each expert's squared norm in every dimension.
+    """
     square_EE = square_ER @ mask_ER.to(square_ER.dtype).T
     return _ratio(dot_EE, square_EE, square_EE.T)
+
+
+def co_active_pairs(expert_TK: Tensor, num_experts: int) -> Tensor:
+    """bool [E, E]: True for two experts that some token used together, and on the diagonal for an expert in use."""
+    pair_TKK = expert_TK[:, :, None] * num_experts + expert_TK[:, None, :]
+    together = torch.zeros(num_experts**2, dtype=torch.bool, device=expert_TK.device)
+    return together.index_fill_(0, pair_TKK.flatten(), True).view(num_experts, num_experts)
+
+
+def ladder_error(cosine_EE: Tensor, exact_EE: Tensor) -> Tensor:
+    """Mean absolute error of a rung's cosines against the exact ones, a scalar in [0, 2].
+
+    Over the pairs of different experts with a value in both; NaN when there is none.
+    """
+    pairs = torch.triu(torch.ones_like(exact_EE, dtype=torch.bool), diagonal=1)
+    error_EE = (cosine_EE - exact_EE).abs().masked_fill(~pairs, torch.nan)
+    return error_EE.nanmean()
 
 
 def conflict_from_cosine(cosine_EE: Tensor) -> Tensor:
@@ -41,16 +65,18 @@ def conflict_matrix(gradient_ERN: Tensor, mask_ER: Tensor) -> Tensor:
     return conflict_from_cosine(cosine_matrix(gradient_ERN, mask_ER))
 
 
-def dimension_conflict(gradient_ERN: Tensor) -> Tensor:
+def dimension_conflict(gradient_ERN: Tensor, pairs_EE: Tensor | None = None) -> Tensor:
     """Per-dimension conflict, [E, R]: what expert e suffers at dimension d, summed over the experts it meets there.
 
     Each pair's cosine is taken over the N entries of one dimension. An expert outside the dimension, or without
-    gradient there, meets nobody and counts 0.
+    gradient there, meets nobody and counts 0. With `pairs_EE`, bool, only the pairs that are True there count.
     """
     gradient_REN = gradient_ERN.transpose(0, 1)
     dot_REE = gradient_REN @ gradient_REN.transpose(1, 2)
     square_RE = gradient_REN.square().sum(2)
     cosine_REE = _ratio(dot_REE, square_RE[:, :, None], square_RE[:, None, :])
+    if pairs_EE is not None:
+        cosine_REE = cosine_REE.masked_fill(~pairs_EE, torch.nan)
     return torch.relu(-cosine_REE).nan_to_num(0.0).sum(2).T
 
 

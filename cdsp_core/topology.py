@@ -1,6 +1,8 @@
 """Which backbone dimensions each expert holds: partitions, topology logits, force and subspaces.
 
 Shapes: E experts, P partitions, R backbone dimensions, B = R / P dimensions a partition, r rank quota.
+Under the block-sparse backbone a "dimension" is one in one part of the width (`block_sparse.py`): a R of them for a
+parts, of which an expert holds a r; everything here is the same.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ class Topology(nn.Module):
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.num_partitions = config.num_partitions
-        self.block = config.d_base // config.num_partitions
-        self.rank = config.rank
+        self.dims = config.held_dims
+        self.block = self.dims // config.num_partitions
+        self.rank = config.held_rank
         self.topology_logits = nn.Parameter(initial_topology_logits(config, generator=generator))
 
     def connection(self) -> Tensor:
@@ -76,3 +79,12 @@ def select_subspaces(topology_logits: Tensor, *, rank: int, block: int) -> Subsp
     index_Er = (order_EP[:, :whole_or_part, None] * block + offset_B).flatten(1)[:, :rank]
     mask_ER = (offset_B < count_EP[:, :, None]).flatten(1)
     return Subspaces(index_Er=index_Er, count_EP=count_EP, mask_ER=mask_ER)
+
+
+def scatter_to_dimensions(compact_ErN: Tensor, subspaces: Subspaces) -> Tensor:
+    """Rows of each expert's subspace put to their dimensions, [E, R, N], zero elsewhere."""
+    experts, dims = subspaces.mask_ER.shape
+    first_E1 = torch.arange(experts, device=compact_ErN.device)[:, None] * dims
+    dense = compact_ErN.new_zeros(experts * dims, compact_ErN.shape[2])
+    dense = dense.index_copy(0, (subspaces.index_Er + first_E1).flatten(), compact_ErN.flatten(0, 1))
+    return dense.view(experts, dims, -1)

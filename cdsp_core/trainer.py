@@ -125,6 +125,8 @@ class Trainer:
         Raises NonFiniteLossError on the CPU at once; on an accelerator `arrays` raises it. In both cases the
         optimiser has left the weights alone.
         """
+        for layer in self.model.layers:
+            layer.begin_step(self.step)
         batch = self.batches.batch(self.step)
         loss, terms, correct_B, chosen = self._loss(batch)
         loss.backward()

@@ -59,9 +59,9 @@ def test_recording_empties_the_tap() -> None:
     layer = layer_of()
     run_backward(layer)
     layer.record_conflict()
-    with pytest.raises(ValueError, match=r"expert_gradient needs a backward pass since the last record_conflict\."):
+    with pytest.raises(ValueError, match=r"the conflict needs a backward pass since it was last recorded\."):
         layer.expert_gradient()
-    with pytest.raises(ValueError, match=r"record_conflict needs a backward pass since its last call\."):
+    with pytest.raises(ValueError, match=r"the conflict needs a backward pass since it was last recorded\."):
         layer.record_conflict()
 
 
@@ -112,13 +112,13 @@ def test_looking_without_gradients_leaves_the_tap_alone() -> None:
     layer = layer_of()
     with torch.no_grad():
         layer(torch.randn(2, 4, 16), torch.zeros(2, 4))
-    assert layer.gradient_tap_ErN.grad is None
+    assert layer.tap.leaf.grad is None
 
 
 def test_a_moved_layer_still_collects_gradients() -> None:
     layer = layer_of().to(CPU).float()
     run_backward(layer)
-    assert layer.gradient_tap_ErN.is_leaf
+    assert layer.tap.leaf.is_leaf
     assert layer.expert_gradient().any()
 
 
