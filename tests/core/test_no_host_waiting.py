@@ -97,6 +97,8 @@ MODELS: list[dict[str, Any]] = [
     {"penalty": "logit_while_positive", "conflict_over": "u", "task_dropout": "batch", "router_norm": "all"},
     {"penalty": "sigmoid", "gate_softmax": "all"},
     {"clip_scope": "apart"},
+    {"conflict_every": 2, "conflict_pairs": "co_active", "conflict_projection": 8},
+    {"backbone": "block_sparse", "num_partitions": 8},
 ]
 
 
