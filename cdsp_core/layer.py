@@ -161,13 +161,7 @@ class CDSPLayer(nn.Module):
         self, gradient_ErN: Tensor, subspaces: Subspaces, pairs_EE: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The same on the CPU where A has a partition for every expert, without an array over all dimensions."""
-        cosine_EE, overlap_EE, conflict_EE = native_game(
-            gradient_ErN, subspaces.index_Er, used=self.tap.compared, dims=self.topology.dims
-        )
-        if pairs_EE is not None:
-            cosine_EE = cosine_EE.masked_fill(~pairs_EE, torch.nan)
-            conflict_EE = conflict_EE.masked_fill(~pairs_EE, 0.0)
-        return cosine_EE, overlap_EE, conflict_EE
+        return native_game(gradient_ErN, subspaces.index_Er, pairs_EE, used=self.tap.compared, dims=self.topology.dims)
 
     def path(self, device: torch.device) -> str:
         """How this layer is computed there: `dense`, `sorted` or `native`."""

@@ -2,6 +2,7 @@
 
    Shapes: E experts, r rank quota, N entries a gradient row, of which the first `used` are compared, R dimensions. */
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +16,10 @@ static float dot(const float *a, const float *b, int64_t n) {
 }
 
 /* gradient [E, r, N] belongs to dimensions index [E, r]. Writes cosine [E, E] (NaN: no common dimension, or no gradient
-   there), overlap [E, E] (common dimensions / r) and conflict [E, E] (relu(-cosine), 0 where there is no cosine). */
-void cdsp_game(const float *gradient, const int64_t *index, int64_t experts, int64_t rank, int64_t width, int64_t used,
-               int64_t dims, float *cosine, float *overlap, float *conflict) {
+   there), overlap [E, E] (common dimensions / r) and conflict [E, E] (relu(-cosine), 0 where there is no cosine).
+   Where `pairs` [E, E] is given, pairs that are false there are not compared and have no cosine. */
+void cdsp_game(const float *gradient, const int64_t *index, const bool *pairs, int64_t experts, int64_t rank,
+               int64_t width, int64_t used, int64_t dims, float *cosine, float *overlap, float *conflict) {
     float *square = malloc(experts * rank * sizeof *square);
     int64_t *row_of = malloc(dims * sizeof *row_of);
     for (int64_t i = 0; i < experts * rank; i++) square[i] = dot(gradient + i * width, gradient + i * width, used);
@@ -25,12 +27,14 @@ void cdsp_game(const float *gradient, const int64_t *index, int64_t experts, int
         memset(row_of, -1, dims * sizeof *row_of);
         for (int64_t i = 0; i < rank; i++) row_of[index[e * rank + i]] = i;
         for (int64_t f = e; f < experts; f++) {
+            const bool compared = !pairs || pairs[e * experts + f];
             double product = 0.0, square_e = 0.0, square_f = 0.0;
             int64_t common = 0;
             for (int64_t j = 0; j < rank; j++) {
                 const int64_t i = row_of[index[f * rank + j]];
                 if (i < 0) continue;
                 common++;
+                if (!compared) continue;
                 product += dot(gradient + (e * rank + i) * width, gradient + (f * rank + j) * width, used);
                 square_e += square[e * rank + i];
                 square_f += square[f * rank + j];
