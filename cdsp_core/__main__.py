@@ -1,9 +1,12 @@
-"""The command line: `python -m cdsp_core train | presets`."""
+"""The command line: `python -m cdsp_core train | presets | study | evidence`."""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -15,13 +18,18 @@ if TYPE_CHECKING:
     from cdsp_core.trainer import Trainer
 
 BAD_INPUT = 2
+INTERRUPTED = 130
+RESULTS = Path("studies")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 1 the run failed, 2 bad input. Errors are one sentence on standard error."""
+    """Exit status: 0 done, 1 a run failed, 2 bad input, 130 interrupted. Errors are one sentence on standard error."""
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
+    except KeyboardInterrupt:
+        print("cdsp_core: stopped.", file=sys.stderr)
+        return INTERRUPTED
     except (ValueError, OSError) as error:
         print(f"cdsp_core: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -47,7 +55,31 @@ def _parser() -> argparse.ArgumentParser:
     presets = commands.add_parser("presets", help="list the presets and their settings")
     presets.add_argument("--json", action="store_true", help="as JSON")
     presets.set_defaults(run=_presets)
+    _add_study(commands.add_parser("study", help="run an experiment over seeds, or go on with it"))
+    evidence = commands.add_parser("evidence", help="write down what the finished studies found, claim by claim")
+    evidence.add_argument("--from", dest="out", type=Path, default=RESULTS, metavar="DIR", help="results (studies/)")
+    evidence.add_argument("--markdown", type=Path, default=Path("docs/evidence.md"), metavar="FILE", help="for people")
+    evidence.add_argument(
+        "--json", type=Path, default=Path("frontend/evidence.json"), metavar="FILE", help="for the page"
+    )
+    evidence.set_defaults(run=_evidence)
     return parser
+
+
+def _add_study(study: argparse.ArgumentParser) -> None:
+    study.add_argument("names", nargs="*", metavar="NAME", help="which; `all` for all; none lists them")
+    study.add_argument("--list", action="store_true", help="list the studies and what they ask")
+    study.add_argument("--seeds", type=_positive, metavar="N", help="seeds 0 to N - 1 (default 10; 3 with --smallest)")
+    study.add_argument("--smallest", action="store_true", help="the form that takes minutes on two cores")
+    study.add_argument("--data", choices=("embedded", "full"), default="embedded", help="which images (embedded)")
+    study.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the full sets, in torchvision's layout")
+    study.add_argument(
+        "--missing-kmnist", choices=("fail", "kana"), default="fail", help="kana: draw them where KMNIST is not there"
+    )
+    study.add_argument("--jobs", type=_positive, metavar="N", help="processes (default: one a core)")
+    study.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="keep results there (studies/)")
+    study.add_argument("--progress", choices=("bar", "json"), default="bar", help="json: one JSON object a line")
+    study.set_defaults(run=_study)
 
 
 def _presets(options: argparse.Namespace) -> int:
@@ -114,10 +146,80 @@ def _trained(trainer: Trainer) -> dict[str, Any]:
         "measures": {
             f"layer{n}/{name}": value for n, layer in enumerate(layers) for name, value in layer["measures"].items()
         },
-        "connection": [layer["connection"] for layer in layers],
+        "connection": [layer["connection"] for layer in layers if layer["connection"] is not None],
         "config": to_dict(trainer.config),
         "device": device,
     }
+
+
+def _study(options: argparse.Namespace) -> int:
+    from cdsp_core.studies import NAMES, study
+
+    if options.list or not options.names:
+        for name in NAMES:
+            print(f"{name}: {study(name).question}")
+        return 0
+    chosen = [study(name) for name in (NAMES if options.names == ["all"] else options.names)]
+    if options.data == "full" and options.data_root is None:
+        raise ValueError("--data full needs --data-root, the folder of the full sets. Found none.")
+    _check_packages()
+
+    from cdsp_core.studies.evidence import claim_json
+    from cdsp_core.studies.progress import Bar, JsonLines, print_json
+    from cdsp_core.studies.runner import StudyIncompleteError, run_study
+    from cdsp_core.studies.study import StudyOptions
+
+    form = StudyOptions(
+        seeds=options.seeds or (3 if options.smallest else 10),
+        data=options.data,
+        data_root=options.data_root,
+        missing_kmnist=options.missing_kmnist,
+        smallest=options.smallest,
+    )
+    cores = len(os.sched_getaffinity(0))
+    signal.signal(signal.SIGTERM, _interrupt)
+    status = 0
+    for this in chosen:
+        progress = JsonLines() if options.progress == "json" else Bar()
+        try:
+            finished = run_study(this, form, out=options.out, processes=options.jobs or cores, progress=progress)
+        except StudyIncompleteError as error:
+            progress.problem(this.name, str(error))
+            status = 1
+            continue
+        claims, report = finished.findings.claims, finished.report
+        if options.progress == "json":
+            content = {"claims": [claim_json(claim) for claim in claims], "report": str(report)}
+            print_json({"type": "result", "study": this.name, **content})
+        else:
+            print(f"{this.name}: {report}", *(f"  {c.verdict}: {c.claim}. {c.measured}" for c in claims), sep="\n")
+    return status
+
+
+def _check_packages() -> None:
+    """Raises ValueError when the packages of the extra `studies` are not all there."""
+    missing = [name for name in ("matplotlib", "pyarrow", "tqdm") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(f"study and evidence need the packages of the extra studies. Found no {', '.join(missing)}.")
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _evidence(options: argparse.Namespace) -> int:
+    _check_packages()
+
+    from cdsp_core.studies.evidence import evidence_json, evidence_markdown, gather
+
+    gathered = gather(options.out)
+    for path, content in ((options.markdown, evidence_markdown(gathered)), (options.json, evidence_json(gathered))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.partial")
+        temporary.write_text(content)
+        temporary.replace(path)
+        print(path)
+    return 0
 
 
 def _config(options: argparse.Namespace) -> RunConfig:
