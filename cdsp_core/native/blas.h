@@ -24,3 +24,9 @@ static inline void add_outer(const float *a, const float *b, float *c, int n, in
     const float one = 1.0f;
     cdsp_sgemm("N", "T", &p, &k, &n, &one, b, &p, a, &k, &one, c, &ld_c);
 }
+
+/* C[p, n] = B[k, p]^T A[n, k]^T. */
+static inline void both_transposed(const float *a, const float *b, float *c, int n, int k, int p) {
+    const float one = 1.0f, zero = 0.0f;
+    cdsp_sgemm("T", "T", &n, &p, &k, &one, a, &k, b, &p, &zero, c, &n);
+}

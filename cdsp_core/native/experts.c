@@ -15,7 +15,7 @@
 #include "blas.h"
 #include "vector_math.h"
 
-enum { CHUNK_ROWS = 128 };
+enum { CHUNK_ROWS = 256 };
 
 typedef struct {
     int64_t expert, first, rows;
@@ -65,71 +65,96 @@ static void combine(const float *rows, const int64_t *place, int64_t tokens, int
     }
 }
 
-/* y[T, D] = sum over the token's experts of gate strength silu(x U_e^T) V_e. Keeps pre [M, r], order, place [M],
-   count [E] for the backward pass; `scratch` is [M, D]. */
+/* U and V of every expert apart, [E, 2, padded, D], with rows of zeros after the rank. */
+static float *packed(const float *weight, int64_t experts, int64_t rank, int64_t padded, int64_t width) {
+    float *out = calloc(experts * 2 * padded * width, sizeof *out);
+    for (int64_t e = 0; e < experts; e++)
+        for (int64_t i = 0; i < rank; i++, weight += 2 * width) {
+            memcpy(out + ((2 * e) * padded + i) * width, weight, width * sizeof *out);
+            memcpy(out + ((2 * e + 1) * padded + i) * width, weight + width, width * sizeof *out);
+        }
+    return out;
+}
+
+/* The reverse of `packed`, summed over the threads' parts, each [E, 2, padded, D]. */
+static void unpack_sum(const float *parts, int threads, int64_t experts, int64_t rank, int64_t padded, int64_t width,
+                       float *weight) {
+    const int64_t part = experts * 2 * padded * width;
+    for (int64_t e = 0; e < experts; e++)
+        for (int64_t i = 0; i < rank; i++)
+            for (int64_t side = 0; side < 2; side++, weight += width) {
+                const float *row = parts + ((2 * e + side) * padded + i) * width;
+                memcpy(weight, row, width * sizeof *row);
+                for (int64_t k = 1; k < threads; k++)
+                    for (int64_t d = 0; d < width; d++) weight[d] += row[k * part + d];
+            }
+}
+
+/* y[T, D] = sum over the token's experts of gate strength silu(x U_e^T) V_e. Keeps pre [M, padded], order, place [M],
+   count [E] for the backward pass; `scratch` is [M, D]. `padded` is the rank, rounded up to what sgemm is quick at. */
 void cdsp_forward(const float *x, const float *gate, const int64_t *expert, const float *strength, const float *weight,
-                  int64_t tokens, int64_t top_k, int64_t experts, int64_t width, int64_t rank, float *y, float *pre,
-                  int64_t *order, int64_t *place, int64_t *count, float *scratch, int threads) {
+                  int64_t tokens, int64_t top_k, int64_t experts, int64_t width, int64_t rank, int64_t padded, float *y,
+                  float *pre, int64_t *order, int64_t *place, int64_t *count, float *scratch, int threads) {
     const int64_t assignments = tokens * top_k;
     sort_by_expert(expert, assignments, experts, order, place, count);
     chunk_t *chunks = malloc((assignments / CHUNK_ROWS + experts) * sizeof *chunks);
     const int64_t n = cut(count, experts, chunks);
+    float *uv = packed(weight, experts, rank, padded, width);
 #pragma omp parallel num_threads(threads)
     {
-        float *rows = malloc(CHUNK_ROWS * (width + rank) * sizeof *rows), *hidden = rows + CHUNK_ROWS * width;
+        float *rows = malloc(CHUNK_ROWS * (width + padded) * sizeof *rows), *hidden = rows + CHUNK_ROWS * width;
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < n; c++) {
             const chunk_t at = chunks[c];
-            const float *u = weight + at.expert * rank * 2 * width, *v = u + width;
-            float *pre_c = pre + at.first * rank;
+            const float *u = uv + at.expert * 2 * padded * width, *v = u + padded * width;
+            float *pre_c = pre + at.first * padded;
             gather(x, order + at.first, at.rows, top_k, width, rows);
-            times_transposed(rows, u, pre_c, at.rows, width, rank, 2 * width);
+            times_transposed(rows, u, pre_c, at.rows, width, padded, width);
             for (int64_t i = 0; i < at.rows; i++) {
                 const float scale = gate[order[at.first + i]] * strength[at.expert];
-                const float *p = pre_c + i * rank;
-                float *h = hidden + i * rank;
+                const float *p = pre_c + i * padded;
+                float *h = hidden + i * padded;
 #pragma omp simd
-                for (int64_t j = 0; j < rank; j++) h[j] = p[j] * sigmoid(p[j]) * scale;
+                for (int64_t j = 0; j < padded; j++) h[j] = p[j] * sigmoid(p[j]) * scale;
             }
-            times(hidden, v, scratch + at.first * width, at.rows, rank, width, 2 * width);
+            times(hidden, v, scratch + at.first * width, at.rows, padded, width, width);
         }
         free(rows);
     }
     combine(scratch, place, tokens, top_k, width, y, threads);
+    free(uv);
     free(chunks);
 }
 
 /* Gradients of x, gate, strength and weight (dense [E, r, N], zero for experts without tokens). */
 void cdsp_backward(const float *dy, const float *x, const float *gate, const float *strength, const float *weight,
                    const float *pre, const int64_t *order, const int64_t *place, const int64_t *count, int64_t tokens,
-                   int64_t top_k, int64_t experts, int64_t width, int64_t rank, float *dx, float *dgate,
+                   int64_t top_k, int64_t experts, int64_t width, int64_t rank, int64_t padded, float *dx, float *dgate,
                    float *dstrength, float *dweight, float *scratch, int threads) {
-    const int64_t assignments = tokens * top_k, weights = experts * rank * 2 * width;
+    const int64_t assignments = tokens * top_k, weights = experts * 2 * padded * width;
     chunk_t *chunks = malloc((assignments / CHUNK_ROWS + experts) * sizeof *chunks);
     const int64_t n = cut(count, experts, chunks);
-    float *partial = calloc(threads > 1 ? (threads - 1) * weights : 1, sizeof *partial);
-    memset(dweight, 0, weights * sizeof *dweight);
+    float *uv = packed(weight, experts, rank, padded, width), *partial = calloc(threads * weights, sizeof *partial);
 #pragma omp parallel num_threads(threads)
     {
-        const int thread = omp_get_thread_num();
-        float *dw = thread ? partial + (thread - 1) * weights : dweight;
-        float *rows = malloc(CHUNK_ROWS * 2 * (width + rank) * sizeof *rows), *grad = rows + CHUNK_ROWS * width;
-        float *hidden = grad + CHUNK_ROWS * width, *slope = hidden + CHUNK_ROWS * rank;
+        float *duv = partial + omp_get_thread_num() * weights;
+        float *rows = malloc(CHUNK_ROWS * 2 * (width + padded) * sizeof *rows), *grad = rows + CHUNK_ROWS * width;
+        float *hidden = grad + CHUNK_ROWS * width, *slope = hidden + CHUNK_ROWS * padded;
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < n; c++) {
             const chunk_t at = chunks[c];
-            const float *u = weight + at.expert * rank * 2 * width, *v = u + width;
-            float *du = dw + at.expert * rank * 2 * width, *dv = du + width;
-            const float *pre_c = pre + at.first * rank;
+            const float *u = uv + at.expert * 2 * padded * width, *v = u + padded * width;
+            float *du = duv + at.expert * 2 * padded * width, *dv = du + padded * width;
+            const float *pre_c = pre + at.first * padded;
             gather(x, order + at.first, at.rows, top_k, width, rows);
             gather(dy, order + at.first, at.rows, top_k, width, grad);
-            times_transposed(grad, v, slope, at.rows, width, rank, 2 * width);
+            times_transposed(grad, v, slope, at.rows, width, padded, width);
             for (int64_t i = 0; i < at.rows; i++) {
                 const float scale = gate[order[at.first + i]] * strength[at.expert];
-                const float *p = pre_c + i * rank;
-                float *h = hidden + i * rank, *s = slope + i * rank, through = 0.0f;
+                const float *p = pre_c + i * padded;
+                float *h = hidden + i * padded, *s = slope + i * padded, through = 0.0f;
 #pragma omp simd reduction(+ : through)
-                for (int64_t j = 0; j < rank; j++) {
+                for (int64_t j = 0; j < padded; j++) {
                     const float open = sigmoid(p[j]), active = p[j] * open;
                     through += s[j] * active;
                     h[j] = active * scale;
@@ -137,15 +162,13 @@ void cdsp_backward(const float *dy, const float *x, const float *gate, const flo
                 }
                 dgate[order[at.first + i]] = through;
             }
-            add_outer(hidden, grad, dv, at.rows, rank, width, 2 * width);
-            add_outer(slope, rows, du, at.rows, rank, width, 2 * width);
-            times(slope, u, scratch + at.first * width, at.rows, rank, width, 2 * width);
+            add_outer(hidden, grad, dv, at.rows, padded, width, width);
+            add_outer(slope, rows, du, at.rows, padded, width, width);
+            times(slope, u, scratch + at.first * width, at.rows, padded, width, width);
         }
         free(rows);
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < weights; i++)
-            for (int64_t k = 0; k < threads - 1; k++) dweight[i] += partial[k * weights + i];
     }
+    unpack_sum(partial, threads, experts, rank, padded, width, dweight);
     combine(scratch, place, tokens, top_k, width, dx, threads);
     for (int64_t e = 0, m = 0; e < experts; e++) {
         float sum = 0.0f;
@@ -156,5 +179,6 @@ void cdsp_backward(const float *dy, const float *x, const float *gate, const flo
         dstrength[e] = sum;
     }
     free(partial);
+    free(uv);
     free(chunks);
 }

@@ -5,12 +5,14 @@ Shapes: T tokens, D model width, E experts, K chosen, M = T K assignments, r ran
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from cdsp_core.native import bound
+
+VECTOR: Final = 16
 
 
 def experts_on_cpu(x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, strength_E: Tensor, weight_ErN: Tensor) -> Tensor:
@@ -51,7 +53,7 @@ def _forward(
     strength_E, weight_ErN = strength_E.contiguous(), weight_ErN.contiguous()
     y_TD, pre_Mr, order_M, place_M, count_E = _outputs(x_TD, expert_TK, weight_ErN)
     scratch = x_TD.new_empty(len(order_M), x_TD.shape[1])
-    bound("cdsp_forward", "ppppp" + "lllll" + "pppppp" + "i")(
+    bound("cdsp_forward", "ppppp" + "llllll" + "pppppp" + "i")(
         *_pointers(x_TD, gate_TK, expert_TK, strength_E, weight_ErN),
         *_sizes(x_TD, expert_TK, weight_ErN),
         *_pointers(y_TD, pre_Mr, order_M, place_M, count_E, scratch),
@@ -76,7 +78,7 @@ def _backward(
     strength_E, weight_ErN = strength_E.contiguous(), weight_ErN.contiguous()
     gradients = _empty_gradients(x_TD, gate_TK, strength_E, weight_ErN)
     scratch = x_TD.new_empty(len(order_M), x_TD.shape[1])
-    bound("cdsp_backward", "ppppppppp" + "lllll" + "ppppp" + "i")(
+    bound("cdsp_backward", "ppppppppp" + "llllll" + "ppppp" + "i")(
         *_pointers(dy_TD, x_TD, gate_TK, strength_E, weight_ErN, pre_Mr, order_M, place_M, count_E),
         *_sizes(x_TD, gate_TK, weight_ErN),
         *_pointers(*gradients, scratch),
@@ -90,7 +92,7 @@ def _outputs(x_TD: Tensor, expert_TK: Tensor, weight_ErN: Tensor) -> tuple[Tenso
     assignments = expert_TK.numel()
     return (
         torch.empty_like(x_TD),
-        x_TD.new_empty(assignments, rank),
+        x_TD.new_empty(assignments, _padded(rank)),
         expert_TK.new_empty(assignments),
         expert_TK.new_empty(assignments),
         expert_TK.new_empty(experts),
@@ -109,7 +111,12 @@ def _pointers(*tensors: Tensor) -> list[int]:
 def _sizes(x_TD: Tensor, per_token_TK: Tensor, weight_ErN: Tensor) -> tuple[int, ...]:
     experts, rank, _ = weight_ErN.shape
     tokens, width = x_TD.shape
-    return tokens, per_token_TK.shape[1], experts, width, rank
+    return tokens, per_token_TK.shape[1], experts, width, rank, _padded(rank)
+
+
+def _padded(rank: int) -> int:
+    """The rank rounded up to whole vectors: sgemm is up to 1.6 times quicker at 96 than at 90."""
+    return -(-rank // VECTOR) * VECTOR
 
 
 def _keep(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:

@@ -30,36 +30,60 @@ static int64_t samples_a_chunk(const sizes_t *at) { return at->tokens < CHUNK_RO
 /* A number is above every NaN. */
 static inline int above(float a, float b) { return a > b || (b != b && a == a); }
 
-/* Largest first; of equal logits the lower index. One pass: an expert that is not above the last one held is not looked
-   at twice. */
-static void choose(const float *logits, int64_t experts, int64_t top_k, int64_t *chosen) {
-    int64_t held = 0;
-    for (int64_t e = 0; e < experts; e++) {
-        if (held == top_k && !above(logits[e], logits[chosen[top_k - 1]])) continue;
-        int64_t k = held < top_k ? held++ : top_k - 1;
-        for (; k > 0 && above(logits[e], logits[chosen[k - 1]]); k--) chosen[k] = chosen[k - 1];
-        chosen[k] = e;
+/* The K largest logits of every row and the softmax over them, or over all E; of equal logits the lower index first.
+   `logits` is [E, rows]: every loop runs along the rows, so that all of it is vector code. The experts come one after
+   the other, sink past those held that they are not above, and push the others down. `held` is [2, K + 1, rows]. */
+static void route(const float *restrict logits, int64_t rows, const sizes_t *at, float *restrict held,
+                  float *restrict gate, int64_t *restrict expert) {
+    const int64_t top_k = at->top_k;
+    float *restrict value = held, *restrict index = held + (top_k + 1) * rows;
+    float *restrict moving = value + top_k * rows, *restrict moving_index = index + top_k * rows;
+    for (int64_t e = 0; e < at->experts; e++) {
+        const int64_t full = e < top_k ? e : top_k;
+        for (int64_t t = 0; t < rows; t++) {
+            moving[t] = logits[e * rows + t];
+            moving_index[t] = e;
+        }
+        for (int64_t k = 0; k < full; k++) {
+            float *restrict v = value + k * rows, *restrict i = index + k * rows;
+#pragma omp simd
+            for (int64_t t = 0; t < rows; t++) { /* one that was pushed has a lower index than e: it stays above equals */
+                const float a = moving[t], b = v[t], ai = moving_index[t], bi = i[t];
+                const int up = above(a, b) | (ai < e);
+                v[t] = up ? a : b;
+                i[t] = up ? ai : bi;
+                moving[t] = up ? b : a;
+                moving_index[t] = up ? bi : ai;
+            }
+        }
+        if (e < top_k) {
+            memcpy(value + e * rows, moving, rows * sizeof *value);
+            memcpy(index + e * rows, moving_index, rows * sizeof *index);
+        }
     }
+    memset(moving, 0, rows * sizeof *moving); /* from here on the sum under the softmax */
+    for (int64_t e = 0; e < (at->over_all ? at->experts : top_k); e++) {
+        const float *restrict v = at->over_all ? logits + e * rows : value + e * rows;
+#pragma omp simd
+        for (int64_t t = 0; t < rows; t++) moving[t] += exp_(v[t] - value[t]);
+    }
+    for (int64_t k = top_k - 1; k >= 0; k--)
+#pragma omp simd
+        for (int64_t t = 0; t < rows; t++) value[k * rows + t] = exp_(value[k * rows + t] - value[t]) / moving[t];
+    for (int64_t t = 0; t < rows; t++)
+        for (int64_t k = 0; k < top_k; k++) {
+            gate[t * top_k + k] = value[k * rows + t];
+            expert[t * top_k + k] = (int64_t)index[k * rows + t];
+        }
 }
 
-static void route(const float *logits, const sizes_t *at, float *gate, int64_t *expert) {
-    choose(logits, at->experts, at->top_k, expert);
-    const float largest = logits[expert[0]];
-    float total = 0.0f;
-    for (int64_t k = 0; k < at->top_k; k++) total += gate[k] = exp_(logits[expert[k]] - largest);
-    if (at->over_all) {
-        total = 0.0f;
-        for (int64_t e = 0; e < at->experts; e++) total += exp_(logits[e] - largest);
-    }
-    for (int64_t k = 0; k < at->top_k; k++) gate[k] /= total;
-}
-
+/* The gradient of one row's logits, [E]; `logits` has `stride` entries from one expert to the next. */
 static void route_backward(const float *dgate, const float *gate, const int64_t *expert, const float *logits,
-                           const sizes_t *at, float *dlogits) {
+                           int64_t stride, const sizes_t *at, float *dlogits) {
     float along = 0.0f;
     for (int64_t k = 0; k < at->top_k; k++) along += gate[k] * dgate[k];
     for (int64_t e = 0; e < at->experts; e++) /* gate_e = gate_0 e^(logit_e - logit_0), for every expert */
-        dlogits[e] = at->over_all ? -along * gate[0] * exp_(logits[e] - logits[expert[0]]) : 0.0f;
+        dlogits[e] = at->over_all ? -along * gate[0] * exp_(logits[e * stride] - logits[expert[0] * stride]) : 0.0f;
     for (int64_t k = 0; k < at->top_k; k++) dlogits[expert[k]] = gate[k] * (dgate[k] - along);
 }
 
@@ -120,7 +144,7 @@ static float *sample_logits(const float *norm_bias, const float *weight, const f
     return out;
 }
 
-/* gate [T, K], expert [T, K]; keeps logits [T, E], and mean and scale of every group, for the backward pass. */
+/* gate [T, K], expert [T, K]; keeps logits, of every chunk [E, rows], and mean and scale of every group, for the backward pass. */
 void cdsp_gate_forward(const float *x, const float *norm_weight, const float *norm_bias, const float *weight,
                        const float *bias, const float *task, int64_t samples, int64_t tokens, int64_t width,
                        int64_t task_width, int64_t experts, int64_t top_k, int64_t group, int over_all, float *gate,
@@ -130,20 +154,21 @@ void cdsp_gate_forward(const float *x, const float *norm_weight, const float *no
     float *scaled = scaled_weight(norm_weight, weight, &at), *of_sample = sample_logits(norm_bias, weight, bias, task, &at);
 #pragma omp parallel num_threads(threads)
     {
-        float *n = malloc(a_chunk * tokens * width * sizeof *n);
+        float *n = malloc(a_chunk * tokens * (width + 2 * (top_k + 1)) * sizeof *n), *held = n + a_chunk * tokens * width;
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < chunks; c++) {
             const int64_t first = c * a_chunk * tokens;
             const int64_t rows = (c + 1 < chunks ? a_chunk : samples - c * a_chunk) * tokens;
+            float *of_chunk = logits + first * experts;
             for (int64_t t = 0; t < rows; t += group)
                 normalise(x + (first + t) * width, group * width, n + t * width, mean + (first + t) / group,
                           scale + (first + t) / group);
-            times(n, scaled, logits + first * experts, rows, width, experts, experts);
-            for (int64_t t = first; t < first + rows; t++) {
-                for (int64_t e = 0; e < experts; e++)
-                    logits[t * experts + e] += of_sample[t / tokens * experts + e];
-                route(logits + t * experts, &at, gate + t * top_k, expert + t * top_k);
-            }
+            both_transposed(n, scaled, of_chunk, rows, width, experts);
+            for (int64_t e = 0; e < experts; e++)
+                for (int64_t b = 0; b < rows / tokens; b++)
+                    for (int64_t t = 0; t < tokens; t++)
+                        of_chunk[e * rows + b * tokens + t] += of_sample[(first / tokens + b) * experts + e];
+            route(of_chunk, rows, &at, held, gate + first * top_k, expert + first * top_k);
         }
         free(n);
     }
@@ -175,7 +200,7 @@ void cdsp_gate_backward(const float *dgate, const float *x, const float *norm_we
                 const float *in = x + (first + t) * width;
                 for (int64_t d = 0; d < width; d++) n[t * width + d] = (in[d] - mean[g]) * scale[g];
                 route_backward(dgate + (first + t) * top_k, gate + (first + t) * top_k, expert + (first + t) * top_k,
-                               logits + (first + t) * experts, &at, dlogits + t * experts);
+                               logits + first * experts + t, rows, &at, dlogits + t * experts);
                 float *of_sample = dsample + (first + t) / tokens * experts;
                 for (int64_t e = 0; e < experts; e++) of_sample[e] += dlogits[t * experts + e];
             }
