@@ -178,8 +178,8 @@ class Trainer:
             "layers": model.num_layers,
             "experts": model.num_experts,
             "partitions": model.num_partitions,
-            "dims": model.d_base,
-            "rank": model.rank,
+            "dims": model.held_dims,
+            "rank": model.held_rank,
             "num_tokens": model.num_tokens,
             "steps_per_epoch": self.batches.steps_per_epoch,
             "data": {
