@@ -18,15 +18,18 @@ from backend.security import Guard
 from backend.settings import Settings
 from backend.store import StoreError
 from backend.stream import Streams
+from backend.studies import Catalogue, all_studies
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, *, catalogue: Catalogue | None = None) -> FastAPI:
     """The application of these settings; its lifespan opens the data folder and begins the work.
+
+    `catalogue` are the studies that can be started: every one of the package, unless others are given.
 
     Raises StoreError when the data folder cannot be used.
     """
     worker_token = settings.worker_token or _worker_token(settings)
-    runs = Runs(settings, worker_token=worker_token)
+    runs = Runs(settings, worker_token=worker_token, catalogue=all_studies() if catalogue is None else catalogue)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -36,6 +36,18 @@ class StaleRevisionError(ApiError):
     status = 409
 
 
+class StudyNotFoundError(ApiError):
+    """No study has that name."""
+
+    status = 404
+
+
+class BusyError(ApiError):
+    """A study runs already, or does not run."""
+
+    status = 409
+
+
 class TooLargeError(ApiError):
     """A message beyond its bound."""
 

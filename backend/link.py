@@ -83,6 +83,8 @@ class WorkerConnection:
         self.received = n
         if self.hub is not None and message is None:
             self.hub.on_frame(binary[8:])
+        elif message is not None and message["type"] == "study":
+            runs.studies.reported(self.worker_id, message["study"])
         elif message is not None and (hub := runs.trained_by(self.worker_id, message["run"])) is not None:
             await self._take_text(hub, message, n)
             if self.hub is hub and not hub.state.active:
@@ -98,7 +100,7 @@ class WorkerConnection:
             case "result":
                 hub.on_result(message)
             case kind:
-                raise LinkError(f"a worker's message must be started, event or result. Found {kind!r}.")
+                raise LinkError(f"a worker's message must be started, event, result or study. Found {kind!r}.")
 
 
 async def serve_worker(socket: WebSocket, runs: Runs, token: str) -> None:

@@ -54,6 +54,21 @@ async def config_schema() -> dict[str, Any]:
     return schema()
 
 
+@router.get("/api/studies")
+async def list_studies(runs: SomeRuns) -> dict[str, Any]:
+    return runs.studies.list()
+
+
+@router.post("/api/studies/{name}/start")
+async def start_study(name: str, runs: SomeRuns) -> dict[str, Any]:
+    return runs.studies.start(name)
+
+
+@router.post("/api/studies/{name}/stop")
+async def stop_study(name: str, runs: SomeRuns) -> dict[str, Any]:
+    return runs.studies.stop(name)
+
+
 @router.get("/api/runs")
 async def list_runs(runs: SomeRuns) -> JSONResponse:
     return JSONResponse(json_ready([hub.to_json() for hub in runs.list()]))

@@ -23,6 +23,7 @@ from backend.link import LinkError, WorkerConnection
 from backend.settings import Settings
 from backend.state import RunState
 from backend.store import Store
+from backend.studies import Catalogue, Studies
 from cdsp_core.config import RunConfig, preset, with_settings
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ LEAVE_TIMEOUT_S: Final = 8.0
 class Runs:
     """Lives as long as the app. Everything runs on its event loop."""
 
-    def __init__(self, settings: Settings, *, worker_token: str) -> None:
+    def __init__(self, settings: Settings, *, worker_token: str, catalogue: Catalogue) -> None:
         self.settings = settings
         self.store = Store(
             settings.data_dir / "history.sqlite",
@@ -49,6 +50,12 @@ class Runs:
             PoolLauncher()
             if settings.launcher == "pool"
             else LocalLauncher(settings, token=worker_token, on_exit=self._worker_ended)
+        )
+        self.studies = Studies(
+            settings.data_dir / "studies.json",
+            catalogue,
+            workers=self.workers,
+            launch=None if settings.launcher == "pool" else self._launch_for_study,
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: list[dict[str, Any]] = []
@@ -78,6 +85,7 @@ class Runs:
         self.store.on_saved = lambda worker_id, n: _call(loop, self._saved, worker_id, n)
         self.store.on_error = lambda sentence: _call(loop, self._store_changed, sentence)
         await asyncio.to_thread(self.open_folder)
+        self.studies.open()
         for record in self._records:
             self._add(RunState.from_record(record))
         for hub in self._hubs.values():
@@ -176,6 +184,7 @@ class Runs:
             await hub.load()
             connection.hub = hub
             hub.attach(connection)
+        self.studies.worker_arrived(connection, hello["study"])
         self._schedule()
         return connection
 
@@ -183,6 +192,9 @@ class Runs:
         """The link to a worker is closed; it may dial again."""
         if self.workers.get(connection.worker_id) is connection:
             del self.workers[connection.worker_id]
+        if self.studies.ran_on(connection.worker_id) and not self._closing:
+            self.studies.worker_away(connection.worker_id)
+            self._spawn(self._await_study(connection.worker_id, connection.pid))
         hub = connection.hub
         if hub is not None and hub.worker is connection:
             hub.worker_lost("The connection to the worker is lost; it trains on and is waited for.")
@@ -237,7 +249,21 @@ class Runs:
         connection.hub, hub.worker = hub, connection
         connection.send(hub.starting(connection.worker_id, connection.pid))
 
+    def _launch_for_study(self) -> str | None:
+        """Get a worker for a study that waits for one."""
+        return self._launcher.launch(len(self._queue) + 1, self.workers.keys())
+
     # lost workers
+
+    async def _await_study(self, worker_id: str, pid: int) -> None:
+        """Wait for a worker whose study ran when its link was lost; give the study up when it does not come back."""
+        deadline = time.monotonic() + self.settings.worker_grace_s
+        while time.monotonic() < deadline and worker_id not in self.workers:
+            if self._launcher.is_gone(worker_id, pid):
+                break
+            await asyncio.sleep(GONE_POLL_S)
+        if worker_id not in self.workers:
+            self.studies.worker_gone(worker_id, "The worker did not come back.")
 
     def _take_up(self, hub: RunHub) -> None:
         """A run of an earlier backend: wait for its worker if it may live, else begin from the last checkpoint."""
@@ -274,6 +300,9 @@ class Runs:
     def _worker_ended(self, worker_id: str, sentence: str) -> None:
         """A local process has ended; its link may not have been seen to close yet, and must not be given a run."""
         was_connected = self.workers.pop(worker_id, None) is not None
+        self.studies.worker_gone(worker_id, sentence)
+        if not self.workers:
+            self.studies.none_can_come(sentence)
         held = (hub for hub in self._hubs.values() if hub.state.worker_id == worker_id and hub.state.active)
         hub = next(held, None)
         if hub is not None:

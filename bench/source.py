@@ -26,6 +26,7 @@ from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
 from cdsp_core.worker.session import Pace, Trainable
+from cdsp_core.worker.studies import StudyRunner
 
 FRAMES_PER_S: Final = 20.0
 LOST_AFTER_S: Final = 3.0
@@ -105,6 +106,7 @@ def main() -> None:
             trainers=Replays(),
             non_finite=NonFiniteLossError,
             checkpoint_dir=Path(folder),
+            studies=StudyRunner(folder=Path(folder), on_change=link.tell_study),
             pace=Pace(frames_per_s=FRAMES_PER_S, checkpoint_every_s=NEVER_S),
         ).run()
 

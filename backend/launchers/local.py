@@ -72,6 +72,7 @@ class LocalLauncher:
         log = logs / f"worker-{worker_id[:8]}.log"
         command = [sys.executable, "-m", "cdsp_core.worker", "--connect", f"ws://127.0.0.1:{settings.port}/ws/worker"]
         command += ["--device", settings.device, "--checkpoint-dir", str(settings.checkpoint_dir.resolve())]
+        command += ["--study-dir", str((settings.data_dir / "studies").resolve())]
         if settings.data_root is not None:
             command += ["--data-root", str(settings.data_root.resolve())]
         root = Path(__file__).resolve().parents[2]

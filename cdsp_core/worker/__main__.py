@@ -15,6 +15,7 @@ from typing import Any
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
+from cdsp_core.worker.studies import StudyRunner
 
 NICENESS = 5
 """The web process and the browser come first when cores are short."""
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="where torchvision's full sets are")
     data_dir = Path(os.environ.get("CDSP_DATA_DIR", "runs"))
     parser.add_argument("--checkpoint-dir", type=Path, metavar="DIR", default=data_dir / "checkpoints")
+    parser.add_argument("--study-dir", type=Path, metavar="DIR", default=data_dir / "studies")
     parser.add_argument("--check", action="store_true", help="say whether the device is there, and end")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -84,6 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
         trainers=trainers,
         non_finite=non_finite_error,
         checkpoint_dir=options.checkpoint_dir,
+        studies=StudyRunner(folder=options.study_dir, on_change=link.tell_study),
     )
     logging.getLogger(__name__).info("%s", loop.run())
     return 0

@@ -58,6 +58,7 @@ class Link:
         self._sent = 0
         self._connected = False
         self._held: dict[str, Any] | None = None
+        self._study: dict[str, Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._closing = False
@@ -71,6 +72,11 @@ class Link:
     def hold(self, run_id: str | None, epoch: int = 0) -> None:
         """Say which run this worker holds: what the next hello reports."""
         self._held = None if run_id is None else {"run_id": run_id, "epoch": epoch}
+
+    def tell_study(self, state: dict[str, Any]) -> None:
+        """Deliver a study's state; every hello reports it too, since messages are lost with a run that is dropped."""
+        self._study = state
+        self._outbox.put({"type": "study", "study": state})
 
     def close(self, *, flush_s: float = 2.0) -> None:
         """Send what waits, for at most `flush_s`, and end the thread."""
@@ -133,6 +139,7 @@ class Link:
             "pid": os.getpid(),
             "versions": {"python": platform.python_version()},
             "run": self._held,
+            "study": self._study,
         }
         await socket.send(to_json_text(hello))
         welcome = json.loads(await socket.recv())

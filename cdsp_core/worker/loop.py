@@ -17,6 +17,7 @@ from cdsp_core.frames import CommandResult
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.outbox import Outbox
 from cdsp_core.worker.session import Pace, Session, Trainable, Trainers, read_checkpoint_name
+from cdsp_core.worker.studies import StudyRunner
 from cdsp_core.worker.words import first_line, told
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class WorkerLoop:
         trainers: Trainers,
         non_finite: type[RuntimeError],
         checkpoint_dir: Path,
+        studies: StudyRunner,
         pace: Pace | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -53,6 +55,7 @@ class WorkerLoop:
         self._trainers = trainers
         self._non_finite = non_finite
         self._checkpoint_dir = checkpoint_dir
+        self._studies = studies
         self._pace = pace or Pace()
         self._clock = clock
         self._session: Session | None = None
@@ -71,6 +74,7 @@ class WorkerLoop:
                 self._step(session)
         if self._session is not None and self._session.broken is None:
             self._session.checkpoint(kept=False)
+        self._studies.close()
         self._link.close()
         return self._ending
 
@@ -105,6 +109,8 @@ class WorkerLoop:
             self._start(message)
         elif kind == "command":
             self._command(message["run"], message["command"])
+        elif kind in ("study_start", "study_stop"):
+            self._studies.take(message)
         elif kind == "drop":
             self._drop()
             self._outbox.clear()

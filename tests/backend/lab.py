@@ -23,11 +23,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from backend.app import create_app
 from backend.runs import Runs
 from backend.settings import Settings
+from backend.studies import Catalogue
 from cdsp_core.frames import Array, Frame, decode_frame
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
 from cdsp_core.worker.session import Pace
+from cdsp_core.worker.studies import MakeCommand, StudyRunner, smallest_form
 from tests.backend.tiny import TinyNonFiniteError, TinyTrainers
 
 WORKER_TOKEN = "a token only the tests know"
@@ -178,7 +180,9 @@ class Page:
 
 
 @asynccontextmanager
-async def lab(data_dir: Path, *, port: int = 0, **options: Any) -> AsyncIterator[Lab]:
+async def lab(
+    data_dir: Path, *, port: int = 0, catalogue: Catalogue | None = None, **options: Any
+) -> AsyncIterator[Lab]:
     """A backend of its own, with a pool of no workers unless said otherwise."""
     listener = socket.create_server(("127.0.0.1", port))
     settings = Settings(
@@ -193,7 +197,7 @@ async def lab(data_dir: Path, *, port: int = 0, **options: Any) -> AsyncIterator
         start_timeout_s=5.0,
     )
     settings = replace(settings, **options)
-    app = create_app(settings)
+    app = create_app(settings, catalogue=catalogue)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -221,7 +225,15 @@ async def lab(data_dir: Path, *, port: int = 0, **options: Any) -> AsyncIterator
 class ThreadWorker:
     """The worker's real loop and link in a thread of the test, with the tiny trainer."""
 
-    def __init__(self, port: int, checkpoint_dir: Path, *, step_s: float = 0.001, lost_after_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        port: int,
+        checkpoint_dir: Path,
+        *,
+        step_s: float = 0.001,
+        lost_after_s: float = 60.0,
+        study_command: MakeCommand = smallest_form,
+    ) -> None:
         self.inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.outbox = Outbox()
         self.worker_id = uuid.uuid4().hex
@@ -241,6 +253,9 @@ class ThreadWorker:
             trainers=TinyTrainers(step_s=step_s),
             non_finite=TinyNonFiniteError,
             checkpoint_dir=checkpoint_dir,
+            studies=StudyRunner(
+                folder=checkpoint_dir.parent / "studies", on_change=self.link.tell_study, command=study_command
+            ),
             pace=Pace(frames_per_s=100.0, checkpoint_every_s=0.2),
         )
         self._thread = threading.Thread(target=self._work, daemon=True)
