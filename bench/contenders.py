@@ -6,12 +6,13 @@ Shapes: B images, T tokens, D model width, E experts, K chosen, r rank quota, N 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cdsp_core.baselines import plain_feed_forward
+from cdsp_core.baselines import PlainFeedForward
 from cdsp_core.batches import BatchStream
 from cdsp_core.config import RunConfig
 from cdsp_core.data.datasets import Datasets
@@ -51,11 +52,8 @@ class NotCompiledError(ValueError):
 
 
 def trainer_with(layer: type[CDSPLayer], config: RunConfig, *, device: torch.device, datasets: Datasets) -> Trainer:
-    """The real trainer, its layers computed as in `layer`, a subclass without state of its own."""
-    trainer = Trainer(config, device=device, datasets=datasets)
-    for made in trainer.model.layers:
-        made.__class__ = layer
-    return trainer
+    """The real trainer, its layers computed as in `layer`."""
+    return Trainer(config, device=device, datasets=datasets, make_layer=layer)
 
 
 def compiled_trainer(config: RunConfig, *, device: torch.device, datasets: Datasets) -> Trainer:
@@ -82,7 +80,7 @@ class PlainTrainer:
             datasets.train, batch_size=config.train.batch_size, seed=config.train.seed, dropout_per="sample"
         )
         self._step = 0
-        self._model = CDSPModel(config.model, make_layer=plain_feed_forward(width)).to(device)
+        self._model = CDSPModel(config.model, make_layer=partial(PlainFeedForward, width=width)).to(device)
         self._parameters = list(self._model.parameters())
         self._optimizer = torch.optim.AdamW(
             self._parameters, lr=config.controls.lr_base, weight_decay=config.train.weight_decay, fused=True

@@ -20,6 +20,10 @@ MAX_STEPS = 2**24
 """Steps travel as float32, which counts exactly up to here."""
 MAX_WIDENED = 2**53
 """The largest whole number that is taken where a number is wanted; every bound lies far below."""
+FINE_GRAINS = 4
+"""Fine-grained experts that architecture shared_fine cuts one expert into, as DeepSeekMoE's validation does."""
+SHARED_EXPERTS = 1
+"""How many of them are always on."""
 
 
 def _bounded(default: Any, low: float, high: float, doc: str, *, scale: str = "linear") -> Any:
@@ -134,8 +138,26 @@ class ModelConfig:
         """Whether A has a diagonal, that is whether expert e has a partition of its own."""
         return self.num_partitions == self.num_experts
 
+    @property
+    def has_topology(self) -> bool:
+        """Whether the layers have a topology matrix A; without one there is no backbone, no rank and no conflict."""
+        return self.architecture == "cdsp"
+
+    @property
+    def own_experts(self) -> int:
+        """How many experts with weights of their own share the width R; 1 for a dense net. Not for CDSP."""
+        return {"dense": 1, "shared_fine": FINE_GRAINS * self.num_experts}.get(self.architecture, self.num_experts)
+
+    @property
+    def routed_experts(self) -> int:
+        """Experts among which tokens are routed, as frames show them; 0 for a dense net."""
+        routed = {"dense": 0, "shared_fine": self.own_experts - SHARED_EXPERTS}
+        return routed.get(self.architecture, self.num_experts)
+
     def __post_init__(self) -> None:
         _check_fields(self)
+        if not self.has_topology:
+            self._check_own_experts()
         _must_divide("image_size", self.image_size, "patch_size", self.patch_size)
         _must_divide("d_base", self.d_base, "num_partitions", self.num_partitions)
         _must_divide("d_model", self.d_model, "num_heads", self.num_heads)
@@ -166,11 +188,23 @@ class ModelConfig:
                 f"Found {self.frame_bytes()}."
             )
 
+    def _check_own_experts(self) -> None:
+        grains = f"{FINE_GRAINS} x " if self.architecture == "shared_fine" else ""
+        if self.d_base % self.own_experts:
+            raise ValueError(
+                f"d_base must be divisible by {grains}num_experts under architecture {self.architecture}. "
+                f"Found {self.d_base} and {grains}{self.num_experts}."
+            )
+        if self.architecture == "dselect_k" and self.num_experts & (self.num_experts - 1):
+            raise ValueError(
+                f"num_experts must be a power of two under architecture dselect_k. Found {self.num_experts}."
+            )
+
     def frame_bytes(self) -> int:
         """Upper estimate of one frame in bytes: its arrays, the names before them, and room for some 150 steps."""
         pairs = 3 * self.num_experts**2
         topology = 2 * self.num_experts * self.num_partitions
-        per_expert = 32 * self.num_experts
+        per_expert = 32 * max(self.num_experts, self.routed_experts)
         layer = 4 * (pairs + topology + per_expert) + self.num_experts * -(-self.held_dims // 8)
         return self.num_layers * layer + 8192 + 65_536
 
@@ -383,6 +417,33 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         "patches of 7 by 7 pixels, batch 64: structure within a minute on two CPU cores",
         RunConfig(
             preset="live",
+            train=TrainConfig(epochs=40, clip_scope="apart"),
+            controls=Controls(lr_base=3e-3, lr_ratio=5.0),
+        ),
+    ),
+    "standard": (
+        "live's sizes and data for a mixture of eight separate experts: always told the task, balanced by a loss",
+        RunConfig(
+            preset="standard",
+            model=ModelConfig(architecture="standard"),
+            train=TrainConfig(epochs=40, clip_scope="apart"),
+            controls=Controls(lr_base=3e-3, lr_ratio=5.0, p_drop=0.0),
+        ),
+    ),
+    "blind": (
+        "the same mixture, never told the task",
+        RunConfig(
+            preset="blind",
+            model=ModelConfig(architecture="blind"),
+            train=TrainConfig(epochs=40, clip_scope="apart"),
+            controls=Controls(lr_base=3e-3, lr_ratio=5.0, p_drop=1.0),
+        ),
+    ),
+    "dense": (
+        "live's sizes and data for a feed-forward without experts, as wide as the backbone",
+        RunConfig(
+            preset="dense",
+            model=ModelConfig(architecture="dense"),
             train=TrainConfig(epochs=40, clip_scope="apart"),
             controls=Controls(lr_base=3e-3, lr_ratio=5.0),
         ),

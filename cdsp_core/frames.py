@@ -3,7 +3,8 @@
 A frame is a set of named arrays taken at the end of one step. NaN means "no value" (a pair without
 overlap, an expert without tokens); it is never 0. `docs/protocol.md` lists the messages.
 
-Array shapes, with E experts, P partitions, R backbone dimensions, Q tasks:
+Array shapes, with E experts, P partitions, R backbone dimensions, Q tasks; a model without A has, of a layer's
+arrays, only the routing's (routing, routing_blind, load), and a dense net none:
     scalars                   [steps since the last frame, names] float32; column 0 is the step
     layer{l}/topology_logits  [E, P]   A
     layer{l}/connection       [E, P]   sigmoid(A)
@@ -43,6 +44,9 @@ LAYER_ARRAYS: Final = (
     "strength",
     "subspace",
 )
+"""What a layer with a topology sends."""
+ROUTING_ARRAYS: Final = ("routing", "routing_blind", "load")
+"""What any layer that routes sends."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

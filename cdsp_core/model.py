@@ -1,29 +1,21 @@
-"""The whole network: patches, transformer blocks with CDSP layers, mean over tokens, one shared linear head.
+"""The whole network: patches, transformer blocks, mean over tokens, one shared linear head.
 
 Shapes: B images, S tokens an image, D model width, C classes, Q width of the task embedding, E experts, K chosen.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
+from cdsp_core.architectures import Layer, MakeLayer, layer_maker
 from cdsp_core.attention import Attention, linear
 from cdsp_core.config import ModelConfig
-from cdsp_core.layer import CDSPLayer
 from cdsp_core.norm import RMSNorm
 
 
-class MakeLayer(Protocol):
-    """Makes the feed-forward of one block: called with (x_BSD, task_BQ), it returns y_BSD and expert_TK."""
-
-    def __call__(self, config: ModelConfig, *, generator: torch.Generator | None) -> nn.Module: ...
-
-
 class Block(nn.Module):
-    """Pre-norm transformer block; its feed-forward is a CDSP layer unless another is asked for."""
+    """Pre-norm transformer block."""
 
     def __init__(self, config: ModelConfig, *, make_layer: MakeLayer, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -39,29 +31,33 @@ class Block(nn.Module):
 
 
 class CDSPModel(nn.Module):
-    """The encoder of the authors' program with CDSP layers (method.md section 8; arXiv:2512.20291, section 4)."""
+    """The encoder of the authors' program (method.md section 8; arXiv:2512.20291, section 4).
+
+    What every block holds is `config.architecture`, unless `make_layer` makes something else.
+    """
 
     def __init__(
         self,
         config: ModelConfig,
         *,
         num_tasks: int = 3,
-        make_layer: MakeLayer = CDSPLayer,
+        make_layer: MakeLayer | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.patch_embedding = linear(config.patch_size**2, config.d_model, generator=generator)
         self.task_embedding = nn.Parameter(torch.randn(num_tasks, config.d_task, generator=generator))
+        made = make_layer or layer_maker(config)
         self.blocks = nn.ModuleList(
-            Block(config, make_layer=make_layer, generator=generator) for _ in range(config.num_layers)
+            Block(config, make_layer=made, generator=generator) for _ in range(config.num_layers)
         )
         self.norm = RMSNorm(config.d_model)
         self.head = linear(config.d_model, config.num_classes, generator=generator)
 
     @property
-    def layers(self) -> list[CDSPLayer]:
-        """The CDSP layers, first to last."""
+    def layers(self) -> list[Layer]:
+        """The feed-forwards, first to last."""
         return [block.layer for block in self.blocks]  # type: ignore[misc]
 
     def forward(self, image_BHW: Tensor, task_B: Tensor, keep_B1: Tensor) -> tuple[Tensor, list[Tensor]]:

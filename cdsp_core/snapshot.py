@@ -7,46 +7,54 @@ Shapes: E experts, P partitions, Q tasks, R backbone dimensions.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cdsp_core import conflict, measures
-from cdsp_core.frames import json_ready
+from cdsp_core.architectures import Layer
+from cdsp_core.config import ModelConfig
+from cdsp_core.frames import LAYER_ARRAYS, ROUTING_ARRAYS, Array, json_ready
 from cdsp_core.layer import CDSPLayer
 
-Array = np.ndarray[Any, Any]
-
-STEP_SCALARS = ("loss", "task_loss", "conflict_penalty", "l1_penalty", "binarize_penalty", "grad_norm")
-LAYER_SCALARS = (
-    "alpha_sparsity",
-    "structural_entropy",
-    "diagonal_gini",
-    "diagonals_above_080",
-    "load_gini",
-    "idle_experts",
-    "rank_overlap",
-    "gradient_interference",
-    "isolation",
-    "specialization",
-)
+LAYER_SCALARS: Final[dict[str, tuple[str, Callable[[Array], float]]]] = {
+    "alpha_sparsity": ("connection", measures.alpha_sparsity),
+    "structural_entropy": ("connection", measures.structural_entropy),
+    "diagonal_gini": ("connection", measures.diagonal_gini),
+    "diagonals_above_080": ("connection", measures.diagonals_above),
+    "load_gini": ("load", measures.gini),
+    "idle_experts": ("load", measures.idle_experts),
+    "rank_overlap": ("overlap", measures.rank_overlap),
+    "gradient_interference": ("conflict", measures.gradient_interference),
+    "isolation": ("routing", measures.isolation),
+    "specialization": ("routing", measures.specialization),
+}
+"""Every measure of a layer: the array it is taken of, and the function."""
 
 
-def scalar_names(tasks: list[str], layers: int) -> tuple[str, ...]:
-    """Column names of the scalars, in order."""
+def arrays_of(model: ModelConfig) -> tuple[str, ...]:
+    """Names of the arrays a layer of this model has."""
+    if model.has_topology:
+        return LAYER_ARRAYS
+    return ROUTING_ARRAYS if model.routed_experts else ()
+
+
+def scalar_names(tasks: list[str], model: ModelConfig, *, terms: tuple[str, ...]) -> tuple[str, ...]:
+    """Column names of the scalars, in order. `terms` are those of the loss."""
+    looks = ("test_accuracy", "test_accuracy_blind", *(("routing_consistency",) if model.routed_experts else ()))
+    measured = [name for name, (array, _) in LAYER_SCALARS.items() if array in arrays_of(model)]
     return (
         "step",
         "data_epoch",
-        *STEP_SCALARS,
+        "loss",
+        *terms,
+        "grad_norm",
         *(f"train_accuracy/{task}" for task in tasks),
-        *(
-            f"{name}/{task}"
-            for name in ("test_accuracy", "test_accuracy_blind", "routing_consistency")
-            for task in tasks
-        ),
-        *(f"layer{layer}/{name}" for layer in range(layers) for name in LAYER_SCALARS),
+        *(f"{name}/{task}" for name in looks for task in tasks),
+        *(f"layer{layer}/{name}" for layer in range(model.num_layers) for name in measured),
     )
 
 
@@ -59,7 +67,7 @@ class ScalarLog:
         self._used = 0
         self._taken: list[Array] = []
         self._first_look = next(i for i, name in enumerate(names) if name.startswith("test_accuracy/"))
-        self._first_layer = next(i for i, name in enumerate(names) if name.startswith("layer0/"))
+        self._first_layer = next((i for i, name in enumerate(names) if name.startswith("layer0/")), len(names))
 
     def write(self, step: int, data_epoch: float, values: Tensor) -> None:
         """Append a row: step, data epoch and the values of every step, in the order of the names."""
@@ -86,7 +94,7 @@ class ScalarLog:
         rows = np.concatenate(self._taken) if self._taken else np.empty((0, len(self.names)), np.float32)
         self._taken.clear()
         if len(rows):
-            rows[-1, self._first_layer :] = [value for layer in layers for value in layer_measures(layer)]
+            rows[-1, self._first_layer :] = [value for layer in layers for value in layer_measures(layer).values()]
         return rows
 
     def put_back(self, rows: Array) -> None:
@@ -101,49 +109,51 @@ class ScalarLog:
 
 
 @torch.no_grad()
-def layer_arrays(layer: CDSPLayer, load_E: Tensor, routing_QE: Tensor, routing_blind_QE: Tensor) -> dict[str, Array]:
-    """A layer's arrays as `frames.py` lists them, on the host in one copy."""
+def layer_arrays(layer: Layer, load_E: Tensor, routing_QE: Tensor, routing_blind_QE: Tensor) -> dict[str, Array]:
+    """A layer's arrays as `frames.py` lists them, on the host in one copy. None for a layer that routes nothing."""
+    if not len(load_E):
+        return {}
+    of_routing = {"routing": routing_QE, "routing_blind": routing_blind_QE, "load": load_E}
+    if not isinstance(layer, CDSPLayer):
+        return _on_host(of_routing)
     subspaces = layer.topology.subspaces()
-    on_device = {
-        "topology_logits": layer.topology.topology_logits,
-        "connection": layer.topology.connection(),
-        "cosine": layer.cosine_EE,
-        "conflict": conflict.conflict_from_cosine(layer.cosine_EE),
-        "overlap": layer.overlap_EE,
-        "routing": routing_QE,
-        "routing_blind": routing_blind_QE,
-        "load": load_E,
-        "strength": layer.topology.strength(subspaces),
-        "subspace": subspaces.mask_ER.to(torch.float32),
-    }
-    flat = torch.cat([value.flatten() for value in on_device.values()]).cpu().numpy()
-    ends = np.cumsum([value.numel() for value in on_device.values()])
-    pieces = np.split(flat, ends[:-1])
-    arrays = {name: piece.reshape(value.shape) for (name, value), piece in zip(on_device.items(), pieces, strict=True)}
+    arrays = _on_host(
+        {
+            "topology_logits": layer.topology.topology_logits,
+            "connection": layer.topology.connection(),
+            "cosine": layer.cosine_EE,
+            "conflict": conflict.conflict_from_cosine(layer.cosine_EE),
+            "overlap": layer.overlap_EE,
+            **of_routing,
+            "strength": layer.topology.strength(subspaces),
+            "subspace": subspaces.mask_ER.to(torch.float32),
+        }
+    )
     return {**arrays, "subspace": np.packbits(arrays["subspace"] > 0, axis=1)}
 
 
+def _on_host(tensors: dict[str, Tensor]) -> dict[str, Array]:
+    flat = torch.cat([value.flatten() for value in tensors.values()]).cpu().numpy()
+    ends = np.cumsum([value.numel() for value in tensors.values()])
+    pieces = np.split(flat, ends[:-1])
+    return {name: piece.reshape(value.shape) for (name, value), piece in zip(tensors.items(), pieces, strict=True)}
+
+
 def layer_result(arrays: dict[str, Array], number: int) -> dict[str, Any]:
-    """sigmoid(A) and every measure of one layer of a frame, as JSON; None where a measure has no value."""
+    """sigmoid(A) and every measure of one layer of a frame, as JSON.
+
+    None where a measure has no value; connection is None for a layer without A, measures are those it has.
+    """
     prefix = f"layer{number}/"
     layer = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-    values = dict(zip(LAYER_SCALARS, layer_measures(layer), strict=True))
-    consistency = measures.routing_consistency(layer["routing"], layer["routing_blind"])
-    values["routing_consistency"] = float(consistency.mean())
-    return {"connection": layer["connection"].tolist(), "measures": json_ready(values)}
+    values = layer_measures(layer)
+    if "routing" in layer:
+        consistency = measures.routing_consistency(layer["routing"], layer["routing_blind"])
+        values["routing_consistency"] = float(consistency.mean())
+    connection = layer["connection"].tolist() if "connection" in layer else None
+    return {"connection": connection, "measures": json_ready(values)}
 
 
-def layer_measures(arrays: dict[str, Array]) -> list[float]:
-    """The values of LAYER_SCALARS for one layer's arrays."""
-    return [
-        measures.alpha_sparsity(arrays["connection"]),
-        measures.structural_entropy(arrays["connection"]),
-        measures.diagonal_gini(arrays["connection"]),
-        measures.diagonals_above(arrays["connection"]),
-        measures.gini(arrays["load"]),
-        measures.idle_experts(arrays["load"]),
-        measures.rank_overlap(arrays["overlap"]),
-        measures.gradient_interference(arrays["conflict"]),
-        measures.isolation(arrays["routing"]),
-        measures.specialization(arrays["routing"]),
-    ]
+def layer_measures(arrays: dict[str, Array]) -> dict[str, float]:
+    """The values of LAYER_SCALARS for one layer's arrays, of those that are there."""
+    return {name: measure(arrays[array]) for name, (array, measure) in LAYER_SCALARS.items() if array in arrays}

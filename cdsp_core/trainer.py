@@ -19,17 +19,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cdsp_core import conflict
+from cdsp_core.architectures import MakeLayer, WithAuxiliaryLoss
 from cdsp_core.batches import Batch, BatchStream, TestSet, stream_generator
 from cdsp_core.config import MAX_STEPS, Controls, ModelConfig, RunConfig
 from cdsp_core.data.datasets import Datasets, TaskData, load_datasets
 from cdsp_core.device import describe_device
+from cdsp_core.frames import Array
+from cdsp_core.layer import CDSPLayer
 from cdsp_core.model import CDSPModel
-from cdsp_core.snapshot import Array, ScalarLog, layer_arrays, scalar_names
+from cdsp_core.snapshot import ScalarLog, layer_arrays, scalar_names
 
 _load_once = functools.lru_cache(maxsize=1)(load_datasets)
 """A reset begins with the images of the run before, without reading them again."""
 
-LOSS_TERMS = ("task_loss", "conflict_penalty", "l1_penalty", "binarize_penalty")
+TOPOLOGY_TERMS = ("conflict_penalty", "l1_penalty", "binarize_penalty")
 
 
 class NonFiniteLossError(RuntimeError):
@@ -64,7 +67,8 @@ def _check_sizes(model: ModelConfig, data: TaskData) -> None:
 class Trainer:
     """Trains one run. `train_step` never waits for the device; `arrays` does, once.
 
-    Equal configs give equal runs, bit for bit, on one CPU with one number of threads.
+    Equal configs give equal runs, bit for bit, on one CPU with one number of threads. The model's layers are those
+    of `config.model.architecture`, unless `make_layer` makes others that are computed differently.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Trainer:
         device: torch.device,
         data_root: Path | None = None,
         datasets: Datasets | None = None,
+        make_layer: MakeLayer | None = None,
     ) -> None:
         self.config = config
         self.device = device
@@ -96,8 +101,13 @@ class Trainer:
             raise ValueError(f"epochs must give at most {MAX_STEPS} steps. Found {self.total_steps}.")
         self.step = 0
         generator = stream_generator(train.seed, "weights")
-        self.model = CDSPModel(config.model, num_tasks=len(self.tasks), generator=generator).to(device)
-        topology = [layer.topology.topology_logits for layer in self.model.layers]
+        self.model = CDSPModel(config.model, num_tasks=len(self.tasks), make_layer=make_layer, generator=generator).to(
+            device
+        )
+        self.cdsp_layers = [layer for layer in self.model.layers if isinstance(layer, CDSPLayer)]
+        """the layers with a topology; none of them in a model without A"""
+        self._auxiliary = [layer for layer in self.model.layers if isinstance(layer, WithAuxiliaryLoss)]
+        topology = [layer.topology.topology_logits for layer in self.cdsp_layers]
         weights = [p for p in self.model.parameters() if not any(p is a for a in topology)]
         self.optimizer = torch.optim.AdamW(
             [{"params": weights, "weight_decay": train.weight_decay}, {"params": topology, "weight_decay": 0.0}],
@@ -105,10 +115,17 @@ class Trainer:
         )
         self.parameters = [*weights, *topology]
         self.compiled, self.compile_note = self._compile()
-        self.log = ScalarLog(scalar_names([task.name for task in self.tasks], config.model.num_layers), device=device)
+        self.terms = (
+            "task_loss",
+            *(TOPOLOGY_TERMS if self.cdsp_layers else ()),
+            *dict.fromkeys(layer.auxiliary_name for layer in self._auxiliary),
+        )
+        self.log = ScalarLog(
+            scalar_names([task.name for task in self.tasks], config.model, terms=self.terms), device=device
+        )
         self.apply(config.controls)
         self.look_at_test_images()
-        self.load_LE = torch.full((config.model.num_layers, config.model.num_experts), torch.nan, device=device)
+        self.load_LE = torch.full((config.model.num_layers, config.model.routed_experts), torch.nan, device=device)
         self._unusable = torch.zeros((), device=device)
         self._broken_at: int | None = None
 
@@ -125,13 +142,13 @@ class Trainer:
         Raises NonFiniteLossError on the CPU at once; on an accelerator `arrays` raises it. In both cases the
         optimiser has left the weights alone.
         """
-        for layer in self.model.layers:
+        for layer in self.cdsp_layers:
             layer.begin_step(self.step)
         batch = self.batches.batch(self.step)
         loss, terms, correct_B, chosen = self._loss(batch)
         loss.backward()
         grad_norm = self._clip()
-        for layer in self.model.layers:
+        for layer in self.cdsp_layers:
             layer.record_conflict()
         self._skip_when_non_finite(loss, grad_norm)
         self.optimizer.step()
@@ -175,11 +192,13 @@ class Trainer:
                 for t in self.tasks
             ],
             "scalar_names": list(self.log.names),
+            "architecture": model.architecture,
+            "topology": model.has_topology,
             "layers": model.num_layers,
-            "experts": model.num_experts,
-            "partitions": model.num_partitions,
-            "dims": model.held_dims,
-            "rank": model.held_rank,
+            "experts": model.routed_experts,
+            "partitions": model.num_partitions if model.has_topology else 0,
+            "dims": model.held_dims if model.has_topology else 0,
+            "rank": model.held_rank if model.has_topology else 0,
             "num_tokens": model.num_tokens,
             "steps_per_epoch": self.batches.steps_per_epoch,
             "data": {
@@ -191,8 +210,7 @@ class Trainer:
                 **describe_device(self.device),
                 "execution": layer.path(self.device),
                 "compiled": self.compiled,
-                "note": " ".join(filter(None, (self.model.layers[0].path_note(self.device), self.compile_note)))
-                or None,
+                "note": " ".join(filter(None, (layer.path_note(self.device), self.compile_note))) or None,
             },
         }
 
@@ -221,30 +239,41 @@ class Trainer:
                 "torch.compile needs a C++ compiler (Debian: apt install g++); found none, so the run is eager.",
             )
         self.model.compile()
-        for layer in self.model.layers:
+        for layer in self.cdsp_layers:
             layer.compile_game()
         return True, None
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
-        """Total loss, its terms before weighting, whether each image was read correctly, and the routing."""
-        controls = self.controls
-        keep_B1 = (batch.uniform_B1 >= controls.p_drop).to(torch.float32)
+        """Total loss, its terms as they are told, whether each image was read correctly, and the routing."""
+        keep_B1 = (batch.uniform_B1 >= self.controls.p_drop).to(torch.float32)
         logits_BC, chosen = self.model(batch.image_BHW, batch.task_B, keep_B1)
         task_loss = F.cross_entropy(logits_BC, batch.label_B)
-        topology_LEP = torch.stack([layer.topology.topology_logits for layer in self.model.layers])
-        pressure_LEP = torch.stack([layer.pressure_EP for layer in self.model.layers])
-        penalty = conflict.topology_penalty(topology_LEP, pressure_LEP, kind=self.config.model.penalty)
-        l1, binarize = conflict.regularisers(topology_LEP)
-        loss = task_loss + controls.lambda_conflict * (penalty + controls.l1 * l1 + controls.binarize * binarize)
-        terms = torch.stack([task_loss, penalty, l1, binarize]).detach()
+        penalty, penalty_terms = self._penalty()
+        loss = task_loss if penalty is None else task_loss + penalty
+        terms = torch.stack([task_loss, *penalty_terms]).detach()
         return loss, terms, logits_BC.detach().argmax(1) == batch.label_B, chosen
+
+    def _penalty(self) -> tuple[Tensor | None, list[Tensor]]:
+        """What the layers add to the task loss, weighted; and its terms as they are told."""
+        if self.cdsp_layers:
+            controls = self.controls
+            topology_LEP = torch.stack([layer.topology.topology_logits for layer in self.cdsp_layers])
+            pressure_LEP = torch.stack([layer.pressure_EP for layer in self.cdsp_layers])
+            penalty = conflict.topology_penalty(topology_LEP, pressure_LEP, kind=self.config.model.penalty)
+            l1, binarize = conflict.regularisers(topology_LEP)
+            weighted = controls.lambda_conflict * (penalty + controls.l1 * l1 + controls.binarize * binarize)
+            return weighted, [penalty, l1, binarize]
+        if self._auxiliary:
+            auxiliary = torch.stack([layer.auxiliary_loss() for layer in self._auxiliary]).sum()
+            return auxiliary, [auxiliary]
+        return None, []
 
     def _clip(self) -> Tensor:
         """Clip in the configured scope; returns the norm over all parameters before clipping."""
         limit = self.config.train.grad_clip
         if self.config.train.clip_scope == "all":
             return torch.nn.utils.clip_grad_norm_(self.parameters, limit)
-        groups = [group["params"] for group in self.optimizer.param_groups]
+        groups = [group["params"] for group in self.optimizer.param_groups if group["params"]]
         norms = torch.stack([torch.nn.utils.clip_grad_norm_(group, limit) for group in groups])
         total: Tensor = torch.linalg.vector_norm(norms)
         return total
@@ -258,7 +287,7 @@ class Trainer:
 
     @torch.no_grad()
     def _count_load(self, chosen: list[Tensor]) -> None:
-        experts = torch.arange(self.config.model.num_experts, device=self.device)
+        experts = torch.arange(self.config.model.routed_experts, device=self.device)
         counts = torch.stack([(expert_TK[:, :, None] == experts).sum((0, 1)) for expert_TK in chosen])
         self.load_LE = counts / counts.sum(1, keepdim=True)
 
@@ -276,13 +305,13 @@ class Trainer:
 
     def _check_finite(self, rows: Array) -> None:
         names = self.log.names
-        columns = [names.index(name) for name in ("loss", *LOSS_TERMS, "grad_norm")]
+        columns = [names.index(name) for name in ("loss", *self.terms, "grad_norm")]
         bad = ~np.isfinite(rows[:, columns])
         if self._broken_at is not None or not bad.any():
             return
         row = int(np.argmax(bad.any(1)))
         self._broken_at = int(rows[row, 0])
-        terms = [name for name in (*LOSS_TERMS, "grad_norm") if not math.isfinite(rows[row, names.index(name)])]
+        terms = [name for name in (*self.terms, "grad_norm") if not math.isfinite(rows[row, names.index(name)])]
         raise NonFiniteLossError(terms[0] if terms else "loss", self._broken_at)
 
     @torch.no_grad()
@@ -291,13 +320,14 @@ class Trainer:
         shown = torch.ones(len(label_B), 1, device=self.device)
         sides = torch.cat([shown, torch.zeros_like(shown)])
         logits, chosen = self.model(image_BHW.repeat(2, 1, 1), task_B.repeat(2), sides)
-        tasks, experts = len(self.tasks), self.config.model.num_experts
+        tasks, experts = len(self.tasks), self.config.model.routed_experts
         correct = (logits.argmax(1) == label_B.repeat(2)).to(torch.float32)
         accuracy_2Q = correct.view(2, tasks, -1).mean(2)
         expert = torch.arange(experts, device=self.device)
         routing = torch.stack(
-            [(expert_TK.view(2, tasks, -1, 1) == expert).to(torch.float32).mean(2) for expert_TK in chosen]
+            [(expert_TK.unflatten(0, (2, tasks, -1))[..., None] == expert).sum((2, 3)) for expert_TK in chosen]
         )
+        routing = routing / routing.sum(3, keepdim=True)
         return Look(
             images=len(label_B),
             accuracy_Q=accuracy_2Q[0],
@@ -307,5 +337,7 @@ class Trainer:
         )
 
     def _write_look(self) -> None:
-        consistency_Q = torch.minimum(self.look.routing_LQE, self.look.routing_blind_LQE).sum(2).mean(0)
-        self.log.add_look(torch.cat([self.look.accuracy_Q, self.look.accuracy_blind_Q, consistency_Q]))
+        look, measured = self.look, [self.look.accuracy_Q, self.look.accuracy_blind_Q]
+        if self.config.model.routed_experts:
+            measured.append(torch.minimum(look.routing_LQE, look.routing_blind_LQE).sum(2).mean(0))
+        self.log.add_look(torch.cat(measured))

@@ -124,7 +124,8 @@ def test_a_config_that_is_no_object_is_refused(raw: Any) -> None:
 
 @pytest.mark.parametrize("raw", ["", "Live", 5, None, [], {}, True])
 def test_an_unknown_preset_is_refused_with_the_names(raw: Any) -> None:
-    with pytest.raises(ValueError, match=r"^preset must be one of live, paper, release\. Found "):
+    names = ", ".join(PRESETS)
+    with pytest.raises(ValueError, match=rf"^preset must be one of {names}\. Found "):
         from_dict({"preset": raw})
 
 

@@ -287,7 +287,8 @@ def test_every_preset_runs_forward(name: str) -> None:
     model = CDSPModel(config, generator=torch.Generator().manual_seed(0))
     logits_BC, chosen = model(torch.rand(2, 28, 28), torch.arange(2), torch.ones(2, 1))
     assert logits_BC.shape == (2, config.num_classes)
-    assert [tuple(expert_TK.shape) for expert_TK in chosen] == [(2 * config.num_tokens, config.top_k)] * 2
+    slots = config.top_k if config.routed_experts else 0
+    assert [tuple(expert_TK.shape) for expert_TK in chosen] == [(2 * config.num_tokens, slots)] * 2
 
 
 def test_the_presets_have_the_sizes_of_the_text_and_of_the_program() -> None:

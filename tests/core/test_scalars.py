@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from cdsp_core.config import ModelConfig
 from cdsp_core.snapshot import LAYER_SCALARS, ScalarLog, layer_measures, layer_result, scalar_names
 from tests.core.small import CPU, small_trainer, steps
 
-NAMES = scalar_names(["mnist", "kana"], 1)
+TERMS = ("task_loss", "conflict_penalty", "l1_penalty", "binarize_penalty")
+NAMES = scalar_names(["mnist", "kana"], ModelConfig(num_layers=1), terms=TERMS)
 
 
 def log_of(capacity: int) -> ScalarLog:
@@ -83,9 +85,9 @@ def test_only_the_last_row_of_a_frame_has_the_layers_measures() -> None:
         layer = {
             name: arrays[f"layer{number}/{name}"] for name in ("connection", "load", "overlap", "conflict", "routing")
         }
-        start = trainer.log.names.index(f"layer{number}/{LAYER_SCALARS[0]}")
+        start = trainer.log.names.index(f"layer{number}/{next(iter(LAYER_SCALARS))}")
         found = arrays["scalars"][-1, start : start + len(LAYER_SCALARS)]
-        assert found.tolist() == pytest.approx(layer_measures(layer), nan_ok=True)
+        assert found.tolist() == pytest.approx(list(layer_measures(layer).values()), nan_ok=True)
 
 
 def test_a_task_that_is_not_in_the_batch_has_no_accuracy() -> None:
@@ -107,7 +109,7 @@ def test_training_accuracy_is_the_share_of_right_answers_of_each_task() -> None:
 
 
 def test_names_have_one_column_each() -> None:
-    names = scalar_names(["mnist", "kana", "fashion"], 2)
+    names = scalar_names(["mnist", "kana", "fashion"], ModelConfig(num_layers=2), terms=TERMS)
     assert len(set(names)) == len(names)
     assert names[:3] == ("step", "data_epoch", "loss")
     assert names[-1] == "layer1/specialization"
