@@ -39,11 +39,11 @@ _STYLE: Final[Any] = {
 
 
 def svg(chart: Chart) -> bytes:
-    """The chart as SVG: lines with a band over seeds, or bars with intervals when the chart names its places."""
+    """The chart as SVG: lines with a band over seeds, or dots with intervals when the chart names its places."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.2, 3.4), layout="constrained")
         axes = figure.add_subplot()
-        (_bars if chart.x_labels else _lines)(axes, chart)
+        (_places if chart.x_labels else _lines)(axes, chart)
         axes.set(title=chart.title, xlabel=chart.x_label, ylabel=chart.y_label)
         if len(chart.lines) > 1:
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -60,14 +60,15 @@ def _lines(axes: Any, chart: Chart) -> None:
         axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.2, linewidth=0)
 
 
-def _bars(axes: Any, chart: Chart) -> None:
-    width = 0.8 / len(chart.lines)
+def _places(axes: Any, chart: Chart) -> None:
+    """Dots rather than bars: what differs by a point in the nineties can be seen, and nothing pretends to begin at 0."""
+    apart = 0.6 / max(len(chart.lines), 1)
     for number, line in enumerate(chart.lines):
-        place = [x + (number - (len(chart.lines) - 1) / 2) * width for x in line.x]
+        place = [x + (number - (len(chart.lines) - 1) / 2) * apart for x in line.x]
         colour = COLOURS[number % len(COLOURS)]
-        axes.bar(place, line.mean, width * 0.9, color=colour, alpha=0.85, label=line.label)
-        axes.errorbar(place, line.mean, _reach(line), fmt="none", ecolor=INK, elinewidth=1.2, capsize=2)
+        axes.errorbar(place, line.mean, _reach(line), fmt="o", color=colour, capsize=3, label=line.label)
     axes.set_xticks(range(len(chart.x_labels)), chart.x_labels)
+    axes.set_xlim(-0.5, len(chart.x_labels) - 0.5)
     axes.grid(visible=False, axis="x")
 
 

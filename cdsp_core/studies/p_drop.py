@@ -1,0 +1,97 @@
+"""Task dropout: how often must the task ID be hidden for the network to do without it?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cdsp_core.studies.study import Findings, Job, Row, Study, StudyOptions
+from cdsp_core.studies.training import (
+    EQUAL_WITHIN_POINTS,
+    PAPER,
+    bars,
+    base_config,
+    final,
+    gap,
+    notes_on_data,
+    points,
+    run_training,
+    table_of,
+    training_job,
+)
+from cdsp_core.studies.verdicts import difference, judged
+
+DROPS: Final = (0.0, 0.1, 0.5, 0.9)
+SOURCE: Final = f"{PAPER}, Eq. 10-12 and its ablation of p_drop"
+
+
+def jobs(options: StudyOptions) -> list[Job]:
+    """Every share of hidden IDs."""
+    return [
+        training_job(f"p-drop-{drop:g}", base_config(options, p_drop=drop, seed=seed), options, p_drop=drop)
+        for seed in range(options.seeds)
+        for drop in DROPS
+    ]
+
+
+def find(rows: list[Row], options: StudyOptions) -> Findings:
+    """What hiding the ID gains without it and costs with it."""
+    own = {drop: final(rows, "accuracy", given="own", p_drop=drop) for drop in DROPS}
+    blind = {drop: final(rows, "accuracy", given="none", p_drop=drop) for drop in DROPS}
+    consistency = {drop: final(rows, "routing_consistency", p_drop=drop) for drop in DROPS}
+    gaps = {drop: gap(rows, p_drop=drop) for drop in DROPS}
+    claims = [
+        judged(
+            points(blind[0.5], blind[0.0]),
+            claim="Hiding the ID half of the time makes blind inference better",
+            source=SOURCE,
+            what="test accuracy without ID at p_drop 0.5 minus at 0 in percentage points",
+            above=0.0,
+        ),
+        judged(
+            difference(gaps[0.0], gaps[0.9]),
+            claim="The more often the ID is hidden, the smaller is the gap without it",
+            source=SOURCE,
+            what="gap between accuracy with and without ID at p_drop 0 minus at 0.9 in percentage points",
+            above=0.0,
+        ),
+        judged(
+            points(own[0.5], own[0.0]),
+            claim="Hiding the ID half of the time costs less than one point of accuracy with ID",
+            source=SOURCE,
+            what="test accuracy with ID at p_drop 0.5 minus at 0 in percentage points",
+            above=-EQUAL_WITHIN_POINTS,
+        ),
+        judged(
+            difference(consistency[0.5], consistency[0.0]),
+            claim="Hiding the ID makes the routing the same with and without it",
+            source=SOURCE,
+            what="routing consistency at p_drop 0.5 minus at 0",
+            above=0.0,
+        ),
+    ]
+    accuracy = {
+        "with ID": {f"{drop:g}": own[drop] for drop in DROPS},
+        "without ID": {f"{drop:g}": blind[drop] for drop in DROPS},
+        "with a wrong ID": {f"{drop:g}": final(rows, "accuracy_deceptive", p_drop=drop) for drop in DROPS},
+    }
+    columns = {
+        **accuracy,
+        "gap without ID, points": {f"{drop:g}": gaps[drop] for drop in DROPS},
+        "routing consistency": {f"{drop:g}": consistency[drop] for drop in DROPS},
+    }
+    return Findings(
+        claims=claims,
+        charts=[bars("Test accuracy by p_drop", "accuracy", accuracy)],
+        tables=[table_of("By p_drop", columns, first="p_drop")],
+        notes=notes_on_data(rows),
+    )
+
+
+STUDY: Final = Study(
+    name="p-drop",
+    title="Task dropout",
+    question="How often must the task ID be hidden while learning: never, 10 %, half or 90 % of the time?",
+    jobs=jobs,
+    run=run_training,
+    find=find,
+)
