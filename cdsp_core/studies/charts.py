@@ -61,7 +61,7 @@ def _lines(axes: Any, chart: Chart) -> None:
 
 
 def _places(axes: Any, chart: Chart) -> None:
-    """Dots rather than bars: what differs by a point in the nineties can be seen, and nothing pretends to begin at 0."""
+    """Dots rather than bars: the axis need not begin at 0, so a difference of a point in the nineties can be seen."""
     apart = 0.6 / max(len(chart.lines), 1)
     for number, line in enumerate(chart.lines):
         place = [x + (number - (len(chart.lines) - 1) / 2) * apart for x in line.x]
