@@ -44,11 +44,12 @@ def judged(
     elif high < low_bound or low > high_bound:
         verdict = "fails"
     without = len(value_of_seed) - len(values)
+    band = f" [{low:.3f}, {high:.3f}]" if math.isfinite(low) else " without an interval"
     return Claim(
         claim=claim,
         source=source,
         published=published,
-        measured=f"{what}: {mean:.3f} [{low:.3f}, {high:.3f}], {_seeds(len(values))}"
+        measured=f"{what}: {mean:.3f}{band}, {_seeds(len(values))}"
         + (f"; {_seeds(without)} without a value." if without else "."),
         value=mean,
         interval=(low, high),
