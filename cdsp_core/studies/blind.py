@@ -42,7 +42,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             {seed: -value for seed, value in gap(rows, model="cdsp").items()},
             claim="Read without task ID, CDSP-MoE is about as accurate as with it",
             source=f"{PAPER}, blind inference",
-            what="test accuracy without minus with ID in percentage points, mean of the tasks",
+            what="Test accuracy without minus with ID in percentage points, mean of the tasks",
             above=-BLIND_COST_POINTS,
             published=None,
             reason="The threshold is what never seeing an ID costs in the paper's table. Two tasks that share ten "
@@ -60,7 +60,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             final(rows, "blind_routing_margin", model="cdsp"),
             claim="Without task ID a task's tokens go where they go with it",
             source=f"{PAPER}, routing consistency",
-            what="overlap of a task's routing without ID with its own routing with ID, minus that with other tasks'",
+            what="Overlap of a task's routing without ID with its own routing with ID, minus that with other tasks'",
             above=0.0,
             published=None,
         ),

@@ -44,7 +44,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             final(rows, "emergent_clustering", rules=rules, given=given),
             claim=f"Similar tasks come to share experts ({text}, {how})",
             source=f"{PAPER}, routing by task",
-            what="routing overlap of the two tasks of signs minus their mean overlap with clothes, mean of the layers",
+            what="Routing overlap of the two tasks of signs minus their mean overlap with clothes, mean of the layers",
             above=0.0,
             published=PUBLISHED if (rules, given) == ("release", "own") else None,
         )
