@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cdsp_core import measures
 from cdsp_core.attention import linear
 from cdsp_core.batches import stream_generator
 from cdsp_core.config import ModelConfig, preset, with_controls
-from cdsp_core.conflict import conflict_from_cosine
 from cdsp_core.layer import CDSPLayer
 from cdsp_core.studies import task_overlap
 from cdsp_core.studies.game_step import GameStep
@@ -169,22 +166,17 @@ def measured(learner: Learner, test: Inputs, *, step: int) -> Row:
         "task_gradient_cosine": float(F.cosine_similarity(first, second, dim=0)),
         "parameters": sum(p.numel() for p in learner.model.parameters()),
     }
-    for layer in learner.layers:
-        row |= structure(layer, test, learner.embedding_2Q * float(learner.told))
+    if learner.layers:
+        (layer,) = learner.layers
+        routing_2E = _routing(layer, test, learner.embedding_2Q * float(learner.told))
+        row |= task_overlap.structure(routing_2E[None].numpy(), [layer])
     return row
 
 
 @torch.no_grad()
-def structure(layer: CDSPLayer, test: Inputs, task_2Q: Tensor) -> Row:
-    """What the two tasks share in the layer, and how much its experts conflicted at the last step."""
+def _routing(layer: CDSPLayer, test: Inputs, task_2Q: Tensor) -> Tensor:
+    """Each task's share of assignments to every expert, [2, E]."""
     _, expert_BK = layer.router(test.x_BD[:, None], task_2Q[test.task_B])
-    experts = torch.arange(CONFIG.num_experts)
-    routing_2E = (expert_BK.view(2, -1, 1) == experts).to(torch.float32).mean(1).numpy()
-    mask_ER = layer.topology.subspaces().mask_ER.to(torch.float32).numpy()
-    return {
-        "routing_overlap": task_overlap.routing_overlap(routing_2E[np.newaxis]),
-        "dimension_overlap": task_overlap.dimension_overlap(routing_2E[np.newaxis], mask_ER[np.newaxis]),
-        "gradient_interference": measures.gradient_interference(conflict_from_cosine(layer.cosine_EE).numpy()),
-        "rank_overlap": measures.rank_overlap(layer.overlap_EE.numpy()) if layer.overlap_EE.any() else None,
-        "alpha_sparsity": measures.alpha_sparsity(layer.topology.connection().numpy()),
-    }
+    chosen_2ME = expert_BK.view(2, -1, 1) == torch.arange(CONFIG.num_experts)
+    routing_2E: Tensor = chosen_2ME.to(torch.float32).mean(1)
+    return routing_2E

@@ -5,18 +5,23 @@ Shapes: L layers, Q tasks, E experts, R backbone dimensions. A routing distribut
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdsp_core.measures import distribution_overlap
+from cdsp_core import measures
+from cdsp_core.studies.study import Row
+
+if TYPE_CHECKING:
+    from cdsp_core.layer import CDSPLayer
 
 Array = np.ndarray[Any, Any]
 
 
 def routing_overlap(routing_LQE: Array) -> float:
     """Sum of minima of two tasks' routing distributions, mean over pairs of tasks and layers. In [0, 1]."""
-    return float(np.mean([_pairs(routing_QE) for routing_QE in routing_LQE]))
+    return 1.0 - float(np.mean([measures.isolation(routing_QE) for routing_QE in routing_LQE]))
 
 
 def dimension_overlap(routing_LQE: Array, mask_LER: Array) -> float:
@@ -28,6 +33,26 @@ def dimension_overlap(routing_LQE: Array, mask_LER: Array) -> float:
     return routing_overlap(used_LQR)
 
 
-def _pairs(routing_QE: Array) -> float:
-    tasks = len(routing_QE)
-    return float(np.mean([distribution_overlap(routing_QE[a], routing_QE[b]) for a in range(tasks) for b in range(a)]))
+def structure(routing_LQE: Array, layers: Sequence[CDSPLayer]) -> Row:
+    """What the tasks share in these layers, and how the layers stand; means over layers.
+
+    The columns are routing_overlap, dimension_overlap and the measures rank_overlap, gradient_interference and
+    alpha_sparsity.
+    """
+    mask_LER = np.stack([layer.topology.subspaces().mask_ER.numpy() for layer in layers]).astype(np.float64)
+    overlap_LEE = mask_LER @ mask_LER.transpose(0, 2, 1) / mask_LER[0, 0].sum()
+    connection_LEP = np.stack([layer.topology.connection().detach().numpy() for layer in layers])
+    return {
+        "routing_overlap": routing_overlap(routing_LQE),
+        "dimension_overlap": dimension_overlap(routing_LQE, mask_LER),
+        "rank_overlap": float(np.mean([measures.rank_overlap(overlap_EE) for overlap_EE in overlap_LEE])),
+        "gradient_interference": interference(layers),
+        "alpha_sparsity": measures.alpha_sparsity(connection_LEP),
+    }
+
+
+def interference(layers: Sequence[CDSPLayer]) -> float | None:
+    """Measure gradient_interference of the last recorded step, mean over the layers that have one; None without."""
+    values = [measures.gradient_interference(-layer.cosine_EE.numpy().clip(-1.0, 0.0)) for layer in layers]
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else None
