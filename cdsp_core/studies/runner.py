@@ -10,7 +10,7 @@ from cdsp_core.studies.progress import Progress
 from cdsp_core.studies.report import report_files
 from cdsp_core.studies.results import OpenFile, StudyFolder, code_version, read_combined
 from cdsp_core.studies.study import Findings, Job, Study, StudyOptions
-from cdsp_core.studies.workers import Advanced, Done, Failed, Started, run_jobs
+from cdsp_core.studies.workers import Advanced, Done, Failed, SetUp, Started, run_jobs, torch_on_one_thread
 
 
 class StudyIncompleteError(RuntimeError):
@@ -33,6 +33,7 @@ def run_study(
     processes: int,
     progress: Progress,
     open_file: OpenFile | None = None,
+    set_up: SetUp = torch_on_one_thread,
 ) -> Finished:
     """Bring the study in `out` to its end; what is done there already is not repeated.
 
@@ -42,7 +43,7 @@ def run_study(
     folder = StudyFolder(out, study, options, open_file=open_file)
     jobs = _checked(study.jobs(options))
     try:
-        _run_missing(folder, jobs, processes=processes, progress=progress)
+        _run_missing(folder, jobs, processes=processes, progress=progress, set_up=set_up)
     finally:
         progress.close()
     combined = folder.combine(jobs)
@@ -53,14 +54,14 @@ def run_study(
     return Finished(findings=findings, report=folder.path / "report.md")
 
 
-def _run_missing(folder: StudyFolder, jobs: list[Job], *, processes: int, progress: Progress) -> None:
+def _run_missing(folder: StudyFolder, jobs: list[Job], *, processes: int, progress: Progress, set_up: SetUp) -> None:
     name, version = folder.study.name, code_version()
     files = {folder.path_of(job): job for job in jobs}
     missing = [job for job in files.values() if not folder.is_done(job)]
     done, failed = len(files) - len(missing), 0
     running: dict[str, float] = {}
     progress.show(name, done, len(files), f"{done} of {len(files)} jobs were done before" if done else "starting")
-    messages = run_jobs(folder.study.run, missing, folder.options, processes=processes)
+    messages = run_jobs(folder.study.run, missing, folder.options, processes=processes, set_up=set_up)
     try:
         for message in messages:
             key, text = message.job.key, ""

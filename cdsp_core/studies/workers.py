@@ -17,8 +17,34 @@ from typing import Any, Final
 from cdsp_core.studies.study import Job, Row, StudyOptions, Tell
 
 RunJob = Callable[[Job, StudyOptions, Tell], list[Row]]
+SetUp = Callable[[], "Ready"]
 TELL_EVERY_S: Final = 0.25
 ENDS_WITHIN_S: Final = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """What a process is before its first job."""
+
+    facts: dict[str, Any]
+    """device and versions, kept with the rows"""
+    run_errors: tuple[type[Exception], ...] = ()
+    """what a run that goes wrong raises; anything else that is not bad input ends the process with its traceback"""
+
+
+def torch_on_one_thread() -> Ready:
+    """Make this process compute with torch on one thread of the CPU."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+    import torch
+
+    from cdsp_core.device import describe_device, keep_freed_memory, use_threads
+    from cdsp_core.trainer import NonFiniteLossError
+
+    keep_freed_memory()
+    use_threads(1)
+    facts = {"device": describe_device(torch.device("cpu")), "torch": torch.__version__}
+    return Ready(facts=facts, run_errors=(NonFiniteLossError,))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,18 +86,25 @@ class Failed:
 Message = Started | Advanced | Done | Failed
 
 
-def run_jobs(run: RunJob, jobs: Sequence[Job], options: StudyOptions, *, processes: int) -> Generator[Message]:
+def run_jobs(
+    run: RunJob,
+    jobs: Sequence[Job],
+    options: StudyOptions,
+    *,
+    processes: int,
+    set_up: SetUp = torch_on_one_thread,
+) -> Generator[Message]:
     """Run every job in one of `processes` spawned processes, and say what happens as it happens.
 
-    `run` is a function of a module, since it is named to the processes. Closing the generator, or an exception where it
-    waits, ends the processes.
+    `run` and `set_up` are functions of a module, since they are named to the processes. Closing the generator, or an
+    exception where it waits, ends the processes.
     """
     waiting = deque(jobs)
     workers: dict[Connection, _Worker] = {}
     try:
         while waiting or workers:
             while waiting and len(workers) < processes:
-                worker = _Worker(run, options)
+                worker = _Worker(run, options, set_up)
                 workers[worker.connection] = worker
                 yield worker.give(waiting.popleft())
             for connection in wait(list(workers)):
@@ -98,6 +131,7 @@ class _Worker:
 
     run: RunJob
     options: StudyOptions
+    set_up: SetUp
     connection: Connection = field(init=False)
     process: SpawnProcess = field(init=False)
     job: Job = field(init=False)
@@ -105,7 +139,7 @@ class _Worker:
     def __post_init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, self.run, self.options), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, self.run, self.options, self.set_up), daemon=True)
         self.process.start()
         theirs.close()
 
@@ -134,36 +168,27 @@ class _Worker:
         self.process.close()
 
 
-def _serve(connection: Connection, run: RunJob, options: StudyOptions) -> None:
+def _serve(connection: Connection, run: RunJob, options: StudyOptions, set_up: SetUp) -> None:
     """The life of a process: job after job, until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends this process
-    os.environ["OMP_NUM_THREADS"] = "1"
-
-    import torch
-
-    from cdsp_core.device import describe_device, keep_freed_memory, use_threads
-    from cdsp_core.trainer import NonFiniteLossError
-
-    keep_freed_memory()
-    use_threads(1)
-    device = describe_device(torch.device("cpu"))
-    try:
+    ready = set_up()
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             job: Job = connection.recv()
-            began_s = time.monotonic()
-            try:
-                rows = run(job, options, _teller(connection, job))
-            except BrokenPipeError:
-                return
-            except (ValueError, OSError) as error:
-                connection.send(Failed(job=job, reason=str(error), is_input=True))
-            except NonFiniteLossError as error:
-                connection.send(Failed(job=job, reason=f"In job {job.key} {error}"))
-            else:
-                facts = {"device": device, "torch": torch.__version__, "wall_s": round(time.monotonic() - began_s, 3)}
-                connection.send(Done(job=job, rows=rows, facts=facts))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return
+            connection.send(_outcome(job, run, options, _teller(connection, job), ready))
+
+
+def _outcome(job: Job, run: RunJob, options: StudyOptions, tell: Tell, ready: Ready) -> Done | Failed:
+    began_s = time.monotonic()
+    try:
+        rows = run(job, options, tell)
+    except BrokenPipeError:
+        raise  # `tell` found the other side gone
+    except (ValueError, OSError) as error:
+        return Failed(job=job, reason=str(error), is_input=True)
+    except ready.run_errors as error:
+        return Failed(job=job, reason=f"In job {job.key} {error}")
+    return Done(job=job, rows=rows, facts={**ready.facts, "wall_s": round(time.monotonic() - began_s, 3)})
 
 
 def _teller(connection: Connection, job: Job) -> Tell:
