@@ -13,7 +13,7 @@ import numpy as np
 from backend.history import ScalarHistory, scalars_message
 from backend.store import Store
 from cdsp_core.frames import Array, Frame, decode_frame
-from cdsp_core.worker.session import list_checkpoints, read_checkpoint_name, undelivered_path
+from cdsp_core.worker.checkpoints import list_checkpoints, read_checkpoint_name, undelivered_path
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from cdsp_core.trainer import NonFiniteLossError, Trainer
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
-from cdsp_core.worker.session import Pace, Trainable
+from cdsp_core.worker.session import Pace, Surroundings, Trainable
 from cdsp_core.worker.studies import StudyRunner
 
 FRAMES_PER_S: Final = 20.0
@@ -52,6 +52,9 @@ class Replay:
 
     def describe(self) -> dict[str, Any]:
         return self._described
+
+    def steer(self) -> None:
+        """A replay has no controller."""
 
     def train_step(self) -> None:
         self._due_s = max(self._due_s + self._step_s, time.monotonic() - 1)
@@ -101,13 +104,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         WorkerLoop(
             inbox=inbox,
-            outbox=outbox,
             link=link,
-            trainers=Replays(),
+            surroundings=Surroundings(
+                trainers=Replays(),
+                outbox=outbox,
+                checkpoint_dir=Path(folder),
+                pace=Pace(frames_per_s=FRAMES_PER_S, checkpoint_every_s=NEVER_S),
+            ),
             non_finite=NonFiniteLossError,
-            checkpoint_dir=Path(folder),
             studies=StudyRunner(folder=Path(folder), on_change=link.tell_study),
-            pace=Pace(frames_per_s=FRAMES_PER_S, checkpoint_every_s=NEVER_S),
         ).run()
 
 

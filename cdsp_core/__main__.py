@@ -9,10 +9,11 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cdsp_core.config import PRESETS, RunConfig, preset, to_dict, with_settings
+from cdsp_core.config import PRESETS, RunConfig, preset, to_dict, with_controls, with_settings
 
 if TYPE_CHECKING:
     from cdsp_core.trainer import Trainer
@@ -129,6 +130,7 @@ def _trained(trainer: Trainer) -> dict[str, Any]:
     first_step = trainer.step
     arrays = trainer.arrays()
     while trainer.step < trainer.total_steps:
+        _steer(trainer)
         trainer.train_step()
         if time.monotonic() - shown_s > 5 or trainer.step == trainer.total_steps:
             shown_s = time.monotonic()
@@ -148,6 +150,7 @@ def _trained(trainer: Trainer) -> dict[str, Any]:
         },
         "connection": [layer["connection"] for layer in layers if layer["connection"] is not None],
         "config": to_dict(trainer.config),
+        "controls": to_dict(replace(trainer.config, controls=trainer.controls))["controls"],
         "device": device,
     }
 
@@ -220,6 +223,15 @@ def _evidence(options: argparse.Namespace) -> int:
         temporary.replace(path)
         print(path)
     return 0
+
+
+def _steer(trainer: Trainer) -> None:
+    """Apply what the run's controller asks for, and say so."""
+    move = trainer.steer()
+    if move is not None:
+        trainer.apply(with_controls(trainer.controls, move.controls))
+        changed = ", ".join(f"{name} {value:g}" for name, value in move.controls.items())
+        print(f"step {trainer.step}  controller: {changed}. {move.reason}", file=sys.stderr)
 
 
 def _config(options: argparse.Namespace) -> RunConfig:

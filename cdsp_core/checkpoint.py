@@ -44,6 +44,7 @@ def save_checkpoint(trainer: Trainer, folder: Path, name: str) -> Path:
         "step": trainer.step,
         "config": to_dict(trainer.config),
         "controls": dataclasses.asdict(trainer.controls),
+        "controller": trainer.controller.state() if trainer.controller else None,
     }
     contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     if (folder / f"{name}.json").exists():
@@ -77,6 +78,8 @@ def load_checkpoint(
                 trainer.optimizer.state[parameter] = state
         trainer.step = int(head["step"])
         trainer.apply(with_controls(config.controls, head["controls"]))
+        if trainer.controller is not None:
+            trainer.controller.restore(head["controller"])
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"Checkpoint {path} cannot be read: {' '.join(str(error).split())}") from error
     trainer.look_at_test_images()

@@ -262,6 +262,12 @@ class Controls:
     lr_base: float = _bounded(5e-3, 1e-5, 0.1, "learning rate of the weights", scale="log")
     l1: float = _bounded(1e-4, 0.0, 1.0, "pulls logits to 0, that is sigmoid to 0.5 (plasticity)", scale="log0")
     binarize: float = _bounded(1e-3, 0.0, 1.0, "pushes sigmoid(A) away from 0.5 (determinism)", scale="log0")
+    sharing: float = _bounded(
+        0.0,
+        -10.0,
+        10.0,
+        "added to every entry of A: strength, penalty and regularisers change, which dimensions are held does not",
+    )
 
     def __post_init__(self) -> None:
         _check_fields(self)
@@ -275,6 +281,13 @@ class RunConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     controls: Controls = field(default_factory=Controls)
+
+    def __post_init__(self) -> None:
+        if self.train.controller != "off" and not self.model.has_topology:
+            raise ValueError(
+                f"controller {self.train.controller} needs architecture cdsp, which has a topology to steer. "
+                f"Found {self.model.architecture}."
+            )
 
 
 def preset(name: object) -> RunConfig:

@@ -6,7 +6,7 @@ overlap, an expert without tokens); it is never 0. `docs/protocol.md` lists the 
 Array shapes, with E experts, P partitions, R backbone dimensions, Q tasks; a model without A has, of a layer's
 arrays, only the routing's (routing, routing_blind, load), and a dense net none:
     scalars                   [steps since the last frame, names] float32; column 0 is the step
-    layer{l}/topology_logits  [E, P]   A
+    layer{l}/topology_logits  [E, P]   A, with the sharing offset
     layer{l}/connection       [E, P]   sigmoid(A)
     layer{l}/cosine           [E, E]   cosine of last step's expert gradients over shared dimensions
     layer{l}/conflict         [E, E]   relu(-cosine)

@@ -119,7 +119,7 @@ def layer_arrays(layer: Layer, load_E: Tensor, routing_QE: Tensor, routing_blind
     subspaces = layer.topology.subspaces()
     arrays = _on_host(
         {
-            "topology_logits": layer.topology.topology_logits,
+            "topology_logits": layer.topology.logits(),
             "connection": layer.topology.connection(),
             "cosine": layer.cosine_EE,
             "conflict": conflict.conflict_from_cosine(layer.cosine_EE),

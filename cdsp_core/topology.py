@@ -36,10 +36,20 @@ class Topology(nn.Module):
         self.block = self.dims // config.num_partitions
         self.rank = config.held_rank
         self.topology_logits = nn.Parameter(initial_topology_logits(config, generator=generator))
+        self.sharing = 0.0
+        """The control of this name: what is added to every entry of A wherever its value counts.
+
+        The same addend for all changes no order, so subspaces stay as they are; strength, penalty, regularisers and
+        what is measured of sigmoid(A) change.
+        """
+
+    def logits(self) -> Tensor:
+        """A with the sharing offset, [E, P]; A itself while the offset is 0."""
+        return self.topology_logits if self.sharing == 0.0 else self.topology_logits + self.sharing
 
     def connection(self) -> Tensor:
         """sigmoid(A), [E, P], in (0, 1)."""
-        return torch.sigmoid(self.topology_logits)
+        return torch.sigmoid(self.logits())
 
     def subspaces(self) -> Subspaces:
         """The r dimensions with the largest force for every expert; ties go to the lowest dimension index."""

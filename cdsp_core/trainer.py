@@ -22,6 +22,7 @@ from cdsp_core import conflict
 from cdsp_core.architectures import MakeLayer, WithAuxiliaryLoss
 from cdsp_core.batches import Batch, BatchStream, TestSet, stream_generator
 from cdsp_core.config import MAX_STEPS, Controls, ModelConfig, RunConfig
+from cdsp_core.controller import Controller, Move
 from cdsp_core.data.datasets import Datasets, TaskData, load_datasets
 from cdsp_core.device import describe_device
 from cdsp_core.frames import Array
@@ -123,6 +124,7 @@ class Trainer:
         self.log = ScalarLog(
             scalar_names([task.name for task in self.tasks], config.model, terms=self.terms), device=device
         )
+        self.controller = Controller(train) if train.controller != "off" else None
         self.apply(config.controls)
         self.look_at_test_images()
         self.load_LE = torch.full((config.model.num_layers, config.model.routed_experts), torch.nan, device=device)
@@ -135,6 +137,17 @@ class Trainer:
         weights, topology = self.optimizer.param_groups
         weights["lr"] = controls.lr_base
         topology["lr"] = controls.lr_ratio * controls.lr_base
+        for layer in self.cdsp_layers:
+            layer.topology.sharing = controls.sharing
+
+    def steer(self) -> Move | None:
+        """What the run's controller asks for before the next step; None where nothing, or there is no controller.
+
+        Waits for the device at the steps of a look.
+        """
+        if self.controller is None:
+            return None
+        return self.controller.consider(self.step, lambda: float(self.look.accuracy_blind_Q.mean()), self.controls)
 
     def train_step(self) -> None:
         """One step (arXiv:2512.20291, Algorithm 1): this step's task loss, last step's conflict.
@@ -257,7 +270,7 @@ class Trainer:
         """What the layers add to the task loss, weighted; and its terms as they are told."""
         if self.cdsp_layers:
             controls = self.controls
-            topology_LEP = torch.stack([layer.topology.topology_logits for layer in self.cdsp_layers])
+            topology_LEP = torch.stack([layer.topology.logits() for layer in self.cdsp_layers])
             pressure_LEP = torch.stack([layer.pressure_EP for layer in self.cdsp_layers])
             penalty = conflict.topology_penalty(topology_LEP, pressure_LEP, kind=self.config.model.penalty)
             l1, binarize = conflict.regularisers(topology_LEP)

@@ -15,6 +15,7 @@ from typing import Any
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
+from cdsp_core.worker.session import Surroundings
 from cdsp_core.worker.studies import StudyRunner
 
 NICENESS = 5
@@ -81,11 +82,9 @@ def main(arguments: list[str] | None = None) -> int:
     link.start()
     loop = WorkerLoop(
         inbox=inbox,
-        outbox=outbox,
         link=link,
-        trainers=trainers,
+        surroundings=Surroundings(trainers=trainers, outbox=outbox, checkpoint_dir=options.checkpoint_dir),
         non_finite=non_finite_error,
-        checkpoint_dir=options.checkpoint_dir,
         studies=StudyRunner(folder=options.study_dir, on_change=link.tell_study),
     )
     logging.getLogger(__name__).info("%s", loop.run())

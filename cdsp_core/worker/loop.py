@@ -7,30 +7,22 @@ import logging
 import queue
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from cdsp_core.config import MAX_SEED, RunConfig, from_dict, with_controls
 from cdsp_core.frames import CommandResult
+from cdsp_core.worker.checkpoints import read_checkpoint_name
+from cdsp_core.worker.commands import Changed, RefusedError, carry_out
 from cdsp_core.worker.link import Link
-from cdsp_core.worker.outbox import Outbox
-from cdsp_core.worker.session import Pace, Session, Trainable, Trainers, read_checkpoint_name
+from cdsp_core.worker.session import Session, Surroundings, Trainable
 from cdsp_core.worker.studies import StudyRunner
-from cdsp_core.worker.words import first_line, told
+from cdsp_core.worker.words import CONTROLLER, first_line, told
 
 logger = logging.getLogger(__name__)
 
 REMEMBERED_RESULTS: Final = 1000
-
-
-class RefusedError(ValueError):
-    """A command makes no sense now; the message says why."""
-
-    def __init__(self, reason: str, *, stale: bool = False) -> None:
-        super().__init__(reason)
-        self.stale = stale
 
 
 class WorkerLoop:
@@ -40,24 +32,19 @@ class WorkerLoop:
         self,
         *,
         inbox: queue.SimpleQueue[dict[str, Any]],
-        outbox: Outbox,
         link: Link,
-        trainers: Trainers,
+        surroundings: Surroundings,
         non_finite: type[RuntimeError],
-        checkpoint_dir: Path,
         studies: StudyRunner,
-        pace: Pace | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._inbox = inbox
-        self._outbox = outbox
         self._link = link
-        self._trainers = trainers
+        self._surroundings = surroundings
+        self._outbox = surroundings.outbox
+        self._trainers = surroundings.trainers
+        self._checkpoint_dir = surroundings.checkpoint_dir
         self._non_finite = non_finite
-        self._checkpoint_dir = checkpoint_dir
         self._studies = studies
-        self._pace = pace or Pace()
-        self._clock = clock
         self._session: Session | None = None
         self._results: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._ending: str | None = None
@@ -94,7 +81,9 @@ class WorkerLoop:
 
     def _step(self, session: Session) -> None:
         try:
-            session.train_step()
+            self._steer(session)
+            if session.training:
+                session.train_step()
         except self._non_finite as error:
             self._break_off(session, error)
         except (RuntimeError, ValueError, MemoryError) as error:
@@ -102,6 +91,15 @@ class WorkerLoop:
             session.set_status("failed", f"Training stopped at step {session.trainer.step}: {first_line(error)}")
         if session.status in ("finished", "failed"):
             self._drop()
+
+    def _steer(self, session: Session) -> None:
+        """Give the run the command that its controller asks for, as a person would."""
+        move = session.trainer.steer()
+        if move is not None:
+            step = session.trainer.step
+            command_id = f"controller-{session.run_id}-{session.epoch}-{step}"
+            command = {"command_id": command_id, "type": "set", "controls": move.controls, "requested_step": step}
+            self._command(session.run_id, {**command, "by": CONTROLLER, "reason": move.reason})
 
     def _take(self, message: dict[str, Any]) -> None:
         kind = message["type"]
@@ -130,11 +128,12 @@ class WorkerLoop:
             trainer, parent = self._first_readable(folder, message["checkpoints"])
             if trainer is None:
                 trainer = self._trainers.new(config)
-            self._session = self._opened(
-                run_id,
-                epoch,
-                message["revision"],
-                _with_controls(trainer, message["controls"]),
+            self._session = Session(
+                run_id=run_id,
+                epoch=epoch,
+                revision=message["revision"],
+                trainer=_with_controls(trainer, message["controls"]),
+                surroundings=self._surroundings,
                 speed=message["speed"],
                 paused=message["paused"],
                 parent=parent,
@@ -160,35 +159,6 @@ class WorkerLoop:
                 logger.warning("checkpoint %s cannot be read: %s", name, error)
         return None, None
 
-    def _opened(
-        self,
-        run_id: str,
-        epoch: int,
-        revision: int,
-        trainer: Trainable,
-        *,
-        speed: float | None,
-        paused: bool,
-        parent: tuple[int, int] | None,
-        pause_at: int | None = None,
-    ) -> Session:
-        self._link.hold(run_id, epoch)
-        return Session(
-            run_id=run_id,
-            epoch=epoch,
-            revision=revision,
-            trainer=trainer,
-            speed=speed,
-            paused=paused,
-            folder=self._checkpoint_dir / run_id,
-            trainers=self._trainers,
-            outbox=self._outbox,
-            pace=self._pace,
-            parent=parent,
-            pause_at=pause_at,
-            clock=self._clock,
-        )
-
     def _command(self, run_id: str, command: dict[str, Any]) -> None:
         """Apply or refuse one command and answer it; a repeated id gets its first answer again."""
         command_id = command["command_id"]
@@ -202,7 +172,7 @@ class WorkerLoop:
             if session is None or session.run_id != run_id:
                 raise RefusedError("The worker does not hold this run.")
             old, new = self._apply(session, command)
-            status, reason = "applied", None
+            status, reason = "applied", command.get("reason")
         except self._non_finite as error:
             assert session is not None
             self._break_off(session, error)
@@ -227,7 +197,7 @@ class WorkerLoop:
         if held is not None and command["type"] != "checkpoint":
             text = told(command, result)
             data = {"command": command, "old": old, "new": new, "reason": reason, "applied_step": result.applied_step}
-            held.event(status, text, data)
+            held.event(status, text, {**data, "by": command.get("by", "person")})
         self._outbox.put(message)
         self._after(held, status, command["type"])
 
@@ -247,54 +217,11 @@ class WorkerLoop:
         """Pause at a loss that is not finite; the error names the term and the step."""
         session.break_off(getattr(error, "term", "loss"), getattr(error, "step", session.trainer.step))
 
-    def _apply(self, session: Session, command: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _apply(self, session: Session, command: dict[str, Any]) -> Changed:
         """Carry out a command; the values it replaced and the values now. Raises RefusedError or ValueError."""
-        trainer, kind = session.trainer, command["type"]
-        before = {"status": session.status}
-        match kind:
-            case "set":
-                base = command.get("base_revision")
-                if base is not None and base != session.revision:
-                    found = f"base_revision must be {session.revision}, the current one. Found {base}."
-                    raise RefusedError(found, stale=True)
-                was, controls = trainer.controls, with_controls(trainer.controls, command["controls"])
-                session.apply(controls)
-                names = list(command["controls"])
-                return {n: getattr(was, n) for n in names}, {n: getattr(controls, n) for n in names}
-            case "speed":
-                was_speed = session.speed
-                session.set_speed(command["steps_per_s"])
-                return {"steps_per_s": was_speed}, {"steps_per_s": session.speed}
-            case "pause":
-                if not session.training:
-                    raise RefusedError("The run is paused already.")
-                session.pause(None)
-            case "resume":
-                if session.training and session.pause_at is None:
-                    raise RefusedError("The run is training already.")
-                self._must_be_whole(session)
-                session.resume()
-            case "step":
-                self._must_be_whole(session)
-                session.resume(pause_at=min(trainer.step + command["steps"], trainer.total_steps))
-            case "run_until":
-                self._must_be_whole(session)
-                target = command["step"]
-                if not trainer.step < target <= trainer.total_steps:
-                    low = trainer.step + 1
-                    raise RefusedError(f"step must be from {low} to {trainer.total_steps}. Found {target}.")
-                session.resume(pause_at=target)
-            case "checkpoint":
-                self._must_be_whole(session)
-                name = session.checkpoint(kept=True)
-                if name is None:
-                    raise RefusedError("The checkpoint could not be written.")
-                return {}, {"checkpoint_id": name}
-            case "stop":
-                session.stop()
-                return before, {"status": "interrupted"}
+        match command["type"]:
             case "reset":
-                seed = command.get("seed", trainer.config.train.seed)
+                seed = command.get("seed", session.trainer.config.train.seed)
                 return self._replace(session, self._reseeded(session, seed), None)
             case "restore":
                 name = command["checkpoint"]
@@ -303,12 +230,7 @@ class WorkerLoop:
                 loaded = self._trainers.load(self._checkpoint_dir / session.run_id, name)
                 return self._replace(session, loaded, parsed[:2])
             case _:
-                raise RefusedError(f"The worker knows no command {kind!r}.")
-        return before, {"status": session.status, "pause_at": session.pause_at}
-
-    def _must_be_whole(self, session: Session) -> None:
-        if session.broken is not None:
-            raise RefusedError(session.broken)
+                return carry_out(session, command)
 
     def _reseeded(self, session: Session, seed: int) -> Trainable:
         """A trainer from the start, with the controls as they are now."""
@@ -317,16 +239,16 @@ class WorkerLoop:
         train = dataclasses.replace(config.train, seed=seed)
         return self._trainers.new(replace(config, train=train, controls=session.trainer.controls))
 
-    def _replace(
-        self, session: Session, trainer: Trainable, parent: tuple[int, int] | None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _replace(self, session: Session, trainer: Trainable, parent: tuple[int, int] | None) -> Changed:
         """Go on with another trainer in a new epoch, running or paused as before."""
         old = {"epoch": session.epoch, "step": session.trainer.step, "seed": session.trainer.config.train.seed}
-        self._session = self._opened(
-            session.run_id,
-            session.epoch + 1,
-            session.revision + 1,
-            trainer,
+        self._link.hold(session.run_id, session.epoch + 1)
+        self._session = Session(
+            run_id=session.run_id,
+            epoch=session.epoch + 1,
+            revision=session.revision + 1,
+            trainer=trainer,
+            surroundings=self._surroundings,
             speed=session.speed,
             paused=not session.training,
             parent=parent,

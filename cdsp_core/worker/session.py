@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from cdsp_core.config import Controls, RunConfig, to_dict
+from cdsp_core.controller import Move
 from cdsp_core.frames import Array, Event, Frame
+from cdsp_core.worker.checkpoints import checkpoint_name, leave_undelivered, list_checkpoints, thin_checkpoints
 from cdsp_core.worker.outbox import Outbox
 
 FRAME_COST_SHARE: Final = 5.0
 """A frame is taken at most every so many times the time one costs, so frames stay a small share of training."""
-KEPT_CHECKPOINTS: Final = 5
-KEPT_ASKED_CHECKPOINTS: Final = 20
-CHECKPOINT_NAME: Final = re.compile(r"e(\d{6})-s(\d{9})(-kept)?")
 
 
 class Trainable(Protocol):
@@ -33,6 +31,7 @@ class Trainable(Protocol):
     @property
     def total_steps(self) -> int: ...
     def describe(self) -> dict[str, Any]: ...
+    def steer(self) -> Move | None: ...
     def train_step(self) -> None: ...
     def apply(self, controls: Controls) -> None: ...
     def arrays(self) -> dict[str, Array]: ...
@@ -46,36 +45,24 @@ class Trainers(Protocol):
     def save(self, trainer: Trainable, folder: Path, name: str) -> None: ...
 
 
-def checkpoint_name(epoch: int, step: int, *, kept: bool) -> str:
-    """File name of a checkpoint, without its ending; `kept` ones were asked for and are not thinned out soon."""
-    return f"e{epoch:06d}-s{step:09d}" + ("-kept" if kept else "")
-
-
-def read_checkpoint_name(name: str) -> tuple[int, int, bool] | None:
-    """Epoch, step and `kept` of a checkpoint's name; None when it is not one."""
-    match = CHECKPOINT_NAME.fullmatch(name)
-    return (int(match[1]), int(match[2]), match[3] is not None) if match else None
-
-
-def undelivered_path(folder: Path, epoch: int, step: int) -> Path:
-    """Where a worker that ends leaves the scalars that the backend has not confirmed."""
-    return folder / f"{checkpoint_name(epoch, step, kept=False)}.undelivered"
-
-
-def list_checkpoints(folder: Path) -> list[str]:
-    """Names of the complete checkpoints in `folder`, newest first."""
-    if not folder.is_dir():
-        return []
-    names = [path.stem for path in folder.glob("*.json") if read_checkpoint_name(path.stem)]
-    return sorted(names, key=lambda name: (*(read_checkpoint_name(name) or ()),), reverse=True)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
     """How often a session speaks."""
 
     frames_per_s: float = 30.0
     checkpoint_every_s: float = 15.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surroundings:
+    """What all sessions of one worker share."""
+
+    trainers: Trainers
+    outbox: Outbox
+    checkpoint_dir: Path
+    """every run has a folder of its name there"""
+    pace: Pace = field(default_factory=Pace)
+    clock: Callable[[], float] = time.monotonic
 
 
 class Session:
@@ -90,13 +77,9 @@ class Session:
         trainer: Trainable,
         speed: float | None,
         paused: bool,
-        folder: Path,
-        trainers: Trainers,
-        outbox: Outbox,
-        pace: Pace,
+        surroundings: Surroundings,
         parent: tuple[int, int] | None = None,
         pause_at: int | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.run_id = run_id
         self.epoch = epoch
@@ -107,18 +90,18 @@ class Session:
         self.pause_at = pause_at
         self.broken: str | None = None
         """why the trainer's weights are of no use any more; None while they are"""
-        self._folder = folder
-        self._trainers = trainers
-        self._outbox = outbox
-        self._pace = pace
-        self._clock = clock
+        self._folder = surroundings.checkpoint_dir / run_id
+        self._trainers = surroundings.trainers
+        self._outbox = surroundings.outbox
+        self._pace = surroundings.pace
+        self._clock = surroundings.clock
         self._seq = -1
         self._frame_cost_s = 0.0
         self._next_frame_at = 0.0
         self._next_step_at = 0.0
-        self._checkpointed_at = clock()
+        self._checkpointed_at = self._clock()
         self._checkpointed_step = trainer.step if parent else -1
-        self._rate = _Rate(clock)
+        self._rate = _Rate(self._clock)
         self._announce(parent)
 
     @property
@@ -232,8 +215,8 @@ class Session:
             self._checkpointed_step = self.trainer.step
             self._folder.mkdir(parents=True, exist_ok=True)
             self._trainers.save(self.trainer, self._folder, name)
-            self._leave_undelivered()
-            self._thin_checkpoints()
+            leave_undelivered(self._outbox, self.run_id, self._folder, self.epoch, self._checkpointed_step)
+            thin_checkpoints(self._folder)
         except OSError as error:
             self._checkpointed_step = -1
             self.event("error", f"The checkpoint at step {self.trainer.step} could not be written: {error.strerror}.")
@@ -241,15 +224,6 @@ class Session:
         if kept:
             self.event("checkpoint", f"Checkpoint at step {self.trainer.step}.", {"checkpoint_id": name})
         return name
-
-    def _leave_undelivered(self) -> None:
-        """Put the scalars that the backend has not confirmed beside the checkpoint, in case this process dies now."""
-        scalars = self._outbox.scalars(self.run_id, self.epoch)
-        if scalars is not None:
-            path = undelivered_path(self._folder, self.epoch, self._checkpointed_step)
-            temporary = path.with_suffix(".partial")
-            temporary.write_bytes(scalars.encode())
-            temporary.replace(path)
 
     def event(self, kind: str, text: str, data: dict[str, Any] | None = None) -> None:
         """Report something that happened at this step."""
@@ -291,15 +265,6 @@ class Session:
             }
         )
         self.publish()
-
-    def _thin_checkpoints(self) -> None:
-        names = [(name, read_checkpoint_name(name)) for name in list_checkpoints(self._folder)]
-        for kept, number in ((False, KEPT_CHECKPOINTS), (True, KEPT_ASKED_CHECKPOINTS)):
-            for name in [name for name, parsed in names if parsed and parsed[2] is kept][number:]:
-                for path in self._folder.glob(f"{name.removesuffix('-kept')}.undelivered"):
-                    path.unlink()
-                for path in self._folder.glob(f"{name}.*"):
-                    path.unlink()
 
 
 class _Rate:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from cdsp_core.frames import CommandResult
+
+CONTROLLER: Final = "controller"
+"""who asked for a command, where it was no person"""
 
 
 def told(command: dict[str, Any], result: CommandResult) -> str:
@@ -15,7 +18,8 @@ def told(command: dict[str, Any], result: CommandResult) -> str:
     match command["type"]:
         case "set":
             parts = [f"{name} {number(result.old[name])} to {number(value)}" for name, value in result.new.items()]
-            return f"{', '.join(parts)} at step {result.applied_step}."
+            changed = f"{', '.join(parts)} at step {result.applied_step}."
+            return f"The controller: {changed} {result.reason}" if command.get("by") == CONTROLLER else changed
         case "speed":
             speed = command["steps_per_s"]
             return "As fast as it goes." if speed is None else f"At most {number(speed)} steps a second."

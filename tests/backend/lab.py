@@ -28,7 +28,7 @@ from cdsp_core.frames import Array, Frame, decode_frame
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
-from cdsp_core.worker.session import Pace
+from cdsp_core.worker.session import Pace, Surroundings
 from cdsp_core.worker.studies import MakeCommand, StudyRunner, smallest_form
 from tests.backend.tiny import TinyNonFiniteError, TinyTrainers
 
@@ -248,15 +248,17 @@ class ThreadWorker:
         self.ended: str | None = None
         self._loop = WorkerLoop(
             inbox=self.inbox,
-            outbox=self.outbox,
             link=self.link,
-            trainers=TinyTrainers(step_s=step_s),
+            surroundings=Surroundings(
+                trainers=TinyTrainers(step_s=step_s),
+                outbox=self.outbox,
+                checkpoint_dir=checkpoint_dir,
+                pace=Pace(frames_per_s=100.0, checkpoint_every_s=0.2),
+            ),
             non_finite=TinyNonFiniteError,
-            checkpoint_dir=checkpoint_dir,
             studies=StudyRunner(
                 folder=checkpoint_dir.parent / "studies", on_change=self.link.tell_study, command=study_command
             ),
-            pace=Pace(frames_per_s=100.0, checkpoint_every_s=0.2),
         )
         self._thread = threading.Thread(target=self._work, daemon=True)
 

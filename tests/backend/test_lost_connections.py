@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cdsp_core.frames import decode_frame
-from cdsp_core.worker.session import list_checkpoints
+from cdsp_core.worker.checkpoints import list_checkpoints
 from tests.backend.lab import Lab, ThreadWorker, free_port, lab, until
 
 

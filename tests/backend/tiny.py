@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cdsp_core.config import Controls, RunConfig, from_dict, to_dict
+from cdsp_core.controller import Move
 from cdsp_core.frames import Array
 
 NAMES = ["step", "data_epoch", "loss", "test_accuracy/mnist"]
@@ -62,6 +63,11 @@ class TinyTrainer:
 
     def loss(self, step: int) -> float:
         return 1 / (1 + step) + self.config.train.seed + self.controls.p_drop
+
+    def steer(self) -> Move | None:
+        """With a controller, one move: at step 30 lambda_conflict becomes 5."""
+        asked = self.config.train.controller != "off" and self.step == 30 and self.controls.lambda_conflict != 5.0
+        return Move(controls={"lambda_conflict": 5.0}, reason="Because it is step 30.") if asked else None
 
     def apply(self, controls: Controls) -> None:
         self.controls = controls

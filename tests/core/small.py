@@ -49,6 +49,7 @@ SIZES = {
     "lr_base": 5e-3,
     "l1": 1e-4,
     "binarize": 1e-3,
+    "sharing": 0.0,
 }
 
 

@@ -146,6 +146,7 @@ def test_unknown_fields_are_refused_with_the_known_ones() -> None:
             "lr_base": st.floats(1e-5, 0.1),
             "l1": st.floats(0, 1),
             "binarize": st.floats(0, 1),
+            "sharing": st.floats(-10, 10),
         },
     ),
     name=st.sampled_from(sorted(PRESETS)),

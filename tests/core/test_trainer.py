@@ -83,6 +83,7 @@ def test_an_id_hidden_at_a_low_p_drop_is_hidden_at_a_higher_one() -> None:
         ("lr_base", 0.05),
         ("l1", 0.9),
         ("binarize", 0.9),
+        ("sharing", -2.0),
     ],
 )
 def test_a_control_applies_from_the_next_step_on(control: str, value: float) -> None:
