@@ -1,7 +1,7 @@
 "use strict";
 // Scalars as typed arrays, one series a name. Memory is bounded: a full series drops every second point.
 (function (lab) {
-  const CAPACITY = 8192;
+  const CAPACITY = 4096;
 
   class Series {
     constructor() {
