@@ -7,8 +7,19 @@ from typing import Any
 
 from dash import Dash
 from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from frontend.layout import page_layout
+from frontend.layout import claims_body, lab_body
+from frontend.pages import CLAIMS
+from frontend.pages.claims import SCRIPTS, STYLES
+from frontend.rendered import to_html
+
+ASSETS = Path(__file__).parent / "assets"
+EVIDENCE = Path(__file__).parent / "evidence.json"
+NO_EVIDENCE = (
+    "No results are stored yet: measure with python -m cdsp_core study NAME, "
+    "then write them down with python -m cdsp_core evidence."
+)
 
 UNUSED_BUNDLES = ("/dash/dcc/", "/dash/dash_table/")
 """Dash links these on every page. This one uses neither, and they are half a megabyte to load and parse."""
@@ -30,6 +41,20 @@ INDEX = """<!DOCTYPE html>
 </body>
 </html>"""
 
+CLAIMS_INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+  <meta name="color-scheme" content="light dark">
+  <title>Claims · Topology Lab</title>
+  <link rel="icon" type="image/svg+xml" href="/assets/icons/favicon.svg">
+  {styles}
+  <script src="/assets/theme.js"></script>
+</head>
+<body>{body}{scripts}</body>
+</html>"""
+
 
 class LabApp(Dash):
     """Dash with an index page that links only what the page uses."""
@@ -42,15 +67,19 @@ class LabApp(Dash):
         return page
 
 
-def mount(app: FastAPI) -> None:
-    """Serve the dashboard at `/` of `app`. Routes that `app` already has keep priority."""
+def mount(app: FastAPI, *, evidence: Path = EVIDENCE) -> None:
+    """Serve the Lab at `/` of `app` and the claims at `/claims`. Routes that `app` already has keep priority.
+
+    `evidence` is the file with the claims' results, which `python -m cdsp_core evidence` makes.
+    """
+    _mount_claims(app, evidence)
     dash_app = LabApp(
         "topology_lab",
         server=app,  # type: ignore[arg-type]  # its annotation knows Flask only
         title="Topology Lab",
         update_title="",
-        assets_folder=str(Path(__file__).parent / "assets"),
-        assets_ignore=r"^(theme|plotly-cartesian\.min)\.js$",
+        assets_folder=str(ASSETS),
+        assets_ignore=r"^(theme|plotly-cartesian\.min|claims\w*)\.(js|css)$",
         index_string=INDEX,
         add_log_handler=False,
         meta_tags=[
@@ -59,4 +88,27 @@ def mount(app: FastAPI) -> None:
         ],
     )
     dash_app.backend.websocket_capability = False  # no callback needs Dash's own socket, so no page opens one
-    dash_app.layout = page_layout
+    dash_app.layout = lab_body
+
+
+def _mount_claims(app: FastAPI, evidence: Path) -> None:
+    """The page of claims, a document without Dash, and the results it shows."""
+    styles = "".join(f'<link rel="stylesheet" href="{_asset(f"{name}.css")}">' for name in STYLES)
+    scripts = "".join(f'<script src="{_asset(f"{name}.js")}"></script>' for name in SCRIPTS)
+    page = CLAIMS_INDEX.format(styles=styles, body=to_html(claims_body()), scripts=scripts)
+
+    @app.get(CLAIMS.path, include_in_schema=False)
+    def claims() -> HTMLResponse:
+        return HTMLResponse(page)
+
+    @app.get(f"{CLAIMS.path}/evidence.json", include_in_schema=False)
+    def results() -> Response:
+        try:
+            return Response(evidence.read_bytes(), media_type="application/json")
+        except FileNotFoundError:
+            return JSONResponse({"studies": [], "missing": NO_EVIDENCE})
+
+
+def _asset(name: str) -> str:
+    """The address of an asset, which changes when the file does."""
+    return f"/assets/{name}?m={(ASSETS / name).stat().st_mtime_ns}"

@@ -6,7 +6,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from frontend.attributes import aria
-from frontend.pages import PAGES
+from frontend.pages import CLAIMS, LAB, PAGES, Page
 
 SHORTCUTS = (
     ("Space", "run or pause"),
@@ -20,58 +20,76 @@ SHORTCUTS = (
     ("?", "this list"),
 )
 
+THEME_BUTTON = ("theme-toggle", "contrast", "Light or dark (D)")
+SHORTCUTS_BUTTON = ("shortcuts-open", "keyboard", "Keyboard shortcuts (?)")
 
-def page_layout() -> Component:
-    """The whole document body."""
+
+def lab_body() -> Component:
+    """The whole body of the Lab."""
     return html.Div(
         id="app",
         children=[
             html.A("Skip to the pictures", href="#pictures", className="skip-link"),
-            header(),
+            header(LAB, chips=run_chips(), buttons=[THEME_BUTTON, SHORTCUTS_BUTTON]),
             html.Div(id="banner", role="status", hidden=True),
-            PAGES[0].layout(),
+            LAB.layout(),
             html.Div(id="tooltip", hidden=True, **aria(hidden="true")),
-            html.Div(id="announcer", className="visually-hidden", **aria(live="polite")),
+            announcer(),
             shortcuts_dialog(),
         ],
     )
 
 
-def header() -> Component:
-    """Name, one tab a page, the run's status, theme and help buttons."""
+def claims_body() -> Component:
+    """The whole body of the page of claims."""
+    return html.Div(
+        id="app",
+        children=[
+            html.A("Skip to the claims", href="#studies", className="skip-link"),
+            header(CLAIMS, chips=[], buttons=[THEME_BUTTON]),
+            CLAIMS.layout(),
+            announcer(),
+        ],
+    )
+
+
+def announcer() -> Component:
+    """What screen readers are told."""
+    return html.Div(id="announcer", className="visually-hidden", **aria(live="polite"))
+
+
+def header(current: Page, *, chips: list[Component], buttons: list[tuple[str, str, str]]) -> Component:
+    """Name, one tab a page, what the page says of itself, and its buttons (id, icon, label)."""
     return html.Header(
         className="topbar",
         children=[
             html.Span("Topology Lab", className="brand"),
             html.Nav(
-                [html.A(page.name, href=page.path, className="tab", **aria(current="page")) for page in PAGES],
+                [tab(page, is_current=page is current) for page in PAGES],
                 **aria(label="Pages"),
             ),
-            html.Div(
-                className="chips",
-                children=[
-                    html.Div(id="chip-model", className="chip chip-model"),
-                    html.Div(
-                        [html.Span(className="dot"), html.Span("Connecting…", id="chip-status")],
-                        className="chip",
-                        id="chip-main",
-                    ),
-                    html.Div(id="chip-speed", className="chip", title="Training speed and pictures drawn"),
-                    html.Div(
-                        id="chip-device", className="chip", title="Where the run trains, and how long it will take"
-                    ),
-                    html.Div(id="chip-watching", className="chip", title="People with this run open"),
-                ],
-            ),
-            html.Div(
-                className="topbar-buttons",
-                children=[
-                    icon_button("theme-toggle", "contrast", "Light or dark (D)"),
-                    icon_button("shortcuts-open", "keyboard", "Keyboard shortcuts (?)"),
-                ],
-            ),
+            html.Div(chips, className="chips"),
+            html.Div([icon_button(*button) for button in buttons], className="topbar-buttons"),
         ],
     )
+
+
+def tab(page: Page, *, is_current: bool) -> Component:
+    """The link to a page."""
+    return html.A(page.name, href=page.path, className="tab", **(aria(current="page") if is_current else {}))
+
+
+def run_chips() -> list[Component]:
+    """The model, and what its run does."""
+    return [
+        html.Div(id="chip-model", className="chip chip-model"),
+        html.Div(
+            [html.Span(className="dot"), html.Span("Connecting…", id="chip-status")], className="chip", id="chip-main"
+        ),
+        html.Div(id="chip-speed", className="chip", title="Training speed and pictures drawn"),
+        html.Div(id="chip-device", className="chip", title="Where the run trains, and how long it will take"),
+        html.Div(id="chip-watching", className="chip", title="People with this run open"),
+    ]
 
 
 def icon_button(element_id: str, icon: str, label: str) -> Component:

@@ -61,6 +61,7 @@
         const strong = document.createElement("b");
         strong.textContent = changes.map(lab.marks.changeLabel).join(", ");
         text.append(strong);
+        if (lab.marks.byController(event) && event.data.reason) text.append(` ${lab.marks.inWords(event.data.reason)}`);
       } else text.textContent = event.kind === "rejected" ? lab.marks.inWords(event.text) : event.text;
       const meta = document.createElement("p");
       meta.className = "event-meta";

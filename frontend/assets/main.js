@@ -136,33 +136,28 @@
     }
 
     function setTheme(theme, remember) {
-      document.documentElement.dataset.theme = theme;
+      lab.theme.show(theme, remember);
       lab.colours.build();
       pictures.repaint();
       charts.invalidate();
-      if (!remember) return;
-      lab.address.write({ theme });
-      localStorage.setItem("theme", theme);
+      if (remember) lab.address.write({ theme });
     }
 
-    const otherTheme = () => (document.documentElement.dataset.theme === "dark" ? "light" : "dark");
     const help = byId("shortcuts");
-    byId("theme-toggle").addEventListener("click", () => setTheme(otherTheme(), true));
+    byId("theme-toggle").addEventListener("click", () => setTheme(lab.theme.other(), true));
     byId("shortcuts-open").addEventListener("click", () => help.showModal());
     byId("shortcuts-close").addEventListener("click", () => help.close());
     document.querySelector(".skip-link").addEventListener("click", (event) => {
       event.preventDefault(); // the link's hash holds the page's state
       byId("pictures").focus();
     });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => {
-      if (!localStorage.getItem("theme")) setTheme(event.matches ? "dark" : "light", false);
-    });
+    lab.theme.followSystem((theme) => setTheme(theme, false));
     lab.keyboard.listen({
       runOrPause: () => controls.runOrPause(),
       step: () => controls.step(),
       reset: () => controls.reset(),
       live: () => scrubber.live(),
-      theme: () => setTheme(otherTheme(), true),
+      theme: () => setTheme(lab.theme.other(), true),
       rawLogits: () => pictures.setRaw(!pictures.raw),
       layer: (index) => pictures.setLayer(index),
       help: () => help.showModal(),

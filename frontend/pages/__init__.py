@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dash.development.base_component import Component
 
-from frontend.pages import lab
+from frontend.pages import claims, lab
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,4 +19,6 @@ class Page:
     layout: Callable[[], Component]
 
 
-PAGES = (Page(name="Lab", path="/", layout=lab.layout),)
+LAB = Page(name="Lab", path="/", layout=lab.layout)
+CLAIMS = Page(name="Claims", path="/claims", layout=claims.layout)
+PAGES = (LAB, CLAIMS)

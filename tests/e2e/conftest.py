@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from tests.e2e.served import Server, drawn, patiently
 
@@ -60,7 +60,10 @@ def open_page(chromium: Browser, server: Server) -> Iterator[Callable[..., Page]
         height: int = 800,
         theme: Any = "light",
         may_fail: bool = False,
+        wait_for: str = "#panel-topology0",
+        answers: dict[str, Any] | None = None,
     ) -> Page:
+        """`answers`: what the page is told at some addresses in place of what the server says."""
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
         contexts.append(context)
         page = context.new_page()
@@ -69,8 +72,10 @@ def open_page(chromium: Browser, server: Server) -> Iterator[Callable[..., Page]
         page.on("request", lambda request: _check_host(request.url, home, faults))
         if not may_fail:
             page.on("console", lambda message: message.type == "error" and faults.append(f"console: {message.text}"))
+        for path, answer in (answers or {}).items():
+            page.route(f"**{path}", _telling(answer))
         page.goto(address or server.url)
-        page.wait_for_selector("#panel-topology0")
+        page.wait_for_selector(wait_for)
         return page
 
     yield open_page
@@ -83,6 +88,10 @@ def open_page(chromium: Browser, server: Server) -> Iterator[Callable[..., Page]
 def lab(open_page: Callable[..., Page], running: Server) -> Page:
     """The page at 1280 pixels, with pictures drawn."""
     return drawn(open_page())
+
+
+def _telling(answer: Any) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(json=answer)
 
 
 def _check_host(url: str, home: str, faults: list[str]) -> None:

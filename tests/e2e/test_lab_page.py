@@ -253,3 +253,29 @@ def test_a_new_run_with_another_seed_replaces_this_one(lab: Page, running: Serve
     patiently(lambda: lab.evaluate("lab.model.run?.run_id") == before, "the earlier run")
     expect(lab.locator("#run-pause")).to_have_text("Resume")
     expect(lab.locator("#transport-note")).to_contain_text("Interrupted:")
+
+
+def test_a_model_without_topology_says_so_and_everything_else_goes_on(lab: Page, running: Server) -> None:
+    expect(lab.locator("#chip-model")).to_have_text("CDSP-MoE")
+    lab.select_option("#preset", "standard")
+    lab.click("#new-run")
+    patiently(lambda: running.run()["preset"] == "standard", "the new run")
+    expect(lab.locator("#chip-model")).to_have_text("Standard MoE")
+    sentence = "A standard mixture of experts has no topology matrix: each expert owns its weights."
+    expect(lab.locator("#picture-topology0")).to_have_text(sentence)
+    for picture in ("conflict", "backbone"):
+        expect(lab.locator(f"#picture-{picture}")).to_contain_text("A standard mixture of experts has no")
+    for control in ("lambda_conflict", "lr_ratio", "l1", "binarize"):
+        expect(lab.locator(f"#range-{control}")).to_be_disabled()
+        expect(lab.locator(f"#range-{control}")).to_have_attribute("title", re.compile("no topology matrix A"))
+        expect(lab.locator(f"#note-{control}")).to_have_text("no effect: this model has no A")
+    expect(lab.locator("#range-p_drop")).to_be_enabled()
+    for chart in ("structure", "oligarchy", "conflict"):
+        expect(lab.locator(f"#figure-{chart}")).to_be_hidden()
+    before = pixels(lab, "routing")
+    patiently(lambda: pixels(lab, "routing") != before, "the routing to change")
+    lines = "name => (document.getElementById(`chart-${name}`).data || []).length"
+    for chart in ("losses", "accuracy", "load"):
+        patiently(lambda chart=chart: lab.evaluate(lines, chart) > 0, f"lines on {chart}")
+    lab.evaluate("lab.scrubber.seekStep(10)")
+    expect(lab.locator("#chip-status")).to_contain_text(re.compile(r"Looking back at step \d+"))

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from dash import html
 from dash.development.base_component import Component
 from fastapi import FastAPI
 
 import frontend
 from cdsp_core.config import control_bounds, schema
 from frontend.app import mount
-from frontend.layout import page_layout
+from frontend.layout import claims_body, lab_body
+from frontend.rendered import to_html
 
 ASSETS = Path(frontend.__file__).parent / "assets"
 
@@ -36,31 +38,36 @@ def attribute(component: Component, name: str) -> Any:
     return component.to_plotly_json()["props"].get(name)
 
 
-@pytest.fixture
-def client() -> httpx.AsyncClient:
+def client_of(evidence: Path) -> httpx.AsyncClient:
     app = FastAPI()
 
     @app.get("/api/runs")
     def runs() -> list[str]:
         return []
 
-    mount(app)
+    mount(app, evidence=evidence)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1")
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> httpx.AsyncClient:
+    return client_of(tmp_path / "evidence.json")
 
 
 @pytest.mark.parametrize("name", schema()["controls"])
 def test_every_control_of_the_schema_has_a_slider_that_takes_its_bounds_from_the_config(name: str) -> None:
-    slider = next(c for c in components(page_layout()) if attribute(c, "id") == f"control-{name}")
+    slider = next(c for c in components(lab_body()) if attribute(c, "id") == f"control-{name}")
     assert (float(attribute(slider, "data-low")), float(attribute(slider, "data-high"))) == control_bounds(name)
 
 
-def test_ids_are_unique() -> None:
-    ids = [found for c in components(page_layout()) if (found := attribute(c, "id"))]
+@pytest.mark.parametrize("body", [lab_body, claims_body])
+def test_ids_are_unique(body: Callable[[], Component]) -> None:
+    ids = [found for c in components(body()) if (found := attribute(c, "id"))]
     assert len(ids) == len(set(ids))
 
 
 def test_every_button_has_a_name() -> None:
-    buttons = [c for c in components(page_layout()) if type(c).__name__ == "Button"]
+    buttons = [c for c in components(lab_body()) if type(c).__name__ == "Button"]
     nameless = [b for b in buttons if not attribute(b, "aria-label") and not any(map(_text, components(b)))]
     assert buttons
     assert nameless == []
@@ -78,8 +85,39 @@ async def test_the_page_links_no_bundle_it_does_not_use(client: httpx.AsyncClien
     assert page.count("plotly-cartesian.min.js") == 1
 
 
-async def test_every_script_and_style_the_page_links_is_served(client: httpx.AsyncClient) -> None:
-    links = re.findall(r'(?:src|href)="([^"]+)"', (await client.get("/")).text)
+async def test_the_page_loads_no_script_of_another_page(client: httpx.AsyncClient) -> None:
+    assert "claims_page" not in (await client.get("/")).text
+    assert "charts.js" not in (await client.get("/claims")).text
+
+
+async def test_the_claims_are_a_document_that_needs_no_dash(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/claims")).text
+    assert re.search(r'<a [^>]*aria-current="page"[^>]*>Claims</a>', page)
+    assert "_dash" not in page
+    assert "react" not in page
+
+
+async def test_stored_results_are_served_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "evidence.json").write_text('{"studies": [1]}')
+    assert (await client_of(tmp_path / "evidence.json").get("/claims/evidence.json")).json() == {"studies": [1]}
+
+
+async def test_without_stored_results_the_command_that_makes_them_is_named(client: httpx.AsyncClient) -> None:
+    answer = (await client.get("/claims/evidence.json")).json()
+    assert answer["studies"] == []
+    assert "python -m cdsp_core evidence" in answer["missing"]
+
+
+def test_text_and_attributes_of_a_document_are_escaped() -> None:
+    shown = to_html(html.P(['<b> & "', html.Br()], title='"><script>', hidden=True, tabIndex=-1))
+    assert shown.endswith(">&lt;b&gt; &amp; &quot;<br></p>")
+    for part in ("<p ", " hidden", ' title="&quot;&gt;&lt;script&gt;"', ' tabindex="-1"'):
+        assert part in shown
+
+
+@pytest.mark.parametrize("path", ["/", "/claims"])
+async def test_every_script_and_style_a_page_links_is_served(client: httpx.AsyncClient, path: str) -> None:
+    links = [link for link in re.findall(r'(?:src|href)="([^"]+)"', (await client.get(path)).text) if link[0] != "#"]
     assert links
     for link in links:
         assert link.startswith("/")
