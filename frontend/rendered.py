@@ -19,8 +19,8 @@ def to_html(content: Any) -> str:
         return "".join(map(to_html, content))
     if not isinstance(content, Component):
         return escape(str(content))
-    properties = dict(content.to_plotly_json()["props"])
-    tag = content.to_plotly_json()["type"].lower()
+    described = content.to_plotly_json()  # type: ignore[no-untyped-call]
+    tag, properties = described["type"].lower(), dict(described["props"])
     inside = to_html(properties.pop("children", None))
     opening = f"<{tag}{''.join(_attribute(name, value) for name, value in properties.items())}>"
     return opening if tag in VOID else f"{opening}{inside}</{tag}>"
