@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backend.errors import BusyError, NotNowError, StudyNotFoundError
 from cdsp_core.frames import json_ready
-from cdsp_core.studies import NAMES, study
+from cdsp_core.studies import NAMES, load_study
 
 if TYPE_CHECKING:
     from backend.link import WorkerConnection
@@ -34,7 +34,7 @@ Catalogue = Mapping[str, tuple[str, str]]
 
 def all_studies() -> Catalogue:
     """Every study of the package."""
-    found = (study(name) for name in NAMES if find_spec(f"cdsp_core.studies.{name.replace('-', '_')}"))
+    found = (load_study(name) for name in NAMES if find_spec(f"cdsp_core.studies.{name.replace('-', '_')}"))
     return {each.name: (each.title, each.question) for each in found}
 
 

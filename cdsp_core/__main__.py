@@ -156,13 +156,13 @@ def _trained(trainer: Trainer) -> dict[str, Any]:
 
 
 def _study(options: argparse.Namespace) -> int:
-    from cdsp_core.studies import NAMES, study
+    from cdsp_core.studies import NAMES, load_study
 
     if options.list or not options.names:
         for name in NAMES:
-            print(f"{name}: {study(name).question}")
+            print(f"{name}: {load_study(name).question}")
         return 0
-    chosen = [study(name) for name in (NAMES if options.names == ["all"] else options.names)]
+    chosen = [load_study(name) for name in (NAMES if options.names == ["all"] else options.names)]
     if options.data == "full" and options.data_root is None:
         raise ValueError("--data full needs --data-root, the folder of the full sets. Found none.")
     _check_packages()

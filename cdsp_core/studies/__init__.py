@@ -30,7 +30,7 @@ NAMES: Final = (
 )
 
 
-def study(name: str) -> Study:
+def load_study(name: str) -> Study:
     """The study of that name. Raises ValueError for a name that is none."""
     if name not in NAMES:
         raise ValueError(f"study must be one of {', '.join(NAMES)}. Found {name!r}.")

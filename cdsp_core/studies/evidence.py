@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cdsp_core.studies import NAMES, study
+from cdsp_core.studies import NAMES, load_study
 from cdsp_core.studies.report import form_text, markdown
 from cdsp_core.studies.results import ResultsError, combined_path, options_of, read_combined
 from cdsp_core.studies.study import Chart, Claim, Findings, Study, Table
@@ -43,7 +43,7 @@ def gather(out: Path) -> list[Evidence]:
         if not path.exists():
             continue
         rows, metadata = read_combined(path)
-        this = study(name)
+        this = load_study(name)
         found.append(Evidence(study=this, findings=this.find(rows, options_of(metadata)), metadata=metadata))
     if not found:
         raise ResultsError(f"{out} must hold a finished study. Found none; run python -m cdsp_core study NAME first.")

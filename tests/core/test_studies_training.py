@@ -1,0 +1,231 @@
+"""What studies that train share: the trainings, their rows, and claims that follow the rows."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_rows import rows_of
+from tiny_study import Silent
+
+from cdsp_core.config import from_dict, with_settings
+from cdsp_core.studies import load_study
+from cdsp_core.studies.results import StudyFolder, read_combined
+from cdsp_core.studies.runner import run_study
+from cdsp_core.studies.study import Job, Row, Study, StudyOptions
+from cdsp_core.studies.training import base_config, final, release_config, training_curve, training_job
+
+SMALLEST = StudyOptions(seeds=2, smallest=True)
+TRAINED = ("table", "blind", "deceptive", "clustering", "conflict-necessity", "lr-ratio", "p-drop", "depth")
+MEASURES = {
+    "accuracy": {"task", "given"},
+    "accuracy_deceptive": {"task"},
+    "train_accuracy": {"task"},
+    "train_loss": set(),
+    "parameters": set(),
+    "routing": {"layer", "task", "given", "expert"},
+    "routing_consistency": {"layer", "task"},
+    "blind_routing_margin": {"layer", "task"},
+    "deceptive_routing_margin": {"layer", "task"},
+    "emergent_clustering": {"layer", "given"},
+    "isolation": {"layer", "given"},
+    "specialization": {"layer", "given"},
+    "diagonal": {"layer", "expert"},
+    **{
+        measure: {"layer"}
+        for measure in (
+            "alpha_sparsity",
+            "structural_entropy",
+            "diagonal_gini",
+            "diagonals_above_080",
+            "load_gini",
+            "idle_experts",
+            "rank_overlap",
+            "gradient_interference",
+            "cosine_null",
+        )
+    },
+}
+"""every final measure, and the columns that say where it applies"""
+
+
+def shortened(this: Study, steps: int) -> Study:
+    """The study with trainings of a few steps."""
+
+    def jobs(options: StudyOptions) -> list[Job]:
+        return [
+            training_job(
+                job.key.rpartition("-seed")[0],
+                with_settings(from_dict(job.settings["config"]), {"steps": steps, "eval_every": 2, "eval_batch": 96}),
+                options,
+                **{
+                    name: value
+                    for name, value in job.settings.items()
+                    if not isinstance(value, dict) and name != "every"
+                },
+            )
+            for job in this.jobs(options)
+        ]
+
+    return replace(this, jobs=jobs)
+
+
+def made_up(value_of: Callable[[Job, str, dict[str, Any]], float]) -> Callable[[Job], list[Row]]:
+    """Rows with every measure a training gives, each with the value that the function says."""
+    places: dict[str, list[Any]] = {
+        "layer": [0, 1],
+        "task": ["mnist", "kana", "fashion"],
+        "given": ["own", "none", "mnist", "kana", "fashion"],
+        "expert": [0, 1],
+    }
+
+    def rows(job: Job) -> list[Row]:
+        found: list[Row] = []
+        for measure, columns in MEASURES.items():
+            combinations: list[dict[str, Any]] = [{}]
+            layers = list(range(job.settings["config"]["model"]["num_layers"]))
+            for column in sorted(columns):
+                values = layers if column == "layer" else places[column]
+                combinations = [{**place, column: value} for place in combinations for value in values]
+            for place in combinations:
+                empty = dict.fromkeys(("step", "layer", "task", "given", "expert"))
+                value = value_of(job, measure, place)
+                found.append({"kind": "final", "measure": measure, "value": value, **empty, **place})
+        return found
+
+    return rows
+
+
+def found_verdicts(name: str, value_of: Callable[[Job, str, dict[str, Any]], float]) -> list[str]:
+    this, options = load_study(name), StudyOptions(seeds=3)
+    rows = rows_of(this, made_up(value_of), options)
+    return [claim.verdict for claim in this.find(rows, options).claims]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_where_nothing_differs_no_difference_is_claimed(name: str) -> None:
+    this, options = load_study(name), StudyOptions(seeds=3)
+    findings = this.find(rows_of(this, made_up(lambda job, measure, place: 0.5), options), options)
+    for claim in findings.claims:
+        compares_runs = name not in ("blind", "deceptive", "clustering") and " minus " in claim.measured
+        if compares_runs and "above 0," in claim.why:
+            assert claim.verdict == "mixed", claim.claim
+        assert claim.seeds == 3
+        assert math.isfinite(claim.value)
+    assert all(len(row) == len(table.columns) for table in findings.tables for row in table.rows)
+
+
+def test_the_table_orders_models_as_they_were_measured() -> None:
+    def as_published(job: Job, measure: str, place: dict[str, Any]) -> float:
+        accuracy = {"cdsp": 0.9454, "standard": 0.9514, "blind": 0.9392, "dense": 0.9}[job.settings["model"]]
+        return accuracy + 0.0001 * job.seed if measure == "train_accuracy" else 0.3
+
+    assert found_verdicts("table", as_published) == ["holds", "holds", "holds"] * 2 + ["holds", "holds"]
+    turned = found_verdicts("table", lambda *about: 1.0 - as_published(*about))
+    assert turned[:3] == ["fails", "holds", "fails"]
+
+
+def test_levels_are_claimed_only_where_the_published_number_of_steps_was_made() -> None:
+    this = load_study("table")
+    full = StudyOptions(seeds=2, data="full")
+    for options, count in ((StudyOptions(seeds=2, smallest=True), 6), (StudyOptions(seeds=2), 8), (full, 11)):
+        rows = rows_of(this, made_up(lambda *about: 0.5), options)
+        assert len(this.find(rows, options).claims) == count
+
+
+def test_a_wide_gap_without_id_fails_and_a_narrow_one_holds() -> None:
+    def with_gap(points: float) -> Callable[[Job, str, dict[str, Any]], float]:
+        return lambda job, measure, place: 0.9 - (points / 100 if place.get("given") == "none" else 0.0)
+
+    assert found_verdicts("blind", with_gap(1.0))[0] == "holds"
+    assert found_verdicts("blind", with_gap(1.5))[0] == "fails"
+
+
+def test_a_wrong_id_that_costs_much_fails() -> None:
+    def costing(points: float) -> Callable[[Job, str, dict[str, Any]], float]:
+        return lambda job, measure, place: 0.9 - (points / 100 if measure == "accuracy_deceptive" else 0.0)
+
+    assert found_verdicts("deceptive", costing(1.0))[0] == "holds"
+    assert found_verdicts("deceptive", costing(20.0))[0] == "fails"
+
+
+@pytest.mark.parametrize(("overlap", "verdict"), [(0.2, "holds"), (-0.2, "fails")])
+def test_clustering_holds_where_alike_tasks_overlap_more(overlap: float, verdict: str) -> None:
+    assert found_verdicts("clustering", lambda *about: overlap) == [verdict] * 4
+
+
+@pytest.mark.parametrize(
+    ("sign", "verdicts"), [(1, ["holds", "fails", "fails", "holds"]), (-1, ["fails", "fails", "holds", "fails"])]
+)
+def test_conflict_is_needed_where_its_absence_takes_structure_away(sign: int, verdicts: list[str]) -> None:
+    def with_conflict(job: Job, measure: str, place: dict[str, Any]) -> float:
+        return 0.5 + sign * 0.4 * (job.settings["lambda_conflict"] > 0)
+
+    assert found_verdicts("conflict-necessity", with_conflict)[:4] == verdicts
+
+
+def test_every_job_of_a_study_has_a_key_of_its_own_and_equal_trainings_are_shared() -> None:
+    named: dict[str, set[str]] = {}
+    for name in TRAINED:
+        jobs = load_study(name).jobs(SMALLEST)
+        assert len({job.key for job in jobs}) == len(jobs)
+        assert json.dumps([job.settings for job in jobs])
+        named[name] = {str(job.shared_as) for job in jobs}
+    base = {str(training_job("any", base_config(SMALLEST, seed=seed), SMALLEST).shared_as) for seed in (0, 1)}
+    assert len(base) == 2
+    assert all(base <= shared for shared in named.values())
+    assert len(set.union(*named.values())) == 2 * 17, "17 different trainings a seed"
+
+
+@pytest.mark.parametrize(
+    "options", [SMALLEST, StudyOptions(), StudyOptions(data="full"), StudyOptions(data="full", missing_kmnist="kana")]
+)
+def test_another_form_or_other_data_is_another_training(options: StudyOptions) -> None:
+    mine = training_job("any", base_config(options), options).shared_as
+    others = [SMALLEST, StudyOptions(), StudyOptions(data="full"), StudyOptions(data="full", missing_kmnist="kana")]
+    assert mine not in [training_job("any", base_config(it), it).shared_as for it in others if it != options]
+
+
+def test_both_sets_of_rules_are_those_of_their_source() -> None:
+    paper, release = base_config(StudyOptions()), release_config(StudyOptions())
+    for config in (paper, release):
+        assert (config.controls.lambda_conflict, config.controls.lr_ratio, config.controls.lr_base) == (
+            10.0,
+            10.0,
+            5e-3,
+        )
+        assert (config.controls.p_drop, config.train.epochs, config.train.batch_size) == (0.5, 10, 64)
+    assert (paper.model.penalty, paper.train.labels) == ("logit", "ten")
+    assert (release.model.penalty, release.train.labels, release.model.patch_size) == (
+        "logit_while_positive",
+        "release",
+        4,
+    )
+
+
+def test_a_study_trains_measures_and_reports_end_to_end(tmp_path: Path) -> None:
+    this, options = shortened(load_study("deceptive"), steps=4), StudyOptions(seeds=1, smallest=True)
+    finished = run_study(this, options, out=tmp_path, processes=1, progress=Silent())
+    rows, metadata = read_combined(tmp_path / "deceptive" / "deceptive.parquet")
+    assert {(row["measure"]) for row in rows if row["kind"] == "final" and row["model"] == "cdsp"} == set(MEASURES)
+    for row in rows:
+        if row["kind"] == "final":
+            columns = {name for name in ("layer", "task", "given", "expert") if row[name] is not None}
+            assert columns == MEASURES[str(row["measure"])]
+    assert len(training_curve(rows, "loss", "task_loss", {"model": "cdsp"}).x) == 2
+    assert final(rows, "parameters", model="cdsp")[0] > final(rows, "parameters", model="standard")[0] * 0.9
+    assert 0.0 <= final(rows, "accuracy_deceptive", model="standard")[0] <= 1.0
+    assert finished.report.exists()
+    (about, _) = metadata["jobs"].values()
+    assert about["device"]["threads"] == 1
+    assert about["settings"]["config"]["train"]["steps"] == 4
+
+    blind = shortened(load_study("blind"), steps=4)
+    folder = StudyFolder(tmp_path, blind, options)
+    done = {job.key: folder.is_done(job) for job in blind.jobs(options)}
+    assert done == {"cdsp-seed0": True, "blind-seed0": False}
