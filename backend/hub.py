@@ -361,17 +361,16 @@ def _static(state: RunState) -> dict[str, Any]:
     if state.static:
         return state.static
     model = state.config.model
-    topology = model.architecture == "cdsp"
     return {
         "tasks": [],
         "scalar_names": [],
         "architecture": model.architecture,
-        "topology": topology,
+        "topology": model.has_topology,
         "layers": model.num_layers,
-        "experts": 0 if model.architecture == "dense" else model.num_experts,
-        "partitions": model.num_partitions if topology else 0,
-        "dims": model.d_base if topology else 0,
-        "rank": model.rank if topology else 0,
+        "experts": model.routed_experts,
+        "partitions": model.num_partitions if model.has_topology else 0,
+        "dims": model.held_dims if model.has_topology else 0,
+        "rank": model.held_rank if model.has_topology else 0,
         "num_tokens": model.num_tokens,
         "data": None,
         "steps_per_epoch": None,

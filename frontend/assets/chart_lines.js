@@ -14,6 +14,7 @@
       { key: "l1_penalty", label: "L1", colour: "muted", text: plain },
       { key: "binarize_penalty", label: "binarisation", colour: "accent", text: plain },
       { key: "load_balance_penalty", label: "balance", colour: "ink", text: plain },
+      { key: "entropy_penalty", label: "entropy", colour: "ink", text: plain },
     ],
     total: [{ key: "loss", label: "total", colour: "ink", text: inNats }],
   };
@@ -68,18 +69,22 @@
     },
     conflict: {
       isOf: (model) => model.hasTopology,
-      range: () => [0, 1],
-      lines: (model, layer) =>
-        ofLayers(model, layer, [
-          { key: "gradient_interference", label: "conflict", colour: "ink", text: share },
-          { key: "rank_overlap", label: "overlap", colour: "accent", text: share },
-          { key: "cosine_null", label: "beyond chance", colour: "muted", dash: "3px,2px", text: share },
-        ]),
+      range: (model) => (model.chartViews.conflict === "clash" ? [0, 1] : null),
+      lines: (model, layer) => ofLayers(model, layer, CONFLICTS[model.chartViews.conflict]),
+      absent: (model) => (model.chartViews.conflict === "chance" ? "not measured in this run" : null),
     },
   };
 
   const DECEPTIVE = "test_accuracy_deceptive/";
   const hasAny = (model, start) => [...model.scalarNames].some((name) => name.startsWith(start));
+
+  const CONFLICTS = {
+    clash: [
+      { key: "gradient_interference", label: "conflict", colour: "ink", text: share },
+      { key: "rank_overlap", label: "overlap", colour: "accent", text: share },
+    ],
+    chance: [{ key: "cosine_null", label: "cos²", colour: "ink", text: (v) => `${plain(v)} × chance` }],
+  };
 
   /** Do the tasks go separate ways? */
   const PARTING = [

@@ -13,11 +13,13 @@
     return element;
   }
 
-  const isDrawable = ({ measured, interval }) => [measured, ...(interval || [null])].every(Number.isFinite);
+  /** One seed gives a value without an interval. */
+  const hasInterval = ({ interval }) => Boolean(interval) && interval.every(Number.isFinite);
+  const endsOf = (measurement) => (hasInterval(measurement) ? measurement.interval : []);
 
   /** Lowest and highest value of the scale: around all intervals, with zero unless that would flatten them. */
   function extent(measurements) {
-    const ends = measurements.flatMap(({ measured, interval }) => [measured, ...interval]);
+    const ends = measurements.flatMap((measurement) => [measurement.measured, ...endsOf(measurement)]);
     const [low, high] = [Math.min(...ends), Math.max(...ends)];
     const withZero = [Math.min(0, low), Math.max(0, high)];
     const flat = high - low < LEAST_WHISKER * (withZero[1] - withZero[0]);
@@ -35,12 +37,15 @@
 
   /** The drawing of [{measured, interval, name, isNew}], or null when there is nothing to draw. */
   function draw(measurements) {
-    const shown = measurements.filter(isDrawable);
+    const shown = measurements.filter(({ measured }) => Number.isFinite(measured));
     if (!shown.length) return null;
     const [from, to] = extent(shown);
     const at = (value) => SIDE + ((value - from) / (to - from)) * (WIDTH - 2 * SIDE);
     const height = ROW * shown.length + AXIS;
-    const said = shown.map(({ name, measured, interval }) => `${name}: ${lab.format.measure(measured)}, interval ${interval.map(lab.format.measure).join(" to ")}`);
+    const said = shown.map((measurement) => {
+      const ends = endsOf(measurement).map(lab.format.measure).join(" to ");
+      return `${measurement.name}: ${lab.format.measure(measurement.measured)}, ${ends ? `interval ${ends}` : "no interval"}`;
+    });
     const image = svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, width: WIDTH, height, role: "img", "aria-label": said.join("; "), class: "whisker" });
     const bottom = ROW * shown.length;
     image.append(svg("line", { x1: SIDE, x2: WIDTH - SIDE, y1: bottom, y2: bottom, class: "whisker-axis" }));
@@ -51,12 +56,14 @@
       const x = anchor === "start" ? 0 : anchor === "end" ? WIDTH : at(value);
       image.append(svg("text", { x, y: height - 2, "text-anchor": anchor }, tick(value, to - from)));
     }
-    shown.forEach(({ measured, interval, isNew, name }, row) => {
+    shown.forEach((measurement, row) => {
+      const { measured, isNew, name } = measurement;
+      const ends = endsOf(measurement);
       const y = ROW * row + ROW / 2;
       const group = svg("g", { class: isNew ? "whisker-new" : "whisker-stored" });
       group.append(svg("title", {}, `${name}: ${lab.format.measure(measured)}`));
-      group.append(svg("line", { x1: at(interval[0]), x2: at(interval[1]), y1: y, y2: y }));
-      for (const end of interval) group.append(svg("line", { x1: at(end), x2: at(end), y1: y - 3, y2: y + 3 }));
+      if (ends.length) group.append(svg("line", { x1: at(ends[0]), x2: at(ends[1]), y1: y, y2: y }));
+      for (const end of ends) group.append(svg("line", { x1: at(end), x2: at(end), y1: y - 3, y2: y + 3 }));
       group.append(svg("circle", { cx: at(measured), cy: y, r: 4 }));
       image.append(group);
     });

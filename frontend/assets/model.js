@@ -6,7 +6,7 @@
   class Model {
     constructor() {
       this.store = new lab.Store();
-      this.chartViews = { losses: "task", load: "load" };
+      this.chartViews = { losses: "task", load: "load", conflict: "clash" };
       this.forget();
     }
 

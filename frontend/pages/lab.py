@@ -34,7 +34,7 @@ CHARTS = (
     ("structure", "Structure", "how decided σ(A) is"),
     ("oligarchy", "Oligarchy", "do few hold their own?"),
     ("load", "Experts", ""),
-    ("conflict", "Conflict", "do gradients clash?"),
+    ("conflict", "Conflict", ""),
 )
 
 CHART_VIEWS = {
@@ -51,6 +51,13 @@ CHART_VIEWS = {
         {
             "load": "Is the work shared evenly?",
             "tasks": "Has each task its own experts? Clusters: do MNIST and kana share more than either with Fashion?",
+        },
+    ),
+    "conflict": (
+        "Shown of the conflict",
+        {
+            "clash": "Do the experts' gradients clash?",
+            "chance": "Squared cosines of the experts' gradients over what chance alone would give, which is 1",
         },
     ),
 }
