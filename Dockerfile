@@ -30,7 +30,7 @@ FROM base AS worker
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 ENV XDG_CACHE_HOME=/data/cache
 RUN --mount=type=cache,target=/pip-cache \
-    python scripts/requirements.py worker > worker.txt && pip install --cache-dir /pip-cache -c requirements.lock -r worker.txt
+    python scripts/requirements.py worker studies > worker.txt && pip install --cache-dir /pip-cache -c requirements.lock -r worker.txt
 COPY --chown=lab:lab cdsp_core cdsp_core
 RUN python -m compileall -q .
 USER 10001:10001

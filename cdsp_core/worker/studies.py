@@ -24,6 +24,8 @@ from cdsp_core.studies import NAMES
 END_TIMEOUT_S: Final = 5.0
 SIGNALLED: Final = 128
 """above it an exit code names the signal that ended the command"""
+NICENESS: Final = 5
+"""more than the worker's: the run that people watch comes first"""
 MAX_TEXT: Final = 300
 MAX_CLAIMS: Final = 100
 
@@ -169,6 +171,7 @@ def _end_with_input() -> None:
 
 def supervise(command: Sequence[str]) -> int:
     """Run a command in this process's group until it ends or standard input closes. Returns its exit code."""
+    os.nice(NICENESS)
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     threading.Thread(target=_end_with_input, daemon=True).start()
     while True:

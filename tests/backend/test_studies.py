@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -208,6 +209,14 @@ def descendants(worker_pid: int) -> list[int]:
             parent_of[int(entry.parent.name)] = int(entry.read_text().rsplit(")", 1)[1].split()[1])
     children = [pid for pid, parent in parent_of.items() if parent == worker_pid]
     return children + [pid for pid, parent in parent_of.items() if parent in children]
+
+
+def test_listing_the_studies_needs_nothing_that_the_web_image_has_not() -> None:
+    code = (
+        "import sys; from backend.studies import all_studies; assert all_studies()['table'];"
+        "sys.exit(bool({'torch', 'pyarrow', 'matplotlib', 'tqdm'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_smallest_form_is_asked_for_by_name_and_says_json(tmp_path: Path) -> None:
