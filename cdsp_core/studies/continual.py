@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cdsp_core.studies.study import Chart, Findings, Job, Row, Study, StudyOptions, Tell
 from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, mean_over_seeds
 
-SOURCE = "design memo, continual learning; the paper names it as an outlook"
+SOURCE = "beyond the experiments of arXiv:2512.20291; its claim that conflict keeps tasks apart, on a stream"
 TASKS, SMALLEST_TASKS = 5, 3
 STEPS, SMALLEST_STEPS = 600, 250
 

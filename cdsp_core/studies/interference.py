@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cdsp_core.studies.study import Chart, Findings, Job, Row, Study, StudyOptions, Tell
 from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, mean_over_seeds
 
-SOURCE = "design memo, interference demo; arXiv:2512.20291, section 3.6"
+SOURCE = "arXiv:2512.20291, section 3.6, and the interference demo"
 STEPS, SMALLEST_STEPS = 4000, 2000
 LAMBDA = 10.0
 

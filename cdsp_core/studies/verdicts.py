@@ -35,7 +35,9 @@ def judged(
         raise ValueError(f"exactly one of above and within must be given. Found {above} and {within}.")
     low_bound, high_bound = within if within is not None else (above, math.inf)
     assert low_bound is not None
-    side = f"above {low_bound:g}" if within is None else f"between {low_bound:g} and {high_bound:g}"
+    side, other = f"above {low_bound:g}", f"below {low_bound:g}"
+    if within is not None:
+        side, other = f"between {low_bound:g} and {high_bound:g}", "on one side of that"
     values = [value for value in value_of_seed.values() if math.isfinite(value)]
     mean, low, high = interval(values) if values else (math.nan, math.nan, math.nan)
     verdict: Verdict = "mixed"
@@ -55,7 +57,7 @@ def judged(
         interval=(low, high),
         seeds=len(values),
         verdict=verdict,
-        why=f"Holds when the whole interval lies {side}, fails when none of it does, otherwise mixed. {reason}".strip(),
+        why=f"Holds when the whole interval lies {side}, fails when it lies {other}, otherwise mixed. {reason}".strip(),
     )
 
 
