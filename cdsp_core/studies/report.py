@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cdsp_core.studies.charts import svg
-from cdsp_core.studies.statistics import interval
+from cdsp_core.studies.statistics import estimate
 from cdsp_core.studies.study import Findings, Row, Study, Table
 
 LONG: Final = 40
@@ -71,15 +71,6 @@ def means(rows: Sequence[Row]) -> Table:
         groups.setdefault(tuple(row[name] for name in words), []).append(row)
     lines = [[*map(_word, key), *(_mean(group, name) for name in numbers)] for key, group in groups.items()]
     return Table(title="Means over seeds", columns=(*words, *numbers), rows=lines)
-
-
-def estimate(values: Sequence[float], *, digits: int = 3) -> str:
-    """`mean [low, high]` of one value a seed; only the mean where there is one seed, a dash where there is none."""
-    finite = [value for value in values if math.isfinite(value)]
-    if not finite:
-        return "–"
-    mean, low, high = interval(finite)
-    return f"{mean:.{digits}f}" if math.isnan(low) else f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def _mean(rows: Sequence[Row], name: str) -> str:

@@ -33,3 +33,12 @@ def interval(values: Sequence[float], *, resamples: int = RESAMPLES) -> tuple[fl
     tail = (1.0 - CONFIDENCE) / 2.0
     low, high = np.quantile(value_S[drawn].mean(axis=1), [tail, 1.0 - tail])
     return mean, float(low), float(high)
+
+
+def estimate(values: Sequence[float], *, digits: int = 3) -> str:
+    """`mean [low, high]` of one value a seed; only the mean where there is one seed, a dash where there is none."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return "–"
+    mean, low, high = interval(finite)
+    return f"{mean:.{digits}f}" if math.isnan(low) else f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

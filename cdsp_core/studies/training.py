@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cdsp_core.config import RunConfig, preset, to_dict, with_settings
-from cdsp_core.studies.statistics import interval
+from cdsp_core.studies.statistics import estimate, interval
 from cdsp_core.studies.study import Chart, Job, Line, Row, StudyOptions, Table, Tell
 from cdsp_core.studies.verdicts import by_seed, curve, difference
 
@@ -115,8 +115,6 @@ def bars(title: str, y_label: str, groups: Mapping[str, Mapping[str, Mapping[int
 
 def table_of(title: str, columns: Mapping[str, Mapping[str, Mapping[int, float]]], *, first: str) -> Table:
     """Means with intervals: column -> line -> value of each seed. Every column has the same lines."""
-    from cdsp_core.studies.report import estimate
-
     names = list(next(iter(columns.values())))
     rows = [[name, *(estimate(list(values[name].values())) for values in columns.values())] for name in names]
     return Table(title=title, columns=(first, *columns), rows=rows)

@@ -14,7 +14,7 @@ from tiny_study import FACTS, find, run, tiny_study
 from cdsp_core.studies import NAMES
 from cdsp_core.studies.charts import svg
 from cdsp_core.studies.evidence import Evidence, claim_json, evidence_json, evidence_markdown, gather
-from cdsp_core.studies.report import estimate, markdown, means, report_files
+from cdsp_core.studies.report import markdown, means, report_files
 from cdsp_core.studies.results import ResultsError, StudyFolder, read_combined
 from cdsp_core.studies.study import Row, StudyOptions, Table
 
@@ -120,8 +120,3 @@ def test_a_generic_table_has_a_mean_over_seeds_for_every_kind_of_row() -> None:
 
 def test_a_cell_cannot_break_its_table() -> None:
     assert markdown(Table(title="", columns=("a",), rows=[("x|y\nz",)])).splitlines()[-1] == "| x\\|y z |"
-
-
-@pytest.mark.parametrize(("values", "text"), [([], "–"), ([math.nan], "–"), ([0.5], "0.500")])
-def test_what_has_no_interval_is_written_without_one(values: list[float], text: str) -> None:
-    assert estimate(values) == text

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdsp_core.studies.statistics import interval
+from cdsp_core.studies.statistics import estimate, interval
 
 values = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12)
 
@@ -62,3 +62,8 @@ def test_one_seed_gives_a_mean_and_no_interval() -> None:
 def test_what_has_no_mean_is_refused(found: list[float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         interval(found)
+
+
+@pytest.mark.parametrize(("values", "text"), [([], "–"), ([math.nan], "–"), ([0.5], "0.500")])
+def test_what_has_no_interval_is_written_without_one(values: list[float], text: str) -> None:
+    assert estimate(values) == text
