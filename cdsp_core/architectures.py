@@ -14,6 +14,10 @@ from torch import Tensor, nn
 from cdsp_core.baselines import PlainFeedForward, StandardMixture
 from cdsp_core.config import ModelConfig
 from cdsp_core.layer import CDSPLayer
+from cdsp_core.neighbours.dselect_k import DSelectK
+from cdsp_core.neighbours.expert_choice import ExpertChoice
+from cdsp_core.neighbours.shared_fine import SharedFineMixture
+from cdsp_core.neighbours.stgc import StgcMixture
 
 
 class MakeLayer(Protocol):
@@ -60,5 +64,9 @@ _MAKERS: Final[dict[str, MakeLayer]] = {
     "standard": StandardMixture,
     "blind": partial(StandardMixture, sees_task=False),
     "dense": _dense,
+    "expert_choice": ExpertChoice,
+    "shared_fine": SharedFineMixture,
+    "dselect_k": DSelectK,
+    "stgc": StgcMixture,
 }
 NAMES: Final = tuple(_MAKERS)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cdsp_core.attention import linear
 from cdsp_core.config import ModelConfig
+from cdsp_core.execution import AlwaysDense
 from cdsp_core.mixture import Experts, load_balance
 from cdsp_core.router import Router, top_k_gate
 
@@ -49,7 +50,7 @@ class StandardMixture(nn.Module):
         return self.config.load_balance * load_balance(torch.softmax(logits_TE, dim=1), expert_TK)
 
 
-class PlainFeedForward(nn.Module):
+class PlainFeedForward(AlwaysDense, nn.Module):
     """silu(x W1) W2 with hidden width W. Routes nothing: the experts it returns are none, [T, 0]."""
 
     def __init__(self, config: ModelConfig, *, width: int, generator: torch.Generator | None = None) -> None:
@@ -60,10 +61,3 @@ class PlainFeedForward(nn.Module):
     def forward(self, x_BSD: Tensor, _task_BQ: Tensor) -> tuple[Tensor, Tensor]:
         nobody_T0 = torch.empty(x_BSD.shape[0] * x_BSD.shape[1], 0, dtype=torch.int64, device=x_BSD.device)
         return self.down(F.silu(self.up(x_BSD))), nobody_T0
-
-    def path(self, _device: torch.device) -> str:
-        """Always `dense`."""
-        return "dense"
-
-    def path_note(self, _device: torch.device) -> None:
-        """There is nothing to say."""

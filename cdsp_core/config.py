@@ -46,7 +46,10 @@ class ModelConfig:
         )
     )
     load_balance: float = _bounded(
-        0.01, 0.0, 10.0, "weight of the load-balance loss; for the mixtures that have one, CDSP has none"
+        0.01,
+        0.0,
+        10.0,
+        "weight of the router's losses: load balance, DSelect-k's entropy, STGC's conflict; none for CDSP",
     )
     image_size: int = _bounded(28, 8, 64, "side of the square input image, in pixels")
     patch_size: int = _bounded(7, 1, 64, "side of one square patch, in pixels; one patch is one token")
@@ -90,7 +93,7 @@ class ModelConfig:
         "all", "pairs whose conflict counts: all, or only those that some token of the batch used together"
     )
     conflict_projection: int = _bounded(
-        0, 0, 4096, "columns each expert's gradient is randomly projected to before the cosines; 0 compares it whole"
+        0, 0, 4096, "columns each dimension's gradient is randomly projected to before the cosines; 0 compares it whole"
     )
     penalty: Literal["logit", "logit_while_positive", "sigmoid"] = _described(
         "logit", "what the conflict multiplies: A (Eq. 16), A while above 0.001 (release), sigmoid(A) (white paper)"
@@ -154,6 +157,11 @@ class ModelConfig:
         routed = {"dense": 0, "shared_fine": self.own_experts - SHARED_EXPERTS}
         return routed.get(self.architecture, self.num_experts)
 
+    @property
+    def tokens_compete(self) -> bool:
+        """Whether the experts a token gets depend on the other tokens of the batch."""
+        return self.architecture == "expert_choice"
+
     def __post_init__(self) -> None:
         _check_fields(self)
         if not self.has_topology:
@@ -176,11 +184,6 @@ class ModelConfig:
             raise ValueError(
                 "topology_init self_biased needs num_partitions equal to num_experts. "
                 f"Found {self.num_partitions} and {self.num_experts}."
-            )
-        if self.conflict_projection and self.num_partitions == self.held_dims:
-            raise ValueError(
-                "conflict_projection must be 0 where every dimension has a logit of its own, since a projection has "
-                f"lost the dimensions. Found {self.conflict_projection} with {self.num_partitions} partitions."
             )
         if self.frame_bytes() > MAX_FRAME_BYTES:
             raise ValueError(
@@ -287,6 +290,11 @@ class RunConfig:
             raise ValueError(
                 f"controller {self.train.controller} needs architecture cdsp, which has a topology to steer. "
                 f"Found {self.model.architecture}."
+            )
+        if self.train.aggregation == "pcgrad" and self.model.conflict_projection:
+            raise ValueError(
+                "conflict_projection must be 0 under aggregation pcgrad, whose backward passes are one for every task. "
+                f"Found {self.model.conflict_projection}."
             )
 
 

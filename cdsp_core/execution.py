@@ -25,3 +25,14 @@ class Execution:
     def note(self, device: torch.device) -> str | None:
         """Why the native path is not taken where it would be, for people; None when there is nothing to say."""
         return self._why_not_native if self.path(device) == "sorted" and device.type == "cpu" else None
+
+
+class AlwaysDense:
+    """For layers that are computed in one way only, by operations whose shapes depend on no data."""
+
+    def path(self, _device: torch.device) -> str:
+        """`dense`."""
+        return "dense"
+
+    def path_note(self, _device: torch.device) -> None:
+        """There is nothing to say."""

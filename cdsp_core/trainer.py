@@ -28,6 +28,7 @@ from cdsp_core.device import describe_device
 from cdsp_core.frames import Array
 from cdsp_core.layer import CDSPLayer
 from cdsp_core.model import CDSPModel
+from cdsp_core.neighbours.pcgrad import backward_by_task
 from cdsp_core.snapshot import ScalarLog, layer_arrays, scalar_names
 
 _load_once = functools.lru_cache(maxsize=1)(load_datasets)
@@ -115,6 +116,7 @@ class Trainer:
             fused=True,
         )
         self.parameters = [*weights, *topology]
+        self._shared = [p for p in weights if p is not self.model.task_embedding]
         self.compiled, self.compile_note = self._compile()
         self.terms = (
             "task_loss",
@@ -158,8 +160,11 @@ class Trainer:
         for layer in self.cdsp_layers:
             layer.begin_step(self.step)
         batch = self.batches.batch(self.step)
-        loss, terms, correct_B, chosen = self._loss(batch)
-        loss.backward()
+        loss, penalty, terms, logits_BC, chosen = self._loss(batch)
+        if self.config.train.aggregation == "sum":
+            loss.backward()
+        else:
+            self._backward_by_task(batch, logits_BC, penalty)
         grad_norm = self._clip()
         for layer in self.cdsp_layers:
             layer.record_conflict()
@@ -168,7 +173,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self._count_load(chosen)
         self.step += 1
-        self._write_row(batch, loss, terms, grad_norm, correct_B)
+        self._write_row(batch, loss, terms, grad_norm, logits_BC)
         if self.step % self.config.train.eval_every == 0:
             self.look_at_test_images()
             self._write_look()
@@ -256,15 +261,26 @@ class Trainer:
             layer.compile_game()
         return True, None
 
-    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
-        """Total loss, its terms as they are told, whether each image was read correctly, and the routing."""
+    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor, Tensor, list[Tensor]]:
+        """Total loss, what of it is penalty, its terms as they are told, the logits and the routing."""
         keep_B1 = (batch.uniform_B1 >= self.controls.p_drop).to(torch.float32)
         logits_BC, chosen = self.model(batch.image_BHW, batch.task_B, keep_B1)
         task_loss = F.cross_entropy(logits_BC, batch.label_B)
         penalty, penalty_terms = self._penalty()
         loss = task_loss if penalty is None else task_loss + penalty
         terms = torch.stack([task_loss, *penalty_terms]).detach()
-        return loss, terms, logits_BC.detach().argmax(1) == batch.label_B, chosen
+        return loss, penalty, terms, logits_BC, chosen
+
+    def _backward_by_task(self, batch: Batch, logits_BC: Tensor, penalty: Tensor | None) -> None:
+        """Backward passes with the tasks' conflicts projected out of every weight but A and the task embedding.
+
+        A task's loss is its samples' share of the task loss, so without a conflict the gradient is the ordinary one.
+        """
+        task_loss_B = F.cross_entropy(logits_BC, batch.label_B, reduction="none") / len(batch.label_B)
+        losses = [(task_loss_B * (batch.task_B == task)).sum() for task in range(len(self.tasks))]
+        backward_by_task(losses, self._shared, seed=self.config.train.seed, step=self.step)
+        if penalty is not None:
+            penalty.backward()
 
     def _penalty(self) -> tuple[Tensor | None, list[Tensor]]:
         """What the layers add to the task loss, weighted; and its terms as they are told."""
@@ -305,7 +321,8 @@ class Trainer:
         self.load_LE = counts / counts.sum(1, keepdim=True)
 
     @torch.no_grad()
-    def _write_row(self, batch: Batch, loss: Tensor, terms: Tensor, grad_norm: Tensor, correct_B: Tensor) -> None:
+    def _write_row(self, batch: Batch, loss: Tensor, terms: Tensor, grad_norm: Tensor, logits_BC: Tensor) -> None:
+        correct_B = logits_BC.argmax(1) == batch.label_B
         member_QB = batch.task_B == torch.arange(len(self.tasks), device=self.device)[:, None]
         accuracy_Q = (member_QB & correct_B).sum(1) / member_QB.sum(1)  # NaN where a task is not in the batch
         self.log.write(
@@ -332,7 +349,12 @@ class Trainer:
         image_BHW, label_B, task_B = self.test.look(number)
         shown = torch.ones(len(label_B), 1, device=self.device)
         sides = torch.cat([shown, torch.zeros_like(shown)])
-        logits, chosen = self.model(image_BHW.repeat(2, 1, 1), task_B.repeat(2), sides)
+        both = (image_BHW.repeat(2, 1, 1), task_B.repeat(2), sides)
+        # Where tokens compete for experts, those with and those without ID must not compete with each other.
+        passes = 2 if self.config.model.tokens_compete else 1
+        outputs = [self.model(*part) for part in zip(*(value.chunk(passes) for value in both), strict=True)]
+        logits = torch.cat([logits_BC for logits_BC, _ in outputs])
+        chosen = [torch.cat(of_layer) for of_layer in zip(*(routed for _, routed in outputs), strict=True)]
         tasks, experts = len(self.tasks), self.config.model.routed_experts
         correct = (logits.argmax(1) == label_B.repeat(2)).to(torch.float32)
         accuracy_2Q = correct.view(2, tasks, -1).mean(2)

@@ -16,7 +16,7 @@ from cdsp_core.__main__ import main
 from cdsp_core.architectures import NAMES
 from cdsp_core.baselines import StandardMixture
 from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
-from cdsp_core.config import PRESETS, ModelConfig
+from cdsp_core.config import PRESETS, ModelConfig, schema
 from cdsp_core.frames import Frame
 from cdsp_core.layer import CDSPLayer
 from cdsp_core.mixture import Experts, load_balance
@@ -24,8 +24,11 @@ from cdsp_core.model import CDSPModel
 from cdsp_core.phases import PhaseWatch
 from tests.core.small import CPU, small_config, small_data, small_trainer, state_of, steps
 
-WITHOUT_A = ["standard", "blind", "dense"]
-ROUTED = [name for name in WITHOUT_A if name != "dense"]
+WITHOUT_A = [name for name in NAMES if name != "cdsp"]
+BASELINES = ["standard", "blind", "dense"]
+SAME_ROUTER = ["standard", "blind", "expert_choice", "stgc"]
+AUXILIARY = {"expert_choice": None, "dense": None, "dselect_k": "entropy_penalty"}
+"""what a model without A adds to the loss where it is not the load balance"""
 
 
 def generator() -> torch.Generator:
@@ -117,19 +120,19 @@ def test_the_feed_forward_has_as_many_weights_as_the_backbone(architecture: str)
     assert sum(p.numel() for p in weights) == backbone
 
 
-@pytest.mark.parametrize("architecture", ROUTED)
+@pytest.mark.parametrize("architecture", SAME_ROUTER)
 def test_its_router_has_as_many_weights_as_cdsps(architecture: str) -> None:
     cdsp, other = CDSPModel(small_config().model), CDSPModel(small_config(architecture=architecture).model)
     sizes = [sum(p.numel() for n, p in model.named_parameters() if ".router." in n) for model in (cdsp, other)]
     assert sizes[0] == sizes[1] > 0
 
 
-@pytest.mark.parametrize(("architecture", "changes"), [("standard", True), ("blind", False), ("dense", False)])
-def test_only_the_standard_mixture_reads_the_task(architecture: str, changes: bool) -> None:
+@pytest.mark.parametrize("architecture", WITHOUT_A)
+def test_every_model_but_the_blind_and_the_dense_one_reads_the_task(architecture: str) -> None:
     model = CDSPModel(small_config(architecture=architecture).model, generator=generator())
     images = torch.rand(6, 8, 8, generator=generator())
     logits = [model(images, torch.full((6,), task), torch.ones(6, 1))[0] for task in (0, 2)]
-    assert torch.equal(*logits) is not changes
+    assert torch.equal(*logits) is (architecture in ("blind", "dense"))
 
 
 @pytest.mark.parametrize("architecture", WITHOUT_A)
@@ -164,16 +167,19 @@ def test_a_frame_holds_the_arrays_that_the_model_has(architecture: str) -> None:
 
 
 def test_the_scalars_are_those_that_the_model_has() -> None:
-    names = {name: set(small_trainer(architecture=name).log.names) for name in ("cdsp", *WITHOUT_A)}
+    names = {name: set(small_trainer(architecture=name).log.names) for name in NAMES}
     topology = {"conflict_penalty", "l1_penalty", "binarize_penalty"}
     of_topology = {f"layer{number}/{name}" for number in (0, 1) for name in TOPOLOGY_MEASURES}
     assert names["cdsp"] - names["standard"] == topology | of_topology
-    assert names["standard"] - names["cdsp"] == {"load_balance_penalty"}
-    assert names["blind"] == names["standard"]
+    assert names["standard"] - names["cdsp"] == {LOAD_BALANCE}
+    assert names["blind"] == names["shared_fine"] == names["stgc"] == names["standard"]
+    assert names["standard"] - names["dselect_k"] == names["standard"] - names["expert_choice"] == {LOAD_BALANCE}
+    assert names["dselect_k"] - names["expert_choice"] == {"entropy_penalty"}
     assert not any("layer" in name or "routing" in name or "penalty" in name for name in names["dense"])
     assert {"loss", "task_loss", "grad_norm", "test_accuracy_blind/kana"} <= names["dense"]
 
 
+LOAD_BALANCE = "load_balance_penalty"
 TOPOLOGY_MEASURES = (
     *("alpha_sparsity", "structural_entropy", "diagonal_gini", "diagonals_above_080"),
     *("rank_overlap", "gradient_interference"),
@@ -184,14 +190,15 @@ TOPOLOGY_MEASURES = (
 def test_the_loss_is_the_sum_of_its_terms(architecture: str) -> None:
     trainer = steps(small_trainer(architecture=architecture, eval_every=2), 3)
     rows = dict(zip(trainer.log.names, trainer.arrays()["scalars"].T, strict=True))
-    added = rows.get("load_balance_penalty", np.zeros(3))
+    name = AUXILIARY.get(architecture, LOAD_BALANCE)
+    added = rows[name] if name else np.zeros(3)
     assert rows["loss"] == pytest.approx(rows["task_loss"] + added)
     measured = np.isfinite(rows["test_accuracy/mnist"])
     assert measured.tolist() == [False, True, False]
 
 
 def test_what_does_not_change_says_that_there_is_no_topology() -> None:
-    described = {name: small_trainer(architecture=name).describe() for name in ("cdsp", *WITHOUT_A)}
+    described = {name: small_trainer(architecture=name).describe() for name in NAMES}
     sizes = ("topology", "experts", "partitions", "dims", "rank")
     found = {name: tuple(each[size] for size in sizes) for name, each in described.items()}
     assert found == {
@@ -199,6 +206,10 @@ def test_what_does_not_change_says_that_there_is_no_topology() -> None:
         "standard": (False, 4, 0, 0, 0),
         "blind": (False, 4, 0, 0, 0),
         "dense": (False, 0, 0, 0, 0),
+        "expert_choice": (False, 4, 0, 0, 0),
+        "shared_fine": (False, 15, 0, 0, 0),
+        "dselect_k": (False, 4, 0, 0, 0),
+        "stgc": (False, 4, 0, 0, 0),
     }
     assert [each["architecture"] for each in described.values()] == list(described)
     assert described["dense"]["device"]["execution"] == "dense"
@@ -269,7 +280,7 @@ def test_cdsp_and_the_dense_net_need_no_even_share() -> None:
         assert ModelConfig(architecture=architecture, num_experts=6, num_partitions=8).num_experts == 6  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", WITHOUT_A)
+@pytest.mark.parametrize("name", BASELINES)
 def test_the_presets_of_the_baselines_differ_from_live_by_architecture_and_task_ids_alone(name: str) -> None:
     live, other = PRESETS["live"][1], PRESETS[name][1]
     assert other.model == ModelConfig(architecture=name)  # type: ignore[arg-type]
@@ -278,5 +289,4 @@ def test_the_presets_of_the_baselines_differ_from_live_by_architecture_and_task_
 
 
 def test_every_architecture_of_the_config_can_be_made() -> None:
-    for name in NAMES:
-        assert len(CDSPModel(small_config(architecture=name).model).layers) == 2
+    assert set(NAMES) == set(schema()["model"]["architecture"]["choices"])

@@ -208,7 +208,7 @@ def test_routing_and_load_are_distributions_over_experts() -> None:
 
 def test_load_is_the_share_of_the_steps_own_assignments() -> None:
     trainer = small_trainer()
-    _, _, _, chosen = trainer._loss(trainer.batches.batch(0))
+    *_, chosen = trainer._loss(trainer.batches.batch(0))
     counts = [torch.bincount(expert_TK.flatten(), minlength=4) for expert_TK in chosen]
     trainer = steps(small_trainer(), 1)
     for layer, count in enumerate(counts):
