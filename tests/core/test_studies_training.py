@@ -61,7 +61,7 @@ def shortened(this: Study, steps: int) -> Study:
         return [
             training_job(
                 job.key.rpartition("-seed")[0],
-                with_settings(from_dict(job.settings["config"]), {"steps": steps, "eval_every": 2, "eval_batch": 96}),
+                with_settings(from_dict(job.settings["config"]), {"steps": steps, "eval_every": 2}),
                 options,
                 **{
                     name: value
