@@ -4,7 +4,7 @@ Pure functions on tensors; nothing here knows of autograd, models or steps, and 
 
 Shapes: E experts, R backbone dimensions, N entries per dimension (2 D for U and V together, D for U),
 P partitions, T tokens, K experts a token. Gradients are dense over R and zero outside the expert's subspace.
-`projection.py` has the cosines of gradients that were kept only as a random projection.
+The same functions serve gradients that were folded to fewer entries (`projection.py`).
 """
 
 from __future__ import annotations
@@ -25,14 +25,8 @@ def cosine_matrix(gradient_ERN: Tensor, mask_ER: Tensor) -> Tensor:
         the two received no gradient there.
     """
     flat = gradient_ERN.flatten(1)
-    return cosine_of_products(flat @ flat.T, gradient_ERN.square().sum(2), mask_ER)
-
-
-def cosine_of_products(dot_EE: Tensor, square_ER: Tensor, mask_ER: Tensor) -> Tensor:
-    """The cosines, as `cosine_matrix` gives them, of gradients of which only products are known.
-
-    `dot_EE` holds the pairs' dot products, `square_ER` each expert's squared norm in every dimension.
-    """
+    dot_EE = flat @ flat.T
+    square_ER = gradient_ERN.square().sum(2)
     square_EE = square_ER @ mask_ER.to(square_ER.dtype).T
     return _ratio(dot_EE, square_EE, square_EE.T)
 

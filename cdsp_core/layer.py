@@ -23,7 +23,6 @@ from cdsp_core.config import ModelConfig
 from cdsp_core.execution import Execution
 from cdsp_core.native.experts import experts_on_cpu
 from cdsp_core.native.game import native_game
-from cdsp_core.projection import projected_cosine
 from cdsp_core.router import Router
 from cdsp_core.tap import GradientTap
 from cdsp_core.topology import Subspaces, Topology, scatter_to_dimensions
@@ -103,8 +102,8 @@ class CDSPLayer(nn.Module):
         collected, (subspaces, expert_TK) = self._collected()
         config = self.config
         pairs_EE = conflict.co_active_pairs(expert_TK, config.num_experts) if config.conflict_pairs != "all" else None
-        whole = not self.tap.columns and config.has_diagonal and self.topology.block > 1
-        if whole and self.path(collected.device) == "native":
+        paper = config.has_diagonal and self.topology.block > 1
+        if paper and self.path(collected.device) == "native":
             found = self._play_native(collected, subspaces, pairs_EE)
         else:
             found = self._play_game(collected, subspaces, pairs_EE)
@@ -122,7 +121,7 @@ class CDSPLayer(nn.Module):
         `record_conflict`, and where gradients are kept as projections only.
         """
         if self.tap.columns:
-            raise ValueError("expert_gradient needs conflict_projection 0, which keeps gradients whole. Found another.")
+            raise ValueError(f"expert_gradient needs conflict_projection 0. Found {self.tap.columns}.")
         collected, (subspaces, _) = self._collected()
         return scatter_to_dimensions(collected, subspaces)
 
@@ -141,17 +140,11 @@ class CDSPLayer(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The lagged gradient game (Eq. 13-16): cosine_EE and overlap_EE for people, pressure_EP for the next step."""
         overlap_EE = conflict.overlap_matrix(subspaces.mask_ER)
-        by_dimension = self.topology.block == 1
-        if self.tap.columns:
-            projected_Es, square_Er = collected.split([self.tap.columns, self.topology.rank], dim=1)
-            square_ER = scatter_to_dimensions(square_Er[:, :, None], subspaces).squeeze(2)
-            cosine_EE = projected_cosine(projected_Es, square_ER, subspaces.mask_ER)
-        else:
-            gradient_ERN = scatter_to_dimensions(collected, subspaces)[:, :, : self.tap.compared]
-            cosine_EE = conflict.cosine_matrix(gradient_ERN, subspaces.mask_ER)
+        gradient_ERN = scatter_to_dimensions(collected, subspaces)[:, :, : self.tap.compared]
+        cosine_EE = conflict.cosine_matrix(gradient_ERN, subspaces.mask_ER)
         if pairs_EE is not None:
             cosine_EE = cosine_EE.masked_fill(~pairs_EE, torch.nan)
-        if by_dimension and not self.tap.columns:
+        if self.topology.block == 1:
             return cosine_EE, overlap_EE, conflict.dimension_conflict(gradient_ERN, pairs_EE)
         conflict_EE = conflict.conflict_from_cosine(cosine_EE)
         pressure_EP = conflict.pressure_on_partitions(conflict_EE, subspaces.mask_ER, self.config.num_partitions)

@@ -12,52 +12,55 @@ import torch
 from torch import Tensor, nn
 
 from cdsp_core.config import ModelConfig
-from cdsp_core.projection import Projection, project, random_projection
+from cdsp_core.projection import fold, random_signs
 
 
 class GradientTap(nn.Module):
-    """Stands on the gathered expert weights and collects their gradient; one backward pass between two `take`.
+    """Stands on the gathered expert weights and collects their gradient.
 
-    Between backward pass and `take` it keeps E r N numbers, or E (s + r) where the config asks for a projection:
-    then each layer's gradient is folded while the backward pass is still under way and can be freed at once.
+    Between backward pass and `empty` it keeps [E, r, N], or [E, r, s] where the config asks for a projection: then each
+    layer's gradient is folded while the backward pass is still under way and need not lie there for all layers.
     """
 
     leaf: Tensor
     """Zeros that the loss hangs on; its gradient is what the tap has collected."""
-    entry_Ns: Tensor
-    dimension_Rs: Tensor
+    sign_RN: Tensor
+    """int8; only where gradients are folded"""
 
     def __init__(self, config: ModelConfig, *, seed: int) -> None:
         super().__init__()
         entries = 2 * config.d_model // config.width_parts
-        self.compared = entries if config.conflict_over == "uv" else entries // 2
+        self.used = entries if config.conflict_over == "uv" else entries // 2
+        """entries of a gradient's row that are compared"""
         self.columns = config.conflict_projection
-        experts, rank = config.num_experts, config.held_rank
+        """s, 0 for whole gradients"""
         if self.columns:
-            signs = random_projection(dims=config.held_dims, entries=self.compared, columns=self.columns, seed=seed)
-            self.register_buffer("entry_Ns", signs.entry_Ns, persistent=False)
-            self.register_buffer("dimension_Rs", signs.dimension_Rs, persistent=False)
-        shape = (experts, self.columns + rank) if self.columns else (experts, rank, entries)
-        self.register_buffer("leaf", torch.zeros(shape, requires_grad=True), persistent=False)
+            signs = random_signs(dims=config.held_dims, entries=self.used, seed=seed)
+            self.register_buffer("sign_RN", signs, persistent=False)
+        leaf = torch.zeros(config.num_experts, config.held_rank, self.columns or entries, requires_grad=True)
+        self.register_buffer("leaf", leaf, persistent=False)
 
     def forward(self, weight_ErN: Tensor, index_Er: Tensor) -> Tensor:
         """The same weights, with the tap on them; their rows belong to the dimensions index_Er."""
         if not self.columns:
             return weight_ErN + self.leaf
-        tapped: Tensor = _FoldGradient.apply(
-            weight_ErN, self.leaf, index_Er, self.entry_Ns, self.dimension_Rs, self.compared
-        )
+        tapped: Tensor = _FoldGradient.apply(weight_ErN, self.leaf, index_Er, self.sign_RN)
         return tapped
 
     @property
     def collected(self) -> Tensor:
-        """What the backward pass has left: [E, r, N], or [E, s + r], the projection and then the rows' squared norms.
+        """What the backward pass has left, [E, r, N] or [E, r, s].
 
         Raises ValueError when there was no backward pass since it was last emptied.
         """
         if self.leaf.grad is None:
             raise ValueError("the conflict needs a backward pass since it was last recorded. Found none.")
         return self.leaf.grad
+
+    @property
+    def compared(self) -> int:
+        """How many of the collected entries of a row are compared, from the first on."""
+        return self.columns or self.used
 
     def empty(self) -> None:
         """Forget what was collected."""
@@ -71,20 +74,16 @@ class GradientTap(nn.Module):
 
 
 class _FoldGradient(torch.autograd.Function):
-    """The weights as they are; in the backward pass the leaf gets their gradient's projection and squared norms."""
+    """The weights as they are; in the backward pass the leaf gets their gradient, folded."""
 
     @staticmethod
-    def forward(
-        ctx: Any, weight_ErN: Tensor, _leaf: Tensor, index_Er: Tensor, entry_Ns: Tensor, dimension_Rs: Tensor, used: int
-    ) -> Tensor:
-        ctx.save_for_backward(index_Er, entry_Ns, dimension_Rs)
-        ctx.used = used
+    def forward(ctx: Any, weight_ErN: Tensor, leaf_Ers: Tensor, index_Er: Tensor, sign_RN: Tensor) -> Tensor:
+        ctx.save_for_backward(index_Er, sign_RN)
+        ctx.columns = leaf_Ers.shape[2]
         return weight_ErN.view_as(weight_ErN)
 
     @staticmethod
     def backward(ctx: Any, dweight_ErN: Tensor) -> tuple[Tensor | None, ...]:
-        index_Er, entry_Ns, dimension_Rs = ctx.saved_tensors
-        compared = dweight_ErN[:, :, : ctx.used]
-        projected_Es = project(compared, index_Er, Projection(entry_Ns=entry_Ns, dimension_Rs=dimension_Rs))
-        collected = torch.cat([projected_Es, compared.square().sum(2)], dim=1)
-        return dweight_ErN, collected, None, None, None, None
+        index_Er, sign_RN = ctx.saved_tensors
+        compared = dweight_ErN[:, :, : sign_RN.shape[1]]
+        return dweight_ErN, fold(compared, index_Er, sign_RN, ctx.columns), None, None

@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
-from cdsp_core.config import ModelConfig
 from cdsp_core.conflict import co_active_pairs, cosine_matrix, dimension_conflict, ladder_error
 from cdsp_core.layer import CDSPLayer
-from cdsp_core.projection import project, projected_cosine, random_projection
+from cdsp_core.projection import fold, random_signs
+from cdsp_core.topology import scatter_to_dimensions
 from tests.core.small import CPU, small_config, small_data, small_trainer, state_of, steps
 
 PATHS = ["auto", "dense", "sorted"]
@@ -145,111 +145,124 @@ def test_dimension_conflict_leaves_out_the_pairs_that_do_not_count() -> None:
 
 # random projection
 
-DIMS, ENTRIES, RANK = 12, 6, 8
+DIMS, ENTRIES, RANK = 12, 10, 8
 
 
 def gradients(seed: int, experts: int = 4) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients on subspaces of 8 of 12 dimensions: compact, dense, and the mask."""
+    """Gradients on subspaces of 8 of 12 dimensions: of the held dimensions, which they are, and the mask."""
     generator = torch.Generator().manual_seed(seed)
     index_Er = torch.rand(experts, DIMS, generator=generator).argsort(1)[:, :RANK]
-    compact_ErN = torch.randn(experts, RANK, ENTRIES, generator=generator)
-    dense_ERN = torch.zeros(experts, DIMS, ENTRIES)
+    mask_ER = torch.zeros(experts, DIMS, dtype=torch.bool).scatter_(1, index_Er, True)
+    return torch.randn(experts, RANK, ENTRIES, generator=generator), index_Er, mask_ER
+
+
+def on_dimensions(compact: Tensor, index_Er: Tensor) -> Tensor:
+    dense = torch.zeros(len(compact), DIMS, compact.shape[2])
     for expert, dims in enumerate(index_Er.tolist()):
-        dense_ERN[expert, dims] = compact_ErN[expert]
-    return compact_ErN, dense_ERN, index_Er
+        dense[expert, dims] = compact[expert]
+    return dense
 
 
-def test_projected_products_are_unbiased_with_the_variance_that_is_promised() -> None:
-    compact_ErN, dense_ERN, index_Er = gradients(0)
-    flat = dense_ERN.flatten(1)
-    exact_EE = flat @ flat.T
-    columns, draws = 8, 4000
-    estimates = []
-    for seed in range(draws):
-        signs = random_projection(dims=DIMS, entries=ENTRIES, columns=columns, seed=seed)
-        projected_Es = project(compact_ErN, index_Er, signs)
-        estimates.append(projected_Es @ projected_Es.T)
-    estimate = torch.stack(estimates)
-    square_E = exact_EE.diagonal()
-    bound_EE = 9 * square_E[:, None] * square_E[None, :] / columns
-    assert bool((estimate.var(0) < bound_EE).all())
-    standard_error_EE = estimate.std(0) / math.sqrt(draws)
-    assert bool(((estimate.mean(0) - exact_EE).abs() < 4 * standard_error_EE).all())
+def folded(compact_ErN: Tensor, index_Er: Tensor, columns: int, seed: int) -> Tensor:
+    signs = random_signs(dims=DIMS, entries=compact_ErN.shape[2], seed=seed)
+    return on_dimensions(fold(compact_ErN, index_Er, signs, columns), index_Er)
 
 
-def test_more_columns_bring_the_cosines_closer_to_the_exact_ones() -> None:
+@pytest.mark.parametrize("columns", [1, 2, 3, 5])
+def test_folded_products_and_norms_are_unbiased_with_the_variance_that_is_promised(columns: int) -> None:
+    compact_ErN, index_Er, mask_ER = gradients(0)
+    held = mask_ER.float()
+
+    def products(gradient_ERN: Tensor) -> tuple[Tensor, Tensor]:
+        """The pairs' dot products, and each expert's squared norm over the dimensions that both hold."""
+        flat = gradient_ERN.flatten(1)
+        return flat @ flat.T, gradient_ERN.square().sum(2) @ held.T
+
+    exact_ERN = on_dimensions(compact_ErN, index_Er)
+    draws = 1500
+    found = [products(folded(compact_ErN, index_Er, columns, seed)) for seed in range(draws)]
+    for number, exact_EE in enumerate(products(exact_ERN)):
+        estimate = torch.stack([each[number] for each in found])
+        standard_error_EE = estimate.std(0) / math.sqrt(draws)
+        assert bool(((estimate.mean(0) - exact_EE).abs() < 4.5 * standard_error_EE + 1e-4).all())
+    bucket = -(-ENTRIES // columns)
+    filled = torch.nn.functional.pad(exact_ERN, (0, bucket * columns - ENTRIES)).unflatten(2, (columns, bucket))
+    square = filled.square().sum(3).flatten(1)
+    variance_EE = torch.stack([each[0] for each in found]).var(0)
+    assert bool((variance_EE < 1.2 * 2 * square @ square.T + 1e-6).all())
+
+
+def test_more_columns_bring_the_cosines_closer_and_as_many_as_entries_make_them_exact() -> None:
     errors = []
-    for columns in (8, 64, 512, 4096):
+    for columns in (1, 2, 5, 10, 16):
         total = 0.0
-        for seed in range(20):
-            compact_ErN, dense_ERN, index_Er = gradients(seed)
-            mask_ER = dense_ERN.any(2)
-            signs = random_projection(dims=DIMS, entries=ENTRIES, columns=columns, seed=seed)
-            projected_Es = project(compact_ErN, index_Er, signs)
-            found = projected_cosine(projected_Es, dense_ERN.square().sum(2), mask_ER)
-            total += float(ladder_error(found, cosine_matrix(dense_ERN, mask_ER)))
-        errors.append(total / 20)
-    assert errors == sorted(errors, reverse=True)
-    assert errors[-1] < errors[0] / 10
+        for seed in range(30):
+            compact_ErN, index_Er, mask_ER = gradients(seed)
+            exact_EE = cosine_matrix(on_dimensions(compact_ErN, index_Er), mask_ER)
+            total += float(ladder_error(cosine_matrix(folded(compact_ErN, index_Er, columns, seed), mask_ER), exact_EE))
+        errors.append(total / 30)
+    assert errors[0] > errors[1] > errors[2] > 0.01
+    assert errors[3] == pytest.approx(0.0, abs=1e-6)
+    assert errors[4] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_a_projection_leaves_the_missing_values_and_the_diagonal_exact() -> None:
-    compact_ErN, dense_ERN, index_Er = gradients(3)
-    compact_ErN[1], dense_ERN[1] = 0.0, 0.0
-    mask_ER = torch.zeros(4, DIMS, dtype=torch.bool).scatter_(1, index_Er, True)
-    signs = random_projection(dims=DIMS, entries=ENTRIES, columns=4, seed=0)
-    found = projected_cosine(project(compact_ErN, index_Er, signs), dense_ERN.square().sum(2), mask_ER)
-    exact = cosine_matrix(dense_ERN, mask_ER)
-    assert torch.equal(found.isnan(), exact.isnan())
-    assert found.diagonal().nan_to_num(9.0).tolist() == [1.0, 9.0, 1.0, 1.0]
+def test_equal_gradients_on_a_common_dimension_fold_alike_whoever_holds_it() -> None:
+    row_N = torch.randn(ENTRIES, generator=torch.Generator().manual_seed(1))
+    compact_ErN = torch.zeros(2, RANK, ENTRIES)
+    index_Er = torch.stack([torch.arange(RANK), torch.arange(DIMS - 1, DIMS - 1 - RANK, -1)])
+    compact_ErN[0, 6], compact_ErN[1, 5] = row_N, -row_N  # both are dimension 6
+    gradient = folded(compact_ErN, index_Er, 3, seed=0)
+    assert torch.equal(gradient[0, 6], -gradient[1, 6])
+    assert gradient[0, 6].any()
 
 
 @pytest.mark.parametrize("execution", PATHS)
-@pytest.mark.parametrize("conflict_over", ["uv", "u"])
-def test_the_layers_projected_game_is_the_projection_of_its_gradients(execution: str, conflict_over: str) -> None:
-    sizes = {"execution": execution, "conflict_over": conflict_over}
-    whole, folded = layer_of(**sizes), layer_of(**sizes, conflict_projection=4096)
-    for layer in (whole, folded):
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"conflict_over": "u"}, {"num_partitions": 8}, {"num_partitions": 32}, {"backbone": "block_sparse"}],
+)
+def test_the_layers_game_is_that_of_its_folded_gradients(execution: str, settings: dict[str, Any]) -> None:
+    whole = layer_of(execution=execution, **settings)
+    few = layer_of(execution=execution, **settings, conflict_projection=4)
+    for layer in (whole, few):
         run_backward(layer)
-        layer.record_conflict()
-    for mine, theirs in zip(folded.parameters(), whole.parameters(), strict=True):
+    for mine, theirs in zip(few.parameters(), whole.parameters(), strict=True):
         assert mine.grad is not None
         assert theirs.grad is not None
         assert torch.equal(mine.grad, theirs.grad)
-    assert torch.equal(folded.overlap_EE, whole.overlap_EE)
-    assert torch.equal(folded.cosine_EE.isnan(), whole.cosine_EE.isnan())
-    assert 0 < ladder_error(folded.cosine_EE, whole.cosine_EE) < 0.05
+    subspaces, used = whole.topology.subspaces(), few.tap.used
+    expected_Ers = fold(whole.tap.collected[:, :, :used], subspaces.index_Er, few.tap.sign_RN, 4)
+    assert torch.equal(few.tap.collected, expected_Ers)
+    expected_EE = cosine_matrix(scatter_to_dimensions(expected_Ers, subspaces), subspaces.mask_ER)
+    for layer in (whole, few):
+        layer.record_conflict()
+    assert torch.equal(few.overlap_EE, whole.overlap_EE)
+    torch.testing.assert_close(few.cosine_EE, expected_EE, equal_nan=True, rtol=1e-4, atol=1e-5)
+    assert torch.equal(few.cosine_EE.isnan(), whole.cosine_EE.isnan())
+    assert ladder_error(few.cosine_EE, whole.cosine_EE) > 0
 
 
-def test_a_projection_keeps_s_and_r_numbers_an_expert() -> None:
+def test_a_projection_keeps_s_numbers_a_dimension_and_one_byte_a_sign() -> None:
     layer = layer_of(conflict_projection=5)
     run_backward(layer)
-    assert layer.tap.collected.shape == (4, 5 + 16)
+    assert layer.tap.collected.shape == (4, 16, 5)
     assert layer_of().tap.leaf.shape == (4, 16, 32)
-    with pytest.raises(
-        ValueError, match=r"^expert_gradient needs conflict_projection 0, which keeps gradients whole\."
-    ):
+    assert layer.tap.sign_RN.nbytes == 32 * 32
+    with pytest.raises(ValueError, match=r"^expert_gradient needs conflict_projection 0\. Found 5\.$"):
         layer.expert_gradient()
 
 
 def test_a_projection_changes_no_initial_weight() -> None:
-    plain, folded = small_trainer(), small_trainer(conflict_projection=16)
-    assert same(list(plain.model.parameters()), list(folded.model.parameters()))
+    plain, few = small_trainer(), small_trainer(conflict_projection=16)
+    assert same(list(plain.model.parameters()), list(few.model.parameters()))
 
 
 def test_the_signs_follow_from_the_seed() -> None:
-    first, second = (small_trainer(conflict_projection=8, seed=seed).model.layers[1].tap for seed in (1, 1))
-    other = small_trainer(conflict_projection=8, seed=2).model.layers[1].tap
-    assert torch.equal(first.entry_Ns, second.entry_Ns)
-    assert not torch.equal(first.entry_Ns, other.entry_Ns)
-    assert set(first.entry_Ns.unique().tolist()) == {-1.0, 1.0}
-
-
-def test_dimensions_with_logits_of_their_own_cannot_be_projected() -> None:
-    with pytest.raises(
-        ValueError, match=r"^conflict_projection must be 0 where every dimension has a logit of its own"
-    ):
-        ModelConfig(num_partitions=256, conflict_projection=64)
+    first, second = (small_trainer(conflict_projection=8, seed=seed).cdsp_layers[1].tap for seed in (1, 1))
+    other = small_trainer(conflict_projection=8, seed=2).cdsp_layers[1].tap
+    assert torch.equal(first.sign_RN, second.sign_RN)
+    assert not torch.equal(first.sign_RN, other.sign_RN)
+    assert set(first.sign_RN.unique().tolist()) == {-1, 1}
 
 
 # all of them
