@@ -16,9 +16,10 @@ from backend.past import Past
 from backend.state import RunState
 from backend.steering import Steering
 from backend.store import Store
+from backend.texts import ViewerTexts
 from backend.viewers import Viewer
-from cdsp_core.config import from_dict, schema, to_dict
-from cdsp_core.frames import Array, Event, Frame, decode_frame, to_json_text
+from cdsp_core.config import from_dict, to_dict
+from cdsp_core.frames import Array, Event, Frame, decode_frame
 from cdsp_core.phases import PhaseWatch
 
 
@@ -38,6 +39,7 @@ class RunHub:
         self.state = state
         self.history = History(self.run_id, state.epoch)
         self.viewers: set[Viewer] = set()
+        self.texts = ViewerTexts(self)
         self.worker: WorkerConnection | None = None
         self.hello_version = 0
         self.run_version = 0
@@ -51,8 +53,6 @@ class RunHub:
         self.events = EventLog(self.run_id, store)
         continued = state.epoch >= 0
         self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal, continued=continued)
-        self._hello_text: tuple[Any, str] | None = None
-        self._run_text: tuple[int, str] | None = None
         self._loaded = state.epoch < 0
         self._loading = asyncio.Lock()
 
@@ -62,34 +62,6 @@ class RunHub:
         return self.state.run_id
 
     # what viewers read
-
-    def run_message(self) -> str:
-        """The text message `run`."""
-        if self._run_text is None or self._run_text[0] != self.run_version:
-            self._run_text = (self.run_version, to_json_text({"type": "run", "run": self.to_json()}))
-        return self._run_text[1]
-
-    def reset_message(self, reason: str) -> str:
-        """The text message `reset`."""
-        return to_json_text({"type": "reset", "epoch": max(self.state.epoch, 0), "reason": reason})
-
-    def hello(self, *, resumed: bool) -> str:
-        """The text message `hello`."""
-        key = (self.hello_version, self.run_version, self.events.count, resumed)
-        if self._hello_text is None or self._hello_text[0] != key:
-            head = to_json_text(
-                {
-                    "type": "hello",
-                    "protocol": 1,
-                    "run": self.to_json(),
-                    "config": to_dict(self.state.config),
-                    "bounds": schema()["controls"],
-                    **{name: value for name, value in _static(self.state).items() if name != "device"},
-                    "resumed": resumed,
-                }
-            )
-            self._hello_text = (key, f'{head[:-1]},"events":{self.events.newest()}}}')
-        return self._hello_text[1]
 
     def to_json(self) -> dict[str, Any]:
         """The run as the API shows it."""
@@ -354,27 +326,6 @@ class RunHub:
     def save(self) -> None:
         """Put the record on disk."""
         self.store.save_run(self.run_id, self.state.created_ms, self.state.to_record())
-
-
-def _static(state: RunState) -> dict[str, Any]:
-    """What the worker says of its run; without a worker yet, what the config says."""
-    if state.static:
-        return state.static
-    model = state.config.model
-    return {
-        "tasks": [],
-        "scalar_names": [],
-        "architecture": model.architecture,
-        "topology": model.has_topology,
-        "layers": model.num_layers,
-        "experts": model.routed_experts,
-        "partitions": model.num_partitions if model.has_topology else 0,
-        "dims": model.held_dims if model.has_topology else 0,
-        "rank": model.held_rank if model.has_topology else 0,
-        "num_tokens": model.num_tokens,
-        "data": None,
-        "steps_per_epoch": None,
-    }
 
 
 def _epoch_reason(state: RunState) -> str:

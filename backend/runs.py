@@ -1,4 +1,4 @@
-"""All runs and all workers: who trains what, and what happens when a worker is lost."""
+"""All runs and all workers: who trains what."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import IO, Any, Final
 
@@ -20,6 +21,7 @@ from backend.launchers import Launcher
 from backend.launchers.local import LocalLauncher
 from backend.launchers.pool import PoolLauncher
 from backend.link import LinkError, WorkerConnection
+from backend.recovery import Recovery
 from backend.settings import Settings
 from backend.state import RunState
 from backend.store import Store
@@ -29,7 +31,6 @@ from cdsp_core.config import RunConfig, preset, with_settings
 logger = logging.getLogger(__name__)
 
 TICK_S: Final = 1.0
-GONE_POLL_S: Final = 0.25
 LEAVE_TIMEOUT_S: Final = 8.0
 
 
@@ -56,6 +57,14 @@ class Runs:
             catalogue,
             workers=self.workers,
             launch=None if settings.launcher == "pool" else self._launch_for_study,
+        )
+        self._recovery = Recovery(
+            settings,
+            launcher=self._launcher,
+            workers=self.workers,
+            studies=self.studies,
+            begin=self._begin,
+            spawn=self._spawn,
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: list[dict[str, Any]] = []
@@ -90,7 +99,7 @@ class Runs:
             self._add(RunState.from_record(record))
         for hub in self._hubs.values():
             if hub.state.active:
-                self._take_up(hub)
+                self._recovery.take_up(hub)
         if self.settings.autostart and not any(hub.state.active for hub in self._hubs.values()):
             config = with_settings(preset("live"), {"data": self.settings.data})
             self.create(config, "live")
@@ -192,15 +201,7 @@ class Runs:
         """The link to a worker is closed; it may dial again."""
         if self.workers.get(connection.worker_id) is connection:
             del self.workers[connection.worker_id]
-        if self.studies.ran_on(connection.worker_id) and not self._closing:
-            self.studies.worker_away(connection.worker_id)
-            self._spawn(self._await_study(connection.worker_id, connection.pid))
-        hub = connection.hub
-        if hub is not None and hub.worker is connection:
-            hub.worker_lost("The connection to the worker is lost; it trains on and is waited for.")
-            worker_id = hub.state.worker_id
-            if hub.state.active and worker_id is not None and not self._closing:
-                self._spawn(self._await_return(hub, worker_id, self.settings.worker_grace_s))
+        self._recovery.link_lost(connection, is_closing=self._closing)
 
     def trained_by(self, worker_id: str, run_id: str) -> RunHub | None:
         """The run of that id, if this worker is the one that trains it or was the last to."""
@@ -255,53 +256,11 @@ class Runs:
 
     # lost workers
 
-    async def _await_study(self, worker_id: str, pid: int) -> None:
-        """Wait for a worker whose study ran when its link was lost; give the study up when it does not come back."""
-        deadline = time.monotonic() + self.settings.worker_grace_s
-        while time.monotonic() < deadline and worker_id not in self.workers:
-            if self._launcher.is_gone(worker_id, pid):
-                break
-            await asyncio.sleep(GONE_POLL_S)
-        if worker_id not in self.workers:
-            self.studies.worker_gone(worker_id, "The worker did not come back.")
-
-    def _take_up(self, hub: RunHub) -> None:
-        """A run of an earlier backend: wait for its worker if it may live, else begin from the last checkpoint."""
-        state = hub.state
-        if state.worker_id is None or state.status == "queued":
-            self._begin(hub)
-            return
-        _remember_pause(state)
-        hub.wait("The server was started again; looking for the run's worker.")
-        self._spawn(self._await_return(hub, state.worker_id, self.settings.survivor_grace_s, after_start=True))
-
-    async def _await_return(self, hub: RunHub, worker_id: str, grace_s: float, *, after_start: bool = False) -> None:
-        """Wait for a run's worker; when it is gone or silent for too long, begin again without it.
-
-        Does nothing once the run has been given up or to another worker: its process may be seen to end first.
-        """
-        deadline = time.monotonic() + grace_s
-        while time.monotonic() < deadline and hub.worker is None and hub.state.worker_id == worker_id:
-            if self._launcher.is_gone(worker_id, hub.state.worker_pid):
-                break
-            await asyncio.sleep(GONE_POLL_S)
-        if hub.worker is not None or not hub.state.active or hub.state.worker_id != worker_id:
-            return
-        if after_start:
-            hub.add_event(
-                "status",
-                "The server was started again; the run goes on from its last checkpoint.",
-                {"status": "queued"},
-            )
-            self._begin(hub)
-        else:
-            self._restart(hub, "The worker did not come back.")
-
     def _worker_ended(self, worker_id: str, sentence: str) -> None:
         """A local process has ended; its link may not have been seen to close yet, and must not be given a run."""
         was_connected = self.workers.pop(worker_id, None) is not None
         self.studies.worker_gone(worker_id, sentence)
-        if not self.workers:
+        if not was_connected and not self.workers:
             self.studies.none_can_come(sentence)
         held = (hub for hub in self._hubs.values() if hub.state.worker_id == worker_id and hub.state.active)
         hub = next(held, None)
@@ -309,24 +268,12 @@ class Runs:
             if hub.worker is not None:
                 hub.worker.hub = None
                 hub.worker_lost(sentence)
-            self._restart(hub, sentence)
+            self._recovery.restart(hub, sentence)
         elif not was_connected and self._queue:
             self._start_failures += 1
             if self._start_failures > 2:
                 self._fail_waiting(sentence)
         self._schedule()
-
-    def _restart(self, hub: RunHub, sentence: str) -> None:
-        """Begin a run again from its last checkpoint, if it has not been begun too often."""
-        state = hub.state
-        if state.restarts >= self.settings.max_restarts:
-            hub.end("failed", f"{sentence} It was begun again {state.restarts} times; reset the run or resume it.")
-            return
-        _remember_pause(state)
-        state.restarts += 1
-        again = f"Begun again from the last checkpoint, {state.restarts} of {self.settings.max_restarts} times."
-        hub.add_event("error", f"{sentence} {again}", {"restarts": state.restarts})
-        self._begin(hub)
 
     def _fail_waiting(self, sentence: str) -> None:
         waiting, self._queue = self._queue, []
@@ -347,16 +294,10 @@ class Runs:
             for hub in self._hubs.values():
                 hub.tick()
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _remember_pause(state: RunState) -> None:
-    """A run that was paused begins again paused."""
-    if state.status in ("running", "paused"):
-        state.paused_before = state.status == "paused"
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Any, *values: Any) -> None:

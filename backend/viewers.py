@@ -70,7 +70,7 @@ class Viewer:
             await self._begin_epoch()
         if self._hello_version != hub.hello_version:
             self._greet()
-            await self._send(hub.hello(resumed=False))
+            await self._send(hub.texts.hello(resumed=False))
         while self._next_event < hub.events.count:
             message = hub.events.message(self._next_event)
             self._next_event += 1
@@ -78,7 +78,7 @@ class Viewer:
                 await self._send(message)
         if self._run_version != hub.run_version:
             self._run_version = hub.run_version
-            await self._send(hub.run_message())
+            await self._send(hub.texts.run())
 
     def _greet(self) -> None:
         self._greeted = True
@@ -102,11 +102,11 @@ class Viewer:
         if resumed and after is not None:
             self._seq, self._has_picture = after[1], True
         elif after is not None:
-            await self._send(hub.reset_message(f"Frame {after[0]}:{after[1]} cannot be continued from."))
+            await self._send(hub.texts.reset(f"Frame {after[0]}:{after[1]} cannot be continued from."))
         elif drew_before:
-            await self._send(hub.reset_message(hub.epoch_reason))
+            await self._send(hub.texts.reset(hub.epoch_reason))
         self._greet()
-        await self._send(hub.hello(resumed=resumed))
+        await self._send(hub.texts.hello(resumed=resumed))
 
     async def _send_frames(self) -> None:
         history = self._hub.history
@@ -156,6 +156,6 @@ class Viewer:
             return False
         self._has_picture = False
         self._in_flight.clear()
-        await self._send(hub.reset_message("You were away for too long to get every step."))
-        await self._send(hub.hello(resumed=False))
+        await self._send(hub.texts.reset("You were away for too long to get every step."))
+        await self._send(hub.texts.hello(resumed=False))
         return False
