@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from cdsp_core.batches import TestSet
+from cdsp_core.looks import shown_apart
 from cdsp_core.model import CDSPModel
 
 
@@ -53,7 +54,7 @@ class Shown:
 def show_with_every_id(
     model: CDSPModel, image_BHW: Tensor, label_B: Tensor, task_B: Tensor, *, tasks: int, experts: int
 ) -> Shown:
-    """One forward pass over G times the images; never waits for the device.
+    """One forward pass over G times the images, or G where tokens compete for experts; never waits for the device.
 
     The images are in equal shares, task after task, as `TestSet.look` gives them. `experts` is 0 for a model that
     routes nothing.
@@ -62,7 +63,7 @@ def show_with_every_id(
     given_id = torch.arange(given, device=task_B.device).clamp_max(tasks - 1).repeat_interleave(images)
     keep = torch.ones(given * images, 1, device=image_BHW.device)
     keep[tasks * images :] = 0.0
-    logits, chosen = model(image_BHW.repeat(given, 1, 1), given_id, keep)
+    logits, chosen = shown_apart(model, image_BHW.repeat(given, 1, 1), given_id, keep, sides=given)
     correct = (logits.argmax(1) == label_B.repeat(given)).to(torch.float32)
     expert_E = torch.arange(experts, device=task_B.device)
     counts_LGQE = torch.stack(

@@ -9,7 +9,6 @@ import functools
 import math
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from cdsp_core.data.datasets import Datasets, TaskData, load_datasets
 from cdsp_core.device import describe_device
 from cdsp_core.frames import Array
 from cdsp_core.layer import CDSPLayer
+from cdsp_core.looks import Look, look_at
 from cdsp_core.model import CDSPModel
 from cdsp_core.neighbours.pcgrad import backward_by_task
 from cdsp_core.snapshot import ScalarLog, layer_arrays, scalar_names
@@ -44,17 +44,6 @@ class NonFiniteLossError(RuntimeError):
         super().__init__(f"{term} became non-finite at step {step}.")
         self.term = term
         self.step = step
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
-    """One look at test images, each shown with its task ID and without."""
-
-    images: int
-    accuracy_Q: Tensor
-    accuracy_blind_Q: Tensor
-    routing_LQE: Tensor
-    routing_blind_LQE: Tensor
 
 
 def _check_sizes(model: ModelConfig, data: TaskData) -> None:
@@ -344,32 +333,8 @@ class Trainer:
         terms = [name for name in (*self.terms, "grad_norm") if not math.isfinite(rows[row, names.index(name)])]
         raise NonFiniteLossError(terms[0] if terms else "loss", self._broken_at)
 
-    @torch.no_grad()
     def _look(self, number: int) -> Look:
-        image_BHW, label_B, task_B = self.test.look(number)
-        shown = torch.ones(len(label_B), 1, device=self.device)
-        sides = torch.cat([shown, torch.zeros_like(shown)])
-        both = (image_BHW.repeat(2, 1, 1), task_B.repeat(2), sides)
-        # Where tokens compete for experts, those with and those without ID must not compete with each other.
-        passes = 2 if self.config.model.tokens_compete else 1
-        outputs = [self.model(*part) for part in zip(*(value.chunk(passes) for value in both), strict=True)]
-        logits = torch.cat([logits_BC for logits_BC, _ in outputs])
-        chosen = [torch.cat(of_layer) for of_layer in zip(*(routed for _, routed in outputs), strict=True)]
-        tasks, experts = len(self.tasks), self.config.model.routed_experts
-        correct = (logits.argmax(1) == label_B.repeat(2)).to(torch.float32)
-        accuracy_2Q = correct.view(2, tasks, -1).mean(2)
-        expert = torch.arange(experts, device=self.device)
-        routing = torch.stack(
-            [(expert_TK.unflatten(0, (2, tasks, -1))[..., None] == expert).sum((2, 3)) for expert_TK in chosen]
-        )
-        routing = routing / routing.sum(3, keepdim=True)
-        return Look(
-            images=len(label_B),
-            accuracy_Q=accuracy_2Q[0],
-            accuracy_blind_Q=accuracy_2Q[1],
-            routing_LQE=routing[:, 0],
-            routing_blind_LQE=routing[:, 1],
-        )
+        return look_at(self.model, *self.test.look(number), tasks=len(self.tasks))
 
     def _write_look(self) -> None:
         look, measured = self.look, [self.look.accuracy_Q, self.look.accuracy_blind_Q]

@@ -16,6 +16,7 @@ from cdsp_core.neighbours.dselect_k import DSelectK, select, smooth_step
 from cdsp_core.neighbours.expert_choice import ExpertChoice
 from cdsp_core.neighbours.shared_fine import SharedFineMixture
 from cdsp_core.neighbours.stgc import StgcMixture, elimination_gradient, token_cosine
+from cdsp_core.protocols import show_with_every_id
 from tests.core.small import small_config, small_trainer, steps
 
 B, S, D, Q, E, K = 3, 4, 16, 4, 4, 2
@@ -180,13 +181,20 @@ def test_the_capacity_is_rounded_down_and_never_none() -> None:
 def test_images_with_and_without_id_do_not_compete_when_they_are_looked_at() -> None:
     trainer = steps(small_trainer(architecture="expert_choice", p_drop=0.0), 20)
     trainer.look_at_test_images()
-    image_BHW, _, task_B = trainer.test.look(trainer.step // 5)
-    for keep, routing_LQE in ((1.0, trainer.look.routing_LQE), (0.0, trainer.look.routing_blind_LQE)):
+    image_BHW, label_B, task_B = trainer.test.look(trainer.step // 5)
+    shown = show_with_every_id(trainer.model, image_BHW, label_B, task_B, tasks=3, experts=4)
+    for keep, routing_LQE, by_protocol_LQE in (
+        (1.0, trainer.look.routing_LQE, None),
+        (0.0, trainer.look.routing_blind_LQE, shown.routing_blind()),
+    ):
         with torch.no_grad():
             _, chosen = trainer.model(image_BHW, task_B, torch.full((len(task_B), 1), keep))
         for layer, expert_TE in enumerate(chosen):
             taken_QE = (expert_TE >= 0).view(3, -1, 4).sum(1)
-            torch.testing.assert_close(routing_LQE[layer], taken_QE / taken_QE.sum(1, keepdim=True))
+            expected_QE = taken_QE / taken_QE.sum(1, keepdim=True)
+            torch.testing.assert_close(routing_LQE[layer], expected_QE)
+            if by_protocol_LQE is not None:
+                torch.testing.assert_close(by_protocol_LQE[layer], expected_QE)
 
 
 def test_without_a_shared_expert_weight_only_the_routed_ones_are_left() -> None:

@@ -68,6 +68,7 @@ def test_slots_that_stay_empty_count_for_no_expert() -> None:
         experts = torch.tensor([0, -1]).repeat(len(image_BHW) * 2, 1)
         return torch.zeros(len(image_BHW), 10), [experts]
 
+    model.config = small_config().model  # type: ignore[attr-defined]
     images, labels, tasks = (
         torch.zeros(6, 8, 8),
         torch.zeros(6, dtype=torch.int64),

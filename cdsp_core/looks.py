@@ -1,0 +1,63 @@
+"""What becomes of test images, shown with their task ID and without.
+
+Shapes: B images, C classes, L layers, Q tasks, E experts, K slots for chosen experts, T tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cdsp_core.model import CDSPModel
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One look at test images, each shown with its task ID and without. On the model's device."""
+
+    images: int
+    accuracy_Q: Tensor
+    accuracy_blind_Q: Tensor
+    routing_LQE: Tensor
+    """share of the assignments; every distribution sums to 1. Without routing E is 0."""
+    routing_blind_LQE: Tensor
+
+
+@torch.no_grad()
+def look_at(model: CDSPModel, image_BHW: Tensor, label_B: Tensor, task_B: Tensor, *, tasks: int) -> Look:
+    """Both sides; never waits for the device. The images are in equal shares, task after task."""
+    shown_B1 = torch.ones(len(label_B), 1, device=label_B.device)
+    keep = torch.cat([shown_B1, torch.zeros_like(shown_B1)])
+    logits, chosen = shown_apart(model, image_BHW.repeat(2, 1, 1), task_B.repeat(2), keep, sides=2)
+    correct = (logits.argmax(1) == label_B.repeat(2)).to(torch.float32)
+    accuracy_2Q = correct.view(2, tasks, -1).mean(2)
+    expert = torch.arange(model.config.routed_experts, device=label_B.device)
+    routing = torch.stack(
+        [(expert_TK.unflatten(0, (2, tasks, -1))[..., None] == expert).sum((2, 3)) for expert_TK in chosen]
+    )
+    routing = routing / routing.sum(3, keepdim=True)
+    return Look(
+        images=len(label_B),
+        accuracy_Q=accuracy_2Q[0],
+        accuracy_blind_Q=accuracy_2Q[1],
+        routing_LQE=routing[:, 0],
+        routing_blind_LQE=routing[:, 1],
+    )
+
+
+def shown_apart(
+    model: CDSPModel, image_BHW: Tensor, task_B: Tensor, keep_B1: Tensor, *, sides: int
+) -> tuple[Tensor, list[Tensor]]:
+    """The model's outputs for images in `sides` equal shares that must not compete with each other for experts.
+
+    One forward pass, but where tokens compete one for every share.
+    """
+    if not model.config.tokens_compete:
+        logits_BC, chosen = model(image_BHW, task_B, keep_B1)
+        return logits_BC, chosen
+    inputs = (image_BHW, task_B, keep_B1)
+    outputs = [model(*share) for share in zip(*(value.chunk(sides) for value in inputs), strict=True)]
+    of_layers = zip(*(routed for _, routed in outputs), strict=True)
+    return torch.cat([logits_BC for logits_BC, _ in outputs]), [torch.cat(of_layer) for of_layer in of_layers]
