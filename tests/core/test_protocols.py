@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small import small_trainer, steps
 
 from cdsp_core.protocols import Shown, show_whole_test_set, show_with_every_id
 from cdsp_core.trainer import Trainer
+from tests.core.small import small_config, small_trainer, steps
 
 
 @pytest.fixture(scope="module")
