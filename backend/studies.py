@@ -11,7 +11,6 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,8 +33,7 @@ Catalogue = Mapping[str, tuple[str, str]]
 
 def all_studies() -> Catalogue:
     """Every study of the package."""
-    found = (load_study(name) for name in NAMES if find_spec(f"cdsp_core.studies.{name.replace('-', '_')}"))
-    return {each.name: (each.title, each.question) for each in found}
+    return {each.name: (each.title, each.question) for each in map(load_study, NAMES)}
 
 
 class Studies:

@@ -55,7 +55,7 @@
     #about() {
       const { stored } = this;
       const parts = stored ? [FORMS[stored.form] || stored.form, `${stored.seeds} ${stored.seeds === 1 ? "seed" : "seeds"}`, stored.data] : [];
-      return make("p", "study-about", make("code", "", `study ${this.name}`), parts.length ? ` · ${parts.filter(Boolean).join(" · ")}` : " · not measured yet");
+      return make("p", "study-about", make("code", "", `study ${this.name}`), parts.length ? ` · ${parts.filter(Boolean).join(" · ")}` : " · no stored results");
     }
 
     /** Charts and notes of the stored results, on demand. */
@@ -145,19 +145,22 @@
     const paper = make("div", "claim-paper", make("span", "claim-label", "Published"), make("p", claim.published ? "" : "claim-none", claim.published || "no figure"));
     const here = make("div", "claim-here", make("span", "claim-label", "Measured"));
     if (stored) here.append(make("p", "", stored.text));
-    if (fresh) here.append(make("p", "claim-fresh", verdict(fresh.verdict), make("span", "", ` ${when}: ${fresh.text}`)));
+    if (fresh) here.append(make("p", "claim-fresh", stored ? verdict(fresh.verdict) : null, make("span", "", `${stored ? " " : ""}${when}: ${fresh.text}`)));
     const measured = [stored && { ...stored, name: "stored" }, fresh && { ...fresh, name: "new", isNew: true }].filter(Boolean);
     const drawing = lab.whisker.draw(measured);
     const seeds = (from) => `${from.seeds} ${from.seeds === 1 ? "seed" : "seeds"}`;
     const plot = make("div", "claim-plot", drawing, make("p", "claim-source", measured.map((m) => `${m.isNew ? "○ new" : "● stored"}, ${seeds(m)}`).join(" · ")));
+    if (claim.why) words.append(reason(claim));
     row.append(make("div", "claim-verdict", verdict(claim.verdict)), words, paper, here, plot);
-    if (claim.why) {
-      const why = make("details", "claim-why", make("summary", "", "Why"), make("p", "", claim.why));
-      why.dataset.claim = claim.claim;
-      why.querySelector("summary").setAttribute("aria-label", `Why: ${claim.claim}`);
-      row.append(why);
-    }
     return row;
+  }
+
+  /** The rule behind a verdict and what was found about it, on demand. */
+  function reason(claim) {
+    const why = make("details", "claim-why", make("summary", "", "Why"), make("p", "", claim.why));
+    why.dataset.claim = claim.claim;
+    why.querySelector("summary").setAttribute("aria-label", `Why: ${claim.claim}`);
+    return why;
   }
 
   lab.Study = Study;

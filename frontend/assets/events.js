@@ -61,7 +61,6 @@
         const strong = document.createElement("b");
         strong.textContent = changes.map(lab.marks.changeLabel).join(", ");
         text.append(strong);
-        if (lab.marks.byController(event) && event.data.reason) text.append(` ${lab.marks.inWords(event.data.reason)}`);
       } else text.textContent = event.kind === "rejected" ? lab.marks.inWords(event.text) : event.text;
       const meta = document.createElement("p");
       meta.className = "event-meta";
@@ -74,7 +73,9 @@
     #when(event) {
       const asked = event.data.command && event.data.command.requested_step;
       const { count, clock } = lab.format;
-      if (event.kind === "applied" && lab.marks.byController(event)) return `by the controller, at step ${count(event.step)}`;
+      if (event.kind === "applied" && lab.marks.byController(event)) {
+        return `by the controller, at step ${count(event.step)}. ${lab.marks.inWords(event.data.reason)}`;
+      }
       if (event.kind === "applied" && typeof asked === "number") return `asked at ${count(asked)}, applied at ${count(event.step)}`;
       if (event.kind === "applied") return `applied at step ${count(event.step)}`;
       return `step ${count(event.step)} · ${clock(event.time_ms)}`;

@@ -67,7 +67,7 @@ def claims_page(open_page: OpenPage, server: Server, **options: Any) -> Page:
     return open_page(f"{server.url}/claims", wait_for="#study-table .claim", answers=answers, **options)
 
 
-def test_the_lab_links_to_the_claims_and_back(open_page: OpenPage, running: Server) -> None:
+def test_the_lab_links_to_the_claims_and_back(open_page: OpenPage) -> None:
     page = open_page()
     page.click("nav >> text=Claims")
     expect(page.locator("h1")).to_have_text("Claims")
@@ -93,19 +93,20 @@ def test_every_claim_shows_verdict_figures_interval_and_on_demand_its_reason(cla
     expect(claims.locator("#study-table .study-chart")).to_be_visible()
 
 
-def test_a_study_is_started_watched_and_stopped(claims: Page, running: Server) -> None:
+def test_a_study_is_started_watched_and_stopped(claims: Page) -> None:
     button = claims.locator("#study-table .button")
     expect(button).to_have_text("Measure now")
     button.focus()
     claims.keyboard.press("Enter")
     expect(button).to_have_text("Stop")
-    expect(claims.locator("#study-table .study-progress")).to_contain_text(re.compile(r"% of \d+ jobs"))
+    progress = claims.locator("#study-table .study-progress")
+    patiently(lambda: re.search(r"% of \d+ jobs", progress.inner_text()), "the worker to begin the study")
     claims.reload()
     expect(button).to_have_text("Stop")
     expect(claims.locator("#study-table [role=progressbar]")).to_be_visible()
     expect(claims.locator("#study-blind .button")).to_be_disabled()
     button.click()
-    expect(button).to_have_text("Go on measuring")
+    patiently(lambda: button.inner_text() == "Go on measuring", "the study to end")
     expect(claims.locator("#study-table .study-note")).to_have_text("Stopped; started again, it goes on from here.")
 
 
