@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cdsp_core.studies.study import Findings, Job, Row, Study, StudyOptions, Table, Tell
-from cdsp_core.studies.verdicts import by_seed, difference, judged, mean_over_seeds
+from cdsp_core.studies.verdicts import LAMBDA_0_NOTE, by_seed, difference, judged, mean_over_seeds
 
 if TYPE_CHECKING:
     from cdsp_core.studies.image_tasks import ImageTask
@@ -182,6 +182,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             "Unlike pairs: " + "; ".join(PAIR_TEXTS[name] for name in UNLIKE) + ".",
             "A task alone sees as many of its images a step as it does in a pair, with the whole model to itself.",
             "Overlaps are means over the layers.",
+            LAMBDA_0_NOTE,
         ],
     )
 

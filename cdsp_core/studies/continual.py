@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cdsp_core.studies.study import Chart, Findings, Job, Row, Study, StudyOptions, Tell
-from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, mean_over_seeds
+from cdsp_core.studies.verdicts import LAMBDA_0_NOTE, by_seed, curve, difference, judged, mean_over_seeds, means_table
 
 SOURCE = "beyond the experiments of arXiv:2512.20291; its claim that conflict keeps tasks apart, on a stream"
 TASKS, SMALLEST_TASKS = 5, 3
@@ -136,12 +136,21 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
                 ],
             ),
         ],
+        tables=[
+            means_table(
+                "Accuracy by task as the stream goes on, means over seeds",
+                rows,
+                by=("model", "stage", "task"),
+                of=("accuracy", "accuracy_blind"),
+            )
+        ],
         notes=[
             "Tasks are MNIST with its pixels in a fixed random order, drawn anew for every seed; the first task keeps "
             "the order. All share one head of ten classes. Test accuracy with task ID, over all test images.",
             "Forgetting of a task is its accuracy right after it was learnt minus its accuracy at the end.",
             "The game sees only the conflicts inside a batch, and a batch here holds one task: the gradients of a task "
             "that is over are nowhere compared, so the method as stated has no term against forgetting it.",
+            LAMBDA_0_NOTE,
             "No model keeps old images or protects weights; methods made for streams are not compared.",
         ],
     )

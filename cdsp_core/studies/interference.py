@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cdsp_core.studies.study import Chart, Findings, Job, Row, Study, StudyOptions, Tell
-from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, mean_over_seeds
+from cdsp_core.studies.verdicts import (
+    LAMBDA_0_NOTE,
+    by_seed,
+    curve,
+    difference,
+    judged,
+    mean_over_seeds,
+    means_table,
+)
 
 SOURCE = "arXiv:2512.20291, section 3.6, and the interference demo"
 STEPS, SMALLEST_STEPS = 4000, 2000
@@ -109,26 +117,42 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             ),
             _chart(rows, "id", "task_gradient_cosine", "Cosine of the tasks' gradients, by ID", "cosine"),
         ],
+        tables=[
+            means_table(
+                "At the end, means over seeds",
+                [row for row in rows if row["final"]],
+                by=("variant", "model"),
+                of=(
+                    "loss",
+                    "task_gradient_cosine",
+                    "gradient_interference",
+                    "routing_overlap",
+                    "dimension_overlap",
+                    "rank_overlap",
+                ),
+            )
+        ],
         notes=[
             "Both tasks see the same 64 inputs at every step; f is a fixed random network of two layers, drawn anew "
             "for every seed. Errors are taken on 1,024 inputs never trained on.",
             "All models have the same number of weights, within 1 %, and the same learning rate and steps.",
             "With lambda 0 the topology still learns, by the task loss alone: the difference between the two CDSP runs "
-            "is what the game adds, and what both have against the MLPs is the router's doing.",
+            "is what the game adds, and what both have against the MLPs is the router's doing. " + LAMBDA_0_NOTE,
         ],
     )
 
 
 def _shared_text(rows: Sequence[Row], variant: str) -> str:
-    """What both tasks had in common at the start and at the end, with and without the game."""
+    """What both tasks had in common at start and end, and how alike experts are, with the game and without."""
     parts = []
     for model in ("cdsp", "cdsp_lambda_0"):
         start, end = (
             mean_over_seeds(by_seed(rows, "dimension_overlap", variant=variant, model=model, **where))
             for where in ({"step": 0}, {"final": True})
         )
-        parts.append(f"with {LABELS[model]}, from {start:.2f} to {end:.2f}")
-    return f"The common share went, {'; '.join(parts)}."
+        alike = mean_over_seeds(by_seed(rows, "rank_overlap", variant=variant, model=model, final=True))
+        parts.append(f"{LABELS[model]}, from {start:.2f} to {end:.2f}, two experts' subspaces then {alike:.2f} alike")
+    return f"The common share went, with {'; with '.join(parts)} (Jaccard, mean over pairs)."
 
 
 def _chart(rows: Sequence[Row], variant: str, column: str, title: str, y_label: str) -> Chart:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from cdsp_core.studies.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Tell, image_data
-from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, mean_over_seeds
+from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, mean_over_seeds, means_table
 
 LEMMA = "arXiv:2512.20291, appendix E, lemma 1"
 ENTROPY = "arXiv:2512.20291, Eq. 36"
@@ -16,6 +17,12 @@ STEPS, SMALLEST_STEPS = 4000, 600
 FORCED_STEPS = 200
 EVERY = 10
 LAMBDA = 10.0
+ARMS = {
+    "whole": {"lambda_conflict": LAMBDA},
+    "game-alone": {"lambda_conflict": LAMBDA, "l1": 0.0, "binarize": 0.0},
+    "lambda-0": {"lambda_conflict": 0.0},
+}
+"""Controls of the `live` runs. Lambda also multiplies the regularisers, so the game is judged without them."""
 STARTS = ("own", "third", "dimensions")
 NEAR_ONE = (0.8, 1.25)
 """What counts as equal to 1, for ratios; set before measuring."""
@@ -27,17 +34,24 @@ PREDICTED_STEPS = math.log(9.0) / (10.0 * 5e-3)
 
 def jobs(options: StudyOptions) -> list[Job]:
     steps = SMALLEST_STEPS if options.smallest else STEPS
-    return [
-        Job(key=f"{kind}-lambda-{weight:g}-{seed}", seed=seed, settings=settings)
-        for seed in range(options.seeds)
+    arms: dict[str, dict[str, Any]] = {
+        f"training-{arm}": {"kind": "training", "arm": arm, "steps": steps, "controls": controls}
+        for arm, controls in ARMS.items()
+    }
+    arms |= {
+        f"{start}-lambda-{weight:g}": {
+            "kind": "forced",
+            "start": start,
+            "lambda_conflict": weight,
+            "steps": FORCED_STEPS,
+        }
+        for start in STARTS
         for weight in (LAMBDA, 0.0)
-        for kind, settings in (
-            ("training", {"kind": "training", "lambda_conflict": weight, "steps": steps}),
-            *(
-                (start, {"kind": "forced", "start": start, "lambda_conflict": weight, "steps": FORCED_STEPS})
-                for start in STARTS
-            ),
-        )
+    }
+    return [
+        Job(key=f"{name}-{seed}", seed=seed, settings=settings)
+        for seed in range(options.seeds)
+        for name, settings in arms.items()
     ]
 
 
@@ -63,9 +77,9 @@ def _train(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
     settings = {
         "seed": job.seed,
         "steps": steps,
-        "lambda_conflict": job.settings["lambda_conflict"],
         "data": options.data,
         "missing_kmnist": options.missing_kmnist,
+        **job.settings["controls"],
     }
     config = with_settings(preset("live"), settings)
     trainer = Trainer(config, device=torch.device("cpu"), data_root=options.data_root)
@@ -91,13 +105,13 @@ def _train(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
                 "ks_probability": probability,
             }
             rows.append(row)
-            tell(step / steps, f"lambda {job.settings['lambda_conflict']:g}: step {step}")
+            tell(step / steps, f"{job.settings['arm']}: step {step}")
     return rows
 
 
 def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
-    trained = [row for row in rows if row["kind"] == "training" and row["lambda_conflict"] == LAMBDA]
-    free = [row for row in rows if row["kind"] == "training" and row["lambda_conflict"] == 0.0]
+    arms = {arm: [row for row in rows if row["kind"] == "training" and row["arm"] == arm] for arm in ARMS}
+    trained = arms["whole"]
     forced = {start: [row for row in rows if row["kind"] == "forced" and row["start"] == start] for start in STARTS}
     pressed = {start: [row for row in forced[start] if row["lambda_conflict"] == LAMBDA] for start in STARTS}
     last = max(int(row["step"] or 0) for row in trained)
@@ -120,10 +134,12 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
                 above=FALLS_FRAC,
             ),
             judged(
-                difference(by_seed(free, "entropy", step=last), ends),
+                difference(
+                    by_seed(arms["lambda-0"], "entropy", step=last), by_seed(arms["game-alone"], "entropy", step=last)
+                ),
                 claim="It is the conflict game that makes structural entropy fall.",
                 source=ENTROPY,
-                what=f"Entropy after {last} steps with lambda 0 minus with lambda 10, bits an entry",
+                what=f"Entropy after {last} steps, lambda 0 minus lambda 10 without regularisers, bits an entry",
                 above=0.0,
             ),
             *_decoupling_claims(pressed),
@@ -133,10 +149,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
                 title="Structural entropy",
                 x_label="step",
                 y_label="bits an entry of A",
-                lines=[
-                    curve(trained, "lambda 10", x="step", y="entropy"),
-                    curve(free, "lambda 0", x="step", y="entropy"),
-                ],
+                lines=[curve(part, label, x="step", y="entropy") for label, part in arms.items()],
             ),
             Chart(
                 title="Mean of n cos^2 over pairs of experts; 1 is chance",
@@ -162,6 +175,20 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
                     ("Forced conflict: larger of sigmoid(A_01), sigmoid(A_10)", "connection", "sigmoid(A)", STARTS[:2]),
                     ("Forced conflict: dimensions the pair shares", "pair_overlap", "share of the rank quota", STARTS),
                 )
+            ),
+        ],
+        tables=[
+            means_table(
+                f"After {last} steps of training, means over seeds",
+                [row for row in rows if row["kind"] == "training" and row["step"] == last],
+                by=("arm",),
+                of=("entropy", "null_ratio", "null_ratio_of_chance", "negative_frac", "ks_distance"),
+            ),
+            means_table(
+                f"A forced conflict after {FORCED_STEPS} steps, means over seeds",
+                [row for row in rows if row["kind"] == "forced" and row["step"] == FORCED_STEPS],
+                by=("start", "lambda_conflict"),
+                of=("pair_overlap", "cosine", "connection"),
             ),
         ],
         notes=[

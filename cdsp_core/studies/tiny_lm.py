@@ -6,13 +6,22 @@ import platform
 from collections.abc import Sequence
 
 from cdsp_core.studies.study import Chart, Findings, Job, Line, Row, Study, StudyOptions, Tell
-from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, mean_over_seeds
+from cdsp_core.studies.verdicts import (
+    LAMBDA_0_NOTE,
+    by_seed,
+    curve,
+    difference,
+    judged,
+    mean_over_seeds,
+    means_table,
+)
 
 SOURCE = "beyond the experiments of arXiv:2512.20291; its claim that experts separate tasks by content, on text"
 STEPS, SMALLEST_STEPS = 4000, 600
 LAMBDA = 10.0
 
 MODELS = {"cdsp": ("cdsp", LAMBDA), "cdsp_lambda_0": ("cdsp", 0.0), "dense": ("dense", 0.0)}
+MEASURES = ("bits_code", "bits_prose", "isolation", "specialization", "dimension_overlap")
 LABELS = {"cdsp": "CDSP, lambda 10", "cdsp_lambda_0": "CDSP, lambda 0", "dense": "dense net"}
 
 
@@ -126,6 +135,15 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
                 lines=_lines(rows, ("dimension_overlap", "dimension_overlap_blind"), ("cdsp", "cdsp_lambda_0")),
             ),
         ],
+        tables=[
+            means_table(
+                f"At the end, {side}, means over seeds",
+                [row for row in rows if row["final"]],
+                by=("model",),
+                of=[f"{name}{suffix}" for name in MEASURES],
+            )
+            for side, suffix in (("kind given", ""), ("kind hidden", "_blind"))
+        ],
         notes=[
             "Code: top-level modules of the standard library without docstrings and comments. Prose: their docstrings "
             "without those that quote code. Every eighth module is kept for testing. Bytes, 64 of context.",
@@ -133,6 +151,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             "another version has slightly other text.",
             "The model is told the kind of every second window in training; it reaches the routers only. The dense net "
             "has no router and is never told.",
+            LAMBDA_0_NOTE,
             f"Parameters: {', '.join(f'{LABELS[model]} {_parameters(rows, model):,}' for model in MODELS)}.",
         ],
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from cdsp_core.studies.statistics import interval
-from cdsp_core.studies.study import Claim, Line, Row, Value, Verdict
+from cdsp_core.studies.statistics import estimate, interval
+from cdsp_core.studies.study import Claim, Line, Row, Table, Value, Verdict
+
+LAMBDA_0_NOTE = "Lambda also multiplies the two small regularisers of A, so with lambda 0 these are gone too."
 
 
 def judged(
@@ -92,6 +94,16 @@ def curve(rows: Sequence[Row], label: str, *, x: str, y: str, **where: str | int
         low=[low for _, low, _ in bands],
         high=[high for _, _, high in bands],
     )
+
+
+def means_table(title: str, rows: Sequence[Row], *, by: Sequence[str], of: Sequence[str]) -> Table:
+    """Mean over seeds, with interval, of the columns `of`; one line for every combination of the columns `by`."""
+    kinds = dict.fromkeys(tuple(row[name] for name in by) for row in rows)
+    lines = []
+    for kind in kinds:
+        same = [row for row in rows if tuple(row[name] for name in by) == kind]
+        lines.append([*map(str, kind), *(estimate(list(by_seed(same, name).values())) for name in of)])
+    return Table(title=title, columns=(*by, *of), rows=lines)
 
 
 def mean_over_seeds(value_of_seed: Mapping[int, float]) -> float:

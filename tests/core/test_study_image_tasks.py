@@ -93,7 +93,13 @@ def test_a_short_stream_learns_the_newest_task_and_measures_all() -> None:
 def made_stream(job: Job) -> list[Row]:
     drop = {"cdsp": 0.1, "cdsp_lambda_0": 0.1, "standard": 0.05, "dense": 0.4}[job.settings["model"]]
     return [
-        {"stage": stage, "task": task, "accuracy": 0.9 - drop * max(stage - task, 0), "dimension_overlap": None}
+        {
+            "stage": stage,
+            "task": task,
+            "accuracy": 0.9 - drop * max(stage - task, 0),
+            "accuracy_blind": 0.1,
+            "dimension_overlap": None,
+        }
         for stage in range(3)
         for task in range(3)
     ]

@@ -51,10 +51,9 @@ def test_a_few_steps_of_every_model_give_rows_of_one_shape() -> None:
 def made(job: Job, error: dict[str, float], overlap: dict[str, float]) -> list[Row]:
     model = job.settings["model"]
     noise = 0.001 * job.seed
-    return [
-        {"step": step, "final": step == 9, "loss": error[model] + noise, "dimension_overlap": overlap.get(model)}
-        for step in (0, 9)
-    ]
+    empty: Row = dict.fromkeys(("task_gradient_cosine", "gradient_interference", "routing_overlap", "rank_overlap"))
+    found: Row = {"loss": error[model] + noise, "dimension_overlap": overlap.get(model)}
+    return [{"step": step, "final": step == 9, **found, **empty} for step in (0, 9)]
 
 
 def test_claims_follow_errors_and_overlaps() -> None:
@@ -63,4 +62,5 @@ def test_claims_follow_errors_and_overlaps() -> None:
     rows = rows_of(STUDY, lambda job: made(job, error, overlap))
     findings = STUDY.find(rows, SEEDS)
     assert verdicts(findings.claims) == ["holds", "fails", "holds", "holds", "mixed", "holds", "mixed"]
+    assert len(findings.tables[0].rows) == 7
     assert all(len(line.x) == 2 for chart in findings.charts[:4] for line in chart.lines)

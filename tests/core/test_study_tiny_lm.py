@@ -104,6 +104,8 @@ def made(job: Job) -> list[Row]:
             "isolation_blind": isolation and (isolation + noise if step else 0.1),
             "dimension_overlap": 0.5 if routed else None,
             "dimension_overlap_blind": (0.9 - 0.05 * step) if routed else None,
+            "specialization": None,
+            "specialization_blind": None,
             "routing_consistency": 0.8 - noise if routed else None,
             "routing_confusion": 0.3 if routed else None,
         }

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from cdsp_core.studies.study import Claim
-from cdsp_core.studies.verdicts import by_seed, curve, difference, judged
+from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, means_table
 
 
 def claim_of(values: list[float], **rule: object) -> Claim:
@@ -72,3 +72,11 @@ def test_a_curve_leaves_out_places_without_a_value() -> None:
     line = curve(rows, "a line", x="step", y="loss")
     assert (line.x, line.mean) == ([0.0, 10.0], [2.0, 3.0])
     assert line.low[0] < 2.0 < line.high[0]
+
+
+def test_a_table_has_a_line_for_every_kind_of_row() -> None:
+    rows = [{"seed": seed, "model": model, "loss": 1.0 + seed} for seed in (0, 2) for model in ("a", "b")]
+    table = means_table("Losses", rows, by=("model",), of=("loss",))
+    assert table.columns == ("model", "loss")
+    assert [line[0] for line in table.rows] == ["a", "b"]
+    assert table.rows[0][1].startswith("2.000 [")
