@@ -24,7 +24,7 @@ from cdsp_core.config import from_dict, to_dict, with_controls
 from cdsp_core.data.datasets import Datasets
 from cdsp_core.trainer import Trainer
 
-FORMAT = 1
+FORMAT = 2
 
 
 class CheckpointError(RuntimeError):

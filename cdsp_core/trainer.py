@@ -24,6 +24,7 @@ from cdsp_core.config import MAX_STEPS, Controls, ModelConfig, RunConfig
 from cdsp_core.controller import Controller, Move
 from cdsp_core.data.datasets import Datasets, TaskData, load_datasets
 from cdsp_core.device import describe_device
+from cdsp_core.flat import flattened
 from cdsp_core.frames import Array
 from cdsp_core.layer import CDSPLayer
 from cdsp_core.looks import Look, look_at
@@ -100,11 +101,12 @@ class Trainer:
         self._auxiliary = [layer for layer in self.model.layers if isinstance(layer, WithAuxiliaryLoss)]
         topology = [layer.topology.topology_logits for layer in self.cdsp_layers]
         weights = [p for p in self.model.parameters() if not any(p is a for a in topology)]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": weights, "weight_decay": train.weight_decay}, {"params": topology, "weight_decay": 0.0}],
-            fused=True,
-        )
-        self.parameters = [*weights, *topology]
+        groups = [{"params": [flattened(weights)], "weight_decay": train.weight_decay}]
+        if topology:
+            groups.append({"params": [flattened(topology)], "weight_decay": 0.0})
+        self.optimizer = torch.optim.AdamW(groups, fused=True)
+        self.parameters = [group["params"][0] for group in self.optimizer.param_groups]
+        """all weights as one, and all A as one"""
         self._shared = [p for p in weights if p is not self.model.task_embedding]
         self.compiled, self.compile_note = self._compile()
         self.terms = (
@@ -125,9 +127,10 @@ class Trainer:
     def apply(self, controls: Controls) -> None:
         """Use these controls from the next step on."""
         self.controls = controls
-        weights, topology = self.optimizer.param_groups
+        weights, *topology = self.optimizer.param_groups
         weights["lr"] = controls.lr_base
-        topology["lr"] = controls.lr_ratio * controls.lr_base
+        for group in topology:
+            group["lr"] = controls.lr_ratio * controls.lr_base
         for layer in self.cdsp_layers:
             layer.topology.sharing = controls.sharing
 
@@ -159,7 +162,7 @@ class Trainer:
             layer.record_conflict()
         self._skip_when_non_finite(loss, grad_norm)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=False)
         self._count_load(chosen)
         self.step += 1
         self._write_row(batch, loss, terms, grad_norm, logits_BC)
@@ -305,9 +308,10 @@ class Trainer:
 
     @torch.no_grad()
     def _count_load(self, chosen: list[Tensor]) -> None:
-        experts = torch.arange(self.config.model.routed_experts, device=self.device)
-        counts = torch.stack([(expert_TK[:, :, None] == experts).sum((0, 1)) for expert_TK in chosen])
-        self.load_LE = counts / counts.sum(1, keepdim=True)
+        slot_LM = torch.stack(chosen).flatten(1) + 1  # an unused one, -1, counts at 0
+        counts = torch.zeros(len(chosen), self.config.model.routed_experts + 1, device=self.device)
+        counts.scatter_add_(1, slot_LM, counts.new_ones(()).expand_as(slot_LM))
+        self.load_LE = counts[:, 1:] / counts[:, 1:].sum(1, keepdim=True)
 
     @torch.no_grad()
     def _write_row(self, batch: Batch, loss: Tensor, terms: Tensor, grad_norm: Tensor, logits_BC: Tensor) -> None:

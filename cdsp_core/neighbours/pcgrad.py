@@ -27,7 +27,7 @@ def backward_by_task(losses: Sequence[Tensor], shared: Sequence[nn.Parameter], *
 
     Args:
         losses: each task's loss on its own samples, a scalar; a task without samples has a constant loss of 0.
-        shared: the weights whose gradients are projected. Their gradients must be empty; each must get one.
+        shared: the weights whose gradients are projected. Their gradients must be zero or None; each must get one.
     """
     rows = []
     for loss in losses:
@@ -41,12 +41,13 @@ def backward_by_task(losses: Sequence[Tensor], shared: Sequence[nn.Parameter], *
     projected_W = weight_Q @ gradient_QW
     sizes = [parameter.numel() for parameter in shared]
     for parameter, gradient in zip(shared, projected_W.split(sizes), strict=True):
-        parameter.grad = gradient.view_as(parameter)
+        assert parameter.grad is not None
+        parameter.grad.copy_(gradient.view_as(parameter))
 
 
 def _taken(parameter: nn.Parameter) -> Tensor:
-    """The gradient, which the parameter then no longer has."""
-    gradient = parameter.grad
-    assert gradient is not None, "a shared weight without gradient"
-    parameter.grad = None
+    """The gradient, which is zero afterwards."""
+    assert parameter.grad is not None, "a shared weight without gradient"
+    gradient = parameter.grad.clone()
+    parameter.grad.zero_()
     return gradient
