@@ -3,7 +3,7 @@
 `id`: nothing in x tells the tasks apart; a model knows the task by its ID or not at all.
 `content`: the first coordinate of x is 2 for one task and -2 for the other, and no ID is given.
 
-Shapes: B inputs, D their width and the outputs', Q width of the task vector, E experts.
+Shapes: B inputs, D their width and the outputs', Q width of the task vector, H hidden width, E experts.
 """
 
 from __future__ import annotations
@@ -71,18 +71,25 @@ class OppositeTasks:
 
 
 class SharedMLP(nn.Module):
-    """silu([x, v] W1) W2; the task vector v only where the model is told the ID."""
+    """silu([x, v] W1 + b1) W2 + b2; the task vector v only where the model is told the ID.
+
+    The biases are needed: the marker of `content` is 2 or -2, and without biases silu, a line plus an even function,
+    cannot give an even part of f the marker's sign.
+    """
 
     def __init__(self, *, parameters: int, told: bool, generator: torch.Generator) -> None:
         super().__init__()
         self.told = told
         inputs = CONFIG.d_model + (CONFIG.d_task if told else 0)
-        hidden = round(parameters / (inputs + CONFIG.d_model))
+        hidden = round((parameters - CONFIG.d_model) / (inputs + 1 + CONFIG.d_model))
         self.up = linear(inputs, hidden, generator=generator)
+        self.up_bias = nn.Parameter(torch.zeros(hidden))
         self.down = linear(hidden, CONFIG.d_model, generator=generator)
+        self.down_bias = nn.Parameter(torch.zeros(CONFIG.d_model))
 
     def forward(self, x_BD: Tensor, task_BQ: Tensor) -> Tensor:
-        y_BD: Tensor = self.down(F.silu(self.up(torch.cat([x_BD, task_BQ], 1) if self.told else x_BD)))
+        hidden_BH = F.silu(self.up(torch.cat([x_BD, task_BQ], 1) if self.told else x_BD) + self.up_bias)
+        y_BD: Tensor = self.down(hidden_BH) + self.down_bias
         return y_BD
 
     def shared(self) -> list[Tensor]:

@@ -20,6 +20,7 @@ SOURCE = "beyond the experiments of arXiv:2512.20291; its claim that experts sep
 STEPS, SMALLEST_STEPS = 4000, 600
 LAMBDA = 10.0
 
+APART_ABOVE = 0.5
 MODELS = {"cdsp": ("cdsp", LAMBDA), "cdsp_lambda_0": ("cdsp", 0.0), "dense": ("dense", 0.0)}
 MEASURES = ("bits_code", "bits_prose", "isolation", "specialization", "dimension_overlap")
 LABELS = {"cdsp": "CDSP, lambda 10", "cdsp_lambda_0": "CDSP, lambda 0", "dense": "dense net"}
@@ -65,8 +66,15 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
     isolation = "Isolation (1 minus overlap of the two kinds' routing), kind hidden"
     claims = [
         judged(
+            final("cdsp", "isolation_blind"),
+            claim="Told nothing, the experts separate code from prose: most of their traffic goes to different ones.",
+            source=SOURCE,
+            what=f"{isolation}, at the end",
+            above=APART_ABOVE,
+        ),
+        judged(
             difference(final("cdsp", "isolation_blind"), start("isolation_blind")),
-            claim="Told nothing, the routers learn to send code and prose to different experts.",
+            claim="Told nothing, code and prose come to be routed further apart than by a random router.",
             source=SOURCE,
             what=f"{isolation}: end minus start",
             above=0.0,
@@ -104,6 +112,13 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             what="Bits a byte of the dense net minus those of CDSP, kind given, mean of the kinds",
             above=0.0,
             reason=_bits_text(rows),
+        ),
+        judged(
+            difference(final("dense", "bits"), final("cdsp", "bits_blind")),
+            claim="CDSP models code and prose better than a dense net also where it is not told which is which.",
+            source=SOURCE,
+            what="Bits a byte of the dense net minus those of CDSP, kind hidden, mean of the kinds",
+            above=0.0,
         ),
         judged(
             difference(final("cdsp_lambda_0", "bits"), final("cdsp", "bits")),

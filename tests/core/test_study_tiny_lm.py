@@ -99,7 +99,7 @@ def made(job: Job) -> list[Row]:
             "python": "3.11.0",
             "parameters": 100,
             **{f"bits{name}": (2.0 if routed else 1.9) + noise for name in ("", "_code", "_prose")},
-            **{f"bits_{name}_blind": 2.0 for name in text_data.KINDS},
+            **{f"bits{name}_blind": 2.0 for name in ("", "_code", "_prose")},
             "isolation": isolation,
             "isolation_blind": isolation and (isolation + noise if step else 0.1),
             "dimension_overlap": 0.5 if routed else None,
@@ -115,6 +115,6 @@ def made(job: Job) -> list[Row]:
 
 def test_claims_follow_isolation_and_loss() -> None:
     findings = tiny_lm.find(rows_of(tiny_lm.STUDY, made), SEEDS)
-    assert verdicts(findings.claims) == ["holds", "holds", "mixed", "holds", "fails", "mixed"]
+    assert verdicts(findings.claims) == ["holds", "holds", "holds", "mixed", "holds", "fails", "fails", "mixed"]
     assert "Python 3.11.0" in findings.notes[1]
     assert all(len(line.x) == 2 for line in findings.charts[1].lines)
