@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cdsp_core.studies.statistics import estimate
 from cdsp_core.studies.study import Findings, Job, Row, Study, StudyOptions, Table, Tell
 from cdsp_core.studies.verdicts import LAMBDA_0_NOTE, by_seed, difference, judged, mean_over_seeds
 
@@ -132,6 +133,17 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             reason=_each(rows, "dimension_overlap"),
         ),
         judged(
+            difference(over(["halves"], "dimension_overlap"), over(["opposed"], "dimension_overlap")),
+            claim="One task under two IDs uses more of the backbone in common than two opposite tasks.",
+            source=SOURCE,
+            what=f"Halves minus opposed, {dimensions}, task ID given",
+            above=0.0,
+            reason="Without ID the halves' routing is "
+            f"{mean_over_seeds(over(['halves'], 'routing_overlap_blind')):.2f} alike, with it "
+            f"{mean_over_seeds(over(['halves'], 'routing_overlap')):.2f}: random task embeddings set two IDs apart, "
+            "and no term of the loss brings them together.",
+        ),
+        judged(
             difference(over(ALIKE, "routing_overlap_blind"), over(["fashion"], "routing_overlap_blind")),
             claim="Without task ID, tasks that should share are routed to the same experts more than others are.",
             source=SOURCE,
@@ -164,10 +176,15 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             above=0.0,
         ),
         judged(
-            {
-                seed: 100.0 * gain
-                for seed, gain in difference(over(ALIKE, "accuracy"), _mean_of([alone[name] for name in ALIKE])).items()
-            },
+            _points(difference(over(UNLIKE, "accuracy"), over(UNLIKE, "accuracy", 0.0))),
+            claim="The conflict penalty raises the accuracy on tasks that should not share.",
+            source=SOURCE,
+            what="Test accuracy with lambda 10 minus with lambda 0, points, unlike pairs, task ID given",
+            above=0.0,
+            reason=f"{_each(rows, 'accuracy')} {_each(rows, 'accuracy', 0.0)}",
+        ),
+        judged(
+            _points(difference(over(ALIKE, "accuracy"), _mean_of([alone[name] for name in ALIKE]))),
             claim="Tasks that should share are learnt better together than each alone.",
             source=SOURCE,
             what="Test accuracy together minus alone, points, alike pairs",
@@ -193,6 +210,11 @@ def _mean_of(values: Sequence[dict[int, float]]) -> dict[int, float]:
     return {seed: sum(value[seed] for value in values) / len(values) for seed in sorted(seeds)}
 
 
+def _points(frac: dict[int, float]) -> dict[int, float]:
+    """Shares as percentage points."""
+    return {seed: 100.0 * value for seed, value in frac.items()}
+
+
 def _each(rows: Sequence[Row], column: str, lambda_conflict: float = LAMBDA) -> str:
     found = [
         f"{name} {mean_over_seeds(by_seed(rows, column, name=name, lambda_conflict=lambda_conflict)):.2f}"
@@ -214,10 +236,9 @@ def _table(rows: Sequence[Row], alone: dict[str, dict[int, float]]) -> Table:
     lines = []
     for name in PAIRS:
         for weight in (LAMBDA, 0.0):
-            means = [mean_over_seeds(by_seed(rows, column, name=name, lambda_conflict=weight)) for column in columns]
-            lines.append(
-                [name, f"{weight:g}", *(f"{mean:.3f}" for mean in means), f"{mean_over_seeds(alone[name]):.3f}"]
-            )
+            of_seed = [by_seed(rows, column, name=name, lambda_conflict=weight) for column in columns]
+            cells = [estimate(list(values.values())) for values in (*of_seed, alone[name])]
+            lines.append([name, f"{weight:g}", *cells])
     return Table(title="Pairs, means over seeds", columns=["pair", "lambda", *columns, "accuracy alone"], rows=lines)
 
 

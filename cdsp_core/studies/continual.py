@@ -20,8 +20,8 @@ MODELS = {
 """The preset of every model and its lambda_conflict, which only CDSP has."""
 
 LABELS = {
-    "cdsp": "CDSP, lambda 10",
-    "cdsp_lambda_0": "CDSP, lambda 0",
+    "cdsp": "CDSP with lambda 10",
+    "cdsp_lambda_0": "CDSP with lambda 0",
     "standard": "standard mixture",
     "dense": "dense net",
 }
@@ -94,7 +94,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             difference(forgetting[other], forgetting["cdsp"]),
             claim=claim,
             source=SOURCE,
-            what=f"Forgetting of the {LABELS[other]} minus that of CDSP, {unit}",
+            what=f"Forgetting, {LABELS[other]} minus CDSP with lambda 10, {unit}",
             above=0.0,
             reason=_forgetting_text(forgetting, other),
         )
@@ -112,7 +112,9 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Final mean accuracy of CDSP minus that of the dense net, in points",
             above=0.0,
-            reason=" ".join(f"{LABELS[model]} ends at {mean_over_seeds(final[model]):.1f}." for model in MODELS),
+            reason="At the end: "
+            + ", ".join(f"{LABELS[model]} {mean_over_seeds(final[model]):.1f}" for model in MODELS)
+            + ".",
         )
     )
     return Findings(
@@ -175,7 +177,7 @@ def final_accuracy(rows: Sequence[Row], model: str) -> dict[int, float]:
 
 def _forgetting_text(forgetting: dict[str, dict[int, float]], other: str) -> str:
     ours, theirs = mean_over_seeds(forgetting["cdsp"]), mean_over_seeds(forgetting[other])
-    return f"CDSP loses {ours:.1f} points, the {LABELS[other]} {theirs:.1f}."
+    return f"CDSP loses {ours:.1f} points, {LABELS[other]} {theirs:.1f}."
 
 
 STUDY = Study(

@@ -82,7 +82,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
         ),
         judged(
             advantage("content", "mlp"),
-            claim="CDSP separates two opposite tasks by content alone better than a shared MLP of the same size.",
+            claim="CDSP learns two opposite tasks, told apart by content alone, better than a shared MLP of its size.",
             source=SOURCE,
             what=f"Error of the shared MLP minus that of CDSP, task readable from the input, {loss}",
             above=0.0,
