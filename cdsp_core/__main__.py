@@ -139,7 +139,8 @@ def _trained(trainer: Trainer) -> dict[str, Any]:
             rate = (trainer.step - first_step) / (shown_s - began_s)
             print(f"step {trainer.step}  {rate:.1f} steps/s  task loss {row['task_loss']:.4f}", file=sys.stderr)
     accuracy, blind_accuracy = trainer.test_accuracy()
-    layers = [layer_result(arrays, number) for number in range(trainer.config.model.num_layers)]
+    model = trainer.config.model
+    layers = [layer_result(arrays, number, model) for number in range(model.num_layers)]
     return {
         "steps": trainer.step,
         "steps_per_s": (trainer.step - first_step) / max(time.monotonic() - began_s, 1e-9),

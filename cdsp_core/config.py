@@ -127,6 +127,12 @@ class ModelConfig:
         return self.d_base * self.width_parts
 
     @property
+    def compared_entries(self) -> int:
+        """Entries of one dimension's gradient that cosines compare: of U and V, or of U only."""
+        entries = 2 * self.d_model // self.width_parts
+        return entries if self.conflict_over == "uv" else entries // 2
+
+    @property
     def held_rank(self) -> int:
         """How many of them one expert holds: as many weights as r whole dimensions have."""
         return self.rank * self.width_parts
@@ -243,7 +249,7 @@ class TrainConfig:
     )
     controller_every: int = _bounded(200, 1, 1_000_000, "steps between two moves of the controller")
     eval_every: int = _bounded(20, 1, 1_000_000, "steps between two looks at test images, with and without task ID")
-    eval_batch: int = _bounded(192, 3, 100_000, "test images per look, all tasks in equal shares")
+    eval_batch: int = _bounded(126, 3, 100_000, "test images per look, all tasks in equal shares")
     compile: Literal["off", "on"] = _described(
         "off",
         "torch.compile: a faster step for half a minute of start; without a compiler the run is eager and says so",

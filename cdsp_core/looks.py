@@ -1,4 +1,4 @@
-"""What becomes of test images, shown with their task ID and without.
+"""What becomes of test images, shown with their task ID, without one, and with a wrong one.
 
 Shapes: B images, C classes, L layers, Q tasks, E experts, K slots for chosen experts, T tokens.
 """
@@ -15,33 +15,43 @@ from cdsp_core.model import CDSPModel
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """One look at test images, each shown with its task ID and without. On the model's device."""
+    """One look at test images, each shown three times. On the model's device."""
 
     images: int
     accuracy_Q: Tensor
     accuracy_blind_Q: Tensor
+    accuracy_deceptive_Q: Tensor
+    """under a wrong task's ID; NaN where there is only one task"""
     routing_LQE: Tensor
     """share of the assignments; every distribution sums to 1. Without routing E is 0."""
     routing_blind_LQE: Tensor
 
 
 @torch.no_grad()
-def look_at(model: CDSPModel, image_BHW: Tensor, label_B: Tensor, task_B: Tensor, *, tasks: int) -> Look:
-    """Both sides; never waits for the device. The images are in equal shares, task after task."""
+def look_at(
+    model: CDSPModel, image_BHW: Tensor, label_B: Tensor, task_B: Tensor, *, tasks: int, number: int = 0
+) -> Look:
+    """One look; never waits for the device. The images are in equal shares, task after task.
+
+    `number` counts looks: they take turns with the wrong IDs.
+    """
     shown_B1 = torch.ones(len(label_B), 1, device=label_B.device)
-    keep = torch.cat([shown_B1, torch.zeros_like(shown_B1)])
-    logits, chosen = shown_apart(model, image_BHW.repeat(2, 1, 1), task_B.repeat(2), keep, sides=2)
-    correct = (logits.argmax(1) == label_B.repeat(2)).to(torch.float32)
-    accuracy_2Q = correct.view(2, tasks, -1).mean(2)
+    keep = torch.cat([shown_B1, torch.zeros_like(shown_B1), shown_B1])
+    wrong_B = (task_B + 1 + number % max(1, tasks - 1)) % tasks
+    given = torch.cat([task_B, task_B, wrong_B])
+    logits, chosen = shown_apart(model, image_BHW.repeat(3, 1, 1), given, keep, sides=3)
+    correct = (logits.argmax(1) == label_B.repeat(3)).to(torch.float32)
+    accuracy_3Q = correct.view(3, tasks, -1).mean(2)
     expert = torch.arange(model.config.routed_experts, device=label_B.device)
     routing = torch.stack(
-        [(expert_TK.unflatten(0, (2, tasks, -1))[..., None] == expert).sum((2, 3)) for expert_TK in chosen]
+        [(expert_TK.unflatten(0, (3, tasks, -1))[:2, ..., None] == expert).sum((2, 3)) for expert_TK in chosen]
     )
     routing = routing / routing.sum(3, keepdim=True)
     return Look(
         images=len(label_B),
-        accuracy_Q=accuracy_2Q[0],
-        accuracy_blind_Q=accuracy_2Q[1],
+        accuracy_Q=accuracy_3Q[0],
+        accuracy_blind_Q=accuracy_3Q[1],
+        accuracy_deceptive_Q=accuracy_3Q[2] if tasks > 1 else torch.full_like(accuracy_3Q[2], torch.nan),
         routing_LQE=routing[:, 0],
         routing_blind_LQE=routing[:, 1],
     )

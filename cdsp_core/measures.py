@@ -104,6 +104,11 @@ def emergent_clustering(routing_QE: Array, *, alike: tuple[int, int], other: int
     return distribution_overlap(routing_QE[first], routing_QE[second]) - float(np.mean(with_other))
 
 
+def first_two_cluster(routing_QE: Array) -> float:
+    """Emergent clustering of the first two of three tasks, MNIST and KMNIST; NaN with another number of tasks."""
+    return emergent_clustering(routing_QE, alike=(0, 1), other=2) if len(routing_QE) == 3 else float("nan")
+
+
 def cosine_null(cosine_EE: Array, compared_EE: Array) -> float:
     """Mean of n cosine^2 over the pairs with a value: 1 if the cosines were normal(0, 1/n) (appendix E, lemma 1).
 

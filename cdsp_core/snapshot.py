@@ -31,8 +31,9 @@ LAYER_SCALARS: Final[dict[str, tuple[str, Callable[[Array], float]]]] = {
     "gradient_interference": ("conflict", measures.gradient_interference),
     "isolation": ("routing", measures.isolation),
     "specialization": ("routing", measures.specialization),
+    "emergent_clustering": ("routing", measures.first_two_cluster),
 }
-"""Every measure of a layer: the array it is taken of, and the function."""
+"""Measures of a layer: the array it is taken of, and the function. `cosine_null` needs two and the model's sizes."""
 
 
 def arrays_of(model: ModelConfig) -> tuple[str, ...]:
@@ -44,8 +45,8 @@ def arrays_of(model: ModelConfig) -> tuple[str, ...]:
 
 def scalar_names(tasks: list[str], model: ModelConfig, *, terms: tuple[str, ...]) -> tuple[str, ...]:
     """Column names of the scalars, in order. `terms` are those of the loss."""
-    looks = ("test_accuracy", "test_accuracy_blind", *(("routing_consistency",) if model.routed_experts else ()))
-    measured = [name for name, (array, _) in LAYER_SCALARS.items() if array in arrays_of(model)]
+    looks = ["test_accuracy", "test_accuracy_blind", "test_accuracy_deceptive"]
+    looks += ["routing_consistency"] if model.routed_experts else []
     return (
         "step",
         "data_epoch",
@@ -54,8 +55,14 @@ def scalar_names(tasks: list[str], model: ModelConfig, *, terms: tuple[str, ...]
         "grad_norm",
         *(f"train_accuracy/{task}" for task in tasks),
         *(f"{name}/{task}" for name in looks for task in tasks),
-        *(f"layer{layer}/{name}" for layer in range(model.num_layers) for name in measured),
+        *(f"layer{layer}/{name}" for layer in range(model.num_layers) for name in layer_scalars(model)),
     )
+
+
+def layer_scalars(model: ModelConfig) -> list[str]:
+    """Names of the measures a layer of this model has, in order."""
+    names = [name for name, (array, _) in LAYER_SCALARS.items() if array in arrays_of(model)]
+    return [*names, *(("cosine_null",) if model.has_topology else ())]
 
 
 class ScalarLog:
@@ -88,13 +95,14 @@ class ScalarLog:
         """The last row, [1, names], on the host."""
         return np.asarray(self._rows[self._used - 1 : self._used].cpu())
 
-    def take(self, layers: list[dict[str, Array]]) -> Array:
+    def take(self, layers: list[dict[str, Array]], model: ModelConfig) -> Array:
         """All rows since the last call, [steps, names]; the last one with the layers' measures. Then forget them."""
         self._drain()
         rows = np.concatenate(self._taken) if self._taken else np.empty((0, len(self.names)), np.float32)
         self._taken.clear()
         if len(rows):
-            rows[-1, self._first_layer :] = [value for layer in layers for value in layer_measures(layer).values()]
+            measured = [layer_measures(layer, model) for layer in layers]
+            rows[-1, self._first_layer :] = [value for layer in measured for value in layer.values()]
         return rows
 
     def put_back(self, rows: Array) -> None:
@@ -139,14 +147,14 @@ def _on_host(tensors: dict[str, Tensor]) -> dict[str, Array]:
     return {name: piece.reshape(value.shape) for (name, value), piece in zip(tensors.items(), pieces, strict=True)}
 
 
-def layer_result(arrays: dict[str, Array], number: int) -> dict[str, Any]:
+def layer_result(arrays: dict[str, Array], number: int, model: ModelConfig) -> dict[str, Any]:
     """sigmoid(A) and every measure of one layer of a frame, as JSON.
 
     None where a measure has no value; connection is None for a layer without A, measures are those it has.
     """
     prefix = f"layer{number}/"
     layer = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-    values = layer_measures(layer)
+    values = layer_measures(layer, model)
     if "routing" in layer:
         consistency = measures.routing_consistency(layer["routing"], layer["routing_blind"])
         values["routing_consistency"] = float(consistency.mean())
@@ -154,6 +162,10 @@ def layer_result(arrays: dict[str, Array], number: int) -> dict[str, Any]:
     return {"connection": connection, "measures": json_ready(values)}
 
 
-def layer_measures(arrays: dict[str, Array]) -> dict[str, float]:
-    """The values of LAYER_SCALARS for one layer's arrays, of those that are there."""
-    return {name: measure(arrays[array]) for name, (array, measure) in LAYER_SCALARS.items() if array in arrays}
+def layer_measures(arrays: dict[str, Array], model: ModelConfig) -> dict[str, float]:
+    """The values of `layer_scalars` for one layer's arrays."""
+    values = {name: measure(arrays[array]) for name, (array, measure) in LAYER_SCALARS.items() if array in arrays}
+    if "cosine" in arrays:
+        compared_EE = arrays["overlap"] * model.held_rank * model.compared_entries
+        values["cosine_null"] = measures.cosine_null(arrays["cosine"], compared_EE)
+    return values

@@ -30,7 +30,7 @@ class GradientTap(nn.Module):
     def __init__(self, config: ModelConfig, *, seed: int) -> None:
         super().__init__()
         entries = 2 * config.d_model // config.width_parts
-        self.used = entries if config.conflict_over == "uv" else entries // 2
+        self.used = config.compared_entries
         """entries of a gradient's row that are compared"""
         self.columns = config.conflict_projection
         """s, 0 for whole gradients"""

@@ -182,7 +182,7 @@ class Trainer:
             )
             for number, layer in enumerate(self.model.layers)
         ]
-        rows = self.log.take(layers)
+        rows = self.log.take(layers, self.config.model)
         try:
             self._check_finite(rows)
         except NonFiniteLossError:
@@ -338,10 +338,11 @@ class Trainer:
         raise NonFiniteLossError(terms[0] if terms else "loss", self._broken_at)
 
     def _look(self, number: int) -> Look:
-        return look_at(self.model, *self.test.look(number), tasks=len(self.tasks))
+        return look_at(self.model, *self.test.look(number), tasks=len(self.tasks), number=number)
 
     def _write_look(self) -> None:
-        look, measured = self.look, [self.look.accuracy_Q, self.look.accuracy_blind_Q]
+        look = self.look
+        measured = [look.accuracy_Q, look.accuracy_blind_Q, look.accuracy_deceptive_Q]
         if self.config.model.routed_experts:
             measured.append(torch.minimum(look.routing_LQE, look.routing_blind_LQE).sum(2).mean(0))
         self.log.add_look(torch.cat(measured))

@@ -52,7 +52,7 @@ class Window:
     """The scalars since the last look, and the layers at its end."""
 
     def __init__(self, trainer: Trainer, arrays: dict[str, Array]) -> None:
-        self.arrays, self.step, self.config = arrays, trainer.step, trainer.config.model
+        self.step = trainer.step
         self.names, self.scalars = trainer.log.names, arrays["scalars"]
 
     def curve_rows(self) -> list[Row]:
@@ -66,19 +66,7 @@ class Window:
             elif measure.startswith("layer") and math.isfinite(value):
                 layer = int(measure.removeprefix("layer"))
                 rows.append(_row("curve", task, value, step=self.step, layer=layer))
-        for layer in range(self.config.num_layers):
-            value = self._cosine_null(layer)
-            if math.isfinite(value):
-                rows.append(_row("curve", "cosine_null", value, step=self.step, layer=layer))
         return rows
-
-    def _cosine_null(self, layer: int) -> float:
-        """NaN for a model without topology."""
-        if f"layer{layer}/cosine" not in self.arrays:
-            return math.nan
-        width = self.config.d_model * (2 if self.config.conflict_over == "uv" else 1)
-        compared_EE = self.arrays[f"layer{layer}/overlap"] * self.config.rank * width
-        return measures.cosine_null(self.arrays[f"layer{layer}/cosine"], compared_EE)
 
 
 def _last_epoch_rows(names: tuple[str, ...], scalars: Array, *, after: int) -> list[Row]:
@@ -98,7 +86,7 @@ def _mean_of_curves(rows: list[Row], *, after: int) -> list[Row]:
     for row in rows:
         if row["kind"] == "curve" and row["layer"] is not None and int(row["step"] or 0) > after:
             found.setdefault((row["measure"], row["layer"]), []).append(float(row["value"] or 0.0))
-    routed = ("isolation", "specialization")  # measured on the whole test set instead
+    routed = ("isolation", "specialization", "emergent_clustering")  # measured on the whole test set instead
     return [
         _row("final", measure, sum(values) / len(values), layer=layer)
         for (measure, layer), values in found.items()
@@ -145,7 +133,7 @@ def _routing_measures(routing_QGE: Array, tasks: list[str], layer: int) -> Itera
         place: dict[str, Any] = {"layer": layer, "given": given}
         yield _row("final", "isolation", measures.isolation(routing_QE), **place)
         yield _row("final", "specialization", measures.specialization(routing_QE), **place)
-        clustering = measures.emergent_clustering(routing_QE, alike=(0, 1), other=2)
+        clustering = measures.first_two_cluster(routing_QE)
         yield _row("final", "emergent_clustering", clustering, **place)
     for q, task in enumerate(tasks):
         others = [p for p in range(len(tasks)) if p != q]

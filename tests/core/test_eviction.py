@@ -77,7 +77,7 @@ def test_every_partitioning_trains_and_is_measured_end_to_end(execution: str, si
     assert arrays["layer1/connection"].shape == (4, partitions)
     assert np.isfinite(arrays["scalars"][:, trainer.log.names.index("conflict_penalty")]).all()
     assert arrays["scalars"][:, trainer.log.names.index("conflict_penalty")].any()
-    measures = layer_result(arrays, 1)["measures"]
+    measures = layer_result(arrays, 1, trainer.config.model)["measures"]
     missing = {"diagonal_gini", "diagonals_above_080"}
     assert {name for name, value in measures.items() if value is None} == missing
 

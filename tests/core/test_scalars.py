@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cdsp_core.config import ModelConfig
-from cdsp_core.snapshot import LAYER_SCALARS, ScalarLog, layer_measures, layer_result, scalar_names
+from cdsp_core.snapshot import LAYER_SCALARS, ScalarLog, layer_measures, layer_result, layer_scalars, scalar_names
 from tests.core.small import CPU, small_trainer, steps
 
 TERMS = ("task_loss", "conflict_penalty", "l1_penalty", "binarize_penalty")
@@ -83,11 +83,14 @@ def test_only_the_last_row_of_a_frame_has_the_layers_measures() -> None:
     assert np.isnan(arrays["scalars"][:-1, first:]).all()
     for number in (0, 1):
         layer = {
-            name: arrays[f"layer{number}/{name}"] for name in ("connection", "load", "overlap", "conflict", "routing")
+            name: arrays[f"layer{number}/{name}"]
+            for name in ("connection", "load", "overlap", "conflict", "cosine", "routing")
         }
         start = trainer.log.names.index(f"layer{number}/{next(iter(LAYER_SCALARS))}")
-        found = arrays["scalars"][-1, start : start + len(LAYER_SCALARS)]
-        assert found.tolist() == pytest.approx(list(layer_measures(layer).values()), nan_ok=True)
+        wanted = layer_measures(layer, trainer.config.model)
+        assert list(wanted) == layer_scalars(trainer.config.model)
+        found = arrays["scalars"][-1, start : start + len(wanted)]
+        assert found.tolist() == pytest.approx(list(wanted.values()), nan_ok=True)
 
 
 def test_a_task_that_is_not_in_the_batch_has_no_accuracy() -> None:
@@ -112,12 +115,13 @@ def test_names_have_one_column_each() -> None:
     names = scalar_names(["mnist", "kana", "fashion"], ModelConfig(num_layers=2), terms=TERMS)
     assert len(set(names)) == len(names)
     assert names[:3] == ("step", "data_epoch", "loss")
-    assert names[-1] == "layer1/specialization"
+    assert names[-1] == "layer1/cosine_null"
 
 
 def test_a_layers_result_is_json_with_none_where_there_is_no_value() -> None:
-    arrays = steps(small_trainer(num_partitions=8), 1).arrays()
-    result = layer_result(arrays, 0)
+    trainer = steps(small_trainer(num_partitions=8), 1)
+    arrays = trainer.arrays()
+    result = layer_result(arrays, 0, trainer.config.model)
     assert np.allclose(result["connection"], arrays["layer0/connection"])
     assert result["measures"]["diagonal_gini"] is None
     assert 0 <= result["measures"]["routing_consistency"] <= 1
