@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.results import Result, machine, machine_line, table
+from cdsp_core.device import use_threads
 
 FAILED: Final = 1
 
@@ -17,6 +18,7 @@ FAILED: Final = 1
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 measured, 1 a part could not be measured. A slow machine is no failure."""
     options = _parser().parse_args(arguments)
+    use_threads(options.threads)
     found = machine()
     print(machine_line(found), flush=True)
     results: list[Result] = []
@@ -97,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--minutes", type=float, metavar="M", help="how long the page's memory is watched (default 0.5)"
+    )
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="CPU threads of a step (default: as a worker takes them)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every result there")
     return parser
