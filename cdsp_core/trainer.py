@@ -6,7 +6,6 @@ Shapes: B images a step, C classes, Q tasks, E experts, K chosen, T tokens, P pa
 from __future__ import annotations
 
 import functools
-import math
 import os
 import shutil
 from pathlib import Path
@@ -117,6 +116,8 @@ class Trainer:
         self.log = ScalarLog(
             scalar_names([task.name for task in self.tasks], config.model, terms=self.terms), device=device
         )
+        self._watched = [self.log.names.index(name) for name in ("loss", *self.terms, "grad_norm")]
+        """columns of the log that must be finite"""
         self.controller = Controller(train) if train.controller != "off" else None
         self.apply(config.controls)
         self.look_at_test_images()
@@ -289,20 +290,22 @@ class Trainer:
             return auxiliary, [auxiliary]
         return None, []
 
+    @torch.no_grad()
     def _clip(self) -> Tensor:
         """Clip in the configured scope; returns the norm over all parameters before clipping."""
-        limit = self.config.train.grad_clip
-        if self.config.train.clip_scope == "all":
-            return torch.nn.utils.clip_grad_norm_(self.parameters, limit)
-        groups = [group["params"] for group in self.optimizer.param_groups if group["params"]]
-        norms = torch.stack([torch.nn.utils.clip_grad_norm_(group, limit) for group in groups])
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
         total: Tensor = torch.linalg.vector_norm(norms)
+        measured = total if self.config.train.clip_scope == "all" else norms
+        scales = (self.config.train.grad_clip / (measured + 1e-6)).clamp_max(1.0).expand_as(norms)
+        for gradient, scale in zip(gradients, scales.unbind(), strict=True):
+            gradient.mul_(scale)
         return total
 
     def _skip_when_non_finite(self, loss: Tensor, grad_norm: Tensor) -> None:
         """Let the fused optimiser skip this update, and all that follow, once loss or gradient is not finite."""
-        finite = torch.isfinite(loss.detach()) & torch.isfinite(grad_norm)
-        self._unusable = torch.maximum(self._unusable, (~finite).to(torch.float32))
+        finite = torch.isfinite(loss.detach() + grad_norm)
+        self._unusable = torch.maximum(self._unusable, 1.0 - finite.to(torch.float32))
         self.optimizer.grad_scale = None  # type: ignore[attr-defined]
         self.optimizer.found_inf = self._unusable  # type: ignore[attr-defined]
 
@@ -315,9 +318,11 @@ class Trainer:
 
     @torch.no_grad()
     def _write_row(self, batch: Batch, loss: Tensor, terms: Tensor, grad_norm: Tensor, logits_BC: Tensor) -> None:
-        correct_B = logits_BC.argmax(1) == batch.label_B
-        member_QB = batch.task_B == torch.arange(len(self.tasks), device=self.device)[:, None]
-        accuracy_Q = (member_QB & correct_B).sum(1) / member_QB.sum(1)  # NaN where a task is not in the batch
+        correct_B = (logits_BC.argmax(1) == batch.label_B).to(torch.float32)
+        counts_2Q = torch.zeros(2, len(self.tasks), device=self.device)
+        counts_2Q[0].scatter_add_(0, batch.task_B, correct_B)
+        counts_2Q[1].scatter_add_(0, batch.task_B, torch.ones_like(correct_B))
+        accuracy_Q = counts_2Q[0] / counts_2Q[1]  # NaN where a task is not in the batch
         self.log.write(
             self.step,
             self.step / self.batches.steps_per_epoch,
@@ -327,14 +332,13 @@ class Trainer:
             self._check_finite(self.log.last_row())
 
     def _check_finite(self, rows: Array) -> None:
-        names = self.log.names
-        columns = [names.index(name) for name in ("loss", *self.terms, "grad_norm")]
-        bad = ~np.isfinite(rows[:, columns])
+        bad = ~np.isfinite(rows[:, self._watched])
         if self._broken_at is not None or not bad.any():
             return
         row = int(np.argmax(bad.any(1)))
         self._broken_at = int(rows[row, 0])
-        terms = [name for name in (*self.terms, "grad_norm") if not math.isfinite(rows[row, names.index(name)])]
+        broken = [self.log.names[column] for column, is_bad in zip(self._watched, bad[row], strict=True) if is_bad]
+        terms = [name for name in broken if name != "loss"]
         raise NonFiniteLossError(terms[0] if terms else "loss", self._broken_at)
 
     def _look(self, number: int) -> Look:
