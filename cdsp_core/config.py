@@ -9,29 +9,29 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import types
-import typing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from cdsp_core.fields import (
+    bounded,
+    check_fields,
+    described,
+    field_names,
+    field_schema,
+    must_divide,
+    parsed,
+    shown,
+    updated,
+)
 
 MAX_FRAME_BYTES = 1_000_000
 MAX_SEED = 2**31 - 1
 MAX_STEPS = 2**24
 """Steps travel as float32, which counts exactly up to here."""
-MAX_WIDENED = 2**53
-"""The largest whole number that is taken where a number is wanted; every bound lies far below."""
 FINE_GRAINS = 4
 """Fine-grained experts that architecture shared_fine cuts one expert into, as DeepSeekMoE's validation does."""
 SHARED_EXPERTS = 1
 """How many of them are always on."""
-
-
-def _bounded(default: Any, low: float, high: float, doc: str, *, scale: str = "linear") -> Any:
-    return field(default=default, metadata={"low": low, "high": high, "doc": doc, "scale": scale})
-
-
-def _described(default: Any, doc: str) -> Any:
-    return field(default=default, metadata={"doc": doc})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,66 +39,66 @@ class ModelConfig:
     """Sizes and choices of the network. Fixed for the life of a run."""
 
     architecture: Literal["cdsp", "standard", "blind", "dense", "expert_choice", "shared_fine", "dselect_k", "stgc"] = (
-        _described(
+        described(
             "cdsp",
             "what every block holds: CDSP; of the same parameter count a standard mixture, a blind one or a dense net; "
             "or a related method: expert choice, shared and fine-grained experts, DSelect-k, STGC",
         )
     )
-    load_balance: float = _bounded(
+    load_balance: float = bounded(
         0.01,
         0.0,
         10.0,
         "weight of the router's losses: load balance, DSelect-k's entropy, STGC's conflict; none for CDSP",
     )
-    image_size: int = _bounded(28, 8, 64, "side of the square input image, in pixels")
-    patch_size: int = _bounded(7, 1, 64, "side of one square patch, in pixels; one patch is one token")
-    num_classes: int = _bounded(10, 2, 1000, "outputs of the shared linear head")
-    d_model: int = _bounded(64, 8, 1024, "model width D")
-    d_base: int = _bounded(256, 8, 4096, "dimensions R of the shared backbone")
-    d_task: int = _bounded(16, 1, 256, "width of the task embedding")
-    num_layers: int = _bounded(2, 1, 8, "transformer blocks L, each with one CDSP layer")
-    num_heads: int = _bounded(4, 1, 64, "query heads")
-    num_kv_heads: int = _bounded(2, 1, 64, "key and value heads")
-    num_experts: int = _bounded(8, 2, 128, "logical experts E")
-    num_partitions: int = _bounded(8, 1, 4096, "blocks P the backbone is cut into; P = E is the paper")
-    backbone: Literal["low_rank", "block_sparse"] = _described(
+    image_size: int = bounded(28, 8, 64, "side of the square input image, in pixels")
+    patch_size: int = bounded(7, 1, 64, "side of one square patch, in pixels; one patch is one token")
+    num_classes: int = bounded(10, 2, 1000, "outputs of the shared linear head")
+    d_model: int = bounded(64, 8, 1024, "model width D")
+    d_base: int = bounded(256, 8, 4096, "dimensions R of the shared backbone")
+    d_task: int = bounded(16, 1, 256, "width of the task embedding")
+    num_layers: int = bounded(2, 1, 8, "transformer blocks L, each with one CDSP layer")
+    num_heads: int = bounded(4, 1, 64, "query heads")
+    num_kv_heads: int = bounded(2, 1, 64, "key and value heads")
+    num_experts: int = bounded(8, 2, 128, "logical experts E")
+    num_partitions: int = bounded(8, 1, 4096, "blocks P the backbone is cut into; P = E is the paper")
+    backbone: Literal["low_rank", "block_sparse"] = described(
         "low_rank",
         "what experts share: U and V, of which each holds dimensions; or full matrices, of which each holds blocks",
     )
-    top_k: int = _bounded(2, 1, 128, "experts K chosen per token")
-    rank_rule: Literal["sqrt", "linear"] = _described(
+    top_k: int = bounded(2, 1, 128, "experts K chosen per token")
+    rank_rule: Literal["sqrt", "linear"] = described(
         "sqrt", "rank quota r: floor(R / sqrt(E)) (Eq. 6), or R // E (the paper's table)"
     )
-    topology_init: Literal["max_entropy", "self_biased"] = _described(
+    topology_init: Literal["max_entropy", "self_biased"] = described(
         "max_entropy", "initial A: normal(0, 0.02) (Eq. 3), or 1.0 on the diagonal and 0.1 elsewhere (release)"
     )
-    gate_softmax: Literal["top_k", "all"] = _described(
+    gate_softmax: Literal["top_k", "all"] = described(
         "top_k", "softmax over the chosen K logits, or over all E before choosing (paper's wording)"
     )
-    task_fusion: Literal["concat", "mixed"] = _described(
+    task_fusion: Literal["concat", "mixed"] = described(
         "concat",
         "how the task reaches the router: beside the token (Eq. 10), or as a normalised bias mixed into the logits",
     )
-    task_mix: float = _bounded(0.5, 0.0, 1.0, "share of the task's bias in the router's logits under task_fusion mixed")
-    router_norm: Literal["token", "all"] = _described(
+    task_mix: float = bounded(0.5, 0.0, 1.0, "share of the task's bias in the router's logits under task_fusion mixed")
+    router_norm: Literal["token", "all"] = described(
         "token", "LayerNorm per token, or over tokens and features together (release)"
     )
-    task_dropout: Literal["sample", "batch"] = _described(
+    task_dropout: Literal["sample", "batch"] = described(
         "sample", "draw the task dropout once per sample, or once per batch (release)"
     )
-    conflict_over: Literal["uv", "u"] = _described("uv", "gradients compared: of U and V, or of U only (release)")
-    conflict_every: int = _bounded(1, 1, 10_000, "steps between two measurements of the conflict; 1 is the paper")
-    conflict_pairs: Literal["all", "co_active"] = _described(
+    conflict_over: Literal["uv", "u"] = described("uv", "gradients compared: of U and V, or of U only (release)")
+    conflict_every: int = bounded(1, 1, 10_000, "steps between two measurements of the conflict; 1 is the paper")
+    conflict_pairs: Literal["all", "co_active"] = described(
         "all", "pairs whose conflict counts: all, or only those that some token of the batch used together"
     )
-    conflict_projection: int = _bounded(
+    conflict_projection: int = bounded(
         0, 0, 4096, "columns each dimension's gradient is randomly projected to before the cosines; 0 compares it whole"
     )
-    penalty: Literal["logit", "logit_while_positive", "sigmoid"] = _described(
+    penalty: Literal["logit", "logit_while_positive", "sigmoid"] = described(
         "logit", "what the conflict multiplies: A (Eq. 16), A while above 0.001 (release), sigmoid(A) (white paper)"
     )
-    execution: Literal["auto", "dense", "sorted"] = _described(
+    execution: Literal["auto", "dense", "sorted"] = described(
         "auto", "how the layer is computed; the results are equal, auto takes the faster one"
     )
 
@@ -169,13 +169,13 @@ class ModelConfig:
         return self.architecture == "expert_choice"
 
     def __post_init__(self) -> None:
-        _check_fields(self)
+        check_fields(self)
         if not self.has_topology:
             self._check_own_experts()
-        _must_divide("image_size", self.image_size, "patch_size", self.patch_size)
-        _must_divide("d_base", self.d_base, "num_partitions", self.num_partitions)
-        _must_divide("d_model", self.d_model, "num_heads", self.num_heads)
-        _must_divide("num_heads", self.num_heads, "num_kv_heads", self.num_kv_heads)
+        must_divide("image_size", self.image_size, "patch_size", self.patch_size)
+        must_divide("d_base", self.d_base, "num_partitions", self.num_partitions)
+        must_divide("d_model", self.d_model, "num_heads", self.num_heads)
+        must_divide("num_heads", self.num_heads, "num_kv_heads", self.num_kv_heads)
         if (self.d_model // self.num_heads) % 2:
             raise ValueError(
                 f"d_model / num_heads must be even for rotary positions. Found {self.d_model} / {self.num_heads}."
@@ -222,56 +222,56 @@ class ModelConfig:
 class TrainConfig:
     """Data and schedule. Fixed for the life of a run."""
 
-    seed: int = _bounded(0, 0, MAX_SEED, "initial weights, data order and task dropout each draw a stream from it")
-    data: Literal["embedded", "full"] = _described(
+    seed: int = bounded(0, 0, MAX_SEED, "initial weights, data order and task dropout each draw a stream from it")
+    data: Literal["embedded", "full"] = described(
         "embedded", "the set in the repository, or torchvision's full sets from --data-root"
     )
-    missing_kmnist: Literal["fail", "kana"] = _described(
+    missing_kmnist: Literal["fail", "kana"] = described(
         "fail", "full data without a KMNIST folder: fetch it or fail, or draw kana of the same size in its place"
     )
-    labels: Literal["ten", "release"] = _described(
+    labels: Literal["ten", "release"] = described(
         "ten", "ten classes each, or the release's: digits 0-9, kana parity, Fashion-MNIST class >= 5"
     )
-    batch_size: int = _bounded(64, 1, 4096, "images per step, all tasks mixed")
-    epochs: int = _bounded(10, 1, 100_000, "passes over the training images")
-    steps: int = _bounded(0, 0, MAX_STEPS, "steps to train; 0 means epochs decide")
-    weight_decay: float = _bounded(0.01, 0.0, 1.0, "AdamW's, for the weights; A has none")
-    grad_clip: float = _bounded(1.0, 1e-3, 1e6, "largest norm of the gradient; what it is taken over says clip_scope")
-    clip_scope: Literal["all", "apart"] = _described(
+    batch_size: int = bounded(64, 1, 4096, "images per step, all tasks mixed")
+    epochs: int = bounded(10, 1, 100_000, "passes over the training images")
+    steps: int = bounded(0, 0, MAX_STEPS, "steps to train; 0 means epochs decide")
+    weight_decay: float = bounded(0.01, 0.0, 1.0, "AdamW's, for the weights; A has none")
+    grad_clip: float = bounded(1.0, 1e-3, 1e6, "largest norm of the gradient; what it is taken over says clip_scope")
+    clip_scope: Literal["all", "apart"] = described(
         "all", "clip the gradient of weights and A together, or each by itself, so that lambda leaves the weights alone"
     )
-    aggregation: Literal["sum", "pcgrad"] = _described(
+    aggregation: Literal["sum", "pcgrad"] = described(
         "sum", "how the tasks' gradients of the shared weights become one: added up, or with conflicts projected out"
     )
-    controller: Literal["off", "lambda_conflict", "sharing"] = _described(
+    controller: Literal["off", "lambda_conflict", "sharing"] = described(
         "off",
         "a slow bandit that steers lambda_conflict, or an offset on A, by the change of test accuracy without task ID",
     )
-    controller_every: int = _bounded(200, 1, 1_000_000, "steps between two moves of the controller")
-    eval_every: int = _bounded(20, 1, 1_000_000, "steps between two looks at test images, with and without task ID")
-    eval_batch: int = _bounded(126, 3, 100_000, "test images per look, all tasks in equal shares")
-    compile: Literal["off", "on"] = _described(
+    controller_every: int = bounded(200, 1, 1_000_000, "steps between two moves of the controller")
+    eval_every: int = bounded(20, 1, 1_000_000, "steps between two looks at test images, with and without task ID")
+    eval_batch: int = bounded(126, 3, 100_000, "test images per look, all tasks in equal shares")
+    compile: Literal["off", "on"] = described(
         "off",
         "torch.compile: a faster step for half a minute of start; without a compiler the run is eager and says so",
     )
 
     def __post_init__(self) -> None:
-        _check_fields(self)
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Controls:
     """What people change while the run trains. Takes effect between two steps."""
 
-    p_drop: float = _bounded(0.5, 0.0, 1.0, "probability that a sample's task ID is hidden from the router")
-    lambda_conflict: float = _bounded(
+    p_drop: float = bounded(0.5, 0.0, 1.0, "probability that a sample's task ID is hidden from the router")
+    lambda_conflict: float = bounded(
         10.0, 0.0, 100.0, "weight of the conflict penalty and the regularisers", scale="log0"
     )
-    lr_ratio: float = _bounded(10.0, 0.1, 100.0, "learning rate of A over that of the weights", scale="log")
-    lr_base: float = _bounded(5e-3, 1e-5, 0.1, "learning rate of the weights", scale="log")
-    l1: float = _bounded(1e-4, 0.0, 1.0, "pulls logits to 0, that is sigmoid to 0.5 (plasticity)", scale="log0")
-    binarize: float = _bounded(1e-3, 0.0, 1.0, "pushes sigmoid(A) away from 0.5 (determinism)", scale="log0")
-    sharing: float = _bounded(
+    lr_ratio: float = bounded(10.0, 0.1, 100.0, "learning rate of A over that of the weights", scale="log")
+    lr_base: float = bounded(5e-3, 1e-5, 0.1, "learning rate of the weights", scale="log")
+    l1: float = bounded(1e-4, 0.0, 1.0, "pulls logits to 0, that is sigmoid to 0.5 (plasticity)", scale="log0")
+    binarize: float = bounded(1e-3, 0.0, 1.0, "pushes sigmoid(A) away from 0.5 (determinism)", scale="log0")
+    sharing: float = bounded(
         0.0,
         -10.0,
         10.0,
@@ -279,7 +279,7 @@ class Controls:
     )
 
     def __post_init__(self) -> None:
-        _check_fields(self)
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -307,7 +307,7 @@ class RunConfig:
 def preset(name: object) -> RunConfig:
     """The named preset. Raises ValueError for a name that is none."""
     if not isinstance(name, str) or name not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}. Found {_shown(name)}.")
+        raise ValueError(f"preset must be one of {', '.join(PRESETS)}. Found {shown(name)}.")
     return PRESETS[name][1]
 
 
@@ -322,16 +322,16 @@ def from_dict(raw: Any) -> RunConfig:
     Raises ValueError, one sentence naming the field, its bound and what was found.
     """
     if not isinstance(raw, dict):
-        raise ValueError(f"config must be an object. Found {_shown(raw)}.")
+        raise ValueError(f"config must be an object. Found {shown(raw)}.")
     unknown = sorted(set(raw) - {"preset", "model", "train", "controls"})
     if unknown:
-        raise ValueError(f"config has no field {_shown(unknown[0])}. It has preset, model, train, controls.")
+        raise ValueError(f"config has no field {shown(unknown[0])}. It has preset, model, train, controls.")
     base = preset(raw.get("preset", "live"))
     return replace(
         base,
-        model=_updated(base.model, raw.get("model", {}), "model"),
-        train=_updated(base.train, raw.get("train", {}), "train"),
-        controls=_updated(base.controls, raw.get("controls", {}), "controls"),
+        model=updated(base.model, raw.get("model", {}), "model"),
+        train=updated(base.train, raw.get("train", {}), "train"),
+        controls=updated(base.controls, raw.get("controls", {}), "controls"),
     )
 
 
@@ -339,30 +339,30 @@ def with_settings(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
     """`config` with fields replaced by bare name, as `--set key=value` gives them; strings are converted."""
     parts: dict[str, dict[str, Any]] = {"model": {}, "train": {}, "controls": {}}
     for key, value in settings.items():
-        section = next((s for s in parts if key in _field_names(getattr(config, s))), None)
+        section = next((s for s in parts if key in field_names(getattr(config, s))), None)
         if section is None:
-            known = ", ".join(name for s in parts for name in _field_names(getattr(config, s)))
-            raise ValueError(f"there is no setting {_shown(key)}. The settings are {known}.")
-        parts[section][key] = _parsed(key, value, getattr(config, section))
+            known = ", ".join(name for s in parts for name in field_names(getattr(config, s)))
+            raise ValueError(f"there is no setting {shown(key)}. The settings are {known}.")
+        parts[section][key] = parsed(key, value, getattr(config, section))
     return replace(
         config,
-        model=_updated(config.model, parts["model"], "model"),
-        train=_updated(config.train, parts["train"], "train"),
-        controls=_updated(config.controls, parts["controls"], "controls"),
+        model=updated(config.model, parts["model"], "model"),
+        train=updated(config.train, parts["train"], "train"),
+        controls=updated(config.controls, parts["controls"], "controls"),
     )
 
 
 def with_controls(controls: Controls, changes: Any) -> Controls:
     """`controls` with some fields replaced. Raises ValueError naming the field, its bound and what was found."""
-    updated = _updated(controls, changes, "controls")
-    assert isinstance(updated, Controls)
-    return updated
+    found = updated(controls, changes, "controls")
+    assert isinstance(found, Controls)
+    return found
 
 
 def schema() -> dict[str, Any]:
     """Fields, types, defaults, bounds and one line of text for each, as JSON: what /api/schema answers."""
     return {
-        name: {f.name: _field_schema(cls, f) for f in dataclasses.fields(cls)}
+        name: {f.name: field_schema(cls, f) for f in dataclasses.fields(cls)}
         for name, cls in (("model", ModelConfig), ("train", TrainConfig), ("controls", Controls))
     }
 
@@ -371,72 +371,6 @@ def control_bounds(name: str) -> tuple[float, float]:
     """Lowest and highest value of a control."""
     meta = Controls.__dataclass_fields__[name].metadata
     return meta["low"], meta["high"]
-
-
-def _field_schema(cls: type, f: dataclasses.Field[Any]) -> dict[str, Any]:
-    hint = typing.get_type_hints(cls)[f.name]
-    entry: dict[str, Any] = {"default": f.default, **f.metadata}
-    if typing.get_origin(hint) is Literal:
-        return {"type": "choice", "choices": list(typing.get_args(hint)), **entry}
-    return {"type": hint.__name__, **entry}
-
-
-def _field_names(section: Any) -> tuple[str, ...]:
-    return tuple(f.name for f in dataclasses.fields(section))
-
-
-def _updated(section: Any, changes: Any, name: str) -> Any:
-    if not isinstance(changes, dict | types.MappingProxyType):
-        raise ValueError(f"{name} must be an object. Found {_shown(changes)}.")
-    known = _field_names(section)
-    for key in changes:
-        if key not in known:
-            raise ValueError(f"{name} has no field {_shown(key)}. It has {', '.join(known)}.")
-    hints = typing.get_type_hints(type(section))
-    widened = {
-        key: float(value) if hints[key] is float and type(value) is int and abs(value) <= MAX_WIDENED else value
-        for key, value in changes.items()
-    }
-    return replace(section, **widened)
-
-
-def _parsed(key: str, value: Any, section: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    hint = typing.get_type_hints(type(section))[key]
-    if hint not in (int, float):
-        return value
-    try:
-        return hint(value)
-    except ValueError:
-        kind = "a whole number" if hint is int else "a number"
-        raise ValueError(f"{key} must be {kind}. Found {_shown(value)}.") from None
-
-
-def _check_fields(section: Any) -> None:
-    hints = typing.get_type_hints(type(section))
-    for f in dataclasses.fields(section):
-        value, hint = getattr(section, f.name), hints[f.name]
-        if typing.get_origin(hint) is Literal:
-            choices = typing.get_args(hint)
-            if value not in choices:
-                raise ValueError(f"{f.name} must be one of {', '.join(choices)}. Found {_shown(value)}.")
-            continue
-        low, high = f.metadata["low"], f.metadata["high"]
-        # NaN lies in no interval; math.isfinite would fail on whole numbers beyond the largest float.
-        if type(value) is not hint or not low <= value <= high:
-            span = f"a whole number from {low} to {high}" if hint is int else f"a number from {low:g} to {high:g}"
-            raise ValueError(f"{f.name} must be {span}. Found {_shown(value)}.")
-
-
-def _must_divide(name: str, value: int, by_name: str, by: int) -> None:
-    if value % by:
-        raise ValueError(f"{name} must be divisible by {by_name}. Found {value} and {by}.")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 PRESETS: dict[str, tuple[str, RunConfig]] = {
