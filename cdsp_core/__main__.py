@@ -58,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     presets.set_defaults(run=_presets)
     _add_study(commands.add_parser("study", help="run an experiment over seeds, or go on with it"))
     evidence = commands.add_parser("evidence", help="write down what the finished studies found, claim by claim")
-    evidence.add_argument("--from", dest="out", type=Path, default=RESULTS, metavar="DIR", help="results (studies/)")
+    evidence.add_argument(
+        "--from", dest="folders", type=Path, nargs="+", default=[RESULTS], metavar="DIR", help="results (studies/)"
+    )
     evidence.add_argument("--markdown", type=Path, default=Path("docs/evidence.md"), metavar="FILE", help="for people")
     evidence.add_argument(
         "--json", type=Path, default=Path("frontend/evidence.json"), metavar="FILE", help="for the page"
@@ -216,7 +218,7 @@ def _evidence(options: argparse.Namespace) -> int:
 
     from cdsp_core.studies.evidence import evidence_json, evidence_markdown, gather
 
-    gathered = gather(options.out)
+    gathered = gather(options.folders)
     for path, content in ((options.markdown, evidence_markdown(gathered)), (options.json, evidence_json(gathered))):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.partial")

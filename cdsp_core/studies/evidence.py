@@ -34,19 +34,44 @@ class Evidence:
     findings: Findings
     metadata: dict[str, Any]
 
+    @property
+    def on_full_data(self) -> bool:
+        """Not on the data in the repository."""
+        return bool(self.metadata["form"]["data"] == "full")
 
-def gather(out: Path) -> list[Evidence]:
-    """Every finished study in a results folder, in the order of the names. Raises ResultsError when there is none."""
+    @property
+    def name(self) -> str:
+        """The study's name; another one on the full data, beside which the other may stand."""
+        return f"{self.study.name}-full" if self.on_full_data else self.study.name
+
+    @property
+    def title(self) -> str:
+        """The study's title, and whether its data are the full ones."""
+        return f"{self.study.title}, full data" if self.on_full_data else self.study.title
+
+    @property
+    def command(self) -> str:
+        """What runs it, without the options for its size."""
+        return f"study {self.study.name}{' --data full' if self.on_full_data else ''}"
+
+
+def gather(folders: Sequence[Path]) -> list[Evidence]:
+    """Every finished study in these results folders, in the order of the names, then of the folders.
+
+    Raises ResultsError when there is none.
+    """
     found = []
     for name in NAMES:
-        path = combined_path(out, name)
-        if not path.exists():
-            continue
-        rows, metadata = read_combined(path)
-        this = load_study(name)
-        found.append(Evidence(study=this, findings=this.find(rows, options_of(metadata)), metadata=metadata))
+        for path in (combined_path(folder, name) for folder in folders):
+            if path.exists():
+                rows, metadata = read_combined(path)
+                this = load_study(name)
+                found.append(Evidence(study=this, findings=this.find(rows, options_of(metadata)), metadata=metadata))
     if not found:
-        raise ResultsError(f"{out} must hold a finished study. Found none; run python -m cdsp_core study NAME first.")
+        searched = " or ".join(map(str, folders))
+        raise ResultsError(
+            f"{searched} must hold a finished study. Found none; run python -m cdsp_core study NAME first."
+        )
     return found
 
 
@@ -79,8 +104,9 @@ def evidence_json(gathered: Sequence[Evidence]) -> str:
         "caveat": CAVEAT,
         "studies": [
             {
-                "study": evidence.study.name,
-                "title": evidence.study.title,
+                "study": evidence.name,
+                "command": evidence.command,
+                "title": evidence.title,
                 "question": evidence.study.question,
                 "data": evidence.metadata["data"],
                 "form": "smallest" if evidence.metadata["form"]["smallest"] else "whole",
@@ -114,8 +140,8 @@ def _section(evidence: Evidence) -> str:
     claims = evidence.findings.claims
     rows = [(c.claim, c.published or "–", c.measured, f"**{c.verdict}**", f"{c.why} ({c.source})") for c in claims]
     table = Table(title="", columns=("claim", "published", "measured here", "verdict", "why"), rows=rows)
-    heading = f"## {evidence.study.title}"
-    where = f"`study {evidence.study.name}`, {form_text(evidence.metadata)}. {evidence.metadata['data']}"
+    heading = f"## {evidence.title}"
+    where = f"`{evidence.command}`, {form_text(evidence.metadata)}. {evidence.metadata['data']}"
     notes = "\n".join(f"* {note}" for note in evidence.findings.notes)
     return "\n\n".join(filter(None, (heading, evidence.study.question, where, markdown(table), notes)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cdsp_core.studies.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table
@@ -30,6 +30,16 @@ SOURCE: Final = f"{PAPER}, table of accuracies"
 CAVEAT: Final = "training accuracy of the last epoch, the release's labels, full data with KMNIST"
 
 
+def _labels(options: StudyOptions) -> tuple[str, ...]:
+    """On the full data only those of the paper's table."""
+    return LABELS if options.data == "embedded" else LABELS[:1]
+
+
+def _models(options: StudyOptions) -> dict[str, str]:
+    """On the full data only those of the paper's table."""
+    return MODELS if options.data == "embedded" else {model: MODELS[model] for model in PUBLISHED}
+
+
 def jobs(options: StudyOptions) -> list[Job]:
     """Every model on both label schemes; the standard mixture always sees the ID, since its p_drop is 0."""
     configs = {"release": release_config, "ten": base_config}
@@ -41,26 +51,27 @@ def jobs(options: StudyOptions) -> list[Job]:
             labels=labels,
             model=model,
         )
-        for labels in LABELS
+        for labels in _labels(options)
         for seed in range(options.seeds)
-        for model in MODELS
+        for model in _models(options)
     ]
 
 
 def find(rows: list[Row], options: StudyOptions) -> Findings:
     """Order and levels of the training accuracies; sparsity and oligarchy of the release's own program."""
-    claims = [claim for labels in LABELS for claim in _order(rows, labels)]
+    models, schemes = _models(options), _labels(options)
+    claims = [claim for labels in schemes for claim in _order(rows, labels)]
     whole = not options.smallest
     if whole and options.data == "full":
         claims += _levels(rows)
     if whole:
         claims += _structure(rows)
     accuracy = {
-        labels: {MODELS[model]: final(rows, "train_accuracy", labels=labels, model=model) for model in MODELS}
-        for labels in LABELS
+        labels: {name: final(rows, "train_accuracy", labels=labels, model=model) for model, name in models.items()}
+        for labels in schemes
     }
     losses = [
-        training_curve(rows, MODELS[model], "task_loss", {"labels": "release", "model": model}) for model in MODELS
+        training_curve(rows, name, "task_loss", {"labels": "release", "model": model}) for model, name in models.items()
     ]
     return Findings(
         claims=claims,
@@ -68,13 +79,13 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             bars("Training accuracy of the last epoch, by label scheme", "accuracy", _turned(accuracy)),
             Chart(title="Task loss, release's labels", x_label="step", y_label="loss", lines=losses),
         ],
-        tables=[_numbers(rows, labels) for labels in LABELS],
+        tables=[_numbers(rows, labels, models) for labels in schemes],
         notes=[*notes_on_data(rows), *_notes(options)],
     )
 
 
 def _order(rows: Sequence[Row], labels: str) -> list[Claim]:
-    accuracy = {model: final(rows, "train_accuracy", labels=labels, model=model) for model in MODELS}
+    accuracy = {model: final(rows, "train_accuracy", labels=labels, model=model) for model in PUBLISHED}
     scheme = "the release's labels" if labels == "release" else "ten classes each"
 
     def published(text: str) -> str | None:
@@ -146,9 +157,9 @@ def _structure(rows: Sequence[Row]) -> list[Claim]:
     ]
 
 
-def _numbers(rows: Sequence[Row], labels: str) -> Table:
+def _numbers(rows: Sequence[Row], labels: str, models: Mapping[str, str]) -> Table:
     def column(measure: str, **where: str) -> dict[str, dict[int, float]]:
-        return {name: final(rows, measure, labels=labels, model=model, **where) for model, name in MODELS.items()}
+        return {name: final(rows, measure, labels=labels, model=model, **where) for model, name in models.items()}
 
     return table_of(
         "The release's labels" if labels == "release" else "Ten classes each",
@@ -169,7 +180,8 @@ def _numbers(rows: Sequence[Row], labels: str) -> Table:
 def _turned(accuracy: dict[str, dict[str, dict[int, float]]]) -> dict[str, dict[str, dict[int, float]]]:
     """Model first, so that the models stand side by side over each label scheme."""
     places = {"release": "release's labels", "ten": "ten classes each"}
-    return {name: {places[labels]: values[name] for labels, values in accuracy.items()} for name in MODELS.values()}
+    names = next(iter(accuracy.values()))
+    return {name: {places[labels]: values[name] for labels, values in accuracy.items()} for name in names}
 
 
 def _notes(options: StudyOptions) -> list[str]:

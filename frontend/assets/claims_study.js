@@ -55,7 +55,7 @@
     #about() {
       const { stored } = this;
       const parts = stored ? [FORMS[stored.form] || stored.form, `${stored.seeds} ${stored.seeds === 1 ? "seed" : "seeds"}`, stored.data] : [];
-      return make("p", "study-about", make("code", "", `study ${this.name}`), parts.length ? ` · ${parts.filter(Boolean).join(" · ")}` : " · no stored results");
+      return make("p", "study-about", make("code", "", (stored && stored.command) || `study ${this.name}`), parts.length ? ` · ${parts.filter(Boolean).join(" · ")}` : " · no stored results");
     }
 
     /** Charts and notes of the stored results, on demand. */

@@ -103,7 +103,7 @@ def test_a_claim_on_the_wire_has_its_sentence_and_its_numbers(evidence: Evidence
 
 def test_a_folder_without_a_finished_study_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"must hold a finished study\. Found none; run python -m cdsp_core study"):
-        gather(tmp_path)
+        gather([tmp_path])
 
 
 def test_a_generic_table_has_a_mean_over_seeds_for_every_kind_of_row() -> None:

@@ -133,9 +133,15 @@ def test_the_table_orders_models_as_they_were_measured() -> None:
 def test_levels_are_claimed_only_where_the_published_number_of_steps_was_made() -> None:
     this = load_study("table")
     full = StudyOptions(seeds=2, data="full")
-    for options, count in ((StudyOptions(seeds=2, smallest=True), 6), (StudyOptions(seeds=2), 8), (full, 11)):
+    for options, count in ((StudyOptions(seeds=2, smallest=True), 6), (StudyOptions(seeds=2), 8), (full, 8)):
         rows = rows_of(this, made_up(lambda *about: 0.5), options)
         assert len(this.find(rows, options).claims) == count
+
+
+def test_on_the_full_data_the_table_is_the_papers() -> None:
+    jobs = load_study("table").jobs(StudyOptions(seeds=2, data="full"))
+    models = {(job.settings["labels"], job.settings["model"]) for job in jobs}
+    assert models == {("release", "cdsp"), ("release", "standard"), ("release", "blind")}
 
 
 def test_a_wide_gap_without_id_fails_and_a_narrow_one_holds() -> None:
