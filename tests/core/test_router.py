@@ -126,3 +126,32 @@ def test_the_embedding_gets_no_gradient_from_hidden_ids() -> None:
     model(torch.rand(3, 8, 8), torch.arange(3), keep_B1)[0].square().sum().backward()
     assert model.task_embedding.grad is not None
     assert model.task_embedding.grad.any(1).tolist() == [True, False, False]
+
+
+def test_mixed_fusion_weighs_normalised_logits_of_token_and_task() -> None:
+    router, (x_BSD, task_BQ) = router_of(task_fusion="mixed", task_mix=0.3), inputs()
+    h_BSD = F.layer_norm(x_BSD, (16,), router.norm_weight, router.norm_bias)
+    token_BSE, task_BE = h_BSD @ router.weight[:16] + router.bias, task_BQ @ router.weight[16:]
+    wanted = 0.7 * F.layer_norm(token_BSE, (4,)) + 0.3 * F.layer_norm(task_BE, (4,))[:, None]
+    torch.testing.assert_close(router.logits(x_BSD, task_BQ), wanted)
+    gate_TK, expert_TK = router(x_BSD, task_BQ)
+    wanted_gate, wanted_expert = top_k_gate(wanted.flatten(0, 1), 2, normalise="top_k")
+    assert torch.equal(expert_TK, wanted_expert)
+    torch.testing.assert_close(gate_TK, wanted_gate)
+
+
+def test_mixed_fusion_bounds_what_a_task_can_do() -> None:
+    router, (x_BSD, task_BQ) = router_of(task_fusion="mixed", task_mix=0.3), inputs()
+    torch.testing.assert_close(
+        router.logits(x_BSD, task_BQ), router.logits(x_BSD, 1000 * task_BQ), atol=1e-3, rtol=1e-3
+    )
+    hidden = router.logits(x_BSD, torch.zeros_like(task_BQ))
+    h_BSD = F.layer_norm(x_BSD, (16,), router.norm_weight, router.norm_bias)
+    torch.testing.assert_close(hidden, 0.7 * F.layer_norm(h_BSD @ router.weight[:16] + router.bias, (4,)))
+
+
+def test_a_run_with_mixed_fusion_trains() -> None:
+    trainer = small_trainer(task_fusion="mixed")
+    before = trainer.model.layers[0].router.weight.detach().clone()
+    trainer.train_step()
+    assert not torch.equal(before, trainer.model.layers[0].router.weight)
