@@ -31,8 +31,13 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("cdsp_core: stopped.", file=sys.stderr)
         return INTERRUPTED
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         print(f"cdsp_core: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except OSError as error:
+        named = error.filename is not None and error.strerror is not None
+        said = f"{error.filename} cannot be read or written: {error.strerror}." if named else str(error)
+        print(f"cdsp_core: {said}", file=sys.stderr)
         return BAD_INPUT
 
 
@@ -198,7 +203,8 @@ def _study(options: argparse.Namespace) -> int:
             content = {"claims": [claim_json(claim) for claim in claims], "report": str(report)}
             print_json({"type": "result", "study": this.name, **content})
         else:
-            print(f"{this.name}: {report}", *(f"  {c.verdict}: {c.claim}. {c.measured}" for c in claims), sep="\n")
+            lines = (f"  {claim.verdict}: {claim.claim.removesuffix('.')}. {claim.measured}" for claim in claims)
+            print(f"{this.name}: {report}", *lines, sep="\n")
     return status
 
 

@@ -129,7 +129,9 @@ class StudyFolder:
         except FileNotFoundError:
             self.write(path, json.dumps(wanted, indent=1).encode())
             return
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise ResultsError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except ValueError as error:
             raise ResultsError(f"{path} cannot be read: {error}. {_WAY_OUT}") from error
         check_format(path, found)
         for name, value in wanted.items():

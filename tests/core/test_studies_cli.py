@@ -41,6 +41,18 @@ def test_a_folder_of_another_form_is_one_sentence(capsys: pytest.CaptureFixture[
     assert said.endswith("must be a result of format 1. Found 99. Give another folder with --out, or delete this one.")
 
 
+@pytest.mark.parametrize("command", [("train", "--steps", "1"), ("study", "blind", "--smallest")])
+def test_a_file_in_place_of_the_folder_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    said = refused(capsys, *command, "--out", str(tmp_path / "file"))
+    assert said.startswith(str(tmp_path / "file"))
+    assert "Errno" not in said
+    assert "delete" not in said
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_evidence_of_an_empty_folder_is_one_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     said = refused(capsys, "evidence", "--from", str(tmp_path))
     assert "must hold a finished study. Found none" in said
