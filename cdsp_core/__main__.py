@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--threads", type=_positive, metavar="N", help="CPU threads (default: all cores but one, at most 4)"
     )
-    train.add_argument("--out", type=Path, metavar="DIR", help="keep the final checkpoint and result.json there")
+    train.add_argument("--out", type=_folder, metavar="DIR", help="keep the final checkpoint and result.json there")
     train.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     train.set_defaults(run=_train)
     presets = commands.add_parser("presets", help="list the presets and their settings")
@@ -85,7 +85,7 @@ def _add_study(study: argparse.ArgumentParser) -> None:
         "--missing-kmnist", choices=("fail", "kana"), default="fail", help="kana: draw them where KMNIST is not there"
     )
     study.add_argument("--jobs", type=_positive, metavar="N", help="processes (default: one a core)")
-    study.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="keep results there (studies/)")
+    study.add_argument("--out", type=_folder, default=RESULTS, metavar="DIR", help="keep results there (studies/)")
     study.add_argument("--progress", choices=("bar", "json"), default="bar", help="json: one JSON object a line")
     study.set_defaults(run=_study)
 
@@ -145,12 +145,13 @@ def _trained(trainer: Trainer) -> dict[str, Any]:
             row = dict(zip(trainer.log.names, arrays["scalars"][-1], strict=True))
             rate = (trainer.step - first_step) / (shown_s - began_s)
             print(f"step {trainer.step}  {rate:.1f} steps/s  task loss {row['task_loss']:.4f}", file=sys.stderr)
+    steps_per_s = (trainer.step - first_step) / max(time.monotonic() - began_s, 1e-9)
     accuracy, blind_accuracy = trainer.test_accuracy()
     model = trainer.config.model
     layers = [layer_result(arrays, number, model) for number in range(model.num_layers)]
     return {
         "steps": trainer.step,
-        "steps_per_s": (trainer.step - first_step) / max(time.monotonic() - began_s, 1e-9),
+        "steps_per_s": steps_per_s,
         "accuracy": accuracy,
         "blind_accuracy": blind_accuracy,
         "measures": {
@@ -260,6 +261,12 @@ def _whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a whole number. Found {text!r}.") from None
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("must be a folder. Found ''.")
+    return Path(text)
 
 
 def _positive(text: str) -> int:

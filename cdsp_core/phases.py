@@ -97,9 +97,9 @@ class PhaseWatch:
                 f"partition, expert {weakest} {low:.2f}."
             )
             found.append(Phase(name="symmetry_broken", text=text, data={"phase": "symmetry_broken", **data}))
-        reached, gone = high > RULING and low < WEAK, high < RULING_BACK or low > WEAK_BACK
-        if self._crossed("oligarchy", layer, reached, gone):
-            ruling, weak = int(np.sum(diagonal_e > RULING)), int(np.sum(diagonal_e < WEAK))
+        ruling, weak = int(np.sum(diagonal_e > RULING)), int(np.sum(diagonal_e < WEAK))
+        few_rule = 0 < ruling <= len(diagonal_e) // 2
+        if self._crossed("oligarchy", layer, few_rule and weak > 0, high < RULING_BACK or low > WEAK_BACK):
             text = (
                 f"Layer {layer + 1}: an oligarchy; {ruling} of {len(diagonal_e)} experts hold more than {RULING} of "
                 f"their own partition, {weak} less than {WEAK}."

@@ -63,6 +63,12 @@ def test_sparsity_is_told_when_it_crosses_and_again_only_after_it_went_back() ->
     assert names(watch, frame(dense, step=1000), frame(sparse, step=1001)) == ["sparse"]
 
 
+def test_where_most_experts_rule_there_is_no_oligarchy() -> None:
+    watch = PhaseWatch(has_diagonal=True)
+    watch.observe(frame(diagonal(0.5, 0.5, 0.5, 0.5)))
+    assert "oligarchy" not in names(watch, frame(diagonal(0.95, 0.95, 0.95, 0.5)))
+
+
 def test_an_oligarchy_that_comes_and_goes_is_told_rarely() -> None:
     watch = PhaseWatch(has_diagonal=True)
     strong, less, gone = diagonal(0.95, 0.93, 0.5, 0.4), diagonal(0.85, 0.84, 0.5, 0.4), diagonal(0.7, 0.7, 0.5, 0.4)
