@@ -72,16 +72,20 @@
     }
 
     #buildUntil() {
+      this.stop = "";
       this.until = document.createElement("input");
       Object.assign(this.until, { id: "until", inputMode: "numeric", autocomplete: "off", placeholder: "no stop", title: "Enter: run, then pause there" });
       this.until.addEventListener("keydown", (event) => {
         if (event.key === "Enter") this.#runUntil(this.until.value.trim());
+        if (event.key === "Escape") this.until.blur();
       });
+      this.until.addEventListener("blur", () => this.#showStop());
       byId("until-field").append(this.until);
     }
 
     async #runUntil(text) {
       if (text === "") {
+        this.stop = "";
         if (isRunning(this.model.run)) this.#say(this.commands.send("resume"));
         return;
       }
@@ -91,7 +95,15 @@
         return;
       }
       const result = await this.#say(this.commands.send("run_until", { step }));
-      if (result.ok) lab.announce(`Running until step ${text}.`);
+      if (!result.ok) return;
+      this.stop = text;
+      lab.announce(`Running until step ${text}.`);
+      if (document.activeElement !== this.until) this.#showStop();
+    }
+
+    /** The last stop that was accepted, in place of what was typed since. */
+    #showStop() {
+      this.until.value = this.stop;
     }
 
     /** Show a run's truth in every control. */
@@ -121,6 +133,10 @@
       }
       const speed = byId("speed");
       if (document.activeElement !== speed) this.#showSpeed(speed, run.speed);
+      if (this.shownRun !== run.run_id) {
+        this.stop = "";
+        this.#showStop();
+      }
       if (this.shownRun !== run.run_id || this.shownSeed !== run.seed) {
         this.shownRun = run.run_id;
         this.shownSeed = run.seed;

@@ -61,7 +61,7 @@
         const strong = document.createElement("b");
         strong.textContent = changes.map(lab.marks.changeLabel).join(", ");
         text.append(strong);
-      } else text.textContent = event.kind === "rejected" ? lab.marks.inWords(event.text) : event.text;
+      } else text.textContent = lab.marks.eventInWords(event);
       const meta = document.createElement("p");
       meta.className = "event-meta";
       meta.textContent = this.#when(event);

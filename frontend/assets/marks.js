@@ -8,8 +8,26 @@
   /** A control's one name on the page: its slider's. */
   const labelOf = (name) => sliderOf(name).dataset.label;
 
-  /** A sentence of the server with the controls called as on the page. */
-  const inWords = (text) => (text || "").replace(/\b[a-z_]+[a-z0-9_]*\b/g, (word) => (sliderOf(word) ? labelOf(word) : word));
+  /** Numbers of four digits and more, but for a seed and for what was typed. */
+  const LONG = /(?<!Found |seed |[\w.,])\d{4,}(?![\w]|[.,]\d)/g;
+
+  /** A sentence of the server with the controls called as on the page and its numbers grouped. */
+  function inWords(text) {
+    const named = (text || "").replace(/\b[a-z_]+[a-z0-9_]*\b/g, (word) => (sliderOf(word) ? labelOf(word) : word));
+    return named.replace(LONG, (digits) => lab.format.count(Number(digits)));
+  }
+
+  const COMMANDS = { set: "The change", run_until: "Run until" };
+  const DONE = { pause: "Paused", resume: "Resumed", stop: "Stopped", checkpoint: "Saved" };
+
+  /** What an event says, with the command called as on the page. */
+  function eventInWords({ text }) {
+    const capital = (word) => word[0].toUpperCase() + word.slice(1);
+    const told = text
+      .replace(/^([a-z_]+) was refused: /, (_, command) => `${COMMANDS[command] || capital(command)} was refused: `)
+      .replace(/^([a-z]+) (?=at step )/, (all, command) => (DONE[command] ? `${DONE[command]} ` : all));
+    return inWords(told);
+  }
 
   /** Controls an event changed: [{name, from, to}]. */
   function changes(event) {
@@ -61,5 +79,5 @@
     return words(data);
   }
 
-  lab.marks = { inWords, changes, changeLabel, byController, marksOf };
+  lab.marks = { inWords, eventInWords, changes, changeLabel, byController, marksOf };
 })((window.lab = window.lab || {}));
