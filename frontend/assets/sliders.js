@@ -1,8 +1,9 @@
 "use strict";
-// The live controls. Each shows what was asked, what is in force and since which step.
+// The live controls. Each shows what was asked, what is in force and since which step, and marks the preset's value.
 (function (lab) {
   const POSITIONS = 1000;
   const COMMIT_MS = 250; // keys pressed in a row are one change, and a double-click is none
+  const REFUSAL_MS = 6000; // long enough to read a refusal after leaving the field
 
   /** Slider position (0 to POSITIONS) to value and back, for the scales of the schema. */
   function scaleOf({ scale, low, high, decades }) {
@@ -48,12 +49,12 @@
           <span class="control-entry"><input class="control-value" id="${id}" inputmode="decimal" autocomplete="off" disabled><span class="control-unit"></span></span>
         </div>
         <div class="control-rail">
-          <span class="control-was" hidden></span>
+          <span class="control-tick" hidden></span>
           <input type="range" id="range-${this.name}" min="0" max="${POSITIONS}" step="1" disabled>
         </div>
         <p class="note" id="note-${this.name}" aria-live="polite"></p>`;
       const find = (selector) => this.host.querySelector(selector);
-      [this.entry, this.range, this.note, this.was] = [".control-value", "input[type=range]", ".note", ".control-was"].map(find);
+      [this.entry, this.range, this.note, this.tick] = [".control-value", "input[type=range]", ".note", ".control-tick"].map(find);
       this.back = find(".control-preset");
       const gloss = Object.assign(document.createElement("span"), { className: "control-gloss", textContent: this.gloss });
       find("label").append(this.label, " ", gloss);
@@ -89,6 +90,7 @@
         if (event.key === "Enter") this.entry.blur();
         if (event.key === "Escape") {
           this.entry.value = lab.format.setting(this.truth.requested);
+          this.#forgive();
           this.entry.blur();
         }
       });
@@ -174,6 +176,15 @@
     #refuse(reason) {
       this.problem = lab.marks.inWords(reason);
       this.touched = false;
+      clearTimeout(this.forgiving);
+      this.forgiving = setTimeout(() => this.#forgive(), REFUSAL_MS);
+      this.#show();
+    }
+
+    /** The refusal has been read: what is in force is said again. */
+    #forgive() {
+      if (!this.problem) return;
+      this.problem = null;
       this.#show();
     }
 
@@ -207,9 +218,12 @@
       const moved = this.truth && this.preset !== undefined && this.truth.requested !== this.preset;
       this.back.hidden = !moved;
       this.host.classList.toggle("is-moved", Boolean(moved));
+      this.tick.hidden = !moved || Boolean(this.unused);
       if (!moved) return;
+      const share = Math.max(0, Math.min(1, this.scale.position(this.preset) / POSITIONS));
+      this.tick.style.left = `calc(8px + (100% - 16px) * ${share})`;
       const text = lab.format.setting(this.preset);
-      this.back.textContent = `preset: ${text}`;
+      this.back.textContent = `preset ${text}`;
       this.back.title = `Back to the preset's ${this.label}, ${text}`;
     }
 
@@ -243,16 +257,10 @@
         changed: `${moved ? setting(before) : ""} → ${setting(applied)}, applied at step ${lab.format.count(step)}`,
         steered: `${moved ? setting(before) : ""} → ${setting(applied)} by the controller, step ${lab.format.count(step)}`,
         unused: this.unused && this.unused.short,
-        calm: step > 0 ? `applied at step ${lab.format.count(step)}` : "in force from the start",
+        calm: step > 0 ? `applied at step ${lab.format.count(step)}` : "",
       };
       this.host.dataset.state = state;
       if (this.note.textContent !== texts[state]) this.note.textContent = texts[state];
-      const mark = underWay ? applied : before;
-      this.was.hidden = Boolean(this.unused) || !(underWay || moved);
-      if (!this.was.hidden) {
-        const share = Math.max(0, Math.min(1, this.scale.position(mark) / POSITIONS));
-        this.was.style.left = `calc(8px + (100% - 16px) * ${share})`;
-      }
     }
   }
 

@@ -122,6 +122,29 @@ def test_a_value_out_of_bounds_is_refused_in_one_sentence_and_the_truth_returns(
     expect(lab.locator("#note-p_drop")).to_have_text("p_drop must be 0 to 1. Found 7.")
     expect(lab.locator("#value-p_drop")).to_have_value(str(applied))
     assert running.run()["controls"]["applied"]["p_drop"] == applied
+    expect(lab.locator("#note-p_drop")).not_to_contain_text("Found 7", timeout=20_000)
+
+
+def test_a_refused_stop_leaves_the_field_and_is_told_in_words(lab: Page, running: Server) -> None:
+    stop = str(running.run()["total_steps"])
+    lab.fill("#until", stop)
+    lab.keyboard.press("Enter")
+    expect(lab.locator("#announcer")).to_have_text(f"Running until step {stop}.")
+    lab.fill("#until", "99999999")
+    lab.keyboard.press("Enter")
+    expect(lab.locator("#transport-note")).to_contain_text("Found 99999999.")
+    expect(lab.locator(".event-warning").first).to_contain_text(re.compile(r"^Run until was refused: step must be"))
+    lab.keyboard.press("Escape")
+    expect(lab.locator("#until")).to_have_value(stop)
+
+
+def test_the_preset_s_value_is_ticked_once_a_slider_left_it(lab: Page, running: Server) -> None:
+    lab.fill("#value-lr_base", "1e-4")
+    lab.keyboard.press("Enter")
+    expect(lab.locator("#control-lr_base .control-preset")).to_have_text(re.compile(r"^preset [\d.]"))
+    expect(lab.locator("#control-lr_base .control-tick")).to_be_visible()
+    lab.click("#control-lr_base .control-preset")
+    expect(lab.locator("#control-lr_base .control-tick")).to_be_hidden()
 
 
 def test_a_change_of_someone_else_moves_the_slider(lab: Page, running: Server) -> None:
