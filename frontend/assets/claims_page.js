@@ -18,15 +18,36 @@
     const answer = await lab.request("GET", "/claims/evidence.json");
     if (answer.ok) stored = answer.body;
     showMade(answer);
+    for (const button of filters()) button.addEventListener("click", () => choose(button.dataset.verdict));
     await look();
+    unfoldAddressed();
+    addEventListener("hashchange", unfoldAddressed);
     document.addEventListener("visibilitychange", () => document.hidden || look());
   }
 
   function showMade(answer) {
     const claims = stored.studies.flatMap((study) => study.claims);
-    for (const word of VERDICTS) byId(`tally-${word}`).textContent = claims.length ? String(claims.filter((claim) => claim.verdict === word).length) : "–";
+    for (const word of VERDICTS) byId(`tally-${word}`).textContent = String(claims.filter((claim) => claim.verdict === word).length);
+    for (const id of ["tallies", "filter"]) byId(id).hidden = !claims.length;
     byId("made").textContent = stored.missing || answer.reason || `${claims.length} claims of ${stored.studies.length} studies.`;
-    byId("caveat").textContent = stored.caveat || "";
+    byId("caveat").textContent = lab.format.minus(stored.caveat || "");
+  }
+
+  const filters = () => [...document.querySelectorAll("#filter button")];
+  let filter = "all";
+
+  function choose(word) {
+    filter = word;
+    for (const button of filters()) button.setAttribute("aria-pressed", String(button.dataset.verdict === word));
+    for (const study of studies.values()) study.showOnly(word);
+  }
+
+  /** The study that the link names, #study-NAME. */
+  function unfoldAddressed() {
+    const study = [...studies.values()].find(({ element }) => location.hash === `#${element.id}`);
+    if (!study) return;
+    study.fold.open = true;
+    study.element.scrollIntoView();
   }
 
   let timer = 0;
@@ -59,6 +80,7 @@
       if (!study) {
         study = new lab.Study(name, stored.studies.find((each) => each.study === name) || null, act);
         studies.set(name, study);
+        study.showOnly(filter);
         host.append(study.element);
         if (!live) study.showStored();
       }

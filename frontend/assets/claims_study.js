@@ -1,8 +1,10 @@
 "use strict";
-// One study of the page: its question, its claims with what is stored and what was measured just now, and its button.
+// One study of the page, folded: its title and verdicts, its button, and inside its question and claims with what is
+// stored and what was measured just now.
 (function (lab) {
   const RUNNING = ["waiting", "running"];
   const RECENT_MS = 3600 * 1000;
+  const COUNTED = { holds: "hold", mixed: "mixed", fails: "fail" };
   const FORMS = { smallest: "smallest form", whole: "whole form" };
 
   function make(tag, className, ...content) {
@@ -30,9 +32,12 @@
       this.note = make("p", "note study-note");
       this.note.setAttribute("aria-live", "polite");
       this.claims = make("ul", "claim-list");
-      const head = make("div", "study-head", make("div", "study-words", this.title, this.question, this.#about()), this.button);
-      this.element.append(head, this.progress.box, this.note, this.claims, ...this.#more());
+      this.counts = make("span", "study-counts");
+      const body = make("div", "study-body", this.question, this.#about(), this.claims, ...this.#more());
+      this.fold = make("details", "study-fold", make("summary", "", this.title, this.counts), body);
+      this.element.append(this.button, this.fold, this.progress.box, this.note);
       this.shown = undefined;
+      this.filter = "all";
       this.#showClaims(null);
     }
 
@@ -66,7 +71,7 @@
       const box = make("details", "study-more", make("summary", "", names.filter(Boolean).join(" and ")));
       box.addEventListener("toggle", () => {
         if (!box.open || box.childElementCount > 1) return;
-        box.append(make("div", "study-charts", ...charts.map(lab.studyChart.draw)), ...notes.map((note) => make("p", "study-about", note)));
+        box.append(make("div", "study-charts", ...charts.map(lab.studyChart.draw)), ...notes.map((note) => make("p", "study-about", lab.format.minus(note))));
       });
       return [box];
     }
@@ -74,7 +79,9 @@
     /** The study as the server knows it; `unavailable`: why none can be started, or null. */
     show(live, unavailable) {
       const before = this.live && this.live.state;
+      const ran = this.isRunning;
       this.live = live;
+      if (this.isRunning && !ran) this.fold.open = true;
       this.title.textContent = live.title;
       this.question.textContent = live.question;
       this.#showButton(unavailable);
@@ -84,7 +91,7 @@
       if (key !== this.shown) {
         this.shown = key;
         this.#showClaims(live.result);
-      }
+      } else this.#filterClaims();
     }
 
     /** A study that the server does not know, from the stored results alone. */
@@ -125,6 +132,34 @@
       rows.push(...fresh.filter((claim) => !stored.some((other) => other.claim === claim.claim)).map((claim) => claimRow(null, claim, when)));
       this.claims.replaceChildren(...rows);
       for (const box of this.claims.querySelectorAll("details")) box.open = open.has(box.dataset.claim);
+      this.#showCounts(stored.length ? stored : fresh);
+      this.#filterClaims();
+    }
+
+    /** How many claims hold, are mixed and fail, seen while folded. */
+    #showCounts(claims) {
+      const counts = Object.keys(COUNTED).map((word) => [word, claims.filter((claim) => claim.verdict === word).length]);
+      const parts = counts.filter(([, count]) => count).map(([word, count]) => make("span", "verdict", make("span", `shape shape-${word}`), `${count} ${COUNTED[word]}`));
+      this.counts.replaceChildren(...(parts.length ? parts : ["not measured yet"]));
+    }
+
+    /** Show the claims with one verdict, unfolded, or "all"; what the filter unfolded is folded by "all". */
+    showOnly(filter) {
+      this.filter = filter;
+      this.#filterClaims();
+      if (filter === "all") {
+        if (this.unfolded) this.fold.open = false;
+        this.unfolded = false;
+      } else if (!this.fold.open) {
+        this.fold.open = true;
+        this.unfolded = true;
+      }
+    }
+
+    #filterClaims() {
+      const rows = [...this.claims.children];
+      for (const row of rows) row.hidden = this.filter !== "all" && !row.dataset.verdicts.split(" ").includes(this.filter);
+      this.element.hidden = this.filter !== "all" && rows.every((row) => row.hidden) && !this.isRunning;
     }
   }
 
@@ -141,23 +176,26 @@
   function claimRow(stored, fresh, when) {
     const claim = stored || fresh;
     const row = make("li", "claim");
-    const words = make("div", "claim-words", make("p", "claim-text", claim.claim), make("p", "claim-source", claim.source));
-    const paper = make("div", "claim-paper", make("span", "claim-label", "Published"), make("p", claim.published ? "" : "claim-none", claim.published || "no figure"));
+    const { minus } = lab.format;
+    row.dataset.verdicts = [stored, fresh].filter(Boolean).map((each) => each.verdict).join(" ");
+    row.classList.toggle("is-unpublished", !claim.published);
+    const words = make("div", "claim-words", make("p", "claim-text", minus(claim.claim)), make("p", "claim-source", claim.source));
+    const paper = claim.published ? make("div", "claim-paper", make("span", "claim-label", "Published"), make("p", "", minus(claim.published))) : null;
     const here = make("div", "claim-here", make("span", "claim-label", "Measured"));
-    if (stored) here.append(make("p", "", stored.text));
-    if (fresh) here.append(make("p", "claim-fresh", stored ? verdict(fresh.verdict) : null, make("span", "", `${stored ? " " : ""}${when}: ${fresh.text}`)));
+    if (stored) here.append(make("p", "", minus(stored.text)));
+    if (fresh) here.append(make("p", "claim-fresh", stored ? verdict(fresh.verdict) : null, make("span", "", `${stored ? " " : ""}${when}: ${minus(fresh.text)}`)));
     const measured = [stored && { ...stored, name: "stored" }, fresh && { ...fresh, name: "new", isNew: true }].filter(Boolean);
     const drawing = lab.whisker.draw(measured);
     const seeds = (from) => `${from.seeds} ${from.seeds === 1 ? "seed" : "seeds"}`;
     const plot = make("div", "claim-plot", drawing, make("p", "claim-source", measured.map((m) => `${m.isNew ? "○ new" : "● stored"}, ${seeds(m)}`).join(" · ")));
     if (claim.why) words.append(reason(claim));
-    row.append(make("div", "claim-verdict", verdict(claim.verdict)), words, paper, here, plot);
+    row.append(...[make("div", "claim-verdict", verdict(claim.verdict)), words, paper, here, plot].filter(Boolean));
     return row;
   }
 
   /** The rule behind a verdict and what was found about it, on demand. */
   function reason(claim) {
-    const why = make("details", "claim-why", make("summary", "", "Why"), make("p", "", claim.why));
+    const why = make("details", "claim-why", make("summary", "", "Why"), make("p", "", lab.format.minus(claim.why)));
     why.dataset.claim = claim.claim;
     why.querySelector("summary").setAttribute("aria-label", `Why: ${claim.claim}`);
     return why;

@@ -15,6 +15,7 @@
 
   /** One seed gives a value without an interval. */
   const hasInterval = ({ interval }) => Boolean(interval) && interval.every(Number.isFinite);
+  const measure = (value) => lab.format.minus(lab.format.measure(value));
   const endsOf = (measurement) => (hasInterval(measurement) ? measurement.interval : []);
 
   /** Lowest and highest value of the scale: around all intervals, with zero unless that would flatten them. */
@@ -30,9 +31,10 @@
 
   /** Few digits, enough to tell the ends of a scale apart. */
   function tick(value, span) {
-    if (Number.isInteger(value)) return lab.format.count(value);
+    const { count, minus } = lab.format;
+    if (Number.isInteger(value)) return minus(count(value));
     const digits = Math.max(0, Math.min(4, 1 - Math.floor(Math.log10(span))));
-    return Math.abs(value) >= 1e5 ? value.toExponential(1) : value.toFixed(digits);
+    return minus(Math.abs(value) >= 1e5 ? value.toExponential(1) : value.toFixed(digits));
   }
 
   /** The drawing of [{measured, interval, name, isNew}], or null when there is nothing to draw. */
@@ -43,8 +45,8 @@
     const at = (value) => SIDE + ((value - from) / (to - from)) * (WIDTH - 2 * SIDE);
     const height = ROW * shown.length + AXIS;
     const said = shown.map((measurement) => {
-      const ends = endsOf(measurement).map(lab.format.measure).join(" to ");
-      return `${measurement.name}: ${lab.format.measure(measurement.measured)}, ${ends ? `interval ${ends}` : "no interval"}`;
+      const ends = endsOf(measurement).map(measure).join(" to ");
+      return `${measurement.name}: ${measure(measurement.measured)}, ${ends ? `interval ${ends}` : "no interval"}`;
     });
     const image = svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, width: WIDTH, height, role: "img", "aria-label": said.join("; "), class: "whisker" });
     const bottom = ROW * shown.length;
@@ -61,7 +63,7 @@
       const ends = endsOf(measurement);
       const y = ROW * row + ROW / 2;
       const group = svg("g", { class: isNew ? "whisker-new" : "whisker-stored" });
-      group.append(svg("title", {}, `${name}: ${lab.format.measure(measured)}`));
+      group.append(svg("title", {}, `${name}: ${measure(measured)}`));
       if (ends.length) group.append(svg("line", { x1: at(ends[0]), x2: at(ends[1]), y1: y, y2: y }));
       for (const end of ends) group.append(svg("line", { x1: at(end), x2: at(end), y1: y - 3, y2: y + 3 }));
       group.append(svg("circle", { cx: at(measured), cy: y, r: 4 }));

@@ -48,7 +48,10 @@
     return hours >= 48 ? `${Math.round(hours / 24)} days` : `${hours} h ${Math.round((seconds % 3600) / 60)} min`;
   }
 
+  /** A minus sign in place of the hyphen before a number: "-0.5" -> "−0.5"; ranges and names stay. */
+  const minus = (text) => text.replace(/(?<![\w.)-])-(?=\.?\d)/g, "\u2212");
+
   const clock = (time_ms) => new Date(time_ms).toLocaleTimeString([], { hour12: false });
 
-  lab.format = { count, cell, setting, measure, percent, duration, clock, decimal, whole };
+  lab.format = { count, cell, setting, measure, percent, duration, clock, decimal, whole, minus };
 })((window.lab = window.lab || {}));

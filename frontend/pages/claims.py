@@ -5,7 +5,7 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from frontend.attributes import aria
+from frontend.attributes import aria, data
 
 STYLES = ("tokens", "base", "header", "controls", "panels", "claims")
 SCRIPTS = (
@@ -39,7 +39,8 @@ def layout() -> Component:
                 children=[
                     html.H1("Claims"),
                     html.P("What the paper says of CDSP-MoE, and what was measured here over seeds."),
-                    html.Ul([tally(*verdict) for verdict in VERDICTS], className="tallies"),
+                    html.Ul([tally(*verdict) for verdict in VERDICTS], id="tallies", className="tallies", hidden=True),
+                    verdict_filter(),
                     html.P(id="made", className="claims-made"),
                     html.P(id="caveat", className="claims-caveat"),
                     html.P(id="unavailable", className="note", role="status"),
@@ -52,6 +53,27 @@ def layout() -> Component:
                 **aria(busy="true"),
             ),
         ],
+    )
+
+
+def verdict_filter() -> Component:
+    """Which claims to show: all, or those with one verdict."""
+    return html.Div(
+        [
+            html.Span("Show", className="segments-label"),
+            html.Div(
+                [
+                    html.Button(word, type="button", **data(verdict=word), **aria(pressed=str(word == "all").lower()))
+                    for word in ("all", *(word for word, *_ in VERDICTS))
+                ],
+                className="segments",
+            ),
+        ],
+        id="filter",
+        className="claims-filter",
+        role="group",
+        hidden=True,
+        **aria(label="Show claims"),
     )
 
 

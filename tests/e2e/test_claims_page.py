@@ -62,9 +62,9 @@ def claims(open_page: OpenPage, server: Server) -> Page:
 
 
 def claims_page(open_page: OpenPage, server: Server, **options: Any) -> Page:
-    """The page with known results in place of those of the repository."""
+    """The page with known results in place of those of the repository, addressed at the study that has some."""
     answers = {"/claims/evidence.json": EVIDENCE}
-    return open_page(f"{server.url}/claims", wait_for="#study-table .claim", answers=answers, **options)
+    return open_page(f"{server.url}/claims#study-table", wait_for="#study-table .claim", answers=answers, **options)
 
 
 def test_the_lab_links_to_the_claims_and_back(open_page: OpenPage) -> None:
@@ -82,15 +82,40 @@ def test_every_claim_shows_verdict_figures_interval_and_on_demand_its_reason(cla
     row = claims.locator("#study-table .claim").nth(1)
     expect(row.locator(".verdict")).to_have_text("fails")
     expect(row.locator(".shape-fails")).to_be_visible()
-    expect(row).to_contain_text("no figure")
-    expect(row).to_contain_text("What was measured: -0.8.")
-    expect(row.locator("svg")).to_have_attribute("aria-label", "stored: -0.800, interval -1.30 to -0.400")
+    expect(row).not_to_contain_text("Published")
+    expect(claims.locator("#study-table .claim").nth(2)).to_contain_text("Published−0.6 points")
+    expect(row).to_contain_text("What was measured: −0.8.")
+    expect(row.locator("svg")).to_have_attribute("aria-label", "stored: −0.800, interval −1.30 to −0.400")
     expect(row.locator(".claim-why p")).to_be_hidden()
     row.locator("summary").focus()
     claims.keyboard.press("Enter")
     expect(row.locator(".claim-why p")).to_have_text("The reason of: It is better than blind.")
     claims.click("#study-table .study-more summary")
     expect(claims.locator("#study-table .study-chart")).to_be_visible()
+
+
+def test_a_study_is_folded_to_its_verdicts_until_opened_addressed_or_filtered(
+    open_page: OpenPage, server: Server
+) -> None:
+    answers = {"/claims/evidence.json": EVIDENCE}
+    page = open_page(f"{server.url}/claims", wait_for="#study-blind", answers=answers)
+    counts = page.locator("#study-table .study-counts")
+    expect(counts.locator(".verdict")).to_have_text(["1 hold", "1 mixed", "1 fail"])
+    expect(counts.locator(".shape-holds, .shape-mixed, .shape-fails")).to_have_count(3)
+    shown = page.locator(".claim:visible")
+    expect(shown).to_have_count(0)
+    page.locator("#study-table .study-fold > summary").focus()
+    page.keyboard.press("Enter")
+    expect(shown).to_have_count(3)
+    page.keyboard.press("Enter")
+    expect(shown).to_have_count(0)
+    page.locator("#filter >> text=fails").focus()
+    page.keyboard.press("Space")
+    expect(shown.locator(".claim-verdict")).to_have_text(["fails"])
+    expect(page.locator("#study-blind")).to_be_hidden()
+    page.click("#filter >> text=all")
+    expect(shown).to_have_count(0)
+    expect(page.locator("#study-blind .button")).to_be_visible()
 
 
 def test_a_study_is_started_watched_and_stopped(claims: Page) -> None:
@@ -115,7 +140,7 @@ def test_new_results_stand_beside_the_stored_ones(open_page: OpenPage, server: S
     live = {"study": "table", "title": "Table", "question": "Which?", "state": "finished", "done": 1, "total": 1}
     live |= {"text": "", "reason": None, "started_ms": 1, "ended_ms": 2, "result": {"claims": [new], "ended_ms": 2}}
     answers = {"/claims/evidence.json": EVIDENCE, "/api/studies": {"unavailable": None, "studies": [live]}}
-    page = open_page(f"{server.url}/claims", wait_for="#study-table .claim-fresh", answers=answers)
+    page = open_page(f"{server.url}/claims#study-table", wait_for="#study-table .claim-fresh", answers=answers)
     row = page.locator("#study-table .claim").nth(2)
     expect(row.locator(".claim-fresh .verdict")).to_have_text("holds")
     expect(row.locator(".claim-verdict .verdict")).to_have_text("mixed")
@@ -127,6 +152,7 @@ def test_without_stored_results_the_page_says_which_command_makes_them(open_page
     nothing = {"/claims/evidence.json": {"studies": [], "missing": NO_EVIDENCE}}
     page = open_page(f"{server.url}/claims", wait_for="#study-table", answers=nothing)
     expect(page.locator("#made")).to_have_text(NO_EVIDENCE)
+    expect(page.locator("#tallies, #filter").filter(visible=True)).to_have_count(0)
     expect(page.locator("#study-table .button")).to_be_visible()
 
 
