@@ -373,13 +373,16 @@ def control_bounds(name: str) -> tuple[float, float]:
     return meta["low"], meta["high"]
 
 
+_LIVE_SCHEDULE = TrainConfig(epochs=40, clip_scope="apart")
+_LIVE_CONTROLS = Controls(lr_base=3e-3, lr_ratio=5.0)
+
 PRESETS: dict[str, tuple[str, RunConfig]] = {
     "live": (
         "patches of 7 by 7 pixels, batch 64: structure within a minute on two CPU cores",
         RunConfig(
             preset="live",
-            train=TrainConfig(epochs=40, clip_scope="apart"),
-            controls=Controls(lr_base=3e-3, lr_ratio=5.0),
+            train=_LIVE_SCHEDULE,
+            controls=_LIVE_CONTROLS,
         ),
     ),
     "standard": (
@@ -387,8 +390,8 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         RunConfig(
             preset="standard",
             model=ModelConfig(architecture="standard"),
-            train=TrainConfig(epochs=40, clip_scope="apart"),
-            controls=Controls(lr_base=3e-3, lr_ratio=5.0, p_drop=0.0),
+            train=_LIVE_SCHEDULE,
+            controls=replace(_LIVE_CONTROLS, p_drop=0.0),
         ),
     ),
     "blind": (
@@ -396,8 +399,8 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         RunConfig(
             preset="blind",
             model=ModelConfig(architecture="blind"),
-            train=TrainConfig(epochs=40, clip_scope="apart"),
-            controls=Controls(lr_base=3e-3, lr_ratio=5.0, p_drop=1.0),
+            train=_LIVE_SCHEDULE,
+            controls=replace(_LIVE_CONTROLS, p_drop=1.0),
         ),
     ),
     "dense": (
@@ -405,8 +408,8 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         RunConfig(
             preset="dense",
             model=ModelConfig(architecture="dense"),
-            train=TrainConfig(epochs=40, clip_scope="apart"),
-            controls=Controls(lr_base=3e-3, lr_ratio=5.0),
+            train=_LIVE_SCHEDULE,
+            controls=_LIVE_CONTROLS,
         ),
     ),
     "paper": (

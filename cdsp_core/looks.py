@@ -42,19 +42,24 @@ def look_at(
     logits, chosen = shown_apart(model, image_BHW.repeat(3, 1, 1), given, keep, sides=3)
     correct = (logits.argmax(1) == label_B.repeat(3)).to(torch.float32)
     accuracy_3Q = correct.view(3, tasks, -1).mean(2)
-    expert = torch.arange(model.config.routed_experts, device=label_B.device)
-    routing = torch.stack(
-        [(expert_TK.unflatten(0, (3, tasks, -1))[:2, ..., None] == expert).sum((2, 3)) for expert_TK in chosen]
-    )
-    routing = routing / routing.sum(3, keepdim=True)
+    routing_L3QE = routing_shares(chosen, sides=3, tasks=tasks, experts=model.config.routed_experts)
     return Look(
         images=len(label_B),
         accuracy_Q=accuracy_3Q[0],
         accuracy_blind_Q=accuracy_3Q[1],
         accuracy_deceptive_Q=accuracy_3Q[2] if tasks > 1 else torch.full_like(accuracy_3Q[2], torch.nan),
-        routing_LQE=routing[:, 0],
-        routing_blind_LQE=routing[:, 1],
+        routing_LQE=routing_L3QE[:, 0],
+        routing_blind_LQE=routing_L3QE[:, 1],
     )
+
+
+def routing_shares(chosen: list[Tensor], *, sides: int, tasks: int, experts: int) -> Tensor:
+    """Share of the assignments, [L, sides, Q, E], of images in `sides` equal shares, each task after task."""
+    expert_E = torch.arange(experts, device=chosen[0].device)
+    counts = torch.stack(
+        [(expert_TK.unflatten(0, (sides, tasks, -1))[..., None] == expert_E).sum((2, 3)) for expert_TK in chosen]
+    )
+    return counts / counts.sum(3, keepdim=True)
 
 
 def shown_apart(

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cdsp_core.batches import TestSet
-from cdsp_core.looks import shown_apart
+from cdsp_core.looks import routing_shares, shown_apart
 from cdsp_core.model import CDSPModel
 
 
@@ -65,15 +65,9 @@ def show_with_every_id(
     keep[tasks * images :] = 0.0
     logits, chosen = shown_apart(model, image_BHW.repeat(given, 1, 1), given_id, keep, sides=given)
     correct = (logits.argmax(1) == label_B.repeat(given)).to(torch.float32)
-    expert_E = torch.arange(experts, device=task_B.device)
-    counts_LGQE = torch.stack(
-        [(expert_TK.view(given, tasks, -1, 1) == expert_E).sum(2) for expert_TK in chosen]
-        if experts
-        else [torch.zeros(given, tasks, 0, device=task_B.device) for _ in chosen]
-    )
     return Shown(
         accuracy_QG=correct.view(given, tasks, -1).mean(2).T,
-        routing_LQGE=(counts_LGQE / counts_LGQE.sum(3, keepdim=True)).transpose(1, 2),
+        routing_LQGE=routing_shares(chosen, sides=given, tasks=tasks, experts=experts).transpose(1, 2),
     )
 
 

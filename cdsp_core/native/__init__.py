@@ -60,6 +60,11 @@ def bound(name: str, signature: str) -> Callable[..., None]:
     return result
 
 
+def pointers(*tensors: torch.Tensor) -> list[int]:
+    """Addresses of contiguous tensors, as `bound` functions take them."""
+    return [tensor.data_ptr() for tensor in tensors]
+
+
 def why_unavailable() -> str | None:
     """None when the kernel can be used, otherwise the reason, for people."""
     try:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from cdsp_core.native import bound
+from cdsp_core.native import bound, pointers
 
 VECTOR: Final = 16
 
@@ -54,9 +54,9 @@ def _forward(
     y_TD, pre_Mr, order_M, place_M, count_E = _outputs(x_TD, expert_TK, weight_ErN)
     scratch = x_TD.new_empty(len(order_M), x_TD.shape[1])
     bound("cdsp_forward", "ppppp" + "llllll" + "pppppp" + "i")(
-        *_pointers(x_TD, gate_TK, expert_TK, strength_E, weight_ErN),
+        *pointers(x_TD, gate_TK, expert_TK, strength_E, weight_ErN),
         *_sizes(x_TD, expert_TK, weight_ErN),
-        *_pointers(y_TD, pre_Mr, order_M, place_M, count_E, scratch),
+        *pointers(y_TD, pre_Mr, order_M, place_M, count_E, scratch),
         torch.get_num_threads(),
     )
     return y_TD, pre_Mr, order_M, place_M, count_E
@@ -79,9 +79,9 @@ def _backward(
     gradients = _empty_gradients(x_TD, gate_TK, strength_E, weight_ErN)
     scratch = x_TD.new_empty(len(order_M), x_TD.shape[1])
     bound("cdsp_backward", "ppppppppp" + "llllll" + "ppppp" + "i")(
-        *_pointers(dy_TD, x_TD, gate_TK, strength_E, weight_ErN, pre_Mr, order_M, place_M, count_E),
+        *pointers(dy_TD, x_TD, gate_TK, strength_E, weight_ErN, pre_Mr, order_M, place_M, count_E),
         *_sizes(x_TD, gate_TK, weight_ErN),
-        *_pointers(*gradients, scratch),
+        *pointers(*gradients, scratch),
         torch.get_num_threads(),
     )
     return gradients
@@ -102,10 +102,6 @@ def _outputs(x_TD: Tensor, expert_TK: Tensor, weight_ErN: Tensor) -> tuple[Tenso
 def _empty_gradients(*inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     x_TD, gate_TK, strength_E, weight_ErN = map(torch.empty_like, inputs)
     return x_TD, gate_TK, strength_E, weight_ErN
-
-
-def _pointers(*tensors: Tensor) -> list[int]:
-    return [tensor.data_ptr() for tensor in tensors]
 
 
 def _sizes(x_TD: Tensor, per_token_TK: Tensor, weight_ErN: Tensor) -> tuple[int, ...]:

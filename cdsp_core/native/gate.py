@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from cdsp_core.native import bound
+from cdsp_core.native import bound, pointers
 from cdsp_core.native.checks import check_readable
 
 
@@ -36,7 +36,10 @@ class NativeGate(torch.autograd.Function):
         mean_G, scale_G = x_BSD.new_empty(2, samples * tokens // group)
         read = (x_BSD, norm_weight_D, norm_bias_D, weight_DQE, bias_E, task_BQ)
         bound("cdsp_gate_forward", "pppppp" + "llllllli" + "ppppp" + "i")(
-            *_pointers(*read), *ctx.sizes, *_pointers(gate_TK, expert_TK, logits_TE, mean_G, scale_G), _threads()
+            *pointers(*read),
+            *ctx.sizes,
+            *pointers(gate_TK, expert_TK, logits_TE, mean_G, scale_G),
+            torch.get_num_threads(),
         )
         ctx.save_for_backward(*read, gate_TK, expert_TK, logits_TE, mean_G, scale_G)
         ctx.mark_non_differentiable(expert_TK)
@@ -49,17 +52,9 @@ class NativeGate(torch.autograd.Function):
         dgate_TK = dgate_TK.contiguous()
         gradients = [torch.empty_like(tensor) for tensor in (x, norm_weight, norm_bias, weight, bias, task)]
         bound("cdsp_gate_backward", "ppppppppppp" + "llllllli" + "pppppp" + "i")(
-            *_pointers(dgate_TK, x, norm_weight, norm_bias, weight, task, *kept),
+            *pointers(dgate_TK, x, norm_weight, norm_bias, weight, task, *kept),
             *ctx.sizes,
-            *_pointers(*gradients),
-            _threads(),
+            *pointers(*gradients),
+            torch.get_num_threads(),
         )
         return *gradients, None, None, None
-
-
-def _pointers(*tensors: Tensor) -> list[int]:
-    return [tensor.data_ptr() for tensor in tensors]
-
-
-def _threads() -> int:
-    return torch.get_num_threads()

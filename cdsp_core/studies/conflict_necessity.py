@@ -8,14 +8,13 @@ from cdsp_core.studies.study import Chart, Findings, Job, Row, Study, StudyOptio
 from cdsp_core.studies.training import (
     EQUAL_WITHIN_POINTS,
     PAPER,
-    base_config,
     final,
     notes_on_data,
     points,
     run_training,
+    sweep,
     table_of,
     training_curve,
-    training_job,
 )
 from cdsp_core.studies.verdicts import difference, judged
 
@@ -25,13 +24,7 @@ SOURCE: Final = f"{PAPER}, ablation without conflict"
 
 def jobs(options: StudyOptions) -> list[Job]:
     """Both weights of the conflict; 0 leaves out the regularisers too, which it multiplies."""
-    return [
-        training_job(
-            f"lambda-{value:g}", base_config(options, lambda_conflict=value, seed=seed), options, lambda_conflict=value
-        )
-        for seed in range(options.seeds)
-        for value in LAMBDAS
-    ]
+    return sweep("lambda", "lambda_conflict", LAMBDAS, options)
 
 
 def find(rows: list[Row], options: StudyOptions) -> Findings:

@@ -8,13 +8,13 @@ from cdsp_core.studies.study import Chart, Findings, Job, Row, Study, StudyOptio
 from cdsp_core.studies.training import (
     EQUAL_WITHIN_POINTS,
     PAPER,
-    base_config,
+    column,
     final,
     notes_on_data,
     points,
     run_training,
+    sweep,
     table_of,
-    training_job,
 )
 from cdsp_core.studies.verdicts import curve, difference, judged
 
@@ -24,11 +24,7 @@ SOURCE: Final = f"{PAPER}, overlap per layer; deeper models as its reviewers ask
 
 def jobs(options: StudyOptions) -> list[Job]:
     """Every depth."""
-    return [
-        training_job(f"layers-{depth}", base_config(options, num_layers=depth, seed=seed), options, num_layers=depth)
-        for seed in range(options.seeds)
-        for depth in DEPTHS
-    ]
+    return sweep("layers", "num_layers", DEPTHS, options)
 
 
 def find(rows: list[Row], options: StudyOptions) -> Findings:
@@ -87,13 +83,11 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
         )
     ]
     columns = {
-        "accuracy with ID": {f"{depth}": accuracy[depth] for depth in DEPTHS},
-        "without ID": {f"{depth}": final(rows, "accuracy", given="none", num_layers=depth) for depth in DEPTHS},
-        "alpha sparsity": {f"{depth}": final(rows, "alpha_sparsity", num_layers=depth) for depth in DEPTHS},
-        "rank overlap": {f"{depth}": final(rows, "rank_overlap", num_layers=depth) for depth in DEPTHS},
-        "gradient interference": {
-            f"{depth}": final(rows, "gradient_interference", num_layers=depth) for depth in DEPTHS
-        },
+        "accuracy with ID": column(DEPTHS, lambda depth: accuracy[depth]),
+        "without ID": column(DEPTHS, lambda depth: final(rows, "accuracy", given="none", num_layers=depth)),
+        "alpha sparsity": column(DEPTHS, lambda depth: final(rows, "alpha_sparsity", num_layers=depth)),
+        "rank overlap": column(DEPTHS, lambda depth: final(rows, "rank_overlap", num_layers=depth)),
+        "gradient interference": column(DEPTHS, lambda depth: final(rows, "gradient_interference", num_layers=depth)),
     }
     return Findings(
         claims=claims,

@@ -8,15 +8,15 @@ from cdsp_core.studies.study import Chart, Findings, Job, Row, Study, StudyOptio
 from cdsp_core.studies.training import (
     EQUAL_WITHIN_POINTS,
     PAPER,
-    base_config,
+    column,
     final,
     gap,
     notes_on_data,
     points,
     run_training,
+    sweep,
     table_of,
     training_curve,
-    training_job,
 )
 from cdsp_core.studies.verdicts import difference, judged
 
@@ -26,11 +26,7 @@ SOURCE: Final = f"{PAPER}, section 3.7"
 
 def jobs(options: StudyOptions) -> list[Job]:
     """Every ratio; the weights learn at the same rate in all."""
-    return [
-        training_job(f"ratio-{ratio:g}", base_config(options, lr_ratio=ratio, seed=seed), options, lr_ratio=ratio)
-        for seed in range(options.seeds)
-        for ratio in RATIOS
-    ]
+    return sweep("ratio", "lr_ratio", RATIOS, options)
 
 
 def find(rows: list[Row], options: StudyOptions) -> Findings:
@@ -61,12 +57,12 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
         ),
     ]
     columns = {
-        "accuracy with ID": {f"{ratio:g}": accuracy[ratio] for ratio in RATIOS},
-        "gap without ID, points": {f"{ratio:g}": gap(rows, lr_ratio=ratio) for ratio in RATIOS},
-        "alpha sparsity": {f"{ratio:g}": final(rows, "alpha_sparsity", lr_ratio=ratio) for ratio in RATIOS},
-        "structural entropy, bits": {f"{ratio:g}": entropy[ratio] for ratio in RATIOS},
-        "Gini of the diagonal": {f"{ratio:g}": final(rows, "diagonal_gini", lr_ratio=ratio) for ratio in RATIOS},
-        "isolation": {f"{ratio:g}": final(rows, "isolation", given="own", lr_ratio=ratio) for ratio in RATIOS},
+        "accuracy with ID": column(RATIOS, lambda ratio: accuracy[ratio]),
+        "gap without ID, points": column(RATIOS, lambda ratio: gap(rows, lr_ratio=ratio)),
+        "alpha sparsity": column(RATIOS, lambda ratio: final(rows, "alpha_sparsity", lr_ratio=ratio)),
+        "structural entropy, bits": column(RATIOS, lambda ratio: entropy[ratio]),
+        "Gini of the diagonal": column(RATIOS, lambda ratio: final(rows, "diagonal_gini", lr_ratio=ratio)),
+        "isolation": column(RATIOS, lambda ratio: final(rows, "isolation", given="own", lr_ratio=ratio)),
     }
     return Findings(
         claims=claims,

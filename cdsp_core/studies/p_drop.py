@@ -9,14 +9,14 @@ from cdsp_core.studies.training import (
     EQUAL_WITHIN_POINTS,
     PAPER,
     bars,
-    base_config,
+    column,
     final,
     gap,
     notes_on_data,
     points,
     run_training,
+    sweep,
     table_of,
-    training_job,
 )
 from cdsp_core.studies.verdicts import difference, judged
 
@@ -26,11 +26,7 @@ SOURCE: Final = f"{PAPER}, Eq. 10-12 and its ablation of p_drop"
 
 def jobs(options: StudyOptions) -> list[Job]:
     """Every share of hidden IDs."""
-    return [
-        training_job(f"p-drop-{drop:g}", base_config(options, p_drop=drop, seed=seed), options, p_drop=drop)
-        for seed in range(options.seeds)
-        for drop in DROPS
-    ]
+    return sweep("p-drop", "p_drop", DROPS, options)
 
 
 def find(rows: list[Row], options: StudyOptions) -> Findings:
@@ -70,14 +66,14 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
         ),
     ]
     accuracy = {
-        "with ID": {f"{drop:g}": own[drop] for drop in DROPS},
-        "without ID": {f"{drop:g}": blind[drop] for drop in DROPS},
-        "with a wrong ID": {f"{drop:g}": final(rows, "accuracy_deceptive", p_drop=drop) for drop in DROPS},
+        "with ID": column(DROPS, lambda drop: own[drop]),
+        "without ID": column(DROPS, lambda drop: blind[drop]),
+        "with a wrong ID": column(DROPS, lambda drop: final(rows, "accuracy_deceptive", p_drop=drop)),
     }
     columns = {
         **accuracy,
-        "gap without ID, points": {f"{drop:g}": gaps[drop] for drop in DROPS},
-        "routing consistency": {f"{drop:g}": consistency[drop] for drop in DROPS},
+        "gap without ID, points": column(DROPS, lambda drop: gaps[drop]),
+        "routing consistency": column(DROPS, lambda drop: consistency[drop]),
     }
     return Findings(
         claims=claims,

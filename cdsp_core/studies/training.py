@@ -12,13 +12,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from cdsp_core.config import RunConfig, preset, to_dict, with_settings
 from cdsp_core.studies.statistics import estimate, interval
 from cdsp_core.studies.study import Chart, Job, Line, Row, StudyOptions, Table, Tell
 from cdsp_core.studies.verdicts import by_seed, curve, difference
+
+Number = TypeVar("Number", int, float)
 
 MEASURING: Final = 1
 """Goes up when `measuring.py` measures otherwise, so that old shared rows are not taken for new ones."""
@@ -59,6 +61,22 @@ def training_job(key: str, config: RunConfig, options: StudyOptions, **labels: A
         settings={**labels, "every": every, "config": to_dict(config)},
         shared_as=f"{config.model.architecture}-{digest}",
     )
+
+
+def sweep(prefix: str, field: str, values: Sequence[float], options: StudyOptions) -> list[Job]:
+    """One training for every value of a field of the config and every seed; the field is a column of its rows."""
+    return [
+        training_job(
+            f"{prefix}-{value:g}", base_config(options, seed=seed, **{field: value}), options, **{field: value}
+        )
+        for seed in range(options.seeds)
+        for value in values
+    ]
+
+
+def column(values: Sequence[Number], of: Callable[[Number], dict[int, float]]) -> dict[str, dict[int, float]]:
+    """A column of `table_of`: what `of` gives for every value of a sweep, a seed."""
+    return {f"{value:g}": of(value) for value in values}
 
 
 def run_training(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
