@@ -13,13 +13,15 @@ N is smaller; see `block_sparse.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from cdsp_core import conflict
 from cdsp_core.backbone import Backbone, sorted_experts
 from cdsp_core.block_sparse import BlockSparseBackbone
-from cdsp_core.config import ModelConfig
+from cdsp_core.config import Controls, ModelConfig
 from cdsp_core.execution import Execution
 from cdsp_core.native.experts import experts_on_cpu
 from cdsp_core.native.game import native_game
@@ -163,3 +165,16 @@ class CDSPLayer(nn.Module):
     def path_note(self, device: torch.device) -> str | None:
         """Why the native path is not taken where it would be, for people; None when there is nothing to say."""
         return self._execution.note(device)
+
+
+def structure_penalty(layers: Sequence[CDSPLayer], controls: Controls) -> tuple[Tensor, list[Tensor]]:
+    """What the layers add to the task loss, lambda times conflict penalty and regularisers (Eq. 16), a scalar.
+
+    Also its three terms before any weight, each summed over the layers: conflict, l1, binarize.
+    """
+    topology_LEP = torch.stack([layer.topology.logits() for layer in layers])
+    pressure_LEP = torch.stack([layer.pressure_EP for layer in layers])
+    penalty = conflict.topology_penalty(topology_LEP, pressure_LEP, kind=layers[0].config.penalty)
+    l1, binarize = conflict.regularisers(topology_LEP)
+    weighted = controls.lambda_conflict * (penalty + controls.l1 * l1 + controls.binarize * binarize)
+    return weighted, [penalty, l1, binarize]

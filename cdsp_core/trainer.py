@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cdsp_core import conflict
 from cdsp_core.architectures import MakeLayer, WithAuxiliaryLoss
 from cdsp_core.batches import Batch, BatchStream, TestSet, stream_generator
 from cdsp_core.config import MAX_STEPS, Controls, ModelConfig, RunConfig
@@ -25,7 +24,7 @@ from cdsp_core.data.datasets import Datasets, TaskData, load_datasets
 from cdsp_core.device import describe_device
 from cdsp_core.flat import flattened
 from cdsp_core.frames import Array
-from cdsp_core.layer import CDSPLayer
+from cdsp_core.layer import CDSPLayer, structure_penalty
 from cdsp_core.looks import Look, look_at
 from cdsp_core.model import CDSPModel
 from cdsp_core.neighbours.pcgrad import backward_by_task
@@ -278,13 +277,7 @@ class Trainer:
     def _penalty(self) -> tuple[Tensor | None, list[Tensor]]:
         """What the layers add to the task loss, weighted; and its terms as they are told."""
         if self.cdsp_layers:
-            controls = self.controls
-            topology_LEP = torch.stack([layer.topology.logits() for layer in self.cdsp_layers])
-            pressure_LEP = torch.stack([layer.pressure_EP for layer in self.cdsp_layers])
-            penalty = conflict.topology_penalty(topology_LEP, pressure_LEP, kind=self.config.model.penalty)
-            l1, binarize = conflict.regularisers(topology_LEP)
-            weighted = controls.lambda_conflict * (penalty + controls.l1 * l1 + controls.binarize * binarize)
-            return weighted, [penalty, l1, binarize]
+            return structure_penalty(self.cdsp_layers, self.controls)
         if self._auxiliary:
             auxiliary = torch.stack([layer.auxiliary_loss() for layer in self._auxiliary]).sum()
             return auxiliary, [auxiliary]

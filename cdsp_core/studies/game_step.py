@@ -11,9 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cdsp_core import conflict
 from cdsp_core.config import Controls
-from cdsp_core.layer import CDSPLayer
+from cdsp_core.layer import CDSPLayer, structure_penalty
 
 
 class GameStep:
@@ -50,8 +49,4 @@ class GameStep:
 
     def structure_loss(self) -> Tensor:
         """lambda times the conflict penalty and the regularisers, over all layers; a scalar."""
-        topology_LEP = torch.stack([layer.topology.topology_logits for layer in self.layers])
-        pressure_LEP = torch.stack([layer.pressure_EP for layer in self.layers])
-        penalty = conflict.topology_penalty(topology_LEP, pressure_LEP, kind=self.layers[0].config.penalty)
-        l1, binarize = conflict.regularisers(topology_LEP)
-        return self.controls.lambda_conflict * (penalty + self.controls.l1 * l1 + self.controls.binarize * binarize)
+        return structure_penalty(self.layers, self.controls)[0]
