@@ -422,7 +422,7 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
     ),
     "release": (
         "the authors' program with its quirks: self-biased A, pressure only while A > 0.001, U only, "
-        "one dropout draw a batch, LayerNorm over tokens and features, their labels",
+        "one dropout draw a batch at probability 0.1, LayerNorm over tokens and features, their labels",
         RunConfig(
             preset="release",
             model=ModelConfig(
@@ -434,6 +434,7 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
                 penalty="logit_while_positive",
             ),
             train=TrainConfig(labels="release"),
+            controls=Controls(p_drop=0.1),
         ),
     ),
 }

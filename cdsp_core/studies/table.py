@@ -186,7 +186,8 @@ def _turned(accuracy: dict[str, dict[str, dict[int, float]]]) -> dict[str, dict[
 
 def _notes(options: StudyOptions) -> list[str]:
     notes = [
-        "CDSP-MoE trains with the ID hidden half of the time, the standard mixture always sees it; "
+        "CDSP-MoE trains with the ID hidden from a tenth of the batches under the release's rules, from half of the "
+        "images under the paper's; the standard mixture always sees it, the blind one never; "
         "training accuracy is measured under those conditions, as in the paper."
     ]
     if options.smallest:

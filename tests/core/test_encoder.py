@@ -304,3 +304,4 @@ def test_the_presets_have_the_sizes_of_the_text_and_of_the_program() -> None:
         "logit_while_positive",
     ]
     assert PRESETS["release"][1].train.labels == "release"
+    assert PRESETS["release"][1].controls.p_drop == 0.1

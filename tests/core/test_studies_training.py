@@ -144,6 +144,15 @@ def test_on_the_full_data_the_table_is_the_papers() -> None:
     assert models == {("release", "cdsp"), ("release", "standard"), ("release", "blind")}
 
 
+def test_in_the_table_the_id_is_hidden_as_the_rules_say_and_never_from_the_standard_mixture() -> None:
+    jobs = load_study("table").jobs(StudyOptions(seeds=1))
+    hidden = {
+        (job.settings["labels"], job.settings["model"]): job.settings["config"]["controls"]["p_drop"] for job in jobs
+    }
+    assert (hidden["release", "cdsp"], hidden["ten", "cdsp"]) == (0.1, 0.5)
+    assert (hidden["release", "standard"], hidden["ten", "standard"]) == (0.0, 0.0)
+
+
 def test_a_wide_gap_without_id_fails_and_a_narrow_one_holds() -> None:
     def with_gap(points: float) -> Callable[[Job, str, dict[str, Any]], float]:
         return lambda job, measure, place: 0.9 - (points / 100 if place.get("given") == "none" else 0.0)
@@ -205,8 +214,9 @@ def test_both_sets_of_rules_are_those_of_their_source() -> None:
             10.0,
             5e-3,
         )
-        assert (config.controls.p_drop, config.train.epochs, config.train.batch_size) == (0.5, 10, 64)
-    assert (paper.model.penalty, paper.train.labels) == ("logit", "ten")
+        assert (config.train.epochs, config.train.batch_size) == (10, 64)
+    assert (paper.model.penalty, paper.train.labels, paper.controls.p_drop) == ("logit", "ten", 0.5)
+    assert release.controls.p_drop == 0.1
     assert (release.model.penalty, release.train.labels, release.model.patch_size) == (
         "logit_while_positive",
         "release",
