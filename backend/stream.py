@@ -63,7 +63,10 @@ async def serve_viewer(receive: Receive, send: Send, runs: Runs, run_id: str, af
         await say(to_json_text({"type": "error", "reason": str(error)}))
         await send({"type": "websocket.close", "code": UNKNOWN_RUN})
         return
-    viewer = Viewer(hub, say, after=None if after is None else read_after(after) or (-1, -1))
+    try:
+        viewer = Viewer(hub, say, after=None if after is None else read_after(after))
+    except BadInputError as error:
+        viewer = Viewer(hub, say, refused=str(error))
     await hub.join(viewer)
     sender = asyncio.create_task(viewer.serve())
     try:
@@ -84,10 +87,12 @@ async def serve_viewer(receive: Receive, send: Send, runs: Runs, run_id: str, af
             await sender
 
 
-def read_after(text: str) -> tuple[int, int] | None:
-    """EPOCH:SEQ as two numbers; None when it is not that."""
+def read_after(text: str) -> tuple[int, int]:
+    """EPOCH:SEQ as two numbers. Raises BadInputError, one sentence."""
     match = AFTER.fullmatch(text)
-    return (int(match[1]), int(match[2])) if match else None
+    if match is None:
+        raise BadInputError(f"after must be EPOCH:SEQ, two whole numbers. Found {shown(text)}.")
+    return int(match[1]), int(match[2])
 
 
 def read_ack(text: str | None) -> tuple[int, int]:

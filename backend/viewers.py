@@ -24,12 +24,18 @@ Send = Callable[[str | bytes], Awaitable[None]]
 
 
 class Viewer:
-    """One socket of a page. `serve` sends until it is cancelled or the socket is gone."""
+    """One socket of a page. `serve` sends until it is cancelled or the socket is gone.
 
-    def __init__(self, hub: RunHub, send: Send, *, after: tuple[int, int] | None = None) -> None:
+    `after` is the epoch and seq the page has drawn, None for a new page; `refused` says why what it sent is neither.
+    """
+
+    def __init__(
+        self, hub: RunHub, send: Send, *, after: tuple[int, int] | None = None, refused: str | None = None
+    ) -> None:
         self._hub = hub
         self._send = send
         self._after = after
+        self._refused = refused
         self._news = asyncio.Event()
         self._news.set()
         self._epoch = NO_EPOCH
@@ -88,7 +94,7 @@ class Viewer:
 
     async def _begin_epoch(self) -> None:
         """Greet the page: go on exactly where it was, or say `reset` where that cannot be."""
-        hub, after = self._hub, self._after
+        hub, after, refused = self._hub, self._after, self._refused
         history = hub.history
         drew_before = self._greeted and self._epoch >= 0
         self._epoch, self._seq, self._has_picture = history.epoch, -1, False
@@ -98,8 +104,10 @@ class Viewer:
             self._epoch = NO_EPOCH
             self._news.set()
             return
-        self._after = None
-        if resumed and after is not None:
+        self._after = self._refused = None
+        if refused is not None:
+            await self._send(hub.texts.reset(refused))
+        elif after is not None and resumed:
             self._seq, self._has_picture = after[1], True
         elif after is not None:
             await self._send(hub.texts.reset(f"Frame {after[0]}:{after[1]} cannot be continued from."))

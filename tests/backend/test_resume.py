@@ -65,7 +65,9 @@ async def test_an_id_that_cannot_be_continued_from_gives_a_reset_and_a_snapshot(
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 5)
         async with it.page(run_id, after=after) as page:
-            await page.text("reset")
+            readable = after in ("9:3", "0:999999")
+            reason = f"Frame {after} cannot" if readable else "after must be EPOCH:SEQ, two whole numbers. Found "
+            assert (await page.text("reset"))["reason"].startswith(reason)
             assert not (await page.text("hello"))["resumed"]
             await page.frame("snapshot")
             await page.until_step(20)
