@@ -17,8 +17,9 @@ from backend.history import scalars_message
 from backend.hub import RunHub
 from backend.runs import Runs
 from backend.stream import read_after
-from cdsp_core.config import PRESETS, schema, to_dict
+from cdsp_core.config import schema, to_dict
 from cdsp_core.frames import decode_frame, json_ready
+from cdsp_core.presets import PRESETS
 
 router = APIRouter()
 

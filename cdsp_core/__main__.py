@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cdsp_core.config import PRESETS, RunConfig, preset, to_dict, with_controls, with_settings
+from cdsp_core.config import RunConfig, to_dict, with_controls, with_settings
+from cdsp_core.presets import PRESETS, preset
 
 if TYPE_CHECKING:
     from cdsp_core.trainer import Trainer

@@ -1,8 +1,9 @@
-"""Every default, bound and preset of the project. Imports no torch, so the web process can read it too.
+"""Every default and bound of the project. Imports no torch, so the web process can read it too.
 
 A run is described by one `RunConfig`: what the model is (`ModelConfig`), how it is trained
 (`TrainConfig`) and what people may change while it trains (`Controls`). Bounds are written once, in the
 field's metadata; the command line, the API schema, the sliders and the worker all read them from there.
+The named configs are in `presets.py`.
 """
 
 from __future__ import annotations
@@ -304,35 +305,9 @@ class RunConfig:
             )
 
 
-def preset(name: object) -> RunConfig:
-    """The named preset. Raises ValueError for a name that is none."""
-    if not isinstance(name, str) or name not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}. Found {shown(name)}.")
-    return PRESETS[name][1]
-
-
 def to_dict(config: RunConfig) -> dict[str, Any]:
     """Plain JSON form of a config; `from_dict` reads it back."""
     return dataclasses.asdict(config)
-
-
-def from_dict(raw: Any) -> RunConfig:
-    """Read a config from its JSON form; what is absent comes from the preset it names (default `live`).
-
-    Raises ValueError, one sentence naming the field, its bound and what was found.
-    """
-    if not isinstance(raw, dict):
-        raise ValueError(f"config must be an object. Found {shown(raw)}.")
-    unknown = sorted(set(raw) - {"preset", "model", "train", "controls"})
-    if unknown:
-        raise ValueError(f"config has no field {shown(unknown[0])}. It has preset, model, train, controls.")
-    base = preset(raw.get("preset", "live"))
-    return replace(
-        base,
-        model=updated(base.model, raw.get("model", {}), "model"),
-        train=updated(base.train, raw.get("train", {}), "train"),
-        controls=updated(base.controls, raw.get("controls", {}), "controls"),
-    )
 
 
 def with_settings(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
@@ -371,70 +346,3 @@ def control_bounds(name: str) -> tuple[float, float]:
     """Lowest and highest value of a control."""
     meta = Controls.__dataclass_fields__[name].metadata
     return meta["low"], meta["high"]
-
-
-_LIVE_SCHEDULE = TrainConfig(epochs=40, clip_scope="apart")
-_LIVE_CONTROLS = Controls(lr_base=3e-3, lr_ratio=5.0)
-
-PRESETS: dict[str, tuple[str, RunConfig]] = {
-    "live": (
-        "patches of 7 by 7 pixels, batch 64: structure within a minute on two CPU cores",
-        RunConfig(
-            preset="live",
-            train=_LIVE_SCHEDULE,
-            controls=_LIVE_CONTROLS,
-        ),
-    ),
-    "standard": (
-        "live's sizes and data for a mixture of eight separate experts: always told the task, balanced by a loss",
-        RunConfig(
-            preset="standard",
-            model=ModelConfig(architecture="standard"),
-            train=_LIVE_SCHEDULE,
-            controls=replace(_LIVE_CONTROLS, p_drop=0.0),
-        ),
-    ),
-    "blind": (
-        "the same mixture, never told the task",
-        RunConfig(
-            preset="blind",
-            model=ModelConfig(architecture="blind"),
-            train=_LIVE_SCHEDULE,
-            controls=replace(_LIVE_CONTROLS, p_drop=1.0),
-        ),
-    ),
-    "dense": (
-        "live's sizes and data for a feed-forward without experts, as wide as the backbone",
-        RunConfig(
-            preset="dense",
-            model=ModelConfig(architecture="dense"),
-            train=_LIVE_SCHEDULE,
-            controls=_LIVE_CONTROLS,
-        ),
-    ),
-    "paper": (
-        "the paper's text and table: width 256, backbone 256, rank 32, batch 128, ten classes each",
-        RunConfig(
-            preset="paper",
-            model=ModelConfig(patch_size=4, d_model=256, d_base=256, rank_rule="linear"),
-            train=TrainConfig(batch_size=128),
-        ),
-    ),
-    "release": (
-        "the authors' program with its quirks: self-biased A, pressure only while A > 0.001, U only, "
-        "one dropout draw a batch at probability 0.1, LayerNorm over tokens and features, their labels",
-        RunConfig(
-            preset="release",
-            model=ModelConfig(
-                patch_size=4,
-                topology_init="self_biased",
-                router_norm="all",
-                task_dropout="batch",
-                conflict_over="u",
-                penalty="logit_while_positive",
-            ),
-            train=TrainConfig(labels="release"),
-            controls=Controls(p_drop=0.1),
-        ),
-    ),
-}

@@ -57,7 +57,8 @@ def jobs(options: StudyOptions) -> list[Job]:
 
 def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
     """Train on the pair, or on one task alone with as many of its images a step. Returns one row a task."""
-    from cdsp_core.config import preset, with_settings
+    from cdsp_core.config import with_settings
+    from cdsp_core.presets import preset
     from cdsp_core.studies import image_tasks, task_overlap
     from cdsp_core.trainer import Trainer
 

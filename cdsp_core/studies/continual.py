@@ -49,7 +49,8 @@ def jobs(options: StudyOptions) -> list[Job]:
 def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
     """Train task after task; after each, look at every task's whole test set."""
     from cdsp_core.batches import BatchStream
-    from cdsp_core.config import preset, with_settings
+    from cdsp_core.config import with_settings
+    from cdsp_core.presets import preset
     from cdsp_core.studies import image_tasks, task_overlap
     from cdsp_core.trainer import Trainer
 

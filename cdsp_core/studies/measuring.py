@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from cdsp_core import measures
-from cdsp_core.config import ModelConfig, from_dict
+from cdsp_core.config import ModelConfig
+from cdsp_core.presets import from_dict
 from cdsp_core.protocols import Shown, show_whole_test_set
 from cdsp_core.studies.study import Row, StudyOptions, Tell
 from cdsp_core.trainer import Trainer

@@ -69,7 +69,8 @@ def _train(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
     import torch
 
     from cdsp_core import measures
-    from cdsp_core.config import preset, with_settings
+    from cdsp_core.config import with_settings
+    from cdsp_core.presets import preset
     from cdsp_core.studies import pair_cosines
     from cdsp_core.trainer import Trainer
 

@@ -7,7 +7,8 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from cdsp_core.config import PRESETS, schema
+from cdsp_core.config import schema
+from cdsp_core.presets import PRESETS
 from frontend.attributes import aria, data
 
 CONTROLS = {

@@ -16,12 +16,13 @@ from cdsp_core.__main__ import main
 from cdsp_core.architectures import NAMES
 from cdsp_core.baselines import StandardMixture
 from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
-from cdsp_core.config import PRESETS, ModelConfig, schema
+from cdsp_core.config import ModelConfig, schema
 from cdsp_core.frames import Frame
 from cdsp_core.layer import CDSPLayer
 from cdsp_core.mixture import Experts, load_balance
 from cdsp_core.model import CDSPModel
 from cdsp_core.phases import PhaseWatch
+from cdsp_core.presets import PRESETS
 from tests.core.small import CPU, small_config, small_data, small_trainer, state_of, steps
 
 WITHOUT_A = [name for name in NAMES if name != "cdsp"]

@@ -13,19 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdsp_core.config import (
-    PRESETS,
     Controls,
     ModelConfig,
     RunConfig,
     TrainConfig,
     control_bounds,
-    from_dict,
-    preset,
     schema,
     to_dict,
     with_controls,
     with_settings,
 )
+from cdsp_core.presets import PRESETS, from_dict, preset
 
 SECTIONS: dict[str, Any] = {"model": ModelConfig, "train": TrainConfig, "controls": Controls}
 FIELDS = [(section, f) for section, cls in SECTIONS.items() for f in dataclasses.fields(cls)]

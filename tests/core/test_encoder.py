@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cdsp_core.attention import Attention, rotary_tables
-from cdsp_core.config import PRESETS, ModelConfig
+from cdsp_core.config import ModelConfig
 from cdsp_core.model import CDSPModel
 from cdsp_core.native import why_unavailable
 from cdsp_core.native.attention import native_attention
 from cdsp_core.native.norm import native_norm
 from cdsp_core.norm import RMSNorm
+from cdsp_core.presets import PRESETS
 from tests.core.small import small_config
 
 needs_kernel = pytest.mark.skipif(why_unavailable() is not None, reason="no kernel")

@@ -1,0 +1,101 @@
+"""The named configs, and configs that say only where they differ from one of these. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from cdsp_core.config import Controls, ModelConfig, RunConfig, TrainConfig
+from cdsp_core.fields import shown, updated
+
+_LIVE_SCHEDULE = TrainConfig(epochs=40, clip_scope="apart")
+_LIVE_CONTROLS = Controls(lr_base=3e-3, lr_ratio=5.0)
+
+PRESETS: dict[str, tuple[str, RunConfig]] = {
+    "live": (
+        "patches of 7 by 7 pixels, batch 64: structure within a minute on two CPU cores",
+        RunConfig(
+            preset="live",
+            train=_LIVE_SCHEDULE,
+            controls=_LIVE_CONTROLS,
+        ),
+    ),
+    "standard": (
+        "live's sizes and data for a mixture of eight separate experts: always told the task, balanced by a loss",
+        RunConfig(
+            preset="standard",
+            model=ModelConfig(architecture="standard"),
+            train=_LIVE_SCHEDULE,
+            controls=replace(_LIVE_CONTROLS, p_drop=0.0),
+        ),
+    ),
+    "blind": (
+        "the same mixture, never told the task",
+        RunConfig(
+            preset="blind",
+            model=ModelConfig(architecture="blind"),
+            train=_LIVE_SCHEDULE,
+            controls=replace(_LIVE_CONTROLS, p_drop=1.0),
+        ),
+    ),
+    "dense": (
+        "live's sizes and data for a feed-forward without experts, as wide as the backbone",
+        RunConfig(
+            preset="dense",
+            model=ModelConfig(architecture="dense"),
+            train=_LIVE_SCHEDULE,
+            controls=_LIVE_CONTROLS,
+        ),
+    ),
+    "paper": (
+        "the paper's text and table: width 256, backbone 256, rank 32, batch 128, ten classes each",
+        RunConfig(
+            preset="paper",
+            model=ModelConfig(patch_size=4, d_model=256, d_base=256, rank_rule="linear"),
+            train=TrainConfig(batch_size=128),
+        ),
+    ),
+    "release": (
+        "the authors' program with its quirks: self-biased A, pressure only while A > 0.001, U only, "
+        "one dropout draw a batch at probability 0.1, LayerNorm over tokens and features, their labels",
+        RunConfig(
+            preset="release",
+            model=ModelConfig(
+                patch_size=4,
+                topology_init="self_biased",
+                router_norm="all",
+                task_dropout="batch",
+                conflict_over="u",
+                penalty="logit_while_positive",
+            ),
+            train=TrainConfig(labels="release"),
+            controls=Controls(p_drop=0.1),
+        ),
+    ),
+}
+
+
+def preset(name: object) -> RunConfig:
+    """The named preset. Raises ValueError for a name that is none."""
+    if not isinstance(name, str) or name not in PRESETS:
+        raise ValueError(f"preset must be one of {', '.join(PRESETS)}. Found {shown(name)}.")
+    return PRESETS[name][1]
+
+
+def from_dict(raw: Any) -> RunConfig:
+    """Read a config from its JSON form; what is absent comes from the preset it names (default `live`).
+
+    Raises ValueError, one sentence naming the field, its bound and what was found.
+    """
+    if not isinstance(raw, dict):
+        raise ValueError(f"config must be an object. Found {shown(raw)}.")
+    unknown = sorted(set(raw) - {"preset", "model", "train", "controls"})
+    if unknown:
+        raise ValueError(f"config has no field {shown(unknown[0])}. It has preset, model, train, controls.")
+    base = preset(raw.get("preset", "live"))
+    return replace(
+        base,
+        model=updated(base.model, raw.get("model", {}), "model"),
+        train=updated(base.train, raw.get("train", {}), "train"),
+        controls=updated(base.controls, raw.get("controls", {}), "controls"),
+    )
