@@ -36,6 +36,8 @@ class GameStep:
         if topology:
             groups.append({"params": topology, "lr": controls.lr_ratio * controls.lr_base, "weight_decay": 0.0})
         self.optimizer = torch.optim.AdamW(groups, fused=True)
+        self.step = 0
+        """updates made"""
 
     def update(self, task_loss: Tensor) -> None:
         """Add last step's conflict to this step's task loss, go back, record the conflict, and update."""
@@ -46,6 +48,9 @@ class GameStep:
         for layer in self.layers:
             layer.record_conflict()
         self.optimizer.step()
+        self.step += 1
+        for layer in self.layers:
+            layer.begin_step(self.step)
 
     def structure_loss(self) -> Tensor:
         """lambda times the conflict penalty and the regularisers, over all layers; a scalar."""
