@@ -46,6 +46,7 @@
   function unfoldAddressed() {
     const study = [...studies.values()].find(({ element }) => location.hash === `#${element.id}`);
     if (!study) return;
+    if (study.element.hidden) choose("all");
     study.fold.open = true;
     study.element.scrollIntoView();
   }

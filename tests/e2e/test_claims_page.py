@@ -118,6 +118,29 @@ def test_a_study_is_folded_to_its_verdicts_until_opened_addressed_or_filtered(
     expect(page.locator("#study-blind .button")).to_be_visible()
 
 
+def test_a_link_to_another_study_unfolds_it_even_where_the_filter_hid_it(claims: Page) -> None:
+    claims.click("#filter >> text=holds")
+    expect(claims.locator("#study-blind")).to_be_hidden()
+    claims.evaluate("location.hash = 'study-blind'")
+    expect(claims.locator("#study-blind .study-question")).to_be_visible()
+    expect(claims.locator("#filter [aria-pressed=true]")).to_have_text("all")
+
+
+def test_a_study_that_runs_is_shown_whatever_the_filter(open_page: OpenPage, server: Server) -> None:
+    quiet = {"title": "Any", "question": "Which?", "reason": None, "started_ms": 1, "ended_ms": None, "result": None}
+    running = {**quiet, "study": "blind", "state": "running", "done": 0.5, "total": 2, "text": "step 10 of 20"}
+    idle = {**quiet, "study": "deceptive", "state": "idle", "done": 0, "total": 0, "text": ""}
+    answers = {
+        "/claims/evidence.json": EVIDENCE,
+        "/api/studies": {"unavailable": None, "studies": [running, idle]},
+    }
+    page = open_page(f"{server.url}/claims", wait_for="#study-blind [role=progressbar]", answers=answers)
+    page.click("#filter >> text=mixed")
+    expect(page.locator("#study-deceptive")).to_be_hidden()
+    expect(page.locator("#study-blind")).to_contain_text(re.compile(r"25.% of 2 jobs · step 10 of 20"))
+    expect(page.locator("#study-blind .button")).to_have_text("Stop")
+
+
 def test_a_study_is_started_watched_and_stopped(claims: Page) -> None:
     button = claims.locator("#study-table .button")
     expect(button).to_have_text("Measure now")

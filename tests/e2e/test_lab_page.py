@@ -264,11 +264,15 @@ def test_on_a_phone_the_controls_are_one_tap_away(open_page: OpenPage, running: 
 
 def test_a_new_run_with_another_seed_replaces_this_one(lab: Page, running: Server) -> None:
     before = running.run()["run_id"]
+    lab.fill("#until", str(running.run()["total_steps"]))
+    lab.keyboard.press("Enter")
+    expect(lab.locator("#announcer")).to_contain_text("Running until step")
     lab.fill("#seed", "12")
     lab.click("#new-run")
     patiently(lambda: running.run()["run_id"] != before, "the new run")
     running.wait_for_run("running")
     assert running.run()["seed"] == 12
+    expect(lab.locator("#until")).to_have_value("")
     patiently(lambda: lab.evaluate("lab.model.run?.seed === 12 && lab.model.store.lastStep > 5"), "its first steps")
     assert running.run()["run_id"] in lab.url
     assert running.ask("GET", f"/api/runs/{before}")["status"] == "interrupted"
