@@ -27,6 +27,10 @@ MODELS: Final = {"cdsp": "CDSP-MoE", "standard": "standard MoE", "blind": "blind
 PUBLISHED: Final = {"cdsp": 94.54, "standard": 95.14, "blind": 93.92}
 ASKED: Final = {"cdsp": 94.5, "standard": 95.1, "blind": 93.9}
 SOURCE: Final = f"{PAPER}, table of accuracies"
+AUTHORS_LOG: Final = (
+    "The log that lies beside the authors' program ends at 94.05 %, not at the published value; "
+    "its ten epochs read as those measured here."
+)
 CAVEAT: Final = "training accuracy of the last epoch, the release's labels, full data with KMNIST"
 
 
@@ -129,6 +133,7 @@ def _levels(rows: Sequence[Row]) -> list[Claim]:
             what="Training accuracy of the last epoch in percent",
             above=threshold,
             published=f"{PUBLISHED[model]} % ({CAVEAT})",
+            reason=AUTHORS_LOG if model == "cdsp" else "",
         )
         for model, threshold in ASKED.items()
     ]
@@ -188,7 +193,9 @@ def _notes(options: StudyOptions) -> list[str]:
     notes = [
         "CDSP-MoE trains with the ID hidden from a tenth of the batches under the release's rules, from half of the "
         "images under the paper's; the standard mixture always sees it, the blind one never; "
-        "training accuracy is measured under those conditions, as in the paper."
+        "training accuracy is measured under those conditions, as in the paper.",
+        "The mixtures are of CDSP-MoE's size and stand in the same transformer. "
+        "The authors' program for the standard one has no attention, and experts each as wide as the whole backbone.",
     ]
     if options.smallest:
         notes.append("Two epochs and patches of 7 pixels: too short to speak of levels and of settled structure.")
