@@ -34,7 +34,7 @@ class Router(nn.Module):
         weight = torch.empty(config.d_model + config.d_task, outputs or config.num_experts)
         self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(torch.zeros(outputs or config.num_experts))
-        self._native = config.execution != "dense" and self.task_mix is None and why_unavailable() is None
+        self._native = config.execution != "dense" and why_unavailable() is None
 
     def forward(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
         """Gate weights and chosen experts.
@@ -48,7 +48,8 @@ class Router(nn.Module):
         """
         if self._native and x_BSD.is_cpu and x_BSD.dtype == torch.float32 and not torch.compiler.is_compiling():
             read = (x_BSD, self.norm_weight, self.norm_bias, self.weight, self.bias, task_BQ)
-            gate_TK, expert_TK = NativeGate.apply(*read, self.top_k, self.norm_over_all, self.gate_softmax == "all")
+            over_all = self.gate_softmax == "all"
+            gate_TK, expert_TK = NativeGate.apply(*read, self.top_k, self.norm_over_all, over_all, self.task_mix)
             return gate_TK, expert_TK
         return top_k_gate(self.logits(x_BSD, task_BQ).flatten(0, 1), self.top_k, normalise=self.gate_softmax)
 

@@ -52,9 +52,10 @@ def load_library() -> ctypes.CDLL:
 
 @functools.cache
 def bound(name: str, signature: str) -> Callable[..., None]:
-    """A function of the library that takes Python numbers: `p` a pointer (data_ptr), `l` an int64, `i` an int."""
+    """A function of the library that takes Python numbers: `p` a pointer (data_ptr), `l` int64, `i` int, `f` float."""
+    kinds = {"p": ctypes.c_void_p, "l": ctypes.c_int64, "i": ctypes.c_int, "f": ctypes.c_float}
     function = getattr(load_library(), name)
-    function.argtypes = [{"p": ctypes.c_void_p, "l": ctypes.c_int64, "i": ctypes.c_int}[kind] for kind in signature]
+    function.argtypes = [kinds[kind] for kind in signature]
     function.restype = None
     result: Callable[..., None] = function
     return result

@@ -1,7 +1,9 @@
 /* The router in one pass over the tokens: LayerNorm, product, K largest logits, softmax; forward and backward.
 
-   With n = (x - mean) / std over a group of rows (a token, or all tokens of a sample):
-   logits = (n norm_weight + norm_bias) W_x + v W_v + bias, v the sample's task vector; weight is W_x above W_v.
+   With n = (x - mean) / std over a group of rows (a token, or all tokens of a sample), v the sample's task vector,
+   of_token = (n norm_weight + norm_bias) W_x + bias and of_task = v W_v; weight is W_x above W_v:
+   logits = of_token + of_task, or, where the task is mixed in at a share, (1 - mix) z(of_token) + mix z(of_task),
+   z being (. - mean) / std over the experts.
 
    Shapes: B samples, S tokens a sample, T = B S, D model width, Q width of the task vector, E experts, K chosen.
    All arrays are contiguous float32 or int64. Chunks hold whole samples and are dealt to threads in equal consecutive
@@ -23,6 +25,7 @@ typedef struct {
     int64_t samples, tokens, width, task_width, experts, top_k; /* B, S, D, Q, E, K */
     int64_t group;                                              /* rows normalised together: 1 or S */
     int over_all;                                               /* softmax over all E before choosing */
+    float mix;                                                  /* share of the task; below 0: it is added */
 } sizes_t;
 
 static int64_t samples_a_chunk(const sizes_t *at) { return at->tokens < CHUNK_ROWS ? CHUNK_ROWS / at->tokens : 1; }
@@ -125,33 +128,76 @@ static float *scaled_weight(const float *norm_weight, const float *weight, const
     return scaled;
 }
 
-/* What is the same for all tokens of a sample, [B, E]: norm_bias W_x + v W_v + bias. */
+/* What is the same for all tokens of a sample, [B, E]: norm_bias W_x + bias + v W_v; or, mixed, z(v W_v), with its
+   1 / std in `task_scale` [B] and the rest in `same` [E]. */
 static float *sample_logits(const float *norm_bias, const float *weight, const float *bias, const float *task,
-                            const sizes_t *at) {
+                            const sizes_t *at, float *same, float *task_scale) {
     const int64_t experts = at->experts;
     const float *task_weight = weight + at->width * experts;
-    float *out = malloc(at->samples * experts * sizeof *out), *same = malloc(experts * sizeof *same);
+    float *out = calloc(at->samples * experts, sizeof *out), mean;
     memcpy(same, bias, experts * sizeof *same);
     for (int64_t d = 0; d < at->width; d++)
         for (int64_t e = 0; e < experts; e++) same[e] += norm_bias[d] * weight[d * experts + e];
     for (int64_t b = 0; b < at->samples; b++) {
-        memcpy(out + b * experts, same, experts * sizeof *same);
+        float *row = out + b * experts;
+        if (at->mix < 0.0f) memcpy(row, same, experts * sizeof *same);
         for (int64_t q = 0; q < at->task_width; q++)
-            for (int64_t e = 0; e < experts; e++)
-                out[b * experts + e] += task[b * at->task_width + q] * task_weight[q * experts + e];
+            for (int64_t e = 0; e < experts; e++) row[e] += task[b * at->task_width + q] * task_weight[q * experts + e];
+        if (at->mix >= 0.0f) normalise(row, experts, row, &mean, task_scale + b);
     }
-    free(same);
     return out;
 }
 
-/* gate [T, K], expert [T, K]; keeps logits, of every chunk [E, rows], and mean and scale of every group, for the backward pass. */
+/* Turns of_token into the mixed logits, [E, rows]; `of_sample` is z(of_task) of the chunk's first sample. Keeps 1 / std
+   of every row in `scale`; `mean` is [rows]. */
+static void mix_in(float *restrict logits, int64_t rows, const sizes_t *at, const float *same, const float *of_sample,
+                   float *restrict mean, float *restrict scale) {
+    memset(mean, 0, rows * sizeof *mean);
+    memset(scale, 0, rows * sizeof *scale);
+    for (int64_t e = 0; e < at->experts; e++)
+#pragma omp simd
+        for (int64_t t = 0; t < rows; t++) {
+            logits[e * rows + t] += same[e];
+            mean[t] += logits[e * rows + t];
+        }
+    for (int64_t t = 0; t < rows; t++) mean[t] /= at->experts;
+    for (int64_t e = 0; e < at->experts; e++)
+#pragma omp simd
+        for (int64_t t = 0; t < rows; t++) {
+            const float from_mean = logits[e * rows + t] - mean[t];
+            scale[t] += from_mean * from_mean;
+        }
+    for (int64_t t = 0; t < rows; t++) scale[t] = 1.0f / sqrtf(scale[t] / at->experts + EPS);
+    for (int64_t e = 0; e < at->experts; e++)
+        for (int64_t b = 0; b < rows / at->tokens; b++)
+            for (int64_t t = b * at->tokens; t < (b + 1) * at->tokens; t++)
+                logits[e * rows + t] = (1.0f - at->mix) * (logits[e * rows + t] - mean[t]) * scale[t] +
+                                       at->mix * of_sample[b * at->experts + e];
+}
+
+/* A row's gradient of the mixed logits, [E], becomes that of of_token; that of z(of_task) is added to `dsample`. */
+static void mix_in_backward(const float *logits, int64_t stride, const float *of_sample, float scale, const sizes_t *at,
+                            float *z, float *dlogits, float *dsample) {
+    const float of_token = 1.0f - at->mix;
+    for (int64_t e = 0; e < at->experts; e++) {
+        dsample[e] += at->mix * dlogits[e];
+        dlogits[e] *= of_token;
+        z[e] = of_token > 0.0f ? (logits[e * stride] - at->mix * of_sample[e]) / of_token : 0.0f;
+    }
+    normalise_backward(z, scale, at->experts, dlogits);
+}
+
+/* gate [T, K], expert [T, K]; keeps logits, of every chunk [E, rows], mean and scale of every group, and where the task
+   is mixed in row_scale [T] for the backward pass. */
 void cdsp_gate_forward(const float *x, const float *norm_weight, const float *norm_bias, const float *weight,
                        const float *bias, const float *task, int64_t samples, int64_t tokens, int64_t width,
-                       int64_t task_width, int64_t experts, int64_t top_k, int64_t group, int over_all, float *gate,
-                       int64_t *expert, float *logits, float *mean, float *scale, int threads) {
-    const sizes_t at = {samples, tokens, width, task_width, experts, top_k, group, over_all};
+                       int64_t task_width, int64_t experts, int64_t top_k, int64_t group, int over_all, float mix,
+                       float *gate, int64_t *expert, float *logits, float *mean, float *scale, float *row_scale,
+                       int threads) {
+    const sizes_t at = {samples, tokens, width, task_width, experts, top_k, group, over_all, mix};
     const int64_t a_chunk = samples_a_chunk(&at), chunks = (samples + a_chunk - 1) / a_chunk;
-    float *scaled = scaled_weight(norm_weight, weight, &at), *of_sample = sample_logits(norm_bias, weight, bias, task, &at);
+    float *scaled = scaled_weight(norm_weight, weight, &at), *same = malloc((experts + samples) * sizeof *same);
+    float *of_sample = sample_logits(norm_bias, weight, bias, task, &at, same, same + experts);
 #pragma omp parallel num_threads(threads)
     {
         float *n = malloc(a_chunk * tokens * (width + 2 * (top_k + 1)) * sizeof *n), *held = n + a_chunk * tokens * width;
@@ -164,33 +210,44 @@ void cdsp_gate_forward(const float *x, const float *norm_weight, const float *no
                 normalise(x + (first + t) * width, group * width, n + t * width, mean + (first + t) / group,
                           scale + (first + t) / group);
             both_transposed(n, scaled, of_chunk, rows, width, experts);
-            for (int64_t e = 0; e < experts; e++)
-                for (int64_t b = 0; b < rows / tokens; b++)
-                    for (int64_t t = 0; t < tokens; t++)
-                        of_chunk[e * rows + b * tokens + t] += of_sample[(first / tokens + b) * experts + e];
+            const float *of_samples = of_sample + first / tokens * experts;
+            if (mix >= 0.0f)
+                mix_in(of_chunk, rows, &at, same, of_samples, held, row_scale + first);
+            else
+                for (int64_t e = 0; e < experts; e++)
+                    for (int64_t b = 0; b < rows / tokens; b++)
+                        for (int64_t t = 0; t < tokens; t++)
+                            of_chunk[e * rows + b * tokens + t] += of_samples[b * experts + e];
             route(of_chunk, rows, &at, held, gate + first * top_k, expert + first * top_k);
         }
         free(n);
     }
     free(scaled);
+    free(same);
     free(of_sample);
 }
 
 /* Gradients of x, norm_weight, norm_bias, weight, bias and task. */
 void cdsp_gate_backward(const float *dgate, const float *x, const float *norm_weight, const float *norm_bias,
-                        const float *weight, const float *task, const float *gate, const int64_t *expert,
-                        const float *logits, const float *mean, const float *scale, int64_t samples, int64_t tokens,
-                        int64_t width, int64_t task_width, int64_t experts, int64_t top_k, int64_t group, int over_all,
-                        float *dx, float *dnorm_weight, float *dnorm_bias, float *dweight, float *dbias, float *dtask,
+                        const float *weight, const float *bias, const float *task, const float *gate,
+                        const int64_t *expert, const float *logits, const float *mean, const float *scale,
+                        const float *row_scale, int64_t samples, int64_t tokens, int64_t width, int64_t task_width,
+                        int64_t experts, int64_t top_k, int64_t group, int over_all, float mix, float *dx, float *dnorm_weight, float *dnorm_bias, float *dweight, float *dbias, float *dtask,
                         int threads) {
-    const sizes_t at = {samples, tokens, width, task_width, experts, top_k, group, over_all};
+    const sizes_t at = {samples, tokens, width, task_width, experts, top_k, group, over_all, mix};
     const int64_t a_chunk = samples_a_chunk(&at), chunks = (samples + a_chunk - 1) / a_chunk, weights = width * experts;
-    float *scaled = scaled_weight(norm_weight, weight, &at);
-    float *dsample = calloc(samples * experts, sizeof *dsample), *partial = calloc(threads * weights, sizeof *partial);
+    const int mixed = mix >= 0.0f;
+    float *scaled = scaled_weight(norm_weight, weight, &at), *partial = calloc(threads * weights, sizeof *partial);
+    float *same = malloc((experts + samples) * sizeof *same), *task_scale = same + experts;
+    float *of_sample = mixed ? sample_logits(norm_bias, weight, bias, task, &at, same, task_scale) : NULL;
+    /* of the sum over a sample's tokens of of_token's gradient, and of of_task's; added, the two are one */
+    float *dsample = calloc((1 + mixed) * samples * experts, sizeof *dsample);
+    float *dtask_logits = dsample + mixed * samples * experts;
 #pragma omp parallel num_threads(threads)
     {
         float *dscaled = partial + omp_get_thread_num() * weights;
-        float *n = malloc(a_chunk * tokens * (width + experts) * sizeof *n), *dlogits = n + a_chunk * tokens * width;
+        float *n = malloc((a_chunk * tokens * (width + experts) + experts) * sizeof *n);
+        float *dlogits = n + a_chunk * tokens * width, *z = dlogits + a_chunk * tokens * experts;
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < chunks; c++) {
             const int64_t first = c * a_chunk * tokens;
@@ -201,8 +258,11 @@ void cdsp_gate_backward(const float *dgate, const float *x, const float *norm_we
                 for (int64_t d = 0; d < width; d++) n[t * width + d] = (in[d] - mean[g]) * scale[g];
                 route_backward(dgate + (first + t) * top_k, gate + (first + t) * top_k, expert + (first + t) * top_k,
                                logits + first * experts + t, rows, &at, dlogits + t * experts);
-                float *of_sample = dsample + (first + t) / tokens * experts;
-                for (int64_t e = 0; e < experts; e++) of_sample[e] += dlogits[t * experts + e];
+                const int64_t b = (first + t) / tokens * experts;
+                if (mixed)
+                    mix_in_backward(logits + first * experts + t, rows, of_sample + b, row_scale[first + t], &at, z,
+                                    dlogits + t * experts, dtask_logits + b);
+                for (int64_t e = 0; e < experts; e++) dsample[b + e] += dlogits[t * experts + e];
             }
             add_outer(n, dlogits, dscaled, rows, width, experts, experts);
             times_transposed(dlogits, scaled, dx + first * width, rows, experts, width, experts);
@@ -211,6 +271,9 @@ void cdsp_gate_backward(const float *dgate, const float *x, const float *norm_we
         }
         free(n);
     }
+    if (mixed)
+        for (int64_t b = 0; b < samples; b++)
+            normalise_backward(of_sample + b * experts, task_scale[b], experts, dtask_logits + b * experts);
     for (int64_t k = 1; k < threads; k++)
         for (int64_t i = 0; i < weights; i++) partial[i] += partial[k * weights + i];
     memset(dbias, 0, experts * sizeof *dbias);
@@ -226,9 +289,11 @@ void cdsp_gate_backward(const float *dgate, const float *x, const float *norm_we
         }
     }
     memset(dweight + weights, 0, task_width * experts * sizeof *dweight);
-    add_outer(task, dsample, dweight + weights, samples, task_width, experts, experts);
-    times_transposed(dsample, weight + weights, dtask, samples, experts, task_width, experts);
+    add_outer(task, dtask_logits, dweight + weights, samples, task_width, experts, experts);
+    times_transposed(dtask_logits, weight + weights, dtask, samples, experts, task_width, experts);
     free(scaled);
+    free(same);
+    free(of_sample);
     free(dsample);
     free(partial);
 }

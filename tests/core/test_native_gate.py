@@ -19,13 +19,23 @@ from tests.core.small import small_config
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason="no kernel")
 
 
-def router_of(*, experts: int, top_k: int, over_all: bool = False, together: bool = False, seed: int = 0) -> Router:
+def router_of(
+    *,
+    experts: int,
+    top_k: int,
+    over_all: bool = False,
+    together: bool = False,
+    mix: float | None = None,
+    seed: int = 0,
+) -> Router:
     config = small_config(
         num_experts=experts,
         num_partitions=1,
         top_k=top_k,
         gate_softmax="all" if over_all else "top_k",
         router_norm="all" if together else "token",
+        task_fusion="concat" if mix is None else "mixed",
+        task_mix=mix or 0.0,
     )
     generator = torch.Generator().manual_seed(seed)
     router = Router(config.model, generator=generator)
@@ -55,6 +65,7 @@ def with_gradients(
     data=st.data(),
     over_all=st.booleans(),
     together=st.booleans(),
+    mix=st.none() | st.sampled_from([0.0, 0.2, 0.7, 1.0]),
     threads=st.integers(1, 3),
     seed=st.integers(0, 2**31),
 )
@@ -65,14 +76,16 @@ def test_the_router_and_all_its_gradients_are_those_of_torch(
     data: st.DataObject,
     over_all: bool,
     together: bool,
+    mix: float | None,
     threads: int,
     seed: int,
 ) -> None:
     top_k = data.draw(st.integers(1, experts))
-    router = router_of(experts=experts, top_k=top_k, over_all=over_all, together=together, seed=seed)
+    router = router_of(experts=experts, top_k=top_k, over_all=over_all, together=together, mix=mix, seed=seed)
     generator = torch.Generator().manual_seed(seed)
     x_BSD = 2 * torch.randn(samples, tokens, 16, generator=generator) + 1
     task_BQ = torch.randn(samples, 4, generator=generator)
+    task_BQ[::2] = 0.0  # hidden
     dgate_TK = torch.randn(samples * tokens, top_k, generator=generator)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
