@@ -9,13 +9,16 @@ from cdsp_core.config import Controls, ModelConfig, RunConfig, TrainConfig
 from cdsp_core.fields import shown, updated
 
 _LIVE_SCHEDULE = TrainConfig(epochs=40, clip_scope="apart")
-_LIVE_CONTROLS = Controls(lr_base=3e-3, lr_ratio=5.0)
+_LIVE_MODEL = ModelConfig(task_fusion="mixed", task_mix=0.3)
+_LIVE_CONTROLS = Controls(lr_ratio=3.0)
 
 PRESETS: dict[str, tuple[str, RunConfig]] = {
     "live": (
-        "patches of 7 by 7 pixels, batch 64: structure within a minute on two CPU cores",
+        "patches of 7 by 7 pixels, batch 64, the task mixed into the router at a share of 0.3: "
+        "structure within a minute on two CPU cores",
         RunConfig(
             preset="live",
+            model=_LIVE_MODEL,
             train=_LIVE_SCHEDULE,
             controls=_LIVE_CONTROLS,
         ),
@@ -24,7 +27,7 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         "live's sizes and data for a mixture of eight separate experts: always told the task, balanced by a loss",
         RunConfig(
             preset="standard",
-            model=ModelConfig(architecture="standard"),
+            model=replace(_LIVE_MODEL, architecture="standard"),
             train=_LIVE_SCHEDULE,
             controls=replace(_LIVE_CONTROLS, p_drop=0.0),
         ),
@@ -33,7 +36,7 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         "the same mixture, never told the task",
         RunConfig(
             preset="blind",
-            model=ModelConfig(architecture="blind"),
+            model=replace(_LIVE_MODEL, architecture="blind"),
             train=_LIVE_SCHEDULE,
             controls=replace(_LIVE_CONTROLS, p_drop=1.0),
         ),
@@ -42,7 +45,7 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         "live's sizes and data for a feed-forward without experts, as wide as the backbone",
         RunConfig(
             preset="dense",
-            model=ModelConfig(architecture="dense"),
+            model=replace(_LIVE_MODEL, architecture="dense"),
             train=_LIVE_SCHEDULE,
             controls=_LIVE_CONTROLS,
         ),
