@@ -73,7 +73,8 @@ class StepBench:
 def release_sizes(experts: int, *, compiled: bool = False, execution: str = "auto") -> RunConfig:
     """Batch 64, 49 tokens, D 64, R 256, K 2, P = E, the conflict exact at every step, looks at test images off."""
     sizes = {"patch_size": 4, "num_experts": experts, "num_partitions": experts, "eval_every": NEVER}
-    return with_settings(preset("live"), {**sizes, "compile": "on" if compiled else "off", "execution": execution})
+    rules = {"task_fusion": "concat", "compile": "on" if compiled else "off", "execution": execution}
+    return with_settings(preset("live"), {**sizes, **rules})
 
 
 def _eager_contenders(experts: int, device: torch.device, datasets: Datasets) -> dict[str, Work]:

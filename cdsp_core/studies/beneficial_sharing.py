@@ -57,9 +57,8 @@ def jobs(options: StudyOptions) -> list[Job]:
 
 def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
     """Train on the pair, or on one task alone with as many of its images a step. Returns one row a task."""
-    from cdsp_core.config import with_settings
-    from cdsp_core.presets import preset
     from cdsp_core.studies import image_tasks, task_overlap
+    from cdsp_core.studies.training import at_live_sizes
     from cdsp_core.trainer import Trainer
 
     names, steps = job.settings["tasks"], job.settings["steps"]
@@ -73,7 +72,7 @@ def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
         **METHOD_RATES,
     }
     data = image_tasks.joined([_task(name, options) for name in names])
-    trainer = Trainer(with_settings(preset("live"), settings), device=image_tasks.CPU, datasets=data)
+    trainer = Trainer(at_live_sizes(**settings), device=image_tasks.CPU, datasets=data)
     interference: list[float] = []
     for step in range(1, steps + 1):
         trainer.train_step()

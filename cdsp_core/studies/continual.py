@@ -49,9 +49,8 @@ def jobs(options: StudyOptions) -> list[Job]:
 def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
     """Train task after task; after each, look at every task's whole test set."""
     from cdsp_core.batches import BatchStream
-    from cdsp_core.config import with_settings
-    from cdsp_core.presets import preset
     from cdsp_core.studies import image_tasks, task_overlap
+    from cdsp_core.studies.training import at_live_sizes
     from cdsp_core.trainer import Trainer
 
     tasks, steps = job.settings["tasks"], job.settings["steps_per_task"]
@@ -64,7 +63,7 @@ def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
     }
     digits = image_tasks.source("mnist", options)
     data = image_tasks.joined([image_tasks.permuted(digits, task, seed=job.seed) for task in range(tasks)])
-    config = with_settings(preset(job.settings["preset"]), settings)
+    config = at_live_sizes(job.settings["preset"], **settings)
     trainer = Trainer(config, device=image_tasks.CPU, datasets=data)
     rows: list[Row] = []
     for stage in range(tasks):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cdsp_core.config import RunConfig, with_settings
-from cdsp_core.presets import preset
 from cdsp_core.studies.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table, Tell
+from cdsp_core.studies.training import at_live_sizes
 from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, mean_over_seeds
 
 SOURCE = "arXiv:2512.20291, section 3.6; the ladder is this project's"
@@ -63,8 +63,8 @@ def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
 
 def config_of(experts: int, seed: int, options: StudyOptions) -> RunConfig:
     """`live` with that many experts, each with a partition of its own; A learns, so subspaces part as they do there."""
-    sizes = {"num_experts": experts, "num_partitions": experts, "seed": seed, "data": options.data}
-    return with_settings(preset("live"), {**sizes, "missing_kmnist": options.missing_kmnist})
+    sizes: dict[str, Any] = {"num_experts": experts, "num_partitions": experts, "seed": seed, "data": options.data}
+    return at_live_sizes(**sizes, missing_kmnist=options.missing_kmnist)
 
 
 def find(rows: Sequence[Row], options: StudyOptions) -> Findings:

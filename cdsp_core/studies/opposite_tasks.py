@@ -18,10 +18,10 @@ from cdsp_core.attention import linear
 from cdsp_core.batches import stream_generator
 from cdsp_core.config import ModelConfig, with_controls
 from cdsp_core.layer import CDSPLayer
-from cdsp_core.presets import preset
 from cdsp_core.studies import task_overlap
 from cdsp_core.studies.game_step import GameStep
 from cdsp_core.studies.study import Row, Tell
+from cdsp_core.studies.training import at_live_sizes
 
 CONFIG = ModelConfig(d_model=32, d_base=128, d_task=8, num_layers=1)
 MARKER = 2.0
@@ -146,7 +146,7 @@ def train(
     """Train one model and measure it every `every` steps, the first time before the first one. Returns a row each."""
     problem = OppositeTasks(variant, width=CONFIG.d_model, seed=seed)
     learner = Learner(model, told=variant == "id", seed=seed)
-    controls = with_controls(preset("live").controls, {"lambda_conflict": lambda_conflict})
+    controls = with_controls(at_live_sizes().controls, {"lambda_conflict": lambda_conflict})
     game = GameStep(learner, learner.layers, controls)
     draws = stream_generator(seed, "order")
     test = problem.inputs(TEST_INPUTS, stream_generator(seed, "order", data_epoch=2))

@@ -69,9 +69,8 @@ def _train(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
     import torch
 
     from cdsp_core import measures
-    from cdsp_core.config import with_settings
-    from cdsp_core.presets import preset
     from cdsp_core.studies import pair_cosines
+    from cdsp_core.studies.training import at_live_sizes
     from cdsp_core.trainer import Trainer
 
     steps = job.settings["steps"]
@@ -82,7 +81,7 @@ def _train(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
         "missing_kmnist": options.missing_kmnist,
         **job.settings["controls"],
     }
-    config = with_settings(preset("live"), settings)
+    config = at_live_sizes(**settings)
     trainer = Trainer(config, device=torch.device("cpu"), data_root=options.data_root)
     chance = torch.Generator().manual_seed(job.seed)
     rows: list[Row] = []

@@ -51,6 +51,12 @@ def release_config(options: StudyOptions, **settings: Any) -> RunConfig:
     return _in_this_form(preset("release"), options, {**sizes, **settings})
 
 
+def at_live_sizes(name: str = "live", **settings: Any) -> RunConfig:
+    """A preset of `live`'s sizes under the paper's router (Eq. 10) and calm rates, whatever `live` is tuned to."""
+    rules = {"task_fusion": "concat", "lr_base": 3e-3, "lr_ratio": 5.0}
+    return with_settings(preset(name), {**rules, **settings})
+
+
 def training_job(key: str, config: RunConfig, options: StudyOptions, **labels: Any) -> Job:
     """One training. `labels` become columns of its rows in this study only."""
     every = config.train.eval_every
