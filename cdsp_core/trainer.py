@@ -120,7 +120,8 @@ class Trainer:
         self.controller = Controller(train) if train.controller != "off" else None
         self.apply(config.controls)
         self.look_at_test_images()
-        self.load_LE = torch.full((config.model.num_layers, config.model.routed_experts), torch.nan, device=device)
+        self._chosen: list[Tensor] = []
+        """of the last step, for every layer the experts of each token"""
         self._unusable = torch.zeros((), device=device)
         self._broken_at: int | None = None
 
@@ -163,12 +164,23 @@ class Trainer:
         self._skip_when_non_finite(loss, grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=False)
-        self._count_load(chosen)
+        self._chosen = chosen
         self.step += 1
         self._write_row(batch, loss, terms, grad_norm, logits_BC)
         if self.step % self.config.train.eval_every == 0:
             self.look_at_test_images()
             self._write_look()
+
+    @torch.no_grad()
+    def load(self) -> Tensor:
+        """Share of the last step's assignments that every expert got, [layers, experts]; NaN before the first step."""
+        experts = self.config.model.routed_experts
+        if not self._chosen:
+            return torch.full((self.config.model.num_layers, experts), torch.nan, device=self.device)
+        slot_LM = torch.stack(self._chosen).flatten(1) + 1  # an unused one, -1, counts at 0
+        counts = torch.zeros(len(slot_LM), experts + 1, device=self.device)
+        counts.scatter_add_(1, slot_LM, counts.new_ones(()).expand_as(slot_LM))
+        return counts[:, 1:] / counts[:, 1:].sum(1, keepdim=True)
 
     def arrays(self) -> dict[str, Array]:
         """The arrays of a frame at this step, on the host; the scalars of all steps since the last call.
@@ -176,10 +188,9 @@ class Trainer:
         Raises NonFiniteLossError when one of those steps was not finite and that was not said yet; the next call
         returns the arrays with these steps.
         """
+        load_LE = self.load()
         layers = [
-            layer_arrays(
-                layer, self.load_LE[number], self.look.routing_LQE[number], self.look.routing_blind_LQE[number]
-            )
+            layer_arrays(layer, load_LE[number], self.look.routing_LQE[number], self.look.routing_blind_LQE[number])
             for number, layer in enumerate(self.model.layers)
         ]
         rows = self.log.take(layers, self.config.model)
@@ -301,13 +312,6 @@ class Trainer:
         self._unusable = torch.maximum(self._unusable, 1.0 - finite.to(torch.float32))
         self.optimizer.grad_scale = None  # type: ignore[attr-defined]
         self.optimizer.found_inf = self._unusable  # type: ignore[attr-defined]
-
-    @torch.no_grad()
-    def _count_load(self, chosen: list[Tensor]) -> None:
-        slot_LM = torch.stack(chosen).flatten(1) + 1  # an unused one, -1, counts at 0
-        counts = torch.zeros(len(chosen), self.config.model.routed_experts + 1, device=self.device)
-        counts.scatter_add_(1, slot_LM, counts.new_ones(()).expand_as(slot_LM))
-        self.load_LE = counts[:, 1:] / counts[:, 1:].sum(1, keepdim=True)
 
     @torch.no_grad()
     def _write_row(self, batch: Batch, loss: Tensor, terms: Tensor, grad_norm: Tensor, logits_BC: Tensor) -> None:

@@ -21,12 +21,17 @@ typedef struct {
     int64_t expert, first, rows;
 } chunk_t;
 
-/* Cut `rows` of expert groups into chunks; returns how many. `chunks` holds M / CHUNK_ROWS + E. */
+/* Cut `rows` of expert groups into as few chunks as can be, of a group all nearly as long: sgemm is slow at a few rows.
+   Returns how many. `chunks` holds M / CHUNK_ROWS + E. */
 static int64_t cut(const int64_t *count, int64_t experts, chunk_t *chunks) {
     int64_t n = 0, first = 0;
-    for (int64_t e = 0; e < experts; first += count[e++])
-        for (int64_t done = 0; done < count[e]; done += CHUNK_ROWS)
-            chunks[n++] = (chunk_t){e, first + done, count[e] - done < CHUNK_ROWS ? count[e] - done : CHUNK_ROWS};
+    for (int64_t e = 0; e < experts; first += count[e++]) {
+        const int64_t parts = (count[e] + CHUNK_ROWS - 1) / CHUNK_ROWS;
+        for (int64_t i = 0; i < parts; i++) {
+            const int64_t from = count[e] * i / parts, to = count[e] * (i + 1) / parts;
+            chunks[n++] = (chunk_t){e, first + from, to - from};
+        }
+    }
     return n;
 }
 

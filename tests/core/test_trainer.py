@@ -213,7 +213,7 @@ def test_load_is_the_share_of_the_steps_own_assignments() -> None:
     counts = [torch.bincount(expert_TK.flatten(), minlength=4) for expert_TK in chosen]
     trainer = steps(small_trainer(), 1)
     for layer, count in enumerate(counts):
-        torch.testing.assert_close(trainer.load_LE[layer], count / count.sum())
+        torch.testing.assert_close(trainer.load()[layer], count / count.sum())
 
 
 def test_the_packed_subspace_unpacks_to_the_experts_dimensions() -> None:
