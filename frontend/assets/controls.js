@@ -128,7 +128,7 @@
       for (const slider of this.sliders) {
         const { name } = slider;
         if (!(name in requested)) continue;
-        const truth = { requested: requested[name], applied: applied[name], step: (steps || {})[name] || 0, epoch: run.epoch };
+        const truth = { requested: requested[name], applied: applied[name], step: (steps || {})[name] || 0, life: `${run.run_id}:${run.epoch}` };
         slider.setTruth({ ...truth, ...this.#lastChange(name, truth.step) }, preset && preset.controls[name]);
       }
       const speed = byId("speed");

@@ -188,16 +188,20 @@
       this.#show();
     }
 
-    /** The run's truth: {requested, applied, step, before}; ignored while a change of one's own is under way. */
+    /**
+     * The run's truth: {requested, applied, step, life, before}; `life` names run and epoch. Ignored while a change of
+     * one's own is under way, and where it is older than what is known of the same life.
+     */
     setTruth(truth, preset) {
       if (this.preset !== preset) {
         this.preset = preset;
         this.#offerPreset();
       }
       const known = this.truth;
-      if (known && known.step === truth.step && truth.before === undefined) Object.assign(truth, { before: known.before, by: known.by });
-      if (this.waiting || (known && known.step > truth.step && known.epoch === truth.epoch)) return;
-      const changed = !known || known.requested !== truth.requested || known.applied !== truth.applied || known.step !== truth.step;
+      const same = Boolean(known) && known.life === truth.life;
+      if (same && known.step === truth.step && truth.before === undefined) Object.assign(truth, { before: known.before, by: known.by });
+      if (this.waiting || (same && known.step > truth.step)) return;
+      const changed = !same || known.requested !== truth.requested || known.applied !== truth.applied || known.step !== truth.step;
       this.truth = truth;
       if (changed && !this.touched) this.problem = null;
       if (changed || this.range.disabled) this.#show();

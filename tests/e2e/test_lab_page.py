@@ -267,12 +267,17 @@ def test_a_new_run_with_another_seed_replaces_this_one(lab: Page, running: Serve
     lab.fill("#until", str(running.run()["total_steps"]))
     lab.keyboard.press("Enter")
     expect(lab.locator("#announcer")).to_contain_text("Running until step")
+    lab.fill("#value-lambda_conflict", "0")
+    lab.keyboard.press("Enter")
+    expect(lab.locator("#note-lambda_conflict")).to_contain_text("10 → 0, applied at step")
     lab.fill("#seed", "12")
     lab.click("#new-run")
     patiently(lambda: running.run()["run_id"] != before, "the new run")
     running.wait_for_run("running")
     assert running.run()["seed"] == 12
     expect(lab.locator("#until")).to_have_value("")
+    expect(lab.locator("#value-lambda_conflict")).to_have_value("10")
+    expect(lab.locator("#note-lambda_conflict")).not_to_contain_text("→")
     patiently(lambda: lab.evaluate("lab.model.run?.seed === 12 && lab.model.store.lastStep > 5"), "its first steps")
     assert running.run()["run_id"] in lab.url
     assert running.ask("GET", f"/api/runs/{before}")["status"] == "interrupted"
