@@ -29,7 +29,7 @@
     const claims = stored.studies.flatMap((study) => study.claims);
     for (const word of VERDICTS) byId(`tally-${word}`).textContent = String(claims.filter((claim) => claim.verdict === word).length);
     for (const id of ["tallies", "filter"]) byId(id).hidden = !claims.length;
-    byId("made").textContent = stored.missing || answer.reason || `${claims.length} claims of ${stored.studies.length} studies.`;
+    byId("made").textContent = stored.missing || answer.reason || `${claims.length} claims of ${new Set(stored.studies.map(({ study }) => study)).size} studies.`;
     byId("caveat").textContent = lab.format.minus(stored.caveat || "");
   }
 
