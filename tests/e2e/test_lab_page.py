@@ -269,7 +269,7 @@ def test_a_new_run_with_another_seed_replaces_this_one(lab: Page, running: Serve
     expect(lab.locator("#announcer")).to_contain_text("Running until step")
     lab.fill("#value-lambda_conflict", "0")
     lab.keyboard.press("Enter")
-    expect(lab.locator("#note-lambda_conflict")).to_contain_text("10 → 0, applied at step")
+    expect(lab.locator("#note-lambda_conflict")).to_contain_text("→ 0, applied at step")
     lab.fill("#seed", "12")
     lab.click("#new-run")
     patiently(lambda: running.run()["run_id"] != before, "the new run")
