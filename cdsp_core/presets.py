@@ -3,52 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from cdsp_core.config import Controls, ModelConfig, RunConfig, TrainConfig
 from cdsp_core.fields import shown, updated
 
-_LIVE_SCHEDULE = TrainConfig(epochs=40, clip_scope="apart")
-_LIVE_MODEL = ModelConfig(task_fusion="mixed", task_mix=0.3)
-_LIVE_CONTROLS = Controls(lr_ratio=3.0)
+_LIVE = RunConfig(
+    preset="live",
+    model=ModelConfig(task_fusion="mixed", task_mix=0.3),
+    train=TrainConfig(epochs=40, clip_scope="apart"),
+    controls=Controls(lr_ratio=3.0),
+)
+
+
+def _live_with(architecture: Literal["standard", "blind", "dense"], *, p_drop: float) -> RunConfig:
+    """`live` for another model, named after it."""
+    model, controls = replace(_LIVE.model, architecture=architecture), replace(_LIVE.controls, p_drop=p_drop)
+    return replace(_LIVE, preset=architecture, model=model, controls=controls)
+
 
 PRESETS: dict[str, tuple[str, RunConfig]] = {
     "live": (
         "patches of 7 by 7 pixels, batch 64, the task mixed into the router at a share of 0.3: "
         "structure within a minute on two CPU cores",
-        RunConfig(
-            preset="live",
-            model=_LIVE_MODEL,
-            train=_LIVE_SCHEDULE,
-            controls=_LIVE_CONTROLS,
-        ),
+        _LIVE,
     ),
     "standard": (
         "live's sizes and data for a mixture of eight separate experts: always told the task, balanced by a loss",
-        RunConfig(
-            preset="standard",
-            model=replace(_LIVE_MODEL, architecture="standard"),
-            train=_LIVE_SCHEDULE,
-            controls=replace(_LIVE_CONTROLS, p_drop=0.0),
-        ),
+        _live_with("standard", p_drop=0.0),
     ),
     "blind": (
         "the same mixture, never told the task",
-        RunConfig(
-            preset="blind",
-            model=replace(_LIVE_MODEL, architecture="blind"),
-            train=_LIVE_SCHEDULE,
-            controls=replace(_LIVE_CONTROLS, p_drop=1.0),
-        ),
+        _live_with("blind", p_drop=1.0),
     ),
     "dense": (
         "live's sizes and data for a feed-forward without experts, as wide as the backbone",
-        RunConfig(
-            preset="dense",
-            model=replace(_LIVE_MODEL, architecture="dense"),
-            train=_LIVE_SCHEDULE,
-            controls=_LIVE_CONTROLS,
-        ),
+        _live_with("dense", p_drop=0.5),
     ),
     "paper": (
         "the paper's text and table: width 256, backbone 256, rank 32, batch 128, ten classes each",

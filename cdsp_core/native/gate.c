@@ -232,7 +232,8 @@ void cdsp_gate_backward(const float *dgate, const float *x, const float *norm_we
                         const float *weight, const float *bias, const float *task, const float *gate,
                         const int64_t *expert, const float *logits, const float *mean, const float *scale,
                         const float *row_scale, int64_t samples, int64_t tokens, int64_t width, int64_t task_width,
-                        int64_t experts, int64_t top_k, int64_t group, int over_all, float mix, float *dx, float *dnorm_weight, float *dnorm_bias, float *dweight, float *dbias, float *dtask,
+                        int64_t experts, int64_t top_k, int64_t group, int over_all, float mix, float *dx,
+                        float *dnorm_weight, float *dnorm_bias, float *dweight, float *dbias, float *dtask,
                         int threads) {
     const sizes_t at = {samples, tokens, width, task_width, experts, top_k, group, over_all, mix};
     const int64_t a_chunk = samples_a_chunk(&at), chunks = (samples + a_chunk - 1) / a_chunk, weights = width * experts;

@@ -30,17 +30,8 @@ class NativeGate(torch.autograd.Function):
         x_BSD, norm_weight_D, norm_bias_D, weight_DQE, bias_E, task_BQ = (tensor.contiguous() for tensor in tensors)
         samples, tokens, width = x_BSD.shape
         group, experts = tokens if together else 1, len(bias_E)
-        ctx.sizes = (
-            samples,
-            tokens,
-            width,
-            task_BQ.shape[1],
-            experts,
-            top_k,
-            group,
-            over_all,
-            -1.0 if mix is None else mix,
-        )
+        choices = group, over_all, -1.0 if mix is None else mix
+        ctx.sizes = (samples, tokens, width, task_BQ.shape[1], experts, top_k, *choices)
         gate_TK = x_BSD.new_empty(samples * tokens, top_k)
         expert_TK = torch.empty(samples * tokens, top_k, dtype=torch.int64)
         logits_TE = x_BSD.new_empty(samples * tokens, experts)
