@@ -9,6 +9,7 @@ The named configs are in `presets.py`.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -316,8 +317,8 @@ def with_settings(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
     for key, value in settings.items():
         section = next((s for s in parts if key in field_names(getattr(config, s))), None)
         if section is None:
-            known = ", ".join(name for s in parts for name in field_names(getattr(config, s)))
-            raise ValueError(f"there is no setting {shown(key)}. The settings are {known}.")
+            known = [name for s in parts for name in field_names(getattr(config, s))]
+            raise ValueError(f"there is no setting {shown(key)}. {_nearest(key, known)}")
         parts[section][key] = parsed(key, value, getattr(config, section))
     return replace(
         config,
@@ -325,6 +326,14 @@ def with_settings(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
         train=updated(config.train, parts["train"], "train"),
         controls=updated(config.controls, parts["controls"], "controls"),
     )
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    """The settings that a wrong name may have meant, or where all of them are listed."""
+    alike = difflib.get_close_matches(key, known, n=3) or [name for name in known if key and key in name]
+    if alike:
+        return f"Did you mean {' or '.join(alike[:3])}?"
+    return "`python -m cdsp_core presets` lists them all."
 
 
 def with_controls(controls: Controls, changes: Any) -> Controls:

@@ -82,7 +82,16 @@ def tab(page: Page, *, is_current: bool) -> Component:
 def run_chips() -> list[Component]:
     """The model, and what its run does."""
     return [
-        html.Div(id="chip-model", className="chip chip-model"),
+        html.Div(
+            [
+                html.Div(
+                    [html.Span(id="chip-model"), html.Span(id="other-runs", className="other-runs")],
+                    className="chip chip-model",
+                ),
+                html.Select([], id="run-list", disabled=True, **aria(label="Run shown")),
+            ],
+            className="run-choice",
+        ),
         html.Div(
             [html.Span(className="dot"), html.Span("Connecting…", id="chip-status")], className="chip", id="chip-main"
         ),

@@ -44,7 +44,9 @@
 
   /** The study that the link names, #study-NAME. */
   function unfoldAddressed() {
+    if (!location.hash.startsWith("#study-")) return;
     const study = [...studies.values()].find(({ element }) => location.hash === `#${element.id}`);
+    byId("unknown").textContent = study ? "" : `There is no study ${location.hash.slice(7, 47)}.`;
     if (!study) return;
     if (study.element.hidden) choose("all");
     study.fold.open = true;

@@ -132,20 +132,24 @@
       rows.push(...fresh.filter((claim) => !stored.some((other) => other.claim === claim.claim)).map((claim) => claimRow(null, claim, when)));
       this.claims.replaceChildren(...rows);
       for (const box of this.claims.querySelectorAll("details")) box.open = open.has(box.dataset.claim);
-      this.#showCounts(stored.length ? stored : fresh);
+      this.counted = stored.length ? stored : fresh;
+      this.#showCounts();
       this.#filterClaims();
     }
 
-    /** How many claims hold, are mixed and fail, seen while folded. */
-    #showCounts(claims) {
+    /** How many claims hold, are mixed and fail, seen while folded; only those that the filter shows. */
+    #showCounts() {
+      const claims = this.counted;
       const counts = Object.keys(COUNTED).map((word) => [word, claims.filter((claim) => claim.verdict === word).length]);
-      const parts = counts.filter(([, count]) => count).map(([word, count]) => make("span", "verdict", make("span", `shape shape-${word}`), `${count} ${COUNTED[word]}`));
-      this.counts.replaceChildren(...(parts.length ? parts : ["not measured yet"]));
+      const asked = ([word, count]) => count && (this.filter === "all" || this.filter === word);
+      const parts = counts.filter(asked).map(([word, count]) => make("span", "verdict", make("span", `shape shape-${word}`), `${count} ${COUNTED[word]}`));
+      this.counts.replaceChildren(...(parts.length || claims.length ? parts : ["not measured yet"]));
     }
 
     /** Show the claims with one verdict, unfolded, or "all"; what the filter unfolded is folded by "all". */
     showOnly(filter) {
       this.filter = filter;
+      this.#showCounts();
       this.#filterClaims();
       if (filter === "all") {
         if (this.unfolded) this.fold.open = false;

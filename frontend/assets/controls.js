@@ -79,7 +79,11 @@
         if (event.key === "Enter") this.#runUntil(this.until.value.trim());
         if (event.key === "Escape") this.until.blur();
       });
-      this.until.addEventListener("blur", () => this.#showStop());
+      this.until.addEventListener("input", () => this.#tell(null));
+      this.until.addEventListener("blur", () => {
+        this.#showStop();
+        this.#tell(null);
+      });
       byId("until-field").append(this.until);
     }
 

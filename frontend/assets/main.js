@@ -44,6 +44,7 @@
     const status = new lab.Status(model, () => scrubber.pinned);
     const log = new lab.EventLog((step, epoch) => scrubber.seekStep(step, epoch));
     const controls = new lab.Controls(model, (runId) => openRun(runId));
+    const runs = new lab.RunList(model, (runId) => openRun(runId));
     const notice = new lab.Notice({
       startLive: () => controls.start("live", 0, byId("new-run-note")),
       openNewest: () => openNewest(),
@@ -96,6 +97,7 @@
     function runChanged() {
       controls.refresh();
       status.refresh();
+      runs.follow();
     }
 
     /** Show a stored frame, or with null the live one again. */

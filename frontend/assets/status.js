@@ -60,7 +60,6 @@
       setText("chip-device", this.#device(run));
       setText("chip-watching", run.viewers ? `${lab.format.count(run.viewers)} watching` : "");
       setText("chip-model", lab.architectures.nameOf(this.model));
-      byId("chip-model").title = `The model shown: preset ${run.preset}, seed ${run.seed}`;
       document.title = `${WORDS[run.status] || run.status} · ${lab.architectures.nameOf(this.model)} · Topology Lab`;
     }
 
@@ -119,5 +118,6 @@
     }
   }
 
+  Status.WORDS = WORDS;
   lab.Status = Status;
 })((window.lab = window.lab || {}));

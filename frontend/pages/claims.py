@@ -44,6 +44,7 @@ def layout() -> Component:
                     html.P(id="made", className="claims-made"),
                     html.P(id="caveat", className="claims-caveat"),
                     html.P(id="unavailable", className="note", role="status"),
+                    html.P(id="unknown", className="note is-wrong", role="status"),
                 ],
             ),
             html.Div(

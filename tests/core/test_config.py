@@ -205,9 +205,19 @@ def test_a_very_long_setting_is_refused_in_a_short_sentence(key: str, text: str)
     assert len(str(caught.value)) < 200
 
 
-def test_an_unknown_setting_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"^there is no setting 'lr'\. The settings are architecture, "):
-        with_settings(RunConfig(), {"lr": "1"})
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("lambda_conflct", "Did you mean lambda_conflict?"),
+        ("lr", "Did you mean lr_ratio or lr_base?"),
+        ("zzz", "`python -m cdsp_core presets` lists them all."),
+        ("", "`python -m cdsp_core presets` lists them all."),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_those_it_may_have_meant(key: str, hint: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        with_settings(RunConfig(), {key: "1"})
+    assert str(caught.value) == f"there is no setting {key!r}. {hint}"
 
 
 def test_no_two_sections_share_a_field_so_a_bare_name_is_enough() -> None:

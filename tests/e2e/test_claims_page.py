@@ -112,10 +112,19 @@ def test_a_study_is_folded_to_its_verdicts_until_opened_addressed_or_filtered(
     page.locator("#filter >> text=fails").focus()
     page.keyboard.press("Space")
     expect(shown.locator(".claim-verdict")).to_have_text(["fails"])
+    expect(counts.locator(".verdict")).to_have_text(["1 fail"])
     expect(page.locator("#study-blind")).to_be_hidden()
     page.click("#filter >> text=all")
     expect(shown).to_have_count(0)
+    expect(counts.locator(".verdict")).to_have_count(3)
     expect(page.locator("#study-blind .button")).to_be_visible()
+
+
+def test_a_link_to_a_study_that_there_is_not_says_so_until_another_is_followed(claims: Page) -> None:
+    claims.evaluate("location.hash = 'study-nope'")
+    expect(claims.locator("#unknown")).to_have_text("There is no study nope.")
+    claims.evaluate("location.hash = 'study-blind'")
+    expect(claims.locator("#unknown")).to_have_text("")
 
 
 def test_a_link_to_another_study_unfolds_it_even_where_the_filter_hid_it(claims: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -285,6 +286,26 @@ def test_a_new_run_with_another_seed_replaces_this_one(lab: Page, running: Serve
     patiently(lambda: lab.evaluate("lab.model.run?.run_id") == before, "the earlier run")
     expect(lab.locator("#run-pause")).to_have_text("Resume")
     expect(lab.locator("#transport-note")).to_contain_text("Interrupted:")
+
+
+def test_a_run_started_elsewhere_is_counted_and_can_be_chosen_from_the_list(lab: Page, running: Server) -> None:
+    shown = running.run()["run_id"]
+    patiently(lambda: lab.evaluate("lab.model.run?.run_id") == shown, "the first run")
+    other = running.ask("POST", "/api/runs", {"preset": "live", "seed": 7, "name": "of a script"})["run_id"]
+    running.wait_for_run("running")
+    runs = lab.locator("#run-list")
+    runs.focus()
+    expect(lab.locator("#other-runs")).to_have_text("+1")
+    expect(runs).to_have_value(shown)
+    expect(runs.locator("option").first).to_contain_text("of a script · seed 7 · training")
+    runs.select_option(other)
+    patiently(lambda: lab.evaluate("lab.model.run?.seed") == 7, "the chosen run")
+    assert other in lab.url
+    running.ask("POST", f"/api/runs/{shown}/commands", {"command_id": f"list-{time.monotonic_ns()}", "type": "stop"})
+    runs.blur()
+    runs.focus()
+    expect(lab.locator("#other-runs")).to_have_text("")
+    expect(runs.locator(f"option[value={shown}]")).to_contain_text("interrupted at step")
 
 
 def test_a_model_without_topology_says_so_and_everything_else_goes_on(lab: Page, running: Server) -> None:
