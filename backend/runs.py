@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 
 from fastapi import WebSocket
 
-from backend.errors import RunNotFoundError
+from backend.errors import BadInputError, RunNotFoundError
 from backend.folder import locked
 from backend.hub import RunHub
 from backend.launchers import Launcher
@@ -139,7 +139,9 @@ class Runs:
     # runs
 
     def create(self, config: RunConfig, name: str | None) -> RunHub:
-        """A new run, which begins as soon as a worker is free."""
+        """A new run, which begins as soon as a worker is free. Raises BadInputError when none could ever train it."""
+        if config.train.data == "full" and not self.settings.may_have_full_data:
+            raise BadInputError("The full sets need a folder: start the server with --data-root, or use data embedded.")
         run_id = f"run-{secrets.token_hex(4)}"
         state = RunState(run_id=run_id, name=name or config.preset, config=config, created_ms=time.time() * 1000)
         hub = self._add(state)

@@ -66,6 +66,8 @@ class Settings:
             if value not in get_args(kinds):
                 choices = ", ".join(get_args(kinds))
                 raise SettingsError(f"--{name} (CDSP_{name.upper()}) must be one of {choices}. Found {value!r}.")
+        if self.data == "full" and not self.may_have_full_data:
+            raise SettingsError("--data full needs --data-root (CDSP_DATA_ROOT), where the full sets are. Found none.")
         if not is_loopback(self.published or self.host) and not self.token:
             raise SettingsError(
                 f"{self.published or self.host} can be reached from other machines, so it needs a token: "
@@ -78,6 +80,11 @@ class Settings:
         for pair in self.allowed_hosts:
             if not pair or "/" in pair or " " in pair:
                 raise SettingsError(f"CDSP_ALLOWED_HOSTS must be names like lab.example:8000. Found {pair!r}.")
+
+    @property
+    def may_have_full_data(self) -> bool:
+        """Whether workers can find the full sets: local ones in `data_root`, those of a pool where they know."""
+        return self.launcher == "pool" or self.data_root is not None
 
     @property
     def checkpoint_dir(self) -> Path:

@@ -87,6 +87,15 @@ async def test_a_run_goes_on_after_the_server_was_ended_and_started_again(tmp_pa
         assert len((await it.http.get("/api/runs")).json()) == 1
 
 
+async def test_a_run_on_full_data_without_their_folder_is_refused_at_once(tmp_path: Path) -> None:
+    async with lab(tmp_path, launcher="local") as it:
+        answer = await it.http.post("/api/runs", json={"preset": "live", "data": "full"})
+        assert answer.status_code == 422
+        sentence = "The full sets need a folder: start the server with --data-root, or use data embedded."
+        assert answer.json() == {"error": sentence}
+        assert (await it.http.get("/api/runs")).json() == []
+
+
 async def test_a_run_that_cannot_begin_fails_with_the_reason(tmp_path: Path) -> None:
     root = tmp_path / "full"
     for name in ("MNIST", "KMNIST", "FashionMNIST"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -125,12 +126,15 @@ async def test_nothing_is_served_that_loads_from_another_host(tmp_path: Path) ->
         ({"host": "0.0.0.0", "published": "10.0.0.1"}, "10.0.0.1 can be reached"),
         ({"token": "short"}, "CDSP_TOKEN must have at least 16 characters. Found 5."),
         ({"worker_token": "short"}, "CDSP_WORKER_TOKEN must have at least 16"),
+        ({"data": "full"}, "--data full needs --data-root (CDSP_DATA_ROOT), where the full sets are. Found none."),
         ({"port": 70000}, "--port must be from 0 to 65535. Found 70000."),
         ({"allowed_hosts": ("http://lab.example/",)}, "CDSP_ALLOWED_HOSTS must be names like"),
     ],
 )
-def test_settings_that_would_be_unsafe_are_refused(tmp_path: Path, options: dict[str, object], part: str) -> None:
-    with pytest.raises(SettingsError, match=part.replace("(", r"\(")):
+def test_settings_that_cannot_work_or_would_be_unsafe_are_refused(
+    tmp_path: Path, options: dict[str, object], part: str
+) -> None:
+    with pytest.raises(SettingsError, match=re.escape(part)):
         Settings(data_dir=tmp_path, **options)  # type: ignore[arg-type]
 
 
