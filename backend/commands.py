@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from backend.errors import BadInputError
-from cdsp_core.config import MAX_SEED, Controls, RunConfig, with_controls
+from cdsp_core.config import MAX_SEED, Controls, RunConfig
+from cdsp_core.overrides import with_controls
 from cdsp_core.presets import from_dict
 
 MAX_STEPS: Final = 100_000_000

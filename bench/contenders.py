@@ -91,8 +91,8 @@ class PlainTrainer:
     def train_step(self) -> None:
         """One step."""
         batch = self._batches.batch(self._step)
-        keep_B1 = (batch.uniform_B1 >= self._config.controls.p_drop).to(torch.float32)
-        logits_BC, _ = self._model(batch.image_BHW, batch.task_B, keep_B1)
+        keep_BL = (batch.uniform_BL >= self._config.controls.p_drop).to(torch.float32)
+        logits_BC, _ = self._model(batch.image_BHW, batch.task_B, keep_BL)
         F.cross_entropy(logits_BC, batch.label_B).backward()
         torch.nn.utils.clip_grad_norm_(self._parameters, self._config.train.grad_clip, foreach=True)
         self._optimizer.step()

@@ -20,10 +20,11 @@ from bench.contenders import (
 )
 from bench.results import Bound, Result
 from bench.rounds import Timings, take_turns
-from cdsp_core.config import RunConfig, with_settings
+from cdsp_core.config import RunConfig
 from cdsp_core.data.datasets import Datasets, load_datasets
 from cdsp_core.device import choose_device, keep_freed_memory
 from cdsp_core.layer import CDSPLayer
+from cdsp_core.overrides import with_settings
 from cdsp_core.presets import preset
 from cdsp_core.trainer import Trainer
 

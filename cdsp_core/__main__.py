@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cdsp_core.config import RunConfig, to_dict, with_controls, with_settings
+from cdsp_core.config import RunConfig, to_dict
+from cdsp_core.overrides import with_controls, with_settings
 from cdsp_core.presets import PRESETS, preset
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def _train(options: argparse.Namespace) -> int:
 
     from cdsp_core.checkpoint import save_checkpoint
     from cdsp_core.device import choose_device, keep_freed_memory, use_threads
-    from cdsp_core.trainer import NonFiniteLossError, Trainer
+    from cdsp_core.non_finite import NonFiniteLossError
+    from cdsp_core.trainer import Trainer
 
     keep_freed_memory()
     use_threads(options.threads)

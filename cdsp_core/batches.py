@@ -4,7 +4,7 @@ Initial weights, data order and task dropout each have a stream of their own, so
 which images come next. A stream is a function of (seed, data epoch): nothing has to be saved to resume it, and it
 is drawn on the CPU, so every device sees the same numbers.
 
-Shapes: N training images, B images a step.
+Shapes: N training images, B images a step, L layers, or 1 where all layers share a draw.
 """
 
 from __future__ import annotations
@@ -36,14 +36,22 @@ class Batch:
     """float32, normalised to [-1, 1]"""
     label_B: Tensor
     task_B: Tensor
-    uniform_B1: Tensor
-    """float32 in [0, 1): the task ID is hidden where this is below p_drop"""
+    uniform_BL: Tensor
+    """float32 in [0, 1): the task ID is hidden from a layer where this is below p_drop"""
 
 
 class BatchStream:
     """Shuffled batches of all tasks mixed; the rest of a data epoch that fills no batch is left out."""
 
-    def __init__(self, data: TaskData, *, batch_size: int, seed: int, dropout_per: Literal["sample", "batch"]) -> None:
+    def __init__(
+        self,
+        data: TaskData,
+        *,
+        batch_size: int,
+        seed: int,
+        dropout_per: Literal["sample", "batch", "layer"],
+        num_layers: int = 1,
+    ) -> None:
         if batch_size > len(data.labels_N):
             raise ValueError(
                 f"batch_size must be at most the number of training images, {len(data.labels_N)}. Found {batch_size}."
@@ -52,7 +60,7 @@ class BatchStream:
         self.batch_size = batch_size
         self.steps_per_epoch = len(data.labels_N) // batch_size
         self._seed = seed
-        self._dropout_per = dropout_per
+        self._draws = (batch_size if dropout_per == "sample" else 1, num_layers if dropout_per == "layer" else 1)
         self._data_epoch = -1
 
     def batch(self, step: int) -> Batch:
@@ -65,18 +73,17 @@ class BatchStream:
             image_BHW=normalised(self.data.images_NHW.index_select(0, index_B)),
             label_B=self.data.labels_N.index_select(0, index_B),
             task_B=self.data.task_N.index_select(0, index_B),
-            uniform_B1=self._uniform[position],
+            uniform_BL=self._uniform[position],
         )
 
     def _begin(self, data_epoch: int) -> None:
         device = self.data.labels_N.device
         order = torch.randperm(len(self.data.labels_N), generator=stream_generator(self._seed, "order", data_epoch))
-        draws = self.batch_size if self._dropout_per == "sample" else 1
         uniform = torch.rand(
-            self.steps_per_epoch, draws, 1, generator=stream_generator(self._seed, "dropout", data_epoch)
+            self.steps_per_epoch, *self._draws, generator=stream_generator(self._seed, "dropout", data_epoch)
         )
         self._order_N = order.to(device)
-        self._uniform = uniform.expand(-1, self.batch_size, 1).to(device)
+        self._uniform = uniform.expand(-1, self.batch_size, -1).to(device)
         self._data_epoch = data_epoch
 
 

@@ -20,8 +20,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cdsp_core import __version__
-from cdsp_core.config import to_dict, with_controls
+from cdsp_core.config import to_dict
 from cdsp_core.data.datasets import Datasets
+from cdsp_core.overrides import with_controls
 from cdsp_core.presets import from_dict
 from cdsp_core.trainer import Trainer
 

@@ -3,27 +3,22 @@
 A run is described by one `RunConfig`: what the model is (`ModelConfig`), how it is trained
 (`TrainConfig`) and what people may change while it trains (`Controls`). Bounds are written once, in the
 field's metadata; the command line, the API schema, the sliders and the worker all read them from there.
-The named configs are in `presets.py`.
+The named configs are in `presets.py`; `overrides.py` changes a config by the names of its fields.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cdsp_core.fields import (
     bounded,
     check_fields,
     described,
-    field_names,
     field_schema,
     must_divide,
-    parsed,
-    shown,
-    updated,
 )
 
 MAX_FRAME_BYTES = 1_000_000
@@ -86,8 +81,15 @@ class ModelConfig:
     router_norm: Literal["token", "all"] = described(
         "token", "LayerNorm per token, or over tokens and features together (release)"
     )
-    task_dropout: Literal["sample", "batch"] = described(
-        "sample", "draw the task dropout once per sample, or once per batch (release)"
+    task_dropout: Literal["sample", "batch", "layer"] = described(
+        "sample", "draw the task dropout once per sample, once per batch, or once per batch in every layer (release)"
+    )
+    task_embedding: Literal["shared", "layer"] = described(
+        "shared", "one task embedding for all layers, or one for every layer (release)"
+    )
+    encoder_init: Literal["plain", "release"] = described(
+        "plain",
+        "patch embedding and head uniform, without a bias; or as in the release: Xavier with a bias, head normal(0, 1)",
     )
     conflict_over: Literal["uv", "u"] = described("uv", "gradients compared: of U and V, or of U only (release)")
     conflict_every: int = bounded(1, 1, 10_000, "steps between two measurements of the conflict; 1 is the paper")
@@ -309,38 +311,6 @@ class RunConfig:
 def to_dict(config: RunConfig) -> dict[str, Any]:
     """Plain JSON form of a config; `from_dict` reads it back."""
     return dataclasses.asdict(config)
-
-
-def with_settings(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
-    """`config` with fields replaced by bare name, as `--set key=value` gives them; strings are converted."""
-    parts: dict[str, dict[str, Any]] = {"model": {}, "train": {}, "controls": {}}
-    for key, value in settings.items():
-        section = next((s for s in parts if key in field_names(getattr(config, s))), None)
-        if section is None:
-            known = [name for s in parts for name in field_names(getattr(config, s))]
-            raise ValueError(f"there is no setting {shown(key)}. {_nearest(key, known)}")
-        parts[section][key] = parsed(key, value, getattr(config, section))
-    return replace(
-        config,
-        model=updated(config.model, parts["model"], "model"),
-        train=updated(config.train, parts["train"], "train"),
-        controls=updated(config.controls, parts["controls"], "controls"),
-    )
-
-
-def _nearest(key: str, known: list[str]) -> str:
-    """The settings that a wrong name may have meant, or where all of them are listed."""
-    alike = difflib.get_close_matches(key, known, n=3) or [name for name in known if key and key in name]
-    if alike:
-        return f"Did you mean {' or '.join(alike[:3])}?"
-    return "`python -m cdsp_core presets` lists them all."
-
-
-def with_controls(controls: Controls, changes: Any) -> Controls:
-    """`controls` with some fields replaced. Raises ValueError naming the field, its bound and what was found."""
-    found = updated(controls, changes, "controls")
-    assert isinstance(found, Controls)
-    return found
 
 
 def schema() -> dict[str, Any]:

@@ -63,16 +63,16 @@ def routing_shares(chosen: list[Tensor], *, sides: int, tasks: int, experts: int
 
 
 def shown_apart(
-    model: CDSPModel, image_BHW: Tensor, task_B: Tensor, keep_B1: Tensor, *, sides: int
+    model: CDSPModel, image_BHW: Tensor, task_B: Tensor, keep_BL: Tensor, *, sides: int
 ) -> tuple[Tensor, list[Tensor]]:
     """The model's outputs for images in `sides` equal shares that must not compete with each other for experts.
 
     One forward pass, but where tokens compete one for every share.
     """
     if not model.config.tokens_compete:
-        logits_BC, chosen = model(image_BHW, task_B, keep_B1)
+        logits_BC, chosen = model(image_BHW, task_B, keep_BL)
         return logits_BC, chosen
-    inputs = (image_BHW, task_B, keep_B1)
+    inputs = (image_BHW, task_B, keep_BL)
     outputs = [model(*share) for share in zip(*(value.chunk(sides) for value in inputs), strict=True)]
     of_layers = zip(*(routed for _, routed in outputs), strict=True)
     return torch.cat([logits_BC for logits_BC, _ in outputs]), [torch.cat(of_layer) for of_layer in of_layers]

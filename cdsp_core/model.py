@@ -1,6 +1,7 @@
 """The whole network: patches, transformer blocks, mean over tokens, one shared linear head.
 
-Shapes: B images, S tokens an image, D model width, C classes, Q width of the task embedding, E experts, K chosen.
+Shapes: B images, S tokens an image, D model width, C classes, Q width of the task embedding, E experts, K chosen,
+L layers, or 1 where all layers share something.
 """
 
 from __future__ import annotations
@@ -47,35 +48,50 @@ class CDSPModel(nn.Module):
         super().__init__()
         self.config = config
         self.patch_embedding = linear(config.patch_size**2, config.d_model, generator=generator)
-        self.task_embedding = nn.Parameter(torch.randn(num_tasks, config.d_task, generator=generator))
+        embeddings = config.num_layers if config.task_embedding == "layer" else 1
+        self.task_embedding = nn.Parameter(torch.randn(num_tasks, embeddings * config.d_task, generator=generator))
         made = make_layer or layer_maker(config)
         self.blocks = nn.ModuleList(
             Block(config, make_layer=made, generator=generator) for _ in range(config.num_layers)
         )
         self.norm = RMSNorm(config.d_model)
         self.head = linear(config.d_model, config.num_classes, generator=generator)
+        if config.encoder_init == "release":
+            self._start_as_released(generator)
 
     @property
     def layers(self) -> list[Layer]:
         """The feed-forwards, first to last."""
         return [block.layer for block in self.blocks]  # type: ignore[misc]
 
-    def forward(self, image_BHW: Tensor, task_B: Tensor, keep_B1: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _start_as_released(self, generator: torch.Generator | None) -> None:
+        """Give the patch embedding a bias and draw both ends of the network as the authors' program does.
+
+        Its head keeps the normal(0, 1) of a token embedding that it was tied to before patches took its place.
+        """
+        inputs = self.config.patch_size**2
+        nn.init.xavier_normal_(self.patch_embedding.weight, generator=generator)
+        bias_D = torch.empty(self.config.d_model).uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
+        self.patch_embedding.bias = nn.Parameter(bias_D)
+        nn.init.normal_(self.head.weight, generator=generator)
+
+    def forward(self, image_BHW: Tensor, task_B: Tensor, keep_BL: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Class logits and routing.
 
         Args:
             image_BHW: float images, normalised.
             task_B: int64 task IDs.
-            keep_B1: float, 1.0 where the router may see the task ID, 0.0 where it is hidden.
+            keep_BL: float, 1.0 where a layer's router may see the task ID, 0.0 where it is hidden.
 
         Returns:
             logits_BC, and per layer the experts chosen for each token, expert_TK with T = B S.
         """
         x_BSD = self.patch_embedding(self._patches(image_BHW))
-        task_BQ = self.task_embedding.index_select(0, task_B) * keep_B1
+        task_BLQ = self.task_embedding.index_select(0, task_B).unflatten(1, (-1, self.config.d_task))
+        shown_BLQ = (task_BLQ * keep_BL[:, :, None]).expand(-1, len(self.blocks), -1)
         chosen = []
-        for block in self.blocks:
-            x_BSD, expert_TK = block(x_BSD, task_BQ)
+        for block, shown_BQ in zip(self.blocks, shown_BLQ.unbind(1), strict=True):
+            x_BSD, expert_TK = block(x_BSD, shown_BQ)
             chosen.append(expert_TK)
         return self.head(self.norm(x_BSD).mean(1)), chosen
 

@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,21 +27,13 @@ from cdsp_core.layer import CDSPLayer, structure_penalty
 from cdsp_core.looks import Look, look_at
 from cdsp_core.model import CDSPModel
 from cdsp_core.neighbours.pcgrad import backward_by_task
+from cdsp_core.non_finite import FiniteGuard, NonFiniteLossError
 from cdsp_core.snapshot import ScalarLog, layer_arrays, scalar_names
 
 _load_once = functools.lru_cache(maxsize=1)(load_datasets)
 """A reset begins with the images of the run before, without reading them again."""
 
 TOPOLOGY_TERMS = ("conflict_penalty", "l1_penalty", "binarize_penalty")
-
-
-class NonFiniteLossError(RuntimeError):
-    """A term of the loss or its gradient was NaN or infinite; the weights are still those of the step before."""
-
-    def __init__(self, term: str, step: int) -> None:
-        super().__init__(f"{term} became non-finite at step {step}.")
-        self.term = term
-        self.step = step
 
 
 def _check_sizes(model: ModelConfig, data: TaskData) -> None:
@@ -83,7 +74,11 @@ class Trainer:
         self.tasks = self.data.train.tasks
         train = config.train
         self.batches = BatchStream(
-            self.data.train, batch_size=train.batch_size, seed=train.seed, dropout_per=config.model.task_dropout
+            self.data.train,
+            batch_size=train.batch_size,
+            seed=train.seed,
+            dropout_per=config.model.task_dropout,
+            num_layers=config.model.num_layers,
         )
         self.test = TestSet(self.data.test, images_per_look=train.eval_batch)
         self.total_steps = train.steps or train.epochs * self.batches.steps_per_epoch
@@ -115,15 +110,12 @@ class Trainer:
         self.log = ScalarLog(
             scalar_names([task.name for task in self.tasks], config.model, terms=self.terms), device=device
         )
-        self._watched = [self.log.names.index(name) for name in ("loss", *self.terms, "grad_norm")]
-        """columns of the log that must be finite"""
+        self._finite = FiniteGuard(self.optimizer, names=self.log.names, terms=self.terms, device=device)
         self.controller = Controller(train) if train.controller != "off" else None
         self.apply(config.controls)
         self.look_at_test_images()
         self._chosen: list[Tensor] = []
         """of the last step, for every layer the experts of each token"""
-        self._unusable = torch.zeros((), device=device)
-        self._broken_at: int | None = None
 
     def apply(self, controls: Controls) -> None:
         """Use these controls from the next step on."""
@@ -161,7 +153,7 @@ class Trainer:
         grad_norm = self._clip()
         for layer in self.cdsp_layers:
             layer.record_conflict()
-        self._skip_when_non_finite(loss, grad_norm)
+        self._finite.skip_when_non_finite(loss, grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=False)
         self._chosen = chosen
@@ -195,7 +187,7 @@ class Trainer:
         ]
         rows = self.log.take(layers, self.config.model)
         try:
-            self._check_finite(rows)
+            self._finite.check(rows)
         except NonFiniteLossError:
             self.log.put_back(rows)
             raise
@@ -266,8 +258,8 @@ class Trainer:
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor, Tensor, list[Tensor]]:
         """Total loss, what of it is penalty, its terms as they are told, the logits and the routing."""
-        keep_B1 = (batch.uniform_B1 >= self.controls.p_drop).to(torch.float32)
-        logits_BC, chosen = self.model(batch.image_BHW, batch.task_B, keep_B1)
+        keep_BL = (batch.uniform_BL >= self.controls.p_drop).to(torch.float32)
+        logits_BC, chosen = self.model(batch.image_BHW, batch.task_B, keep_BL)
         task_loss = F.cross_entropy(logits_BC, batch.label_B)
         penalty, penalty_terms = self._penalty()
         loss = task_loss if penalty is None else task_loss + penalty
@@ -306,13 +298,6 @@ class Trainer:
             gradient.mul_(scale)
         return total
 
-    def _skip_when_non_finite(self, loss: Tensor, grad_norm: Tensor) -> None:
-        """Let the fused optimiser skip this update, and all that follow, once loss or gradient is not finite."""
-        finite = torch.isfinite(loss.detach() + grad_norm)
-        self._unusable = torch.maximum(self._unusable, 1.0 - finite.to(torch.float32))
-        self.optimizer.grad_scale = None  # type: ignore[attr-defined]
-        self.optimizer.found_inf = self._unusable  # type: ignore[attr-defined]
-
     @torch.no_grad()
     def _write_row(self, batch: Batch, loss: Tensor, terms: Tensor, grad_norm: Tensor, logits_BC: Tensor) -> None:
         correct_B = (logits_BC.argmax(1) == batch.label_B).to(torch.float32)
@@ -326,17 +311,7 @@ class Trainer:
             torch.cat([loss.detach()[None], terms, grad_norm[None], accuracy_Q]),
         )
         if self.device.type == "cpu":
-            self._check_finite(self.log.last_row())
-
-    def _check_finite(self, rows: Array) -> None:
-        bad = ~np.isfinite(rows[:, self._watched])
-        if self._broken_at is not None or not bad.any():
-            return
-        row = int(np.argmax(bad.any(1)))
-        self._broken_at = int(rows[row, 0])
-        broken = [self.log.names[column] for column, is_bad in zip(self._watched, bad[row], strict=True) if is_bad]
-        terms = [name for name in broken if name != "loss"]
-        raise NonFiniteLossError(terms[0] if terms else "loss", self._broken_at)
+            self._finite.check(self.log.last_row())
 
     def _look(self, number: int) -> Look:
         return look_at(self.model, *self.test.look(number), tasks=len(self.tasks), number=number)

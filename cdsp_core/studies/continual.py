@@ -72,6 +72,7 @@ def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
             batch_size=config.train.batch_size,
             seed=job.seed,
             dropout_per=config.model.task_dropout,
+            num_layers=config.model.num_layers,
         )
         for _ in range(steps):
             trainer.train_step()

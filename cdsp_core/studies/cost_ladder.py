@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cdsp_core.config import RunConfig, with_settings
+from cdsp_core.config import RunConfig
+from cdsp_core.overrides import with_settings
 from cdsp_core.studies.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table, Tell
 from cdsp_core.studies.training import at_live_sizes
 from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, mean_over_seeds

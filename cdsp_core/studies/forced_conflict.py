@@ -19,9 +19,10 @@ from __future__ import annotations
 import torch
 
 from cdsp_core.batches import stream_generator
-from cdsp_core.config import Controls, ModelConfig, with_controls
+from cdsp_core.config import Controls, ModelConfig
 from cdsp_core.layer import CDSPLayer
 from cdsp_core.measures import SPARSE_BELOW
+from cdsp_core.overrides import with_controls
 from cdsp_core.studies.game_step import GameStep
 from cdsp_core.studies.study import Row, Tell
 

@@ -111,8 +111,8 @@ def _cosine(compact_ErN: Tensor, subspaces: Subspaces) -> Tensor:
 def _gradients(trainer: Trainer) -> list[tuple[Tensor, Subspaces, Tensor]]:
     """Every layer's expert gradients [E, r, N] of the step that comes next, and what was chosen; it takes no step."""
     batch = trainer.batches.batch(trainer.step)
-    keep_B1 = (batch.uniform_B1 >= trainer.controls.p_drop).to(torch.float32)
-    logits_BC, chosen = trainer.model(batch.image_BHW, batch.task_B, keep_B1)
+    keep_BL = (batch.uniform_BL >= trainer.controls.p_drop).to(torch.float32)
+    logits_BC, chosen = trainer.model(batch.image_BHW, batch.task_B, keep_BL)
     F.cross_entropy(logits_BC, batch.label_B).backward()
     taken = []
     for layer, expert_TK in zip(trainer.cdsp_layers, chosen, strict=True):

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from cdsp_core.attention import linear
 from cdsp_core.batches import stream_generator
-from cdsp_core.config import ModelConfig, with_controls
+from cdsp_core.config import ModelConfig
 from cdsp_core.layer import CDSPLayer
+from cdsp_core.overrides import with_controls
 from cdsp_core.studies import task_overlap
 from cdsp_core.studies.game_step import GameStep
 from cdsp_core.studies.study import Row, Tell

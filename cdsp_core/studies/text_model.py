@@ -17,10 +17,11 @@ from cdsp_core import measures
 from cdsp_core.architectures import layer_maker
 from cdsp_core.attention import linear
 from cdsp_core.batches import stream_generator
-from cdsp_core.config import Controls, ModelConfig, RunConfig, with_controls, with_settings
+from cdsp_core.config import Controls, ModelConfig, RunConfig
 from cdsp_core.layer import CDSPLayer
 from cdsp_core.model import Block
 from cdsp_core.norm import RMSNorm
+from cdsp_core.overrides import with_controls, with_settings
 from cdsp_core.studies import task_overlap
 from cdsp_core.studies.game_step import GameStep
 from cdsp_core.studies.study import Row, Tell

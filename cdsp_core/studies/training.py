@@ -15,7 +15,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from cdsp_core.config import RunConfig, to_dict, with_settings
+from cdsp_core.config import RunConfig, to_dict
+from cdsp_core.overrides import with_settings
 from cdsp_core.presets import preset
 from cdsp_core.studies.statistics import estimate, interval
 from cdsp_core.studies.study import Chart, Job, Line, Row, StudyOptions, Table, Tell

@@ -39,7 +39,7 @@ def torch_on_one_thread() -> Ready:
     import torch
 
     from cdsp_core.device import describe_device, keep_freed_memory, use_threads
-    from cdsp_core.trainer import NonFiniteLossError
+    from cdsp_core.non_finite import NonFiniteLossError
 
     keep_freed_memory()
     use_threads(1)

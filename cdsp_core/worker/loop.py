@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from cdsp_core.config import MAX_SEED, RunConfig, with_controls
+from cdsp_core.config import MAX_SEED, RunConfig
 from cdsp_core.frames import CommandResult
+from cdsp_core.overrides import with_controls
 from cdsp_core.presets import from_dict
 from cdsp_core.worker.checkpoints import read_checkpoint_name
 from cdsp_core.worker.commands import Changed, RefusedError, carry_out

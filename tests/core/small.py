@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from cdsp_core.config import RunConfig, with_settings
+from cdsp_core.config import RunConfig
 from cdsp_core.data.datasets import Datasets, TaskData
 from cdsp_core.data.tasks import FASHION, KANA, MNIST
+from cdsp_core.overrides import with_settings
 from cdsp_core.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -30,6 +31,8 @@ SIZES = {
     "gate_softmax": "top_k",
     "router_norm": "token",
     "task_dropout": "sample",
+    "task_embedding": "shared",
+    "encoder_init": "plain",
     "conflict_over": "uv",
     "penalty": "logit",
     "execution": "auto",

@@ -38,7 +38,7 @@ def test_a_batch_depends_on_seed_and_step_only_not_on_what_came_before(seed: int
     mine, theirs = batches.batch(step), fresh.batch(step)
     assert torch.equal(mine.image_BHW, theirs.image_BHW)
     assert torch.equal(mine.label_B, theirs.label_B)
-    assert torch.equal(mine.uniform_B1, theirs.uniform_B1)
+    assert torch.equal(mine.uniform_BL, theirs.uniform_BL)
 
 
 def test_images_keep_their_label_and_task() -> None:

@@ -12,17 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdsp_core.config import (
-    Controls,
-    ModelConfig,
-    RunConfig,
-    TrainConfig,
-    control_bounds,
-    schema,
-    to_dict,
-    with_controls,
-    with_settings,
-)
+from cdsp_core.config import Controls, ModelConfig, RunConfig, TrainConfig, control_bounds, schema, to_dict
+from cdsp_core.overrides import with_controls, with_settings
 from cdsp_core.presets import PRESETS, from_dict, preset
 
 SECTIONS: dict[str, Any] = {"model": ModelConfig, "train": TrainConfig, "controls": Controls}

@@ -19,8 +19,8 @@ def task_gradients(trainer: Trainer) -> tuple[CDSPModel, Tensor]:
     """A copy of the model after the backward pass of the task loss alone, for the step that comes next."""
     model = copy.deepcopy(trainer.model)
     batch = trainer.batches.batch(trainer.step)
-    keep_B1 = (batch.uniform_B1 >= trainer.controls.p_drop).float()
-    loss = F.cross_entropy(model(batch.image_BHW, batch.task_B, keep_B1)[0], batch.label_B)
+    keep_BL = (batch.uniform_BL >= trainer.controls.p_drop).float()
+    loss = F.cross_entropy(model(batch.image_BHW, batch.task_B, keep_BL)[0], batch.label_B)
     loss.backward()  # type: ignore[no-untyped-call]
     return model, loss.detach()
 

@@ -15,8 +15,9 @@ import torch
 
 from cdsp_core.__main__ import main
 from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
-from cdsp_core.config import Controls, RunConfig, TrainConfig, with_controls, with_settings
+from cdsp_core.config import Controls, RunConfig, TrainConfig
 from cdsp_core.controller import ARMS, FACTOR, REMEMBERED, Controller, Move
+from cdsp_core.overrides import with_controls, with_settings
 from cdsp_core.trainer import Trainer
 from tests.core.small import CPU, small_data, small_trainer, state_of
 

@@ -306,3 +306,20 @@ def test_the_presets_have_the_sizes_of_the_text_and_of_the_program() -> None:
     ]
     assert PRESETS["release"][1].train.labels == "release"
     assert PRESETS["release"][1].controls.p_drop == 0.1
+
+
+def test_the_release_starts_with_a_patch_bias_and_a_head_of_spread_one() -> None:
+    def made(encoder_init: str) -> CDSPModel:
+        config = small_config(encoder_init=encoder_init, d_model=64).model
+        return CDSPModel(config, generator=torch.Generator().manual_seed(0))
+
+    released, plain = made("release"), made("plain")
+    assert plain.patch_embedding.bias is None
+    assert released.patch_embedding.bias is not None
+    assert 0.1 < released.patch_embedding.bias.abs().max() <= 0.25
+    assert released.head.weight.detach().std() == pytest.approx(1.0, abs=0.1)
+    assert plain.head.weight.abs().max() <= 0.125
+    xavier = (2 / (16 + 64)) ** 0.5
+    assert released.patch_embedding.weight.detach().std() == pytest.approx(xavier, rel=0.1)
+    for one, other in zip(released.blocks.parameters(), plain.blocks.parameters(), strict=True):
+        assert torch.equal(one, other)

@@ -21,8 +21,8 @@ def test_its_steps_are_the_trainers(settings: dict[str, object]) -> None:
     game = GameStep(model, layers, trainer.controls, weight_decay=trainer.config.train.weight_decay)
     for step in range(7):
         batch = trainer.batches.batch(step)
-        keep_B1 = (batch.uniform_B1 >= trainer.controls.p_drop).float()
-        game.update(F.cross_entropy(model(batch.image_BHW, batch.task_B, keep_B1)[0], batch.label_B))
+        keep_BL = (batch.uniform_BL >= trainer.controls.p_drop).float()
+        game.update(F.cross_entropy(model(batch.image_BHW, batch.task_B, keep_BL)[0], batch.label_B))
         trainer.train_step()
         for mine, theirs in zip(model.parameters(), trainer.model.parameters(), strict=True):
             torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from cdsp_core.non_finite import NonFiniteLossError
 from cdsp_core.snapshot import ScalarLog
-from cdsp_core.trainer import NonFiniteLossError, Trainer
+from cdsp_core.trainer import Trainer
 from tests.core.small import small_trainer, state_of, steps
 
 

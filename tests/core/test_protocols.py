@@ -64,7 +64,7 @@ def test_a_net_without_experts_has_accuracies_and_no_routing() -> None:
 
 
 def test_slots_that_stay_empty_count_for_no_expert() -> None:
-    def model(image_BHW: torch.Tensor, task_B: torch.Tensor, keep_B1: torch.Tensor) -> object:
+    def model(image_BHW: torch.Tensor, task_B: torch.Tensor, keep_BL: torch.Tensor) -> object:
         experts = torch.tensor([0, -1]).repeat(len(image_BHW) * 2, 1)
         return torch.zeros(len(image_BHW), 10), [experts]
 

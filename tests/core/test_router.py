@@ -98,32 +98,67 @@ def test_with_the_id_shown_routing_depends_on_the_task() -> None:
 def test_at_its_ends_the_dropout_is_certain(p_drop: float, shown: float) -> None:
     trainer = small_trainer(p_drop=p_drop)
     for step in range(trainer.batches.steps_per_epoch):
-        visible = trainer.batches.batch(step).uniform_B1 >= trainer.controls.p_drop
+        visible = trainer.batches.batch(step).uniform_BL >= trainer.controls.p_drop
         assert (visible.float() == shown).all()
 
 
 def test_dropout_per_sample_draws_for_every_image() -> None:
-    uniform = small_trainer(task_dropout="sample").batches.batch(0).uniform_B1
+    uniform = small_trainer(task_dropout="sample").batches.batch(0).uniform_BL
     assert len(uniform.unique()) == len(uniform) == 12
 
 
 def test_dropout_per_batch_hides_all_ids_or_none() -> None:
     batches = small_trainer(task_dropout="batch").batches
-    draws = [batches.batch(step).uniform_B1.unique() for step in range(batches.steps_per_epoch)]
+    draws = [batches.batch(step).uniform_BL.unique() for step in range(batches.steps_per_epoch)]
     assert all(len(draw) == 1 for draw in draws)
     assert len(torch.cat(draws).unique()) == len(draws)
 
 
+def test_dropout_per_layer_draws_once_a_batch_for_every_layer_by_itself() -> None:
+    batches = small_trainer(task_dropout="layer").batches
+    draws = torch.stack([batches.batch(step).uniform_BL for step in range(batches.steps_per_epoch)])
+    assert draws.shape[2] == 2
+    assert (draws == draws[:, :1]).all()
+    assert (draws[:, 0, 0] != draws[:, 0, 1]).all()
+
+
+@pytest.mark.parametrize("hidden", [0, 1])
+def test_an_id_hidden_from_one_layer_is_seen_by_the_other(hidden: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    model = CDSPModel(small_config().model, generator=generator)
+    seen = []
+    for block in model.blocks:
+        block.layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
+    keep_BL = torch.ones(3, 2)
+    keep_BL[:, hidden] = 0.0
+    model(torch.rand(3, 8, 8, generator=generator), torch.arange(3), keep_BL)
+    assert not seen[hidden].any()
+    assert torch.equal(seen[1 - hidden], model.task_embedding)
+
+
+def test_a_task_embedding_for_every_layer_reaches_that_layer_alone() -> None:
+    model = CDSPModel(small_config(task_embedding="layer").model, generator=torch.Generator().manual_seed(0))
+    keep_BL = torch.tensor([[1.0, 0.0]]).expand(3, 2)
+    model(torch.rand(3, 8, 8), torch.arange(3), keep_BL)[0].square().sum().backward()
+    gradient_QL = model.task_embedding.grad
+    assert gradient_QL is not None
+    first, second = gradient_QL.chunk(2, dim=1)
+    assert first.any()
+    assert not second.any()
+    shared = CDSPModel(small_config().model)
+    assert model.task_embedding.shape == (3, 2 * shared.task_embedding.shape[1])
+
+
 def test_about_the_right_share_of_ids_is_hidden() -> None:
     batches = small_trainer().batches
-    uniform = torch.cat([batches.batch(step).uniform_B1 for step in range(40 * batches.steps_per_epoch)])
+    uniform = torch.cat([batches.batch(step).uniform_BL for step in range(40 * batches.steps_per_epoch)])
     assert (uniform < 0.3).float().mean() == pytest.approx(0.3, abs=0.04)
 
 
 def test_the_embedding_gets_no_gradient_from_hidden_ids() -> None:
     model = CDSPModel(small_config().model, generator=torch.Generator().manual_seed(0))
-    keep_B1 = torch.tensor([[1.0], [0.0], [0.0]])
-    model(torch.rand(3, 8, 8), torch.arange(3), keep_B1)[0].square().sum().backward()
+    keep_BL = torch.tensor([[1.0], [0.0], [0.0]])
+    model(torch.rand(3, 8, 8), torch.arange(3), keep_BL)[0].square().sum().backward()
     assert model.task_embedding.grad is not None
     assert model.task_embedding.grad.any(1).tolist() == [True, False, False]
 

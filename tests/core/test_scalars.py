@@ -103,7 +103,7 @@ def test_a_task_that_is_not_in_the_batch_has_no_accuracy() -> None:
 def test_training_accuracy_is_the_share_of_right_answers_of_each_task() -> None:
     trainer = small_trainer()
     batch = trainer.batches.batch(0)
-    logits_BC, _ = trainer.model(batch.image_BHW, batch.task_B, (batch.uniform_B1 >= 0.5).float())
+    logits_BC, _ = trainer.model(batch.image_BHW, batch.task_B, (batch.uniform_BL >= 0.5).float())
     right_B = logits_BC.argmax(1) == batch.label_B
     expected = [right_B[batch.task_B == task].float().mean().item() for task in range(3)]
     row = steps(trainer, 1).log.last_row()[0]

@@ -13,7 +13,7 @@ import pytest
 from study_rows import rows_of
 from tiny_study import Silent
 
-from cdsp_core.config import with_settings
+from cdsp_core.overrides import with_settings
 from cdsp_core.presets import from_dict
 from cdsp_core.studies import load_study
 from cdsp_core.studies.results import StudyFolder, read_combined

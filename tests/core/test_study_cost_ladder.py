@@ -9,7 +9,7 @@ import torch
 from small import small_config
 from study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
-from cdsp_core.config import with_settings
+from cdsp_core.overrides import with_settings
 from cdsp_core.presets import preset
 from cdsp_core.studies import cost_ladder, ladder_rungs
 from cdsp_core.studies.study import Job, Row, StudyOptions

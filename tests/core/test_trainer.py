@@ -59,7 +59,7 @@ def test_p_drop_leaves_the_data_order_and_the_weights_alone() -> None:
     for step in range(2 * low.batches.steps_per_epoch):
         mine, theirs = low.batches.batch(step), high.batches.batch(step)
         assert torch.equal(mine.image_BHW, theirs.image_BHW)
-        assert torch.equal(mine.uniform_B1, theirs.uniform_B1)
+        assert torch.equal(mine.uniform_BL, theirs.uniform_BL)
     low.apply(replace(low.controls, p_drop=1.0))
     assert torch.equal(low.batches.batch(3).image_BHW, high.batches.batch(3).image_BHW)
 
@@ -70,7 +70,7 @@ def test_task_dropout_per_batch_or_sample_leaves_the_data_order_alone() -> None:
 
 
 def test_an_id_hidden_at_a_low_p_drop_is_hidden_at_a_higher_one() -> None:
-    uniform = small_trainer().batches.batch(0).uniform_B1
+    uniform = small_trainer().batches.batch(0).uniform_BL
     assert set(torch.where(uniform < 0.2)[0].tolist()) <= set(torch.where(uniform < 0.6)[0].tolist())
 
 
