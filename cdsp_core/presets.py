@@ -50,14 +50,17 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
     ),
     "release": (
         "the authors' program with its quirks: self-biased A, pressure only while A > 0.001, U only, "
-        "one dropout draw a batch at probability 0.1, LayerNorm over tokens and features, their labels",
+        "the ID hidden from a tenth of the batches by each layer's own draw, a task embedding for every layer, "
+        "LayerNorm over tokens and features, their way to start both ends, their labels",
         RunConfig(
             preset="release",
             model=ModelConfig(
                 patch_size=4,
                 topology_init="self_biased",
                 router_norm="all",
-                task_dropout="batch",
+                task_dropout="layer",
+                task_embedding="layer",
+                encoder_init="release",
                 conflict_over="u",
                 penalty="logit_while_positive",
             ),

@@ -296,11 +296,21 @@ def test_the_presets_have_the_sizes_of_the_text_and_of_the_program() -> None:
     paper, release = PRESETS["paper"][1].model, PRESETS["release"][1].model
     assert (paper.d_model, paper.d_base, paper.rank, PRESETS["paper"][1].train.batch_size) == (256, 256, 32, 128)
     assert (release.d_model, release.d_base, release.rank, release.num_tokens) == (64, 256, 90, 49)
-    quirks = ("topology_init", "router_norm", "task_dropout", "conflict_over", "penalty")
+    quirks = (
+        "topology_init",
+        "router_norm",
+        "task_dropout",
+        "task_embedding",
+        "encoder_init",
+        "conflict_over",
+        "penalty",
+    )
     assert [dataclasses.asdict(release)[name] for name in quirks] == [
         "self_biased",
         "all",
-        "batch",
+        "layer",
+        "layer",
+        "release",
         "u",
         "logit_while_positive",
     ]
