@@ -36,7 +36,7 @@
     const style = getComputedStyle(document.documentElement);
     const token = (name) => style.getPropertyValue(`--${name}`).trim();
     const colours = Object.fromEntries(TOKENS.map((name) => [name, token(name)]));
-    const [ground, panel, line, low, high, conflict] = ["ground", "panel", "line", "low", "high", "conflict"].map((n) => rgb(colours[n]));
+    const [ground, panel, line, low, high, conflict] = ["ground", "panel", "line", "low-fill", "high", "conflict"].map((n) => rgb(token(n)));
     colours.tasks = Array.from({ length: TASKS }, (_, q) => token(`task-${q}`));
     colours.taskTexts = Array.from({ length: TASKS }, (_, q) => token(`task-text-${q}`));
     colours.diverging = scale((s) => (s < 0.5 ? mix(low, ground, 2 * s) : mix(ground, high, 2 * s - 1)));

@@ -14,7 +14,7 @@ HELP = (
     (
         "σ(A), the topology",
         "A row is an expert, a column a block of the shared backbone. Amber: the expert holds on to that block. "
-        "Blue: it lets go. Pale: undecided, 0.5.",
+        "Blue: it lets go. In between: undecided, 0.5.",
     ),
     (
         "Gradient conflict",
