@@ -12,7 +12,7 @@ from bench.results import Result
 from bench.rounds import spread, take_turns
 from cdsp_core.config import RunConfig
 from cdsp_core.data.datasets import Datasets, load_datasets
-from cdsp_core.device import choose_device, keep_freed_memory
+from cdsp_core.device import choose_device, prepare_process
 from cdsp_core.frames import Frame, decode_frame, to_json_text
 from cdsp_core.overrides import with_settings
 from cdsp_core.presets import preset
@@ -29,7 +29,7 @@ class FramesBench:
     turn_s: float = 0.1
 
     def run(self) -> list[Result]:
-        keep_freed_memory()
+        prepare_process()
         device = choose_device("auto")
         datasets = load_datasets(data="embedded", labels="ten", root=None, device=device)
         return [result for experts in (8, 64) for result in self._of(_live(experts), device, datasets)]

@@ -22,7 +22,7 @@ from bench.results import Bound, Result
 from bench.rounds import Timings, take_turns
 from cdsp_core.config import RunConfig
 from cdsp_core.data.datasets import Datasets, load_datasets
-from cdsp_core.device import choose_device, keep_freed_memory
+from cdsp_core.device import choose_device, prepare_process
 from cdsp_core.layer import CDSPLayer
 from cdsp_core.overrides import with_settings
 from cdsp_core.presets import preset
@@ -48,7 +48,7 @@ class StepBench:
     turn_s: float = 0.12
 
     def run(self) -> list[Result]:
-        keep_freed_memory()
+        prepare_process()
         device = choose_device("auto")
         datasets = load_datasets(data="embedded", labels="ten", root=None, device=device)
         eager: dict[str, Work] = {}

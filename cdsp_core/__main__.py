@@ -108,11 +108,11 @@ def _train(options: argparse.Namespace) -> int:
     config = _config(options)
 
     from cdsp_core.checkpoint import save_checkpoint
-    from cdsp_core.device import choose_device, keep_freed_memory, use_threads
+    from cdsp_core.device import choose_device, prepare_process, use_threads
     from cdsp_core.non_finite import NonFiniteLossError
     from cdsp_core.trainer import Trainer
 
-    keep_freed_memory()
+    prepare_process()
     use_threads(options.threads)
     trainer = Trainer(config, device=choose_device(options.device), data_root=options.data_root)
     if options.out is not None:

@@ -56,7 +56,17 @@ def use_threads(number: int | None) -> None:
         torch.set_num_threads(number or min(max(1, len(os.sched_getaffinity(0)) - 1), MOST_THREADS))
 
 
-def keep_freed_memory() -> None:
+def prepare_process() -> None:
+    """Set this process up for training; call it before threads are started, which inherit what it sets.
+
+    Numbers below 1.2e-38 count as zero. Attention and gates of a trained model underflow into that range, where a
+    CPU takes a hundred times as long: 2,000 steps into `release` a step took 47 ms with them and 30 ms without.
+    """
+    torch.set_flush_denormal(True)
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
     """Ask glibc to keep freed memory of this process instead of returning it to the system.
 
     A step allocates and frees the same few MiB every time; returning them costs a page fault for every 4 KiB at

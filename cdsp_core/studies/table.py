@@ -8,6 +8,7 @@ from typing import Any, Final
 from cdsp_core.studies.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table
 from cdsp_core.studies.training import (
     EQUAL_WITHIN_POINTS,
+    FIRST_LAYER,
     PAPER,
     bars,
     base_config,
@@ -35,7 +36,6 @@ TWO_RUNS: Final = (
     "The paper's figures are of two runs of the authors' program: the one that ends at 94.54 % logs that its own blind "
     "check failed; routing and topology are printed from the one that ends at 94.42 %."
 )
-FIRST_LAYER: Final = "The published values are the first layer's: the authors' program reads no other."
 CAVEAT: Final = "training accuracy of the last epoch, the release's labels, full data with KMNIST"
 
 

@@ -32,6 +32,8 @@ EQUAL_WITHIN_POINTS: Final = 1.0
 
 PAPER: Final = "arXiv:2512.20291"
 
+FIRST_LAYER: Final = "The published values are the first layer's: the authors' program reads no other."
+
 KANA_NOTE: Final = (
     "Kana drawn by a program stand in for KMNIST here: what is said of MNIST and KMNIST was measured on MNIST and kana."
 )

@@ -38,10 +38,10 @@ def torch_on_one_thread() -> Ready:
 
     import torch
 
-    from cdsp_core.device import describe_device, keep_freed_memory, use_threads
+    from cdsp_core.device import describe_device, prepare_process, use_threads
     from cdsp_core.non_finite import NonFiniteLossError
 
-    keep_freed_memory()
+    prepare_process()
     use_threads(1)
     facts = {"device": describe_device(torch.device("cpu")), "torch": torch.__version__}
     return Ready(facts=facts, run_errors=(NonFiniteLossError,))

@@ -38,8 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     from cdsp_core.worker.training import (
         TorchTrainers,
         choose_device,
-        keep_freed_memory,
         non_finite_error,
+        prepare_process,
         use_threads,
     )
 
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
     os.nice(NICENESS)
-    keep_freed_memory()
+    prepare_process()
     use_threads(options.threads)
     inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     outbox = Outbox()

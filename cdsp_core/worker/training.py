@@ -12,14 +12,14 @@ from safetensors import SafetensorError
 
 from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
 from cdsp_core.config import RunConfig
-from cdsp_core.device import choose_device, keep_freed_memory, use_threads
+from cdsp_core.device import choose_device, prepare_process, use_threads
 from cdsp_core.non_finite import NonFiniteLossError
 from cdsp_core.trainer import Trainer
 from cdsp_core.worker.session import Trainable
 
 non_finite_error: Final = NonFiniteLossError
 
-__all__ = ["TorchTrainers", "choose_device", "keep_freed_memory", "non_finite_error", "use_threads"]
+__all__ = ["TorchTrainers", "choose_device", "non_finite_error", "prepare_process", "use_threads"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
-from cdsp_core.device import choose_device, describe_device, keep_freed_memory
+from cdsp_core.device import choose_device, describe_device
 
 
 def test_cpu_is_always_there() -> None:
@@ -36,7 +39,22 @@ def test_a_device_is_described_for_people() -> None:
     assert described["threads"] == torch.get_num_threads()
 
 
-def test_keeping_freed_memory_changes_no_result() -> None:
-    before = torch.arange(1000).sum()
-    keep_freed_memory()
-    assert torch.arange(1000).sum() == before
+def test_a_prepared_process_takes_tiny_numbers_as_zero_in_every_thread_and_computes_as_before() -> None:
+    script = """
+import threading, torch
+from cdsp_core.device import prepare_process
+assert bool((torch.full((4,), 2.0**-130) * 1.0).any())
+before = torch.arange(1000).sum()
+prepare_process()
+torch.set_num_threads(2)
+tiny = torch.ones(1 << 17) * 2.0**-100
+tiny *= 2.0**-30
+found = [bool(tiny.any())]
+other = threading.Thread(target=lambda: found.append(bool((torch.full((4,), 2.0**-120) * 2.0**-10).any())))
+other.start()
+other.join()
+assert found == [False, False], found
+assert torch.arange(1000).sum() == before
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

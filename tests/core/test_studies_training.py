@@ -172,7 +172,16 @@ def test_a_wrong_id_that_costs_much_fails() -> None:
 
 @pytest.mark.parametrize(("overlap", "verdict"), [(0.2, "holds"), (-0.2, "fails")])
 def test_clustering_holds_where_alike_tasks_overlap_more(overlap: float, verdict: str) -> None:
-    assert found_verdicts("clustering", lambda *about: overlap) == [verdict] * 4
+    assert found_verdicts("clustering", lambda *about: overlap)[:4] == [verdict] * 4
+
+
+@pytest.mark.parametrize(("kana", "verdict"), [(0, "holds"), (1, "fails")])
+def test_the_favourite_expert_without_id_is_that_of_the_first_layer(kana: int, verdict: str) -> None:
+    def routed(job: Job, measure: str, place: dict[str, Any]) -> float:
+        favourite = kana if place.get("task") == "kana" and place.get("given") == "none" and place.get("layer") == 0 else 0
+        return 0.7 if place.get("expert") == favourite else 0.3
+
+    assert found_verdicts("clustering", routed)[4:] == [verdict] * 2
 
 
 @pytest.mark.parametrize(
