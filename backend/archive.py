@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from backend.history import in_columns
 from cdsp_core.frames import Array
 
 
@@ -71,15 +72,24 @@ class Archive:
         sql = "SELECT body FROM frames WHERE run_id = ? AND epoch = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
         return next((row[0] for row in self._read(sql, run_id, epoch, seq)), None)
 
-    def scalars(self, run_id: str, epoch: int, *, upto_step: int | None = None) -> Array | None:
-        """Every step's scalars [steps, names] of an epoch and of what it was continued from; None for none."""
+    def scalars(
+        self, run_id: str, epoch: int, *, upto_step: int | None = None, names: list[str] | None = None
+    ) -> Array | None:
+        """Every step's scalars [steps, names] of an epoch and of what it was continued from; None for none.
+
+        Columns are `names`, or else those of the epoch: another version may have measured other things before it.
+        """
         epochs = self.epochs(run_id)
+        if names is None and epoch in epochs:
+            names = epochs[epoch][1]
         parts: list[Array] = []
         wanted: int | None = epoch
         while wanted is not None:
             rows = self._scalar_rows("SELECT columns, body FROM scalars WHERE run_id = ? AND epoch = ? ORDER BY seq",
                                      run_id, wanted)  # fmt: skip
             if rows is not None:
+                if names is not None and wanted in epochs:
+                    rows = in_columns(rows, epochs[wanted][1], names)
                 parts.insert(0, rows if upto_step is None else rows[rows[:, 0] <= upto_step])
             parent = epochs[wanted][0] if wanted in epochs else None
             wanted = None if parent is None else parent[0]

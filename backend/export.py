@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from backend.archive import Archive
+from backend.history import in_columns
 from backend.state import RunState
 from cdsp_core.config import to_dict
 from cdsp_core.frames import to_json_text
@@ -21,20 +22,23 @@ def csv_lines(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterato
     """One line a step: epoch, the scalars (empty for no value), and what happened after that step, in words.
 
     What happened at a step that has no row of its own stands in a line without scalars, at its place in the order.
-    Rows that a later epoch inherited from an earlier one stand under the earlier one only.
+    Rows that a later epoch inherited from an earlier one stand under the earlier one only. Columns are those of the
+    newest epoch, then those that only earlier ones have.
     """
     epochs = archive.epochs(state.run_id)
     happened: defaultdict[int, defaultdict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for event in archive.events(state.run_id):
         happened[event["epoch"]][event["step"]].append(event["text"])
-    yield _line(["epoch", *(epochs[max(epochs)][1] if epochs else ["step"]), "events"])
+    columns = list(dict.fromkeys(name for _, (_, names) in sorted(epochs.items(), reverse=True) for name in names))
+    columns = columns or ["step"]
+    yield _line(["epoch", *columns, "events"])
     for epoch, (_, names) in sorted(epochs.items()):
         texts_at = happened[epoch]
         without_row = deque(sorted(texts_at))
-        nothing = [""] * (len(names) - 1)
+        nothing = [""] * (len(columns) - 1)
         for rows in archive.scalar_pieces(state.run_id, epoch, ROWS_A_PIECE):
             lines = []
-            for row in rows:
+            for row in in_columns(rows, names, columns):
                 step = int(row[0])
                 while without_row and without_row[0] <= step:
                     earlier = without_row.popleft()

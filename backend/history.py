@@ -55,6 +55,18 @@ class ScalarHistory:
         self.stride *= 2
 
 
+def in_columns(rows: Array, names: list[str], wanted: list[str]) -> Array:
+    """Rows whose columns are `names`, with the columns `wanted`: NaN where they have no such column."""
+    if names == wanted:
+        return rows
+    position = {name: column for column, name in enumerate(names)}
+    moved = np.full((len(rows), len(wanted)), np.nan, dtype=np.float32)
+    for column, name in enumerate(wanted):
+        if name in position:
+            moved[:, column] = rows[:, position[name]]
+    return moved
+
+
 def _merged(rows: Array) -> Array:
     """One row: per column the last value that is not NaN."""
     last = len(rows) - 1 - np.argmax(~np.isnan(rows[::-1]), axis=0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.eventlog import EventLog
-from backend.history import Entry, History
+from backend.history import Entry, History, in_columns
 from backend.link import WorkerConnection
 from backend.past import Past
 from backend.state import RunState
@@ -157,7 +157,7 @@ class RunHub:
         if message["epoch"] <= state.epoch:
             return
         await self.load()
-        before, begun_before = self.history, state.epoch
+        before, begun_before, names_before = self.history, state.epoch, self.scalar_names
         parent = message["parent"]
         state.parent = None if parent is None else (parent["epoch"], parent["step"])
         if state.parent is not None and state.parent[0] == begun_before:
@@ -178,7 +178,7 @@ class RunHub:
         self.save()
         history = History(self.run_id, state.epoch)
         if state.parent is not None:
-            history_rows = await self._rows_before(before, begun_before, state.parent)
+            history_rows = await self._rows_before(before, begun_before, names_before, state.parent)
             if history_rows is not None:
                 history.inherit(history_rows)
         self.history = history
@@ -199,12 +199,17 @@ class RunHub:
         if entry is not None:
             self._keep(left, entry)
 
-    async def _rows_before(self, before: History, epoch: int, parent: tuple[int, int]) -> Array | None:
-        """The scalars up to where this epoch was continued from."""
+    async def _rows_before(
+        self, before: History, epoch: int, names: list[str], parent: tuple[int, int]
+    ) -> Array | None:
+        """The scalars up to where this epoch was continued from, with this epoch's columns.
+
+        `before` is the history of `epoch`, with the columns `names`.
+        """
         if parent[0] != epoch:
-            return await self.past.rows_upto(*parent)
+            return await self.past.rows_upto(*parent, names=self.scalar_names)
         rows = before.rows()
-        return None if rows is None else rows[rows[:, 0] <= parent[1]]
+        return None if rows is None else in_columns(rows[rows[:, 0] <= parent[1]], names, self.scalar_names)
 
     def on_frame(self, message: bytes) -> None:
         """A frame from the worker: keep it, store it, show it."""

@@ -43,10 +43,10 @@ class Past:
         """Everything a new process has to know of a run that is in this epoch."""
         return await asyncio.to_thread(self._recall, epoch)
 
-    async def rows_upto(self, epoch: int, step: int) -> Array | None:
-        """The scalars of an epoch up to a step, thinned; None for none."""
+    async def rows_upto(self, epoch: int, step: int, *, names: list[str]) -> Array | None:
+        """The scalars of an epoch up to a step, thinned, with the columns `names`; None for none."""
         await asyncio.to_thread(self._store.flush)
-        rows = await asyncio.to_thread(self._store.archive.scalars, self._run_id, epoch, upto_step=step)
+        rows = await asyncio.to_thread(self._store.archive.scalars, self._run_id, epoch, upto_step=step, names=names)
         return await asyncio.to_thread(_thinned, rows)
 
     async def missed(self, epoch: int, after: int, upto: int, *, columns: int) -> bytes | None:

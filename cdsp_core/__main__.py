@@ -227,13 +227,11 @@ def _evidence(options: argparse.Namespace) -> int:
     _check_packages()
 
     from cdsp_core.studies.evidence import evidence_json, evidence_markdown, gather
+    from cdsp_core.studies.results import write_whole
 
     gathered = gather(options.folders)
     for path, content in ((options.markdown, evidence_markdown(gathered)), (options.json, evidence_json(gathered))):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.partial")
-        temporary.write_text(content)
-        temporary.replace(path)
+        write_whole(path, content.encode())
         print(path)
     return 0
 

@@ -22,10 +22,14 @@ def alpha_sparsity(connection_EP: Array) -> float:
     return float((connection_EP < SPARSE_BELOW).mean())
 
 
+def structural_entropy_bits(connection_EP: Array) -> float:
+    """Sum of the binary entropies of the entries of sigmoid(A), in bits (Eq. 36). In [0, E P]."""
+    return float(_binary_entropy(connection_EP).sum())
+
+
 def structural_entropy(connection_EP: Array) -> float:
     """Mean binary entropy of the entries of sigmoid(A), in bits an entry (Eq. 36 divided by E P). In [0, 1]."""
-    p = np.clip(connection_EP.astype(np.float64), 1e-12, 1 - 1e-12)
-    return float(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)).mean())
+    return float(_binary_entropy(connection_EP).mean())
 
 
 def gini(values: Array) -> float:
@@ -112,12 +116,20 @@ def first_two_cluster(routing_QE: Array) -> float:
 def cosine_null(cosine_EE: Array, compared_EE: Array) -> float:
     """Mean of n cosine^2 over the pairs with a value: 1 if the cosines were normal(0, 1/n) (appendix E, lemma 1).
 
-    `compared_EE` holds n, the number of entries each pair's cosine was taken over. NaN when no pair has a value.
+    `compared_EE` holds n, the number of independent entries each pair's cosine was taken over. NaN when no pair has a
+    value.
     """
     pairs = _pairs(cosine_EE)
     scaled = compared_EE[pairs] * cosine_EE[pairs] ** 2
     scaled = scaled[np.isfinite(scaled)]
     return float(scaled.mean()) if len(scaled) else float("nan")
+
+
+def _binary_entropy(probability: Array) -> Array:
+    """Of every entry, in bits, same shape."""
+    p = np.clip(probability.astype(np.float64), 1e-12, 1 - 1e-12)
+    entropy: Array = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    return entropy
 
 
 def _has_diagonal(matrix: Array) -> bool:

@@ -35,7 +35,25 @@ def random_signs(*, dims: int, entries: int, seed: int) -> Tensor:
 
 def fold(gradient_ErN: Tensor, index_Er: Tensor, sign_RN: Tensor, columns: int) -> Tensor:
     """The rows of every expert's gradient, which belong to the dimensions index_Er, folded to [E, r, s]."""
-    bucket = -(-gradient_ErN.shape[2] // columns)
+    bucket = _bucket(gradient_ErN.shape[2], columns)
     signed_ErN = gradient_ErN * sign_RN[index_Er]
     filled = F.pad(signed_ErN, (0, bucket * columns - signed_ErN.shape[2]))
     return filled.view(*index_Er.shape, columns, bucket).sum(3)
+
+
+def independent_columns(*, entries: int, columns: int) -> float:
+    """How many independent entries a folded row of N independent ones counts for in a cosine.
+
+    A column's variance is its bucket's size b, so the square of the cosine of two random gradients has the mean
+    sum b^2 / (sum b)^2 over one dimension's columns (for a pair with many dimensions in common), and this is its
+    inverse: s where s divides N, N from s = N on. Elsewhere it is below s, as buckets of ceil(N / s) entries leave
+    the last columns short or empty: 64 for N = 128 and s = 100.
+    """
+    bucket = _bucket(entries, columns)
+    whole, rest = divmod(entries, bucket)
+    return entries**2 / (whole * bucket**2 + rest**2)
+
+
+def _bucket(entries: int, columns: int) -> int:
+    """How many entries are added up to one column."""
+    return -(-entries // columns)

@@ -60,14 +60,19 @@ def show_with_every_id(
     routes nothing.
     """
     given, images = tasks + 1, len(task_B)
-    given_id = torch.arange(given, device=task_B.device).clamp_max(tasks - 1).repeat_interleave(images)
+    # Side 0 gives every image its own ID, side s the s-th after it, the last one none: where tokens compete, an image
+    # with its own ID meets only such.
+    given_id = torch.cat([(task_B + side) % tasks for side in range(given)])
     keep = torch.ones(given * images, 1, device=image_BHW.device)
     keep[tasks * images :] = 0.0
     logits, chosen = shown_apart(model, image_BHW.repeat(given, 1, 1), given_id, keep, sides=given)
     correct = (logits.argmax(1) == label_B.repeat(given)).to(torch.float32)
+    task_Q1 = torch.arange(tasks, device=task_B.device)[:, None]
+    side_QG = torch.cat([(task_Q1.T - task_Q1) % tasks, torch.full_like(task_Q1, tasks)], dim=1)
+    routing_LSQE = routing_shares(chosen, sides=given, tasks=tasks, experts=experts)
     return Shown(
-        accuracy_QG=correct.view(given, tasks, -1).mean(2).T,
-        routing_LQGE=routing_shares(chosen, sides=given, tasks=tasks, experts=experts).transpose(1, 2),
+        accuracy_QG=correct.view(given, tasks, -1).mean(2)[side_QG, task_Q1],
+        routing_LQGE=routing_LSQE[:, side_QG, task_Q1],
     )
 
 

@@ -19,10 +19,12 @@ from cdsp_core.architectures import Layer
 from cdsp_core.config import ModelConfig
 from cdsp_core.frames import LAYER_ARRAYS, ROUTING_ARRAYS, Array, json_ready
 from cdsp_core.layer import CDSPLayer
+from cdsp_core.projection import independent_columns
 
 LAYER_SCALARS: Final[dict[str, tuple[str, Callable[[Array], float]]]] = {
     "alpha_sparsity": ("connection", measures.alpha_sparsity),
     "structural_entropy": ("connection", measures.structural_entropy),
+    "structural_entropy_bits": ("connection", measures.structural_entropy_bits),
     "diagonal_gini": ("connection", measures.diagonal_gini),
     "diagonals_above_080": ("connection", measures.diagonals_above),
     "load_gini": ("load", measures.gini),
@@ -166,6 +168,13 @@ def layer_measures(arrays: dict[str, Array], model: ModelConfig) -> dict[str, fl
     """The values of `layer_scalars` for one layer's arrays."""
     values = {name: measure(arrays[array]) for name, (array, measure) in LAYER_SCALARS.items() if array in arrays}
     if "cosine" in arrays:
-        compared_EE = arrays["overlap"] * model.held_rank * model.compared_entries
+        compared_EE = arrays["overlap"] * model.held_rank * _compared_a_dimension(model)
         values["cosine_null"] = measures.cosine_null(arrays["cosine"], compared_EE)
     return values
+
+
+def _compared_a_dimension(model: ModelConfig) -> float:
+    """Independent entries of one dimension that cosines are taken over: those of the gradient, whole or projected."""
+    if not model.conflict_projection:
+        return model.compared_entries
+    return independent_columns(entries=model.compared_entries, columns=model.conflict_projection)

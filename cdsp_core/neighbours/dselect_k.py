@@ -6,6 +6,7 @@ K single-expert selectors, M = log2 E bits.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -27,6 +28,9 @@ class DSelectK(AlwaysDense, nn.Module):
     All experts take part until the steps saturate, so all are computed; expert_TK names the expert that each
     selector weighs most. The regulariser is the entropy of the selectors, weighted by `load_balance` (section 3.1).
 
+    The task is always concatenated, as `task_fusion` concat does: mixed would normalise the bits and shares of all
+    selectors together, and a selector of the source depends on its own weights only.
+
     Deviation: the selectors read the router's features, LayerNorm(x) and task vector, instead of the raw input.
     """
 
@@ -38,7 +42,8 @@ class DSelectK(AlwaysDense, nn.Module):
         self.config = config
         experts, selectors = config.num_experts, config.top_k
         bits = (experts - 1).bit_length()
-        self.router = Router(config, outputs=selectors * (bits + 1), generator=generator)
+        beside = replace(config, task_fusion="concat")
+        self.router = Router(beside, outputs=selectors * (bits + 1), generator=generator)
         # The source program starts near one half everywhere: a step that begins saturated has no gradient.
         self.router.weight.data[:, : selectors * bits].uniform_(-GAMMA / 100, GAMMA / 100, generator=generator)
         self.experts = Experts(config, experts=experts, width=config.d_base // experts, generator=generator)

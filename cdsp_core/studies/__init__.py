@@ -26,6 +26,7 @@ NAMES: Final = (
     "beneficial-sharing",
     "theory",
     "tiny-lm",
+    "neighbours",
     "cost-ladder",
 )
 

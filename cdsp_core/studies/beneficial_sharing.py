@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from cdsp_core.config import RunConfig, to_dict
+from cdsp_core.presets import from_dict
 from cdsp_core.studies.statistics import estimate
 from cdsp_core.studies.study import Findings, Job, Row, Study, StudyOptions, Table, Tell
+from cdsp_core.studies.training import at_live_sizes
 from cdsp_core.studies.verdicts import LAMBDA_0_NOTE, by_seed, difference, judged, mean_over_seeds
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ STEPS, SMALLEST_STEPS = 1500, 400
 LAMBDA = 10.0
 DEGREES = 15.0
 BATCH = 64
-METHOD_RATES = {"lr_base": 5e-3, "lr_ratio": 10.0}
+METHOD_RATES: Mapping[str, Any] = {"lr_base": 5e-3, "lr_ratio": 10.0}
 """The method's own; at the slower ones of `live` nothing is decoupled yet when the smallest form ends."""
 KEPT_WITHIN = 0.05
 """How much of the overlap the game may take before sharing counts as lost; set before measuring."""
@@ -48,31 +51,40 @@ def jobs(options: StudyOptions) -> list[Job]:
         Job(
             key=f"{name}-lambda-{weight:g}-{seed}",
             seed=seed,
-            settings={"name": name, "tasks": list(tasks), "lambda_conflict": weight, "steps": steps},
+            settings={
+                "name": name,
+                "tasks": list(tasks),
+                "lambda_conflict": weight,
+                "steps": steps,
+                "config": to_dict(config_of(len(tasks), weight, steps=steps, seed=seed)),
+            },
         )
         for seed in range(options.seeds)
         for name, tasks, weight in trained
     ]
 
 
+def config_of(tasks: int, lambda_conflict: float, *, steps: int, seed: int) -> RunConfig:
+    """`live`'s sizes at the method's rates, with as many images a step of a task whether it is alone or not."""
+    return at_live_sizes(
+        seed=seed,
+        steps=steps,
+        batch_size=BATCH * tasks // 2,
+        eval_every=steps + 1,
+        eval_batch=500 * tasks,
+        lambda_conflict=lambda_conflict,
+        **METHOD_RATES,
+    )
+
+
 def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
     """Train on the pair, or on one task alone with as many of its images a step. Returns one row a task."""
     from cdsp_core.studies import image_tasks, task_overlap
-    from cdsp_core.studies.training import at_live_sizes
     from cdsp_core.trainer import Trainer
 
     names, steps = job.settings["tasks"], job.settings["steps"]
-    settings = {
-        "seed": job.seed,
-        "steps": steps,
-        "batch_size": BATCH * len(names) // 2,
-        "eval_every": steps + 1,
-        "eval_batch": 500 * len(names),
-        "lambda_conflict": job.settings["lambda_conflict"],
-        **METHOD_RATES,
-    }
     data = image_tasks.joined([_task(name, options) for name in names])
-    trainer = Trainer(at_live_sizes(**settings), device=image_tasks.CPU, datasets=data)
+    trainer = Trainer(from_dict(job.settings["config"]), device=image_tasks.CPU, datasets=data)
     interference: list[float] = []
     for step in range(1, steps + 1):
         trainer.train_step()
@@ -138,7 +150,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what=f"Halves minus opposed, {dimensions}, task ID given",
             above=0.0,
-            reason="Without ID the halves' routing is "
+            cause="Without ID the halves' routing is "
             f"{mean_over_seeds(over(['halves'], 'routing_overlap_blind')):.2f} alike, with it "
             f"{mean_over_seeds(over(['halves'], 'routing_overlap')):.2f}: random task embeddings set two IDs apart, "
             "and no term of the loss brings them together.",
@@ -199,6 +211,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             "Unlike pairs: " + "; ".join(PAIR_TEXTS[name] for name in UNLIKE) + ".",
             "A task alone sees as many of its images a step as it does in a pair, with the whole model to itself.",
             "Overlaps are means over the layers.",
+            "The halves are one task: learnt together it simply sees twice the images, so gaining is expected there.",
             LAMBDA_0_NOTE,
         ],
     )

@@ -88,7 +88,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
         tables=[
             table_of("CDSP-MoE per task", {**accuracy, "routing consistency": consistency}, first="task"),
         ],
-        notes=notes_on_data(rows),
+        notes=notes_on_data(rows, options),
     )
 
 

@@ -76,7 +76,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             for layer in layers
         ],
         notes=[
-            *notes_on_data(rows),
+            *notes_on_data(rows, options),
             "Which experts a task takes differs from seed to seed and only overlaps compare, so tables show one seed.",
         ],
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cdsp_core.config import RunConfig
+from cdsp_core.config import RunConfig, to_dict
 from cdsp_core.overrides import with_settings
+from cdsp_core.presets import from_dict
+from cdsp_core.studies.statistics import estimate
 from cdsp_core.studies.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table, Tell
 from cdsp_core.studies.training import at_live_sizes
 from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, mean_over_seeds
 
-SOURCE = "arXiv:2512.20291, section 3.6; the ladder is this project's"
+SOURCE = "this project's ladder of the lagged game of arXiv:2512.20291, section 3.6"
 EXPERTS = (8, 32, 128)
 EVERY = (2, 5, 20)
 COLUMNS = (2, 8, 32)
@@ -41,7 +43,12 @@ def jobs(options: StudyOptions) -> list[Job]:
         Job(
             key=f"experts-{experts}-{seed}",
             seed=seed,
-            settings={"experts": experts, "steps": steps, "repeats": repeats},
+            settings={
+                "experts": experts,
+                "steps": steps,
+                "repeats": repeats,
+                "config": to_dict(config_of(experts, seed, options)),
+            },
         )
         for seed in range(options.seeds)
         for experts in EXPERTS
@@ -52,8 +59,10 @@ def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
     """A row per rung with its errors, and a row per rung and path with its costs."""
     from cdsp_core.studies import ladder_rungs
 
-    config = config_of(job.settings["experts"], job.seed, options)
-    found = ladder_rungs.errors(config, every=EVERY, columns=COLUMNS, steps=job.settings["steps"], tell=tell)
+    config = from_dict(job.settings["config"])
+    found = ladder_rungs.errors(
+        config, every=EVERY, columns=COLUMNS, steps=job.settings["steps"], data_root=options.data_root, tell=tell
+    )
     rows: list[Row] = [{"kind": "error", "rung": rung, **values} for rung, values in found.items()]
     for path in PATHS:
         model = with_settings(config, {"execution": path}).model
@@ -63,7 +72,7 @@ def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
 
 
 def config_of(experts: int, seed: int, options: StudyOptions) -> RunConfig:
-    """`live` with that many experts, each with a partition of its own; A learns, so subspaces part as they do there."""
+    """`live`'s sizes with that many experts, each with a partition of its own; A learns, so subspaces part."""
     sizes: dict[str, Any] = {"num_experts": experts, "num_partitions": experts, "seed": seed, "data": options.data}
     return at_live_sizes(**sizes, missing_kmnist=options.missing_kmnist)
 
@@ -155,11 +164,11 @@ def _table(rows: Sequence[Row], experts: int) -> Table:
     """One line a rung: memory, time on both paths, and what its cosines are worth."""
 
     def errors(rung: str, column: str, digits: int) -> str:
-        return "-" if rung == "exact" else f"{mean_over_seeds(_error(rows, experts, rung, column)):.{digits}f}"
+        return "-" if rung == "exact" else estimate(list(_error(rows, experts, rung, column).values()), digits=digits)
 
     def line(rung: str) -> list[str]:
         kept = mean_over_seeds(_cost(rows, experts, rung, "auto", "game_bytes"))
-        times = [f"{mean_over_seeds(_cost(rows, experts, rung, path, 'pass_ratio')):.2f}" for path in PATHS]
+        times = [estimate(list(_cost(rows, experts, rung, path, "pass_ratio").values()), digits=2) for path in PATHS]
         worth = [errors(rung, column, 3) for column in ("error", "relative_error", "conflict_bias")]
         shares = [errors(rung, column, 2) for column in ("pairs_frac", "conflict_frac")]
         return [LABELS[rung], f"{kept / 1000:.1f}", *times, *worth, *shares]

@@ -98,7 +98,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             )
             for model, name in names.items()
         ],
-        notes=notes_on_data(rows),
+        notes=notes_on_data(rows, options),
     )
 
 

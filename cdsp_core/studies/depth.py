@@ -19,7 +19,7 @@ from cdsp_core.studies.training import (
 from cdsp_core.studies.verdicts import curve, difference, judged
 
 DEPTHS: Final = (2, 4, 6)
-SOURCE: Final = f"{PAPER}, overlap per layer; deeper models as its reviewers asked"
+SOURCE: Final = f"{PAPER}, overlap per layer; deeper models than its own"
 
 
 def jobs(options: StudyOptions) -> list[Job]:
@@ -93,7 +93,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
         claims=claims,
         charts=charts,
         tables=[table_of("By number of blocks, mean of the layers", columns, first="blocks")],
-        notes=notes_on_data(rows),
+        notes=notes_on_data(rows, options),
     )
 
 

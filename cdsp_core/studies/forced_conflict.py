@@ -19,12 +19,13 @@ from __future__ import annotations
 import torch
 
 from cdsp_core.batches import stream_generator
-from cdsp_core.config import Controls, ModelConfig
+from cdsp_core.config import Controls
 from cdsp_core.layer import CDSPLayer
 from cdsp_core.measures import SPARSE_BELOW
 from cdsp_core.overrides import with_controls
 from cdsp_core.studies.game_step import GameStep
 from cdsp_core.studies.study import Row, Tell
+from cdsp_core.studies.theory import forced_model
 
 BATCH = 64
 FIRST, SECOND, THIRD = 0, 1, 2
@@ -35,8 +36,7 @@ EVERY = 2
 
 def forced_layer(start: str, generator: torch.Generator) -> CDSPLayer:
     """A layer in which task vector (1, 0) means expert 0 and (0, 1) expert 1, and of which only A learns."""
-    partitions = 256 if start == "dimensions" else 8
-    config = ModelConfig(d_task=2, num_layers=1, top_k=1, num_partitions=partitions)
+    config = forced_model(start)
     layer = CDSPLayer(config, generator=generator)
     for parameter in layer.parameters():
         parameter.requires_grad_(False)

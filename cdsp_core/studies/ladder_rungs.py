@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -67,13 +68,19 @@ class Errors:
 
 
 def errors(
-    config: RunConfig, *, every: Sequence[int], columns: Sequence[int], steps: int, tell: Tell
+    config: RunConfig,
+    *,
+    every: Sequence[int],
+    columns: Sequence[int],
+    steps: int,
+    tell: Tell,
+    data_root: Path | None = None,
 ) -> dict[str, Row]:
     """Train exactly and compare, at every step, what each rung would have known; by rung, as `cost_ladder` names them.
 
     Every run is the exact one, so all rungs see the same gradients. Projections are compared at every fifth step.
     """
-    trainer = Trainer(config, device=torch.device("cpu"))
+    trainer = Trainer(config, device=torch.device("cpu"), data_root=data_root)
     found = {name: Errors() for name in (*map(_every, every), "co_active", *map(_columns, columns))}
     kept: dict[int, list[Tensor]] = {}
     for step in range(steps):

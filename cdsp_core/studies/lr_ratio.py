@@ -79,7 +79,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             )
         ],
         tables=[table_of("By learning-rate ratio", columns, first="ratio")],
-        notes=notes_on_data(rows),
+        notes=notes_on_data(rows, options),
     )
 
 

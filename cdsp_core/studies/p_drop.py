@@ -79,7 +79,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
         claims=claims,
         charts=[bars("Test accuracy by p_drop", "accuracy", accuracy)],
         tables=[table_of("By p_drop", columns, first="p_drop")],
-        notes=notes_on_data(rows),
+        notes=notes_on_data(rows, options),
     )
 
 

@@ -107,19 +107,7 @@ class StudyFolder:
 
     def write(self, path: Path, content: bytes) -> None:
         """Put `content` at `path` whole or not at all. Raises ResultsError."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        with _said_in_a_sentence(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with self._open_file(temporary) as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(path)
-            finally:
-                with suppress(FileNotFoundError):
-                    temporary.unlink()
-            _flush_folder(path.parent)
+        write_whole(path, content, open_file=self._open_file)
 
     def _check_form(self) -> None:
         path = self.path / "study.json"
@@ -139,6 +127,23 @@ class StudyFolder:
                 raise ResultsError(
                     f"{self.path} holds results with {name} {found.get(name)!r}. Found {value!r} asked for. {_WAY_OUT}"
                 )
+
+
+def write_whole(path: Path, content: bytes, *, open_file: OpenFile | None = None) -> None:
+    """Put `content` at `path` whole or not at all. Raises ResultsError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with _said_in_a_sentence(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with (open_file or _open_to_write)(temporary) as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+        _flush_folder(path.parent)
 
 
 def combined_path(out: Path, name: str) -> Path:

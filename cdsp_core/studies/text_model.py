@@ -17,25 +17,17 @@ from cdsp_core import measures
 from cdsp_core.architectures import layer_maker
 from cdsp_core.attention import linear
 from cdsp_core.batches import stream_generator
-from cdsp_core.config import Controls, ModelConfig, RunConfig
+from cdsp_core.config import ModelConfig
 from cdsp_core.layer import CDSPLayer
 from cdsp_core.model import Block
 from cdsp_core.norm import RMSNorm
-from cdsp_core.overrides import with_controls, with_settings
 from cdsp_core.studies import task_overlap
 from cdsp_core.studies.game_step import GameStep
 from cdsp_core.studies.study import Row, Tell
 from cdsp_core.studies.text_data import KINDS, Text
+from cdsp_core.studies.tiny_lm import BYTES, CONTEXT, config_of
 
-BYTES = 256
-CONFIG = ModelConfig(image_size=64, patch_size=8, num_classes=BYTES)
-"""The two sizes of an image only say how many tokens there are: (64 / 8)^2 = 64 bytes of context."""
 WINDOWS_PER_KIND = 8
-
-
-def config_of(architecture: str) -> ModelConfig:
-    """The sizes above for one architecture. Raises ValueError for one that is none."""
-    return with_settings(RunConfig(model=CONFIG), {"architecture": architecture}).model
 
 
 class TextModel(nn.Module):
@@ -73,7 +65,7 @@ class TextModel(nn.Module):
 
 def windows(text_N: np.ndarray, count: int, generator: torch.Generator) -> Tensor:
     """`count` pieces of context and one byte more, from anywhere in the text, int64 [count, S + 1]."""
-    length = CONFIG.num_tokens + 1
+    length = CONTEXT.num_tokens + 1
     first_B1 = torch.randint(0, len(text_N) - length + 1, (count, 1), generator=generator)
     return torch.from_numpy(text_N)[first_B1 + torch.arange(length)].to(torch.int64)
 
@@ -93,8 +85,8 @@ def train(
 
     Returns a row at the start and every `every` steps, measured on `test_windows` windows of each kind.
     """
-    model = TextModel(config_of(architecture), generator=stream_generator(seed, "weights"))
-    controls = with_controls(Controls(), {"lambda_conflict": lambda_conflict})
+    config = config_of(architecture, lambda_conflict)
+    model, controls = TextModel(config.model, generator=stream_generator(seed, "weights")), config.controls
     game = GameStep(model, model.cdsp_layers, controls)
     order, dropout = stream_generator(seed, "order"), stream_generator(seed, "dropout")
     tested = torch.cat([windows(texts[kind].test_N, test_windows, stream_generator(0, "order")) for kind in KINDS])
@@ -138,7 +130,7 @@ def measured(model: TextModel, tested: Tensor) -> Row:
 
 def _routing(chosen: list[Tensor]) -> np.ndarray:
     """Each kind's share of assignments to every expert, [L, Q, E]."""
-    expert = torch.arange(CONFIG.num_experts)
+    expert = torch.arange(CONTEXT.num_experts)
     shares = [(expert_TK.view(len(KINDS), -1, 1) == expert).to(torch.float32).mean(1).numpy() for expert_TK in chosen]
     return np.stack(shares)
 

@@ -21,6 +21,7 @@ def judged(
     within: tuple[float, float] | None = None,
     published: str | None = None,
     reason: str = "",
+    cause: str = "",
 ) -> Claim:
     """The claim that a value lies above a threshold, or within two bounds.
 
@@ -29,7 +30,8 @@ def judged(
         what: the name and unit of the value, for people; it begins a sentence.
         above: the threshold; or
         within: lower and upper bound.
-        reason: what was found about why, in whole sentences; said whatever the verdict is.
+        reason: what was measured beside it or belongs to the rule, in whole sentences; said whatever the verdict is.
+        cause: why the claim does not hold, in whole sentences; said only then.
 
     Raises ValueError unless exactly one of `above` and `within` is given.
     """
@@ -59,8 +61,12 @@ def judged(
         interval=(low, high),
         seeds=len(values),
         verdict=verdict,
-        why=f"Holds when the whole interval lies {side}, fails when it lies {other}, otherwise mixed. {reason}".strip(),
+        why=" ".join(filter(None, (_rule(side, other), reason, cause if verdict != "holds" else ""))),
     )
+
+
+def _rule(side: str, other: str) -> str:
+    return f"Holds when the whole interval lies {side}, fails when it lies {other}, otherwise mixed."
 
 
 def by_seed(rows: Sequence[Row], column: str, **where: str | int | float | bool) -> dict[int, float]:

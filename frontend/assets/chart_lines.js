@@ -20,8 +20,9 @@
   };
 
   /**
-   * What each chart draws. `lines(model, layer)` gives [{key, label, text(value), colour, dash, faint, scale}]:
-   * `key` a scalar's name, `scale` what it is divided by before it is drawn; lines without a scalar are left out.
+   * What each chart draws. `lines(model, layer)` gives [{key, label, text(value), hover(value), colour, dash, faint,
+   * scale}]: `key` a scalar's name, `scale` what it is divided by before it is drawn, `hover` its text under the pointer
+   * where that is not `text`; lines without a scalar are left out.
    * `isOf(model)`: whether the model has what the chart is about.
    */
   const CHARTS = {
@@ -43,7 +44,13 @@
       lines: (model, layer) =>
         ofLayers(model, layer, [
           { key: "alpha_sparsity", label: "sparsity", colour: "ink", text: (v) => lab.format.percent(v) },
-          { key: "structural_entropy", label: "entropy", colour: "accent", text: (v) => `${share(v)} bit` },
+          {
+            key: "structural_entropy",
+            label: "entropy",
+            colour: "accent",
+            text: (v) => `${share(v)} bit`,
+            hover: (v) => `${share(v)} bit an entry, ${plain(v * model.hello.experts * model.hello.partitions)} in all`,
+          },
         ]),
     },
     oligarchy: {

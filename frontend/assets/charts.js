@@ -103,7 +103,7 @@
         opacity: line.faint ? 0.3 : 1,
         hoverinfo: line.faint ? "skip" : "all",
         hovertemplate: `${line.label} %{customdata}<extra></extra>`,
-        customdata: line.raw.map(line.text),
+        customdata: line.raw.map(line.hover || line.text),
         line: { color: colourOf(line.colour), width: line.faint ? 1 : 1.6, dash: line.dash || "solid" },
       }));
       Plotly.react(box, traces, layout, CONFIG);

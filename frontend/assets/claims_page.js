@@ -29,7 +29,9 @@
     const claims = stored.studies.flatMap((study) => study.claims);
     for (const word of VERDICTS) byId(`tally-${word}`).textContent = String(claims.filter((claim) => claim.verdict === word).length);
     for (const id of ["tallies", "filter"]) byId(id).hidden = !claims.length;
-    byId("made").textContent = stored.missing || answer.reason || `${claims.length} claims of ${new Set(stored.studies.map(({ study }) => study)).size} studies.`;
+    const ofPaper = claims.filter((claim) => claim.source.startsWith("arXiv:2512.20291")).length;
+    const studied = new Set(stored.studies.map(({ study }) => study)).size;
+    byId("made").textContent = stored.missing || answer.reason || `${claims.length} claims of ${studied} studies, ${ofPaper} of them the paper's.`;
     byId("caveat").textContent = lab.format.minus(stored.caveat || "");
   }
 

@@ -231,6 +231,7 @@ class ThreadWorker:
         checkpoint_dir: Path,
         *,
         step_s: float = 0.001,
+        further: tuple[str, ...] = (),
         lost_after_s: float = 60.0,
         study_command: MakeCommand = smallest_form,
     ) -> None:
@@ -250,7 +251,7 @@ class ThreadWorker:
             inbox=self.inbox,
             link=self.link,
             surroundings=Surroundings(
-                trainers=TinyTrainers(step_s=step_s),
+                trainers=TinyTrainers(step_s=step_s, further=further),
                 outbox=self.outbox,
                 checkpoint_dir=checkpoint_dir,
                 pace=Pace(frames_per_s=100.0, checkpoint_every_s=0.2),

@@ -59,6 +59,38 @@ async def test_a_page_resumes_across_a_new_start_of_the_server(tmp_path: Path) -
         np.testing.assert_array_equal(page.scalars[:, 0], np.arange(drawn.step + 1, 61))
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["from-the-last-step", "from-an-earlier-epoch"])
+async def test_a_run_goes_on_under_a_version_that_measures_more(tmp_path: Path, kept: bool) -> None:
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+        run_id = await it.new_run()
+        await it.until(run_id, lambda run: run["step"] > 25)
+        await it.command(run_id, "pause")
+        checkpoint_id = (await it.command(run_id, "checkpoint")).json()["new"]["checkpoint_id"]
+        at = (await it.run(run_id))["step"]
+        if kept:
+            await it.command(run_id, "reset")
+        await it.command(run_id, "stop")
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir, further=("new",)):
+        if kept:
+            await it.command(run_id, "restore", checkpoint_id=checkpoint_id)
+        await it.command(run_id, "resume")
+        await it.until(run_id, lambda run: run["status"] == "running" and run["step"] > at + 10)
+        async with it.page(run_id) as page:
+            hello = await page.text("hello")
+            assert hello["scalar_names"] == ["step", "data_epoch", "loss", "new", "test_accuracy/mnist"]
+            await page.until_step(at + 30)
+            rows = page.scalars
+        np.testing.assert_array_equal(rows[:, 0], np.arange(1, page.frames[-1].step + 1))
+        np.testing.assert_array_equal(rows[:, 3], np.where(rows[:, 0] > at, 7.0, np.nan))
+        assert rows[19, 4] == 0.5
+        await it.command(run_id, "pause")
+        lines = (await it.http.get(f"/api/runs/{run_id}/export?format=csv")).text.splitlines()
+        table = [dict(zip(lines[0].split(","), line.split(","), strict=False)) for line in lines[1:]]
+        measured = {int(row["step"]): row for row in table if row["loss"]}
+        assert (measured[20]["new"], measured[20]["test_accuracy/mnist"]) == ("", "0.5")
+        assert measured[at + 1]["new"] == "7"
+
+
 @pytest.mark.parametrize("after", ["9:3", "0:999999", "nonsense", "-1:0", "0:-5", "0:1:2", "", "0:" + "9" * 200])
 async def test_an_id_that_cannot_be_continued_from_gives_a_reset_and_a_snapshot(tmp_path: Path, after: str) -> None:
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):

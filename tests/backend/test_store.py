@@ -88,6 +88,26 @@ def test_an_epoch_continues_the_scalars_of_its_parent_up_to_the_checkpoint(store
     np.testing.assert_allclose(scalars[:, 0], [1, 2, 3.1, 5.2, 6.2, 7.2], rtol=1e-6)
 
 
+def test_scalars_of_a_parent_that_measured_other_things_have_the_columns_of_the_epoch(store: Store) -> None:
+    for epoch, parent, names in ((0, None, ["step", "gone", "loss"]), (1, (0, 1), ["step", "loss", "new"])):
+        store.save_epoch("run-1", epoch, parent, names)
+        rows = np.array([[1 + epoch, 10, 100], [2 + epoch, 20, 200]], dtype=np.float32)
+        store.save_frame("run-1", epoch, 0, after_seq=-1, step=0, message=b"", scalars=rows)
+    store.flush()
+    nan, same = np.nan, np.testing.assert_array_equal
+    same(store.archive.scalars("run-1", 1), [[1, 100, nan], [2, 10, 100], [3, 20, 200]])
+    same(store.archive.scalars("run-1", 0), [[1, 10, 100], [2, 20, 200]])
+    same(store.archive.scalars("run-1", 0, upto_step=1, names=["step", "x", "loss"]), [[1, nan, 100]])
+    state = RunState(run_id="run-1", name="x", config=preset("live"), created_ms=0.0)
+    assert "".join(csv_lines(store.archive, state, {})).splitlines() == [
+        "epoch,step,loss,new,gone,events",
+        "0,1,100,,10,",
+        "0,2,200,,20,",
+        "1,2,10,100,,",
+        "1,3,20,200,,",
+    ]
+
+
 def test_a_worker_is_told_only_of_what_is_on_disk(tmp_path: Path) -> None:
     store = Store(tmp_path / "history.sqlite", gather_s=0.0)
     told: list[tuple[str, int, bool]] = []

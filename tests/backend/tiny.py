@@ -31,18 +31,21 @@ class TinyNonFiniteError(RuntimeError):
 class TinyTrainer:
     """Every number follows from seed, step and p_drop. A lr_base of 0.1 makes the loss non-finite at once."""
 
-    def __init__(self, config: RunConfig, *, step: int = 0, step_s: float = 0.001) -> None:
+    def __init__(
+        self, config: RunConfig, *, step: int = 0, step_s: float = 0.001, further: tuple[str, ...] = ()
+    ) -> None:
         self.config = config
         self.controls = config.controls
         self.step = step
         self.total_steps = config.train.steps or 1000
         self._rows: list[list[float]] = []
         self._step_s = step_s
+        self.names = [*NAMES[:3], *further, *NAMES[3:]]
 
     def describe(self) -> dict[str, Any]:
         return {
             "tasks": [{"name": "mnist", "label": "MNIST", "note": ""}],
-            "scalar_names": NAMES,
+            "scalar_names": self.names,
             "layers": 1,
             "experts": 4,
             "partitions": 4,
@@ -60,7 +63,8 @@ class TinyTrainer:
             raise TinyNonFiniteError("task_loss", self.step + 1)
         self.step += 1
         measured = 0.5 if self.step % 20 == 0 else float("nan")
-        self._rows.append([self.step, self.step / 10, self.loss(self.step), measured])
+        further = [7.0] * (len(self.names) - len(NAMES))
+        self._rows.append([self.step, self.step / 10, self.loss(self.step), *further, measured])
 
     def loss(self, step: int) -> float:
         return 1 / (1 + step) + self.config.train.seed + self.controls.p_drop
@@ -77,7 +81,7 @@ class TinyTrainer:
         rows, self._rows = self._rows, []
         pairs = np.full((4, 4), 0.5, dtype=np.float32)
         return {
-            "scalars": np.array(rows, dtype=np.float32).reshape(-1, len(NAMES)),
+            "scalars": np.array(rows, dtype=np.float32).reshape(-1, len(self.names)),
             "layer0/connection": pairs,
             "layer0/load": np.full(4, 0.25, dtype=np.float32),
         }
@@ -85,16 +89,17 @@ class TinyTrainer:
 
 @dataclasses.dataclass
 class TinyTrainers:
-    """Checkpoints are JSON files."""
+    """Checkpoints are JSON files. `further` scalars, 7 at every step, are what another version measures."""
 
     step_s: float = 0.001
+    further: tuple[str, ...] = ()
 
     def new(self, config: RunConfig) -> TinyTrainer:
-        return TinyTrainer(config, step_s=self.step_s)
+        return TinyTrainer(config, step_s=self.step_s, further=self.further)
 
     def load(self, folder: Path, name: str) -> TinyTrainer:
         raw = json.loads((folder / f"{name}.json").read_text())
-        return TinyTrainer(from_dict(raw["config"]), step=raw["step"], step_s=self.step_s)
+        return TinyTrainer(from_dict(raw["config"]), step=raw["step"], step_s=self.step_s, further=self.further)
 
     def save(self, trainer: Any, folder: Path, name: str) -> None:
         config = replace(trainer.config, controls=trainer.controls)

@@ -184,7 +184,7 @@ def test_the_scalars_are_those_that_the_model_has() -> None:
 LOAD_BALANCE = "load_balance_penalty"
 TOPOLOGY_MEASURES = (
     "cosine_null",
-    *("alpha_sparsity", "structural_entropy", "diagonal_gini", "diagonals_above_080"),
+    *("alpha_sparsity", "structural_entropy", "structural_entropy_bits", "diagonal_gini", "diagonals_above_080"),
     *("rank_overlap", "gradient_interference"),
 )
 

@@ -16,7 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
 from cdsp_core.conflict import co_active_pairs, cosine_matrix, dimension_conflict, ladder_error
 from cdsp_core.layer import CDSPLayer
-from cdsp_core.projection import fold, random_signs
+from cdsp_core.projection import fold, independent_columns, random_signs
+from cdsp_core.snapshot import layer_arrays, layer_measures
 from cdsp_core.topology import scatter_to_dimensions
 from tests.core.small import CPU, small_config, small_data, small_trainer, state_of, steps
 
@@ -240,6 +241,41 @@ def test_the_layers_game_is_that_of_its_folded_gradients(execution: str, setting
     torch.testing.assert_close(few.cosine_EE, expected_EE, equal_nan=True, rtol=1e-4, atol=1e-5)
     assert torch.equal(few.cosine_EE.isnan(), whole.cosine_EE.isnan())
     assert ladder_error(few.cosine_EE, whole.cosine_EE) > 0
+
+
+def test_a_folded_row_counts_for_as_many_entries_as_its_full_columns() -> None:
+    found = [independent_columns(entries=128, columns=columns) for columns in (1, 2, 8, 64, 128, 4096)]
+    assert found == [1, 2, 8, 64, 128, 128]
+    # 100 columns for 128 entries are 64 of two entries and 36 empty ones; 3 for 10 are of 4, 4 and 2 entries.
+    assert independent_columns(entries=128, columns=100) == 64
+    assert independent_columns(entries=10, columns=3) == pytest.approx(100 / 36)
+
+
+@given(entries=st.integers(1, 300), columns=st.integers(1, 400))
+def test_a_folded_row_never_counts_for_more_than_its_columns_or_its_entries(entries: int, columns: int) -> None:
+    found = independent_columns(entries=entries, columns=columns)
+    assert 1 <= found <= min(entries, columns) + 1e-9
+    if entries % columns == 0:
+        assert found == columns
+
+
+@pytest.mark.parametrize("columns", [0, 2, 8, 50, 64])
+@pytest.mark.parametrize("settings", [{}, {"conflict_over": "u", "num_partitions": 64}, {"backbone": "block_sparse"}])
+def test_the_cosines_of_random_gradients_meet_their_null_on_every_rung(settings: dict[str, Any], columns: int) -> None:
+    sizes = {"d_model": 64, "d_base": 64, "num_experts": 16, "num_partitions": 16, **settings}
+    generator = torch.Generator().manual_seed(columns)
+    found = []
+    for draw in range(30):
+        config = small_config(**sizes, conflict_projection=columns).model
+        layer = CDSPLayer(config, generator=torch.Generator().manual_seed(draw))
+        subspaces = layer.topology.subspaces()
+        weight_ErN = layer.backbone.gather(subspaces)
+        tapped_ErN = layer.tapped(weight_ErN, subspaces, torch.zeros(1, 2, dtype=torch.int64))
+        tapped_ErN.backward(torch.randn(weight_ErN.shape, generator=generator))
+        layer.record_conflict()
+        routing_QE = torch.full((3, 16), 1 / 16)
+        found.append(layer_measures(layer_arrays(layer, routing_QE[0], routing_QE, routing_QE), config)["cosine_null"])
+    assert sum(found) / len(found) == pytest.approx(1.0, abs=0.12)
 
 
 def test_a_projection_keeps_s_numbers_a_dimension_and_one_byte_a_sign() -> None:

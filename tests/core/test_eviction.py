@@ -11,10 +11,11 @@ import torch
 from cdsp_core.config import MAX_FRAME_BYTES, ModelConfig
 from cdsp_core.conflict import topology_penalty
 from cdsp_core.frames import Frame
-from cdsp_core.layer import CDSPLayer
+from cdsp_core.layer import CDSPLayer, structure_penalty
 from cdsp_core.native import why_unavailable
 from cdsp_core.snapshot import layer_result
-from tests.core.small import small_config, small_trainer, steps
+from cdsp_core.topology import select_subspaces
+from tests.core.small import small_config, small_trainer, state_of, steps
 
 EXECUTIONS = ["auto", "dense", "sorted"]
 
@@ -49,23 +50,52 @@ def test_an_expert_loses_the_dimensions_where_its_gradient_opposes_the_others(ex
         assert lost == set(most_opposed)
 
 
-def test_in_a_run_the_dimensions_an_expert_has_lost_had_suffered_more_conflict_than_those_it_kept() -> None:
-    trainer = small_trainer(num_partitions=32, top_k=1, lambda_conflict=10.0, lr_ratio=3.0, steps=60)
-    layers = trainer.model.layers
-    before = [layer.topology.subspaces().mask_ER for layer in layers]
-    conflict, steps_held = ([torch.zeros_like(layer.pressure_EP) for layer in layers] for _ in range(2))
-    for _ in range(60):
-        for count, layer in zip(steps_held, layers, strict=True):
-            count += layer.topology.subspaces().mask_ER
-        steps(trainer, 1)
-        for total, layer in zip(conflict, layers, strict=True):
-            total += layer.pressure_EP
-    for held, total, count, layer in zip(before, conflict, steps_held, layers, strict=True):
-        now = layer.topology.subspaces().mask_ER
-        lost, kept = held & ~now, held & now
-        assert lost.sum() > 10
-        a_step = total / count.clamp_min(1)
-        assert a_step[lost].mean() > 1.1 * a_step[kept].mean()
+@pytest.mark.parametrize(("kind", "slope"), [("logit", 1.0), ("logit_while_positive", 1.0), ("sigmoid", 0.25)])
+def test_a_conflict_at_one_dimension_presses_on_that_logit_and_on_no_other(kind: str, slope: float) -> None:
+    trainer = small_trainer(num_partitions=32, penalty=kind, lambda_conflict=10.0, l1=0.0, binarize=0.0)
+    first, second = (layer.topology.topology_logits for layer in trainer.cdsp_layers)
+    with torch.no_grad():
+        second.fill_(0.0)[2, 7] = 0.002
+        trainer.cdsp_layers[1].pressure_EP[2, 7] = 0.7
+    penalty, _ = structure_penalty(trainer.cdsp_layers, trainer.controls)
+    push_first_EP, push_second_EP = torch.autograd.grad(penalty, [first, second])
+    assert not push_first_EP.any()
+    assert push_second_EP.nonzero().tolist() == [[2, 7]]
+    assert float(push_second_EP[2, 7]) == pytest.approx(10.0 * 0.7 * slope, rel=1e-4)
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_a_conflict_at_one_dimension_turns_its_rising_logit_down_and_changes_nothing_else(execution: str) -> None:
+    settings = {"execution": execution, "num_partitions": 32, "top_k": 1, "grad_clip": 1e6}  # a scale would reach all
+    without, pressed = small_trainer(**settings), small_trainer(**settings)
+    name, before = "blocks.0.layer.topology.topology_logits", state_of(without)
+    held_ER = without.cdsp_layers[0].topology.subspaces().mask_ER
+    after = state_of(steps(without, 1))
+    expert, dimension = (held_ER & (after[name] > before[name])).nonzero()[0].tolist()
+
+    pressed.cdsp_layers[0].pressure_EP[expert, dimension] = 1.0
+    found = state_of(steps(pressed, 1))
+    assert found[name][expert, dimension] < before[name][expert, dimension]
+    found[name][expert, dimension] = after[name][expert, dimension]
+    for entry, value in after.items():
+        torch.testing.assert_close(found[entry], value, rtol=0, atol=0, equal_nan=True)
+
+
+def test_dimensions_are_left_in_the_order_of_the_conflict_at_them() -> None:
+    trainer = small_trainer(num_partitions=32, lambda_conflict=10.0, l1=0.0, binarize=0.0)
+    topology, pressure_EP = trainer.cdsp_layers[0].topology, trainer.cdsp_layers[0].pressure_EP
+    held = topology.rank
+    order = torch.randperm(held, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        topology.topology_logits.fill_(0.0)[:, :held] = 0.5
+        pressure_EP[1, order] = torch.arange(held, 0, -1) / held
+    penalty, _ = structure_penalty(trainer.cdsp_layers, trainer.controls)
+    (push_EP,) = torch.autograd.grad(penalty, topology.topology_logits)
+    for count in range(held + 1):
+        rate = 0.5 * held / (10.0 * (held + 0.5 - count))  # takes the `count` most pressed logits from 0.5 below 0
+        now = select_subspaces(topology.topology_logits.detach() - rate * push_EP, rank=held, block=1).mask_ER
+        assert set((~now[1, :held]).nonzero().flatten().tolist()) == set(order[:count].tolist())
+        assert now[[0, 2, 3], :held].all()
 
 
 @pytest.mark.parametrize("execution", EXECUTIONS)

@@ -32,6 +32,22 @@ def test_structural_entropy_is_one_bit_at_one_half_and_none_when_decided() -> No
     assert measures.structural_entropy(np.array([[0.25, 0.5]])) == pytest.approx((quarter + 1) / 2)
 
 
+def test_structural_entropy_in_bits_adds_up_the_entries() -> None:
+    assert measures.structural_entropy_bits(np.full((3, 5), 0.5)) == pytest.approx(15.0)
+    assert measures.structural_entropy_bits(np.array([[0.0, 1.0]])) == pytest.approx(0.0, abs=1e-9)
+    quarter = -(0.25 * math.log2(0.25) + 0.75 * math.log2(0.75))
+    assert measures.structural_entropy_bits(np.array([[0.25, 0.5], [0.0, 0.75]])) == pytest.approx(2 * quarter + 1)
+
+
+@given(
+    connection=arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.floats(0, 1, width=32))
+)
+def test_structural_entropy_an_entry_is_the_sum_over_their_number(connection: np.ndarray) -> None:
+    total = measures.structural_entropy_bits(connection)
+    assert total == pytest.approx(connection.size * measures.structural_entropy(connection))
+    assert 0 <= total <= connection.size
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [([1, 1, 1, 1], 0.0), ([0, 0, 0, 1], 0.75), ([1, 2, 3, 4], 0.25), ([5], 0.0), ([0, 0], 0.0), ([1, 3], 0.25)],

@@ -232,6 +232,25 @@ def test_a_selector_is_a_distribution_and_starts_even() -> None:
     assert (selector_TKE - 1 / E).abs().max() < 0.1
 
 
+@pytest.mark.parametrize("task_fusion", ["concat", "mixed"])
+def test_a_selector_depends_on_its_own_weights_only_however_the_task_is_fused(task_fusion: str) -> None:
+    layer = made("dselect_k", task_fusion=task_fusion)
+    layer(*inputs())
+    before_TKE, bits = layer._selector_TKE, int(math.log2(E))
+    layer.router.weight.data[:, bits:] *= -2.0
+    layer(*inputs())
+    after_TKE = layer._selector_TKE
+    torch.testing.assert_close(after_TKE[:, 0], before_TKE[:, 0], rtol=0.0, atol=0.0)
+    assert not torch.equal(after_TKE[:, 1], before_TKE[:, 1])
+
+
+def test_the_selectors_read_the_task_beside_the_token_however_it_is_fused_elsewhere() -> None:
+    layers = [made("dselect_k", task_fusion=fusion, task_mix=0.3) for fusion in ("concat", "mixed")]
+    (y_BSD, expert_TK), (other_BSD, other_TK) = (layer(*inputs()) for layer in layers)
+    assert torch.equal(y_BSD, other_BSD)
+    assert torch.equal(expert_TK, other_TK)
+
+
 def test_the_entropy_of_a_selector_falls_as_its_loss_is_descended() -> None:
     layer = made("dselect_k", load_balance=1.0)
     descent = torch.optim.SGD(layer.router.parameters(), lr=1.0)

@@ -93,6 +93,13 @@ def test_only_the_last_row_of_a_frame_has_the_layers_measures() -> None:
         assert found.tolist() == pytest.approx(list(wanted.values()), nan_ok=True)
 
 
+def test_the_entropy_in_bits_is_that_of_an_entry_times_the_entries_of_a() -> None:
+    trainer = steps(small_trainer(num_partitions=8), 3)
+    row = dict(zip(trainer.log.names, trainer.arrays()["scalars"][-1], strict=True))
+    for layer in ("layer0", "layer1"):
+        assert row[f"{layer}/structural_entropy_bits"] == pytest.approx(4 * 8 * row[f"{layer}/structural_entropy"])
+
+
 def test_a_task_that_is_not_in_the_batch_has_no_accuracy() -> None:
     trainer = steps(small_trainer(batch_size=1), 6)
     rows = trainer.arrays()["scalars"]
@@ -124,5 +131,8 @@ def test_a_layers_result_is_json_with_none_where_there_is_no_value() -> None:
     result = layer_result(arrays, 0, trainer.config.model)
     assert np.allclose(result["connection"], arrays["layer0/connection"])
     assert result["measures"]["diagonal_gini"] is None
+    assert result["measures"]["structural_entropy_bits"] == pytest.approx(
+        4 * 8 * result["measures"]["structural_entropy"]
+    )
     assert 0 <= result["measures"]["routing_consistency"] <= 1
     assert not any(isinstance(value, float) and math.isnan(value) for value in result["measures"].values())

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from cdsp_core.__main__ import main
+from cdsp_core.config import to_dict
+from cdsp_core.presets import from_dict
 from cdsp_core.studies import NAMES, load_study
 from cdsp_core.studies.progress import Bar, JsonLines
+from cdsp_core.studies.study import StudyOptions
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -89,6 +92,14 @@ def test_studies_are_listed_with_their_questions_and_without_torch() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_is_a_study_of_that_name(name: str) -> None:
     assert load_study(name).name == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_job_keeps_a_config_that_can_be_read_back(name: str) -> None:
+    for smallest in (True, False):
+        for job in load_study(name).jobs(StudyOptions(seeds=1, smallest=smallest)):
+            config = job.settings["config"]
+            assert json.loads(json.dumps(to_dict(from_dict(config)))) == json.loads(json.dumps(config)), job.key
 
 
 def test_progress_for_programs_is_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,10 +80,24 @@ def test_evidence_is_the_same_for_the_same_results(tmp_path: Path, evidence: Evi
 
 def test_evidence_puts_the_published_figure_beside_ours_with_the_caveat(evidence: Evidence) -> None:
     text = evidence_markdown([evidence])
-    assert "Of 1 claims 1 hold, 0 fail, 0 are mixed." in text
+    assert "Of 0 claims of the paper, or drawn from its text, 0 hold, 0 fail, 0 are mixed." in text
+    assert "Of 1 further ones, the authors' program's and this project's, 1 hold, 0 fail, 0 are mixed." in text
+    assert "revisions of the code" not in text
     assert "| There is a gain | 2.0 % | Gain: 1.500 [0.500, 2.500], 3 seeds. | **holds** |" in text
     assert "training accuracy averaged over the last epoch" in text
     assert f"No finished results of: {', '.join(name for name in NAMES if name != 'blind')}." in text
+
+
+def test_evidence_counts_the_papers_claims_apart_and_says_when_the_code_changed_in_between(evidence: Evidence) -> None:
+    claim = replace(evidence.findings.claims[0], source="arXiv:2512.20291, Eq. 18")
+    first, *others = evidence.metadata["jobs"].items()
+    jobs = {first[0]: {**first[1], "revision": "another"}, **dict(others)}
+    changed = replace(
+        evidence, findings=replace(evidence.findings, claims=[claim]), metadata={**evidence.metadata, "jobs": jobs}
+    )
+    text = evidence_markdown([changed])
+    assert "Of 1 claims of the paper, or drawn from its text, 1 hold, 0 fail, 0 are mixed." in text
+    assert "No data. Measured by 2 revisions of the code." in text
 
 
 def test_the_page_gets_numbers_and_null_for_no_value(evidence: Evidence) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from claims import MEASURES, found_verdicts, made_up
 from study_rows import rows_of
 from tiny_study import Silent
 
@@ -18,41 +19,21 @@ from cdsp_core.presets import from_dict
 from cdsp_core.studies import load_study
 from cdsp_core.studies.results import StudyFolder, read_combined
 from cdsp_core.studies.runner import run_study
-from cdsp_core.studies.study import Job, Row, Study, StudyOptions
+from cdsp_core.studies.study import Job, Study, StudyOptions
 from cdsp_core.studies.training import base_config, final, release_config, training_curve, training_job
 
 SMALLEST = StudyOptions(seeds=2, smallest=True)
-TRAINED = ("table", "blind", "deceptive", "clustering", "conflict-necessity", "lr-ratio", "p-drop", "depth")
-MEASURES = {
-    "accuracy": {"task", "given"},
-    "accuracy_deceptive": {"task"},
-    "train_accuracy": {"task"},
-    "train_loss": set(),
-    "parameters": set(),
-    "routing": {"layer", "task", "given", "expert"},
-    "routing_consistency": {"layer", "task"},
-    "blind_routing_margin": {"layer", "task"},
-    "deceptive_routing_margin": {"layer", "task"},
-    "emergent_clustering": {"layer", "given"},
-    "isolation": {"layer", "given"},
-    "specialization": {"layer", "given"},
-    "diagonal": {"layer", "expert"},
-    **{
-        measure: {"layer"}
-        for measure in (
-            "alpha_sparsity",
-            "structural_entropy",
-            "diagonal_gini",
-            "diagonals_above_080",
-            "load_gini",
-            "idle_experts",
-            "rank_overlap",
-            "gradient_interference",
-            "cosine_null",
-        )
-    },
-}
-"""every final measure, and the columns that say where it applies"""
+TRAINED = (
+    "table",
+    "blind",
+    "deceptive",
+    "clustering",
+    "conflict-necessity",
+    "lr-ratio",
+    "p-drop",
+    "depth",
+    "neighbours",
+)
 
 
 def shortened(this: Study, steps: int) -> Study:
@@ -74,38 +55,6 @@ def shortened(this: Study, steps: int) -> Study:
         ]
 
     return replace(this, jobs=jobs)
-
-
-def made_up(value_of: Callable[[Job, str, dict[str, Any]], float]) -> Callable[[Job], list[Row]]:
-    """Rows with every measure a training gives, each with the value that the function says."""
-    places: dict[str, list[Any]] = {
-        "layer": [0, 1],
-        "task": ["mnist", "kana", "fashion"],
-        "given": ["own", "none", "mnist", "kana", "fashion"],
-        "expert": [0, 1],
-    }
-
-    def rows(job: Job) -> list[Row]:
-        found: list[Row] = []
-        for measure, columns in MEASURES.items():
-            combinations: list[dict[str, Any]] = [{}]
-            layers = list(range(job.settings["config"]["model"]["num_layers"]))
-            for column in sorted(columns):
-                values = layers if column == "layer" else places[column]
-                combinations = [{**place, column: value} for place in combinations for value in values]
-            for place in combinations:
-                empty = dict.fromkeys(("step", "layer", "task", "given", "expert"))
-                value = value_of(job, measure, place)
-                found.append({"kind": "final", "measure": measure, "value": value, **empty, **place})
-        return found
-
-    return rows
-
-
-def found_verdicts(name: str, value_of: Callable[[Job, str, dict[str, Any]], float]) -> list[str]:
-    this, options = load_study(name), StudyOptions(seeds=3)
-    rows = rows_of(this, made_up(value_of), options)
-    return [claim.verdict for claim in this.find(rows, options).claims]
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -178,8 +127,8 @@ def test_clustering_holds_where_alike_tasks_overlap_more(overlap: float, verdict
 @pytest.mark.parametrize(("kana", "verdict"), [(0, "holds"), (1, "fails")])
 def test_the_favourite_expert_without_id_is_that_of_the_first_layer(kana: int, verdict: str) -> None:
     def routed(job: Job, measure: str, place: dict[str, Any]) -> float:
-        favourite = kana if place.get("task") == "kana" and place.get("given") == "none" and place.get("layer") == 0 else 0
-        return 0.7 if place.get("expert") == favourite else 0.3
+        of_kana = (place.get("task"), place.get("given"), place.get("layer")) == ("kana", "none", 0)
+        return 0.7 if place.get("expert") == (kana if of_kana else 0) else 0.3
 
     assert found_verdicts("clustering", routed)[4:] == [verdict] * 2
 
@@ -204,7 +153,7 @@ def test_every_job_of_a_study_has_a_key_of_its_own_and_equal_trainings_are_share
     base = {str(training_job("any", base_config(SMALLEST, seed=seed), SMALLEST).shared_as) for seed in (0, 1)}
     assert len(base) == 2
     assert all(base <= shared for shared in named.values())
-    assert len(set.union(*named.values())) == 2 * 17, "17 different trainings a seed"
+    assert len(set.union(*named.values())) == 2 * 26, "26 different trainings a seed"
 
 
 @pytest.mark.parametrize(

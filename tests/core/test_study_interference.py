@@ -7,8 +7,8 @@ import torch
 from study_rows import SEEDS, rows_of, smallest_run, verdicts
 
 from cdsp_core.batches import stream_generator
-from cdsp_core.studies.interference import STUDY
-from cdsp_core.studies.opposite_tasks import CONFIG, Learner, OppositeTasks
+from cdsp_core.studies.interference import MODEL, STUDY
+from cdsp_core.studies.opposite_tasks import Learner, OppositeTasks
 from cdsp_core.studies.study import Job, Row, StudyOptions
 
 
@@ -31,7 +31,7 @@ def test_all_models_have_the_same_number_of_weights() -> None:
 
 
 def test_an_mlp_that_knows_no_task_gives_both_tasks_the_same_output() -> None:
-    inputs = OppositeTasks("id", width=CONFIG.d_model, seed=0).inputs(4, stream_generator(0, "order"))
+    inputs = OppositeTasks("id", width=MODEL.d_model, seed=0).inputs(4, stream_generator(0, "order"))
     untold, told = (Learner(name, told=True, seed=0) for name in ("mlp", "mlp_told"))
     for learner, same in ((untold, True), (told, False)):
         first, second = learner.model(inputs.x_BD, learner.embedding_2Q[inputs.task_B]).chunk(2)

@@ -72,7 +72,13 @@ def made(job: Job, *, ratio: float, decoupled_at: int, gone: float) -> list[Row]
     if job.settings["kind"] == "training":
         fall = 0.02 if job.settings["arm"] == "lambda-0" else 0.1
         return [
-            {"step": step, "entropy": 1.0 - fall * step, "null_ratio": ratio + 0.01 * job.seed} for step in (1, 2, 3)
+            {
+                "step": step,
+                "entropy": 1.0 - fall * step,
+                "null_ratio": ratio + 0.01 * job.seed,
+                "null_ratio_of_chance": ratio,
+            }
+            for step in (1, 2, 3)
         ]
     return [
         {"step": step, "pair_overlap": 0.5 if step == 0 else 0.5 * (1.0 - gone), "decoupled": step >= decoupled_at}
@@ -83,13 +89,14 @@ def made(job: Job, *, ratio: float, decoupled_at: int, gone: float) -> list[Row]
 def test_claims_follow_ratios_falls_and_overlaps() -> None:
     holding = rows_of(theory.STUDY, lambda job: made(job, ratio=1.0, decoupled_at=44, gone=1.0))
     for row in holding:
-        row.update({name: row.get(name) for name in ("null_ratio_of_chance", "ks_distance", "ks_probability")})
+        row.update({name: row.get(name) for name in ("ks_distance", "ks_probability")})
         row.update({"negative_frac": None, "cosine": None, "connection": None})
-    assert verdicts(theory.find(holding, SEEDS).claims) == ["holds"] * 9
+    assert verdicts(theory.find(holding, SEEDS).claims) == ["holds"] * 10
     failing = [
         {
             **row,
             "null_ratio": 9.0 if row["null_ratio"] else None,
+            "null_ratio_of_chance": 9.0 if row["null_ratio_of_chance"] else None,
             "pair_overlap": 0.5 if row["pair_overlap"] is not None else None,
             "decoupled": False if row["decoupled"] is not None else None,
             "entropy": float(row["step"] or 0) if row["entropy"] else None,
@@ -97,4 +104,4 @@ def test_claims_follow_ratios_falls_and_overlaps() -> None:
         for row in holding
     ]
     found = verdicts(theory.find(failing, SEEDS).claims)
-    assert found == ["fails", "fails", "fails", "fails", "mixed", "fails", "fails", "fails", "fails"]
+    assert found == ["fails", "fails", "fails", "fails", "fails", "mixed", "fails", "fails", "fails", "fails"]

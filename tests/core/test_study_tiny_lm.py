@@ -48,7 +48,7 @@ def test_windows_are_pieces_of_the_text_with_one_byte_more_than_the_context() ->
 
 @pytest.mark.parametrize("architecture", ["cdsp", "dense"])
 def test_the_model_sees_no_later_byte(architecture: str) -> None:
-    model = text_model.TextModel(text_model.config_of(architecture), generator=stream_generator(0, "weights"))
+    model = text_model.TextModel(tiny_lm.config_of(architecture, 0.0).model, generator=stream_generator(0, "weights"))
     byte_BS = torch.randint(0, 256, (2, 64), generator=stream_generator(0, "order"))
     changed_BS = byte_BS.clone()
     changed_BS[:, 40:] = 7
@@ -63,7 +63,7 @@ def test_both_models_have_about_the_same_number_of_weights() -> None:
         sum(
             p.numel()
             for p in text_model.TextModel(
-                text_model.config_of(name), generator=stream_generator(0, "weights")
+                tiny_lm.config_of(name, 0.0).model, generator=stream_generator(0, "weights")
             ).parameters()
         )
         for name in ("cdsp", "dense")

@@ -30,6 +30,14 @@ def test_a_claim_of_a_range_fails_on_either_side_of_it(values: list[float], verd
     assert claim_of(values, above=None, within=(0.8, 1.25)).verdict == verdict
 
 
+def test_a_reason_is_always_said_and_a_cause_only_where_the_claim_does_not_hold() -> None:
+    holding, failing = (
+        claim_of(values, reason="Beside it.", cause="Because.") for values in ([1.0, 2.0], [-1.0, -2.0])
+    )
+    assert holding.why.endswith("otherwise mixed. Beside it.")
+    assert failing.why.endswith("otherwise mixed. Beside it. Because.")
+
+
 def test_one_seed_decides_nothing() -> None:
     assert claim_of([5.0]).verdict == "mixed"
 

@@ -1,0 +1,79 @@
+"""Made-up worlds: what trainings measured is what a function says, and a study claims what follows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from study_rows import rows_of, verdicts
+
+from cdsp_core.studies import load_study
+from cdsp_core.studies.study import Job, Row, StudyOptions
+
+THREE_SEEDS = StudyOptions(seeds=3)
+MEASURES = {
+    "accuracy": {"task", "given"},
+    "accuracy_deceptive": {"task"},
+    "train_accuracy": {"task"},
+    "train_loss": set(),
+    "parameters": set(),
+    "routing": {"layer", "task", "given", "expert"},
+    "routing_consistency": {"layer", "task"},
+    "blind_routing_margin": {"layer", "task"},
+    "deceptive_routing_margin": {"layer", "task"},
+    "emergent_clustering": {"layer", "given"},
+    "isolation": {"layer", "given"},
+    "specialization": {"layer", "given"},
+    "diagonal": {"layer", "expert"},
+    **{
+        measure: {"layer"}
+        for measure in (
+            "alpha_sparsity",
+            "structural_entropy",
+            "structural_entropy_bits",
+            "diagonal_gini",
+            "diagonals_above_080",
+            "load_gini",
+            "idle_experts",
+            "rank_overlap",
+            "gradient_interference",
+            "cosine_null",
+        )
+    },
+}
+"""every final measure, and the columns that say where it applies"""
+
+
+def made_up(value_of: Callable[[Job, str, dict[str, Any]], float]) -> Callable[[Job], list[Row]]:
+    """Rows with every measure a training gives, each with the value that the function says."""
+    places: dict[str, list[Any]] = {
+        "layer": [0, 1],
+        "task": ["mnist", "kana", "fashion"],
+        "given": ["own", "none", "mnist", "kana", "fashion"],
+        "expert": [0, 1],
+    }
+
+    def rows(job: Job) -> list[Row]:
+        found: list[Row] = []
+        for measure, columns in MEASURES.items():
+            combinations: list[dict[str, Any]] = [{}]
+            layers = list(range(job.settings["config"]["model"]["num_layers"]))
+            for column in sorted(columns):
+                values = layers if column == "layer" else places[column]
+                combinations = [{**place, column: value} for place in combinations for value in values]
+            for place in combinations:
+                empty = dict.fromkeys(("step", "layer", "task", "given", "expert"))
+                value = value_of(job, measure, place)
+                found.append({"kind": "final", "measure": measure, "value": value, **empty, **place})
+        return found
+
+    return rows
+
+
+def found_verdicts(
+    name: str, value_of: Callable[[Job, str, dict[str, Any]], float], options: StudyOptions = THREE_SEEDS
+) -> list[str]:
+    """The verdicts of the study's claims, in order, where trainings give these values."""
+    this = load_study(name)
+    rows = rows_of(this, made_up(value_of), options)
+    return verdicts(this.find(rows, options).claims)
