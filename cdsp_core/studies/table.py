@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from cdsp_core.config import RunConfig
 from cdsp_core.studies.statistics import estimate
 from cdsp_core.studies.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table
 from cdsp_core.studies.training import (
@@ -53,20 +54,26 @@ def _models(options: StudyOptions) -> dict[str, str]:
 
 
 def jobs(options: StudyOptions) -> list[Job]:
-    """Every model on both label schemes; the standard mixture always sees the ID, since its p_drop is 0."""
-    configs = {"release": release_config, "ten": base_config}
+    """Every model on both label schemes."""
     return [
         training_job(
-            f"{labels}-{model}",
-            configs[labels](options, architecture=model, seed=seed, **({"p_drop": 0.0} if model == "standard" else {})),
-            options,
-            labels=labels,
-            model=model,
+            f"{labels}-{model}", _config(labels, model, options, seed=seed), options, labels=labels, model=model
         )
         for labels in _labels(options)
         for seed in range(options.seeds)
         for model in _models(options)
     ]
+
+
+def _config(labels: str, model: str, options: StudyOptions, *, seed: int) -> RunConfig:
+    """The standard mixture always sees the ID: its p_drop is 0. Under the release's rules others than CDSP-MoE start
+    as the authors' mixtures do, with an ordinary head, and draw nothing layer by layer."""
+    settings: dict[str, Any] = {"architecture": model, "seed": seed, **({"p_drop": 0.0} if model == "standard" else {})}
+    if labels == "ten":
+        return base_config(options, **settings)
+    if model != "cdsp":
+        settings |= {"encoder_init": "plain", "task_embedding": "shared", "task_dropout": "batch"}
+    return release_config(options, **settings)
 
 
 def find(rows: list[Row], options: StudyOptions) -> Findings:
@@ -224,6 +231,9 @@ def _notes(options: StudyOptions) -> list[str]:
         "never; training accuracy is measured under those conditions, as in the paper.",
         "The mixtures are of CDSP-MoE's size and stand in the same transformer, as the authors' do. Theirs have "
         "biases, do not clip gradients, and add a load-balance loss made of counts, which has no gradient.",
+        "Under the release's rules CDSP-MoE's head starts at normal(0, 1), as in the authors' program, the other models' "
+        "uniform, as in their mixtures. On the full data the standard mixture trains to 95.7 % when it starts as "
+        "CDSP-MoE does, to 95.5 % as it is here (three seeds each).",
         TWO_RUNS,
     ]
     if options.data == "full":

@@ -18,3 +18,10 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def _tiny_numbers_stay() -> Iterator[None]:
+    """`train` in this process makes numbers below the normal range zero; the tests after it need them."""
+    yield
+    torch.set_flush_denormal(False)
