@@ -231,9 +231,9 @@ def _notes(options: StudyOptions) -> list[str]:
         "never; training accuracy is measured under those conditions, as in the paper.",
         "The mixtures are of CDSP-MoE's size and stand in the same transformer, as the authors' do. Theirs have "
         "biases, do not clip gradients, and add a load-balance loss made of counts, which has no gradient.",
-        "Under the release's rules CDSP-MoE's head starts at normal(0, 1), as in the authors' program, the other models' "
-        "uniform, as in their mixtures. On the full data the standard mixture trains to 95.7 % when it starts as "
-        "CDSP-MoE does, to 95.5 % as it is here (three seeds each).",
+        "Under the release's rules CDSP-MoE's head starts at normal(0, 1), as in the authors' program, the other "
+        "models' uniform, as in their mixtures. On the full data the standard mixture trains to 95.7 % when it starts "
+        "as CDSP-MoE does, to 95.5 % as it is here (three seeds each).",
         TWO_RUNS,
     ]
     if options.data == "full":
