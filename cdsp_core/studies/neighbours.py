@@ -98,11 +98,10 @@ def _beside_related(rows: Sequence[Row]) -> list[Claim]:
         claims += [
             judged(
                 points(own[PLAIN], own[model]),
-                claim=f"CDSP-MoE reads about as well with ID as {name}",
+                claim=f"CDSP-MoE reads at most one point worse with ID than {name}",
                 source=SOURCE,
                 what=f"CDSP-MoE minus {name}, percentage points of test accuracy with ID",
                 above=-EQUAL_WITHIN_POINTS,
-                reason="Less than one point counts as equal.",
             ),
             judged(
                 difference(gaps[model], gaps[PLAIN]),

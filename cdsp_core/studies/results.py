@@ -122,11 +122,18 @@ class StudyFolder:
         except ValueError as error:
             raise ResultsError(f"{path} cannot be read: {error}. {_WAY_OUT}") from error
         check_format(path, found)
+        if found != wanted and not self._holds_rows():
+            self.write(path, json.dumps(wanted, indent=1).encode())
+            return
         for name, value in wanted.items():
             if found.get(name) != value:
                 raise ResultsError(
                     f"{self.path} holds results with {name} {found.get(name)!r}. Found {value!r} asked for. {_WAY_OUT}"
                 )
+
+    def _holds_rows(self) -> bool:
+        """Whether anything was finished here; a study that could not begin leaves only its form."""
+        return any(self.path.rglob("*.parquet"))
 
 
 def write_whole(path: Path, content: bytes, *, open_file: OpenFile | None = None) -> None:

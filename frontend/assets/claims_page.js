@@ -30,8 +30,8 @@
     for (const word of VERDICTS) byId(`tally-${word}`).textContent = String(claims.filter((claim) => claim.verdict === word).length);
     for (const id of ["tallies", "filter"]) byId(id).hidden = !claims.length;
     const ofPaper = claims.filter((claim) => claim.source.startsWith("arXiv:2512.20291")).length;
-    const studied = new Set(stored.studies.map(({ study }) => study)).size;
-    byId("made").textContent = stored.missing || answer.reason || `${claims.length} claims of ${studied} studies, ${ofPaper} of them the paper's.`;
+    const studied = new Set(stored.studies.map(({ study }) => study.replace(/-full$/, ""))).size;
+    byId("made").textContent = stored.missing || answer.reason || `${claims.length} claims of ${studied} studies, ${ofPaper} of them the paper's or drawn from its text.`;
     byId("caveat").textContent = lab.format.minus(stored.caveat || "");
   }
 

@@ -89,8 +89,9 @@
 
     async #runUntil(text) {
       if (text === "") {
+        const stopped = this.stop;
         this.stop = "";
-        if (isRunning(this.model.run)) this.#say(this.commands.send("resume"));
+        if (stopped && isRunning(this.model.run)) this.#say(this.commands.send("resume"));
         return;
       }
       const step = lab.format.whole(text);

@@ -111,9 +111,16 @@ def test_a_full_disk_leaves_the_file_that_was_there_before(tmp_path: Path) -> No
     ],
 )
 def test_a_folder_of_another_form_is_refused_with_a_way_out(tmp_path: Path, options: StudyOptions, found: str) -> None:
-    folder(tmp_path)
+    first = folder(tmp_path)
+    first.write(first.path / "jobs" / "done.parquet", b"rows")
     with pytest.raises(ResultsError, match=rf"{found}\. Give another folder with --out, or delete this one\.$"):
         folder(tmp_path, options)
+
+
+def test_a_study_that_could_not_begin_leaves_its_folder_to_another_form(tmp_path: Path) -> None:
+    folder(tmp_path, StudyOptions(smallest=False))
+    form = json.loads((folder(tmp_path, StudyOptions(smallest=True)).path / "study.json").read_text())
+    assert form["smallest"]
 
 
 def test_more_seeds_are_no_other_form(tmp_path: Path) -> None:
