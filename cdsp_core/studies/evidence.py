@@ -16,6 +16,7 @@ from cdsp_core.studies import NAMES, load_study
 from cdsp_core.studies.report import form_text, markdown
 from cdsp_core.studies.results import ResultsError, combined_path, options_of, read_combined
 from cdsp_core.studies.study import Chart, Claim, Findings, Study, Table
+from cdsp_core.studies.training import PAPER
 
 FORMAT: Final = 1
 
@@ -32,8 +33,6 @@ RULES: Final = (
     "authors' program are of its first layer, what stands beside them is read in the first layer too. That was decided "
     "after a first run of one seed; the other layer is named with it."
 )
-PAPER: Final = "arXiv:2512.20291"
-"""How the source of a claim of the paper itself begins; others are the authors' program's, or this project's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
