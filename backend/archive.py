@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backend.history import in_columns
-from cdsp_core.frames import Array
+from cdsp_core.wire.frames import Array
 
 
 def connected(path: Path, synchronous: str) -> sqlite3.Connection:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from backend.errors import BadInputError
-from cdsp_core.config import MAX_SEED, Controls, RunConfig
-from cdsp_core.overrides import with_controls
-from cdsp_core.presets import from_dict
+from cdsp_core.settings.config import MAX_SEED, Controls, RunConfig
+from cdsp_core.settings.overrides import with_controls
+from cdsp_core.settings.presets import from_dict
 
 MAX_STEPS: Final = 100_000_000
 MAX_STEPS_PER_S: Final = 10_000.0

@@ -6,7 +6,7 @@ import uuid
 from typing import Any, Final
 
 from backend.store import Store
-from cdsp_core.frames import Event, to_json_text
+from cdsp_core.wire.frames import Event, to_json_text
 
 MAX_IN_MEMORY: Final = 1000
 MAX_IN_HELLO: Final = 500

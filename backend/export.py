@@ -12,8 +12,8 @@ from typing import Any, Final
 from backend.archive import Archive
 from backend.history import in_columns
 from backend.state import RunState
-from cdsp_core.config import to_dict
-from cdsp_core.frames import to_json_text
+from cdsp_core.settings.config import to_dict
+from cdsp_core.wire.frames import to_json_text
 
 ROWS_A_PIECE: Final = 500
 

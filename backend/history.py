@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from cdsp_core.frames import Array, Frame, decode_frame
+from cdsp_core.wire.frames import Array, Frame, decode_frame
 
 MAX_SNAPSHOT_ROWS: Final = 4000
 MAX_RING_ENTRIES: Final = 600

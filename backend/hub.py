@@ -18,10 +18,10 @@ from backend.steering import Steering
 from backend.store import Store
 from backend.texts import ViewerTexts
 from backend.viewers import Viewer
-from cdsp_core.config import to_dict
-from cdsp_core.frames import Array, Event, Frame, decode_frame
-from cdsp_core.phases import PhaseWatch
-from cdsp_core.presets import from_dict
+from cdsp_core.settings.config import to_dict
+from cdsp_core.settings.presets import from_dict
+from cdsp_core.wire.frames import Array, Event, Frame, decode_frame
+from cdsp_core.wire.phases import PhaseWatch
 
 
 class RunHub:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import WebSocket, WebSocketDisconnect
 
-from cdsp_core.config import MAX_FRAME_BYTES
-from cdsp_core.frames import to_json_text
+from cdsp_core.settings.config import MAX_FRAME_BYTES
+from cdsp_core.wire.frames import to_json_text
 
 if TYPE_CHECKING:
     from backend.hub import RunHub

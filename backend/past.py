@@ -12,8 +12,8 @@ import numpy as np
 
 from backend.history import ScalarHistory, scalars_message
 from backend.store import Store
-from cdsp_core.frames import Array, Frame, decode_frame
-from cdsp_core.worker.checkpoints import list_checkpoints, read_checkpoint_name, undelivered_path
+from cdsp_core.wire.checkpoint_names import list_checkpoints, read_checkpoint_name, undelivered_path
+from cdsp_core.wire.frames import Array, Frame, decode_frame
 
 logger = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from backend.history import scalars_message
 from backend.hub import RunHub
 from backend.runs import Runs
 from backend.stream import read_after
-from cdsp_core.config import schema, to_dict
-from cdsp_core.frames import decode_frame, json_ready
-from cdsp_core.presets import PRESETS
+from cdsp_core.settings.config import schema, to_dict
+from cdsp_core.settings.presets import PRESETS
+from cdsp_core.wire.frames import decode_frame, json_ready
 
 router = APIRouter()
 

@@ -26,9 +26,9 @@ from backend.settings import Settings
 from backend.state import RunState
 from backend.store import Store
 from backend.studies import Catalogue, Studies
-from cdsp_core.config import RunConfig
-from cdsp_core.overrides import with_settings
-from cdsp_core.presets import preset
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.settings.overrides import with_settings
+from cdsp_core.settings.presets import preset
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from cdsp_core.config import RunConfig, to_dict
-from cdsp_core.presets import from_dict, preset
+from cdsp_core.settings.config import RunConfig, to_dict
+from cdsp_core.settings.presets import from_dict, preset
 
 ACTIVE: Final = ("queued", "starting", "running", "paused")
 """A run in one of these has a worker, or waits for one."""

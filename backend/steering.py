@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from backend.errors import NotNowError, RunNotFoundError, StaleRevisionError
-from cdsp_core.worker.checkpoints import list_checkpoints
+from cdsp_core.wire.checkpoint_names import list_checkpoints
 
 if TYPE_CHECKING:
     from backend.hub import RunHub

@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from backend.archive import Archive, connected
-from cdsp_core.frames import Array, to_json_text
+from cdsp_core.wire.frames import Array, to_json_text
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from backend.link import serve_worker
 from backend.runs import Runs
 from backend.security import MAX_CONTROL_BYTES, WORKER_PATH
 from backend.viewers import Viewer
-from cdsp_core.frames import to_json_text
+from cdsp_core.wire.frames import to_json_text
 
 VIEWER_PATH: Final = "/ws/runs/"
 AFTER: Final = re.compile(r"(\d{1,9}):(\d{1,15})")

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from backend.errors import BusyError, NotNowError, StudyNotFoundError
-from cdsp_core.frames import json_ready
 from cdsp_core.studies import NAMES, load_study
+from cdsp_core.wire.frames import json_ready
 
 if TYPE_CHECKING:
     from backend.link import WorkerConnection

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backend.state import RunState
-from cdsp_core.config import schema, to_dict
-from cdsp_core.frames import to_json_text
+from cdsp_core.settings.config import schema, to_dict
+from cdsp_core.wire.frames import to_json_text
 
 if TYPE_CHECKING:
     from backend.hub import RunHub

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.results import Result, machine, machine_line, table
-from cdsp_core.device import use_threads
+from cdsp_core.training.device import use_threads
 
 FAILED: Final = 1
 

@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cdsp_core.baselines import PlainFeedForward
-from cdsp_core.batches import BatchStream
-from cdsp_core.config import RunConfig
 from cdsp_core.data.datasets import Datasets
-from cdsp_core.layer import CDSPLayer
-from cdsp_core.model import CDSPModel
-from cdsp_core.trainer import Trainer
+from cdsp_core.method.layer import CDSPLayer
+from cdsp_core.models.baselines import PlainFeedForward
+from cdsp_core.models.transformer import PatchTransformer
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.training.batches import BatchStream
+from cdsp_core.training.trainer import Trainer
 
 
 class TorchSortedLayer(CDSPLayer):
@@ -80,7 +80,7 @@ class PlainTrainer:
             datasets.train, batch_size=config.train.batch_size, seed=config.train.seed, dropout_per="sample"
         )
         self._step = 0
-        self._model = CDSPModel(config.model, make_layer=partial(PlainFeedForward, width=width)).to(device)
+        self._model = PatchTransformer(config.model, make_layer=partial(PlainFeedForward, width=width)).to(device)
         self._parameters = list(self._model.parameters())
         self._optimizer = torch.optim.AdamW(
             self._parameters, lr=config.controls.lr_base, weight_decay=config.train.weight_decay, fused=True

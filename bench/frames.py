@@ -10,13 +10,13 @@ import torch
 from bench.contenders import waiting_for
 from bench.results import Result
 from bench.rounds import spread, take_turns
-from cdsp_core.config import RunConfig
 from cdsp_core.data.datasets import Datasets, load_datasets
-from cdsp_core.device import choose_device, prepare_process
-from cdsp_core.frames import Frame, decode_frame, to_json_text
-from cdsp_core.overrides import with_settings
-from cdsp_core.presets import preset
-from cdsp_core.trainer import Trainer
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.settings.overrides import with_settings
+from cdsp_core.settings.presets import preset
+from cdsp_core.training.device import choose_device, prepare_process
+from cdsp_core.training.trainer import Trainer
+from cdsp_core.wire.frames import Frame, decode_frame, to_json_text
 
 STEPS_A_FRAME: Final = 4
 

@@ -59,7 +59,7 @@ def machine() -> dict[str, Any]:
     """Where and on what was measured."""
     import torch
 
-    from cdsp_core.device import choose_device, describe_device
+    from cdsp_core.training.device import choose_device, describe_device
 
     revision = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     return {

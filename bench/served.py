@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from bench.results import ROOT
-from cdsp_core.frames import Frame, decode_frame
+from cdsp_core.wire.frames import Frame, decode_frame
 
 PATIENCE_S: Final = 60.0
 END_S: Final = 20.0

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from bench.frames import STEPS_A_FRAME
-from cdsp_core.config import Controls, RunConfig
-from cdsp_core.frames import Array
-from cdsp_core.non_finite import NonFiniteLossError
-from cdsp_core.trainer import Trainer
+from cdsp_core.settings.config import Controls, RunConfig
+from cdsp_core.training.non_finite import NonFiniteLossError
+from cdsp_core.training.trainer import Trainer
+from cdsp_core.wire.frames import Array
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox

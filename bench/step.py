@@ -20,13 +20,13 @@ from bench.contenders import (
 )
 from bench.results import Bound, Result
 from bench.rounds import Timings, take_turns
-from cdsp_core.config import RunConfig
 from cdsp_core.data.datasets import Datasets, load_datasets
-from cdsp_core.device import choose_device, prepare_process
-from cdsp_core.layer import CDSPLayer
-from cdsp_core.overrides import with_settings
-from cdsp_core.presets import preset
-from cdsp_core.trainer import Trainer
+from cdsp_core.method.layer import CDSPLayer
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.settings.overrides import with_settings
+from cdsp_core.settings.presets import preset
+from cdsp_core.training.device import choose_device, prepare_process
+from cdsp_core.training.trainer import Trainer
 
 PART: Final = "step"
 EAGER_DENSE_MS: Final = 21.0

@@ -1,3 +1,39 @@
-"""CDSP-MoE (arXiv:2512.20291): a mixture of experts whose experts are subspaces of one shared backbone."""
+"""CDSP-MoE (arXiv:2512.20291): a mixture of experts whose experts are subspaces of one shared backbone.
+
+What others build on is here, and is imported when it is first asked for, so that `import cdsp_core` needs no torch:
+
+    from cdsp_core import CDSPLayer, CDSPTransformer, ModelConfig, Trainer, conflict_matrix
+
+`examples/in_your_own_model.py` puts the layer into a transformer of somebody else's.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from cdsp_core.method.conflict import conflict_matrix as conflict_matrix
+    from cdsp_core.method.layer import CDSPLayer as CDSPLayer
+    from cdsp_core.models.transformer import PatchTransformer as CDSPTransformer
+    from cdsp_core.settings.config import ModelConfig as ModelConfig
+    from cdsp_core.training.trainer import Trainer as Trainer
 
 __version__ = "0.1.0"
+
+_HOMES: Final = {
+    "CDSPLayer": ("method.layer", "CDSPLayer"),
+    "CDSPTransformer": ("models.transformer", "PatchTransformer"),
+    "ModelConfig": ("settings.config", "ModelConfig"),
+    "Trainer": ("training.trainer", "Trainer"),
+    "conflict_matrix": ("method.conflict", "conflict_matrix"),
+}
+__all__ = ["CDSPLayer", "CDSPTransformer", "ModelConfig", "Trainer", "conflict_matrix"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)

@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cdsp_core.config import RunConfig, to_dict
-from cdsp_core.overrides import with_controls, with_settings
-from cdsp_core.presets import PRESETS, preset
+from cdsp_core.settings.config import RunConfig, to_dict
+from cdsp_core.settings.overrides import with_controls, with_settings
+from cdsp_core.settings.presets import PRESETS, preset
 
 if TYPE_CHECKING:
-    from cdsp_core.trainer import Trainer
+    from cdsp_core.training.trainer import Trainer
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -107,10 +107,10 @@ def _presets(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     config = _config(options)
 
-    from cdsp_core.checkpoint import save_checkpoint
-    from cdsp_core.device import choose_device, prepare_process, use_threads
-    from cdsp_core.non_finite import NonFiniteLossError
-    from cdsp_core.trainer import Trainer
+    from cdsp_core.training.checkpoint import save_checkpoint
+    from cdsp_core.training.device import choose_device, prepare_process, use_threads
+    from cdsp_core.training.non_finite import NonFiniteLossError
+    from cdsp_core.training.trainer import Trainer
 
     prepare_process()
     use_threads(options.threads)
@@ -132,7 +132,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _trained(trainer: Trainer) -> dict[str, Any]:
     """Train to the end, with a line of progress every few seconds; what --json prints."""
-    from cdsp_core.snapshot import layer_result
+    from cdsp_core.training.telemetry import layer_result
 
     began_s = shown_s = time.monotonic()
     device = trainer.describe()["device"]
@@ -179,10 +179,10 @@ def _study(options: argparse.Namespace) -> int:
         raise ValueError("--data full needs --data-root, the folder of the full sets. Found none.")
     _check_packages()
 
-    from cdsp_core.studies.evidence import claim_json
-    from cdsp_core.studies.progress import Bar, JsonLines, print_json
-    from cdsp_core.studies.runner import StudyIncompleteError, run_study
-    from cdsp_core.studies.study import StudyOptions
+    from cdsp_core.studies.framework.evidence import claim_json
+    from cdsp_core.studies.framework.progress import Bar, JsonLines, print_json
+    from cdsp_core.studies.framework.runner import StudyIncompleteError, run_study
+    from cdsp_core.studies.framework.study import StudyOptions
 
     form = StudyOptions(
         seeds=options.seeds or (3 if options.smallest else 10),
@@ -226,8 +226,8 @@ def _interrupt(_signal: int, _frame: object) -> None:
 def _evidence(options: argparse.Namespace) -> int:
     _check_packages()
 
-    from cdsp_core.studies.evidence import evidence_json, evidence_markdown, gather
-    from cdsp_core.studies.results import write_whole
+    from cdsp_core.studies.framework.evidence import evidence_json, evidence_markdown, gather
+    from cdsp_core.studies.framework.results import write_whole
 
     gathered = gather(options.folders)
     for path, content in ((options.markdown, evidence_markdown(gathered)), (options.json, evidence_json(gathered))):

@@ -1,6 +1,6 @@
 """Experiments over seeds: `python -m cdsp_core study NAME`.
 
-A study is a module of this package that exports `STUDY`. None of them imports torch before it runs a job, so
+A study is a module of `catalogue` that exports `STUDY`. None of them imports torch before it runs a job, so
 listing all takes a moment.
 """
 
@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from cdsp_core.studies.study import Study
+    from cdsp_core.studies.framework.study import Study
 
 NAMES: Final = (
     "table",
@@ -35,7 +35,7 @@ def load_study(name: str) -> Study:
     """The study of that name. Raises ValueError for a name that is none."""
     if name not in NAMES:
         raise ValueError(f"study must be one of {', '.join(NAMES)}. Found {name!r}.")
-    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    module = importlib.import_module(f"{__name__}.catalogue.{name.replace('-', '_')}")
     found: Study = module.STUDY
     assert found.name == name, f"{module.__name__} names its study {found.name}"
     return found

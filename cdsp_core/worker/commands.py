@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdsp_core.overrides import with_controls
+from cdsp_core.settings.overrides import with_controls
 from cdsp_core.worker.session import Session
 
 Changed = tuple[dict[str, Any], dict[str, Any]]

@@ -17,8 +17,8 @@ from typing import Any, Final
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from cdsp_core.config import MAX_FRAME_BYTES
-from cdsp_core.frames import to_json_text
+from cdsp_core.settings.config import MAX_FRAME_BYTES
+from cdsp_core.wire.frames import to_json_text
 from cdsp_core.worker.outbox import Outbox
 
 logger = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from cdsp_core.config import MAX_SEED, RunConfig
-from cdsp_core.frames import CommandResult
-from cdsp_core.overrides import with_controls
-from cdsp_core.presets import from_dict
-from cdsp_core.worker.checkpoints import read_checkpoint_name
+from cdsp_core.settings.config import MAX_SEED, RunConfig
+from cdsp_core.settings.overrides import with_controls
+from cdsp_core.settings.presets import from_dict
+from cdsp_core.wire.checkpoint_names import read_checkpoint_name
+from cdsp_core.wire.frames import CommandResult
 from cdsp_core.worker.commands import Changed, RefusedError, carry_out
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.session import Session, Surroundings, Trainable

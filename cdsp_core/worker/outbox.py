@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from cdsp_core.frames import Frame, to_json_text
+from cdsp_core.wire.frames import Frame, to_json_text
 
 MERGED_FRAMES: Final = 64
 MAX_MERGED_BYTES: Final = 256_000

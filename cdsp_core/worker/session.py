@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from cdsp_core.config import Controls, RunConfig, to_dict
-from cdsp_core.controller import Move
-from cdsp_core.frames import Array, Event, Frame
-from cdsp_core.worker.checkpoints import checkpoint_name, leave_undelivered, list_checkpoints, thin_checkpoints
+from cdsp_core.settings.config import Controls, RunConfig, to_dict
+from cdsp_core.training.controller import Move
+from cdsp_core.wire.checkpoint_names import checkpoint_name, list_checkpoints
+from cdsp_core.wire.frames import Array, Event, Frame
+from cdsp_core.worker.checkpoints import leave_undelivered, thin_checkpoints
 from cdsp_core.worker.outbox import Outbox
 
 FRAME_COST_SHARE: Final = 5.0
@@ -20,7 +21,7 @@ FRAME_COST_SHARE: Final = 5.0
 
 
 class Trainable(Protocol):
-    """What a session needs of a trainer; `cdsp_core.trainer.Trainer` is the one."""
+    """What a session needs of a trainer; `cdsp_core.training.trainer.Trainer` is the one."""
 
     @property
     def config(self) -> RunConfig: ...

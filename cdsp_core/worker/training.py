@@ -10,11 +10,11 @@ from typing import Final
 import torch
 from safetensors import SafetensorError
 
-from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
-from cdsp_core.config import RunConfig
-from cdsp_core.device import choose_device, prepare_process, use_threads
-from cdsp_core.non_finite import NonFiniteLossError
-from cdsp_core.trainer import Trainer
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.training.checkpoint import load_checkpoint, save_checkpoint
+from cdsp_core.training.device import choose_device, prepare_process, use_threads
+from cdsp_core.training.non_finite import NonFiniteLossError
+from cdsp_core.training.trainer import Trainer
 from cdsp_core.worker.session import Trainable
 
 non_finite_error: Final = NonFiniteLossError

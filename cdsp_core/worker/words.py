@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from cdsp_core.frames import CommandResult
+from cdsp_core.wire.frames import CommandResult
 
 CONTROLLER: Final = "controller"
 """who asked for a command, where it was no person"""

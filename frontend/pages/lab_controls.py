@@ -7,8 +7,8 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from cdsp_core.config import schema
-from cdsp_core.presets import PRESETS
+from cdsp_core.settings.config import schema
+from cdsp_core.settings.presets import PRESETS
 from frontend.attributes import aria, data
 
 CONTROLS = {

@@ -24,7 +24,7 @@ from backend.app import create_app
 from backend.runs import Runs
 from backend.settings import Settings
 from backend.studies import Catalogue
-from cdsp_core.frames import Array, Frame, decode_frame
+from cdsp_core.wire.frames import Array, Frame, decode_frame
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cdsp_core.presets import PRESETS
+from cdsp_core.settings.presets import PRESETS
 from tests.backend.lab import Lab, ThreadWorker, lab
 
 BAD_COMMANDS: list[tuple[dict[str, Any] | str, str]] = [

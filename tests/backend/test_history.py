@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.history import ScalarHistory
-from cdsp_core.frames import Frame, decode_frame
+from cdsp_core.wire.frames import Frame, decode_frame
 from cdsp_core.worker.outbox import Outbox
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cdsp_core.frames import decode_frame
-from cdsp_core.worker.checkpoints import list_checkpoints
+from cdsp_core.wire.checkpoint_names import list_checkpoints
+from cdsp_core.wire.frames import decode_frame
 from tests.backend.lab import Lab, ThreadWorker, free_port, lab, until
 
 

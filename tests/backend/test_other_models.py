@@ -10,10 +10,10 @@ import numpy as np
 from backend.hub import RunHub
 from backend.state import RunState
 from backend.store import Store
-from cdsp_core.config import ModelConfig
-from cdsp_core.frames import Frame
-from cdsp_core.phases import IDLE_STEPS, PhaseWatch
-from cdsp_core.presets import preset
+from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.presets import preset
+from cdsp_core.wire.frames import Frame
+from cdsp_core.wire.phases import IDLE_STEPS, PhaseWatch
 from tests.backend.lab import ThreadWorker, lab
 
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from cdsp_core.frames import Array, Frame
-from cdsp_core.phases import APART_STEPS, IDLE_STEPS, PhaseWatch
+from cdsp_core.wire.frames import Array, Frame
+from cdsp_core.wire.phases import APART_STEPS, IDLE_STEPS, PhaseWatch
 
 E = 4
 

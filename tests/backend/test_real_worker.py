@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdsp_core.frames import LAYER_ARRAYS, decode_frame
+from cdsp_core.wire.frames import LAYER_ARRAYS, decode_frame
 from tests.backend.lab import Lab, lab
 
 CONFIG = {

@@ -12,7 +12,7 @@ import pytest
 from backend.export import csv_lines
 from backend.state import RunState
 from backend.store import NEVER_THINNED, Store, StoreError
-from cdsp_core.presets import preset
+from cdsp_core.settings.presets import preset
 from tests.backend.lab import ThreadWorker, lab, until
 
 

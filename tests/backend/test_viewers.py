@@ -17,9 +17,9 @@ from backend.hub import RunHub
 from backend.state import RunState
 from backend.store import Store
 from backend.viewers import IN_FLIGHT, Viewer
-from cdsp_core.config import to_dict
-from cdsp_core.frames import Frame, decode_frame
-from cdsp_core.presets import preset
+from cdsp_core.settings.config import to_dict
+from cdsp_core.settings.presets import preset
+from cdsp_core.wire.frames import Frame, decode_frame
 from tests.backend.lab import ThreadWorker, lab
 from tests.backend.tiny import NAMES, TinyTrainer
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from cdsp_core.config import Controls, RunConfig, to_dict
-from cdsp_core.controller import Move
-from cdsp_core.frames import Array
-from cdsp_core.presets import from_dict
+from cdsp_core.settings.config import Controls, RunConfig, to_dict
+from cdsp_core.settings.presets import from_dict
+from cdsp_core.training.controller import Move
+from cdsp_core.wire.frames import Array
 
 NAMES = ["step", "data_epoch", "loss", "test_accuracy/mnist"]
 

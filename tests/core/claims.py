@@ -8,7 +8,7 @@ from typing import Any
 from study_rows import rows_of, verdicts
 
 from cdsp_core.studies import load_study
-from cdsp_core.studies.study import Job, Row, StudyOptions
+from cdsp_core.studies.framework.study import Job, Row, StudyOptions
 
 THREE_SEEDS = StudyOptions(seeds=3)
 MEASURES = {

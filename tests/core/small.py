@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from cdsp_core.config import RunConfig
 from cdsp_core.data.datasets import Datasets, TaskData
 from cdsp_core.data.tasks import FASHION, KANA, MNIST
-from cdsp_core.overrides import with_settings
-from cdsp_core.trainer import Trainer
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.settings.overrides import with_settings
+from cdsp_core.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 SIZES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from cdsp_core.studies.study import Claim, Job, Row, Study, StudyOptions
+from cdsp_core.studies.framework.study import Claim, Job, Row, Study, StudyOptions
 
 SEEDS = StudyOptions(seeds=4, smallest=True)
 

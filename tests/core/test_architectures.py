@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from cdsp_core.__main__ import main
-from cdsp_core.architectures import NAMES
-from cdsp_core.baselines import StandardMixture
-from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
-from cdsp_core.config import ModelConfig, schema
-from cdsp_core.frames import Frame
-from cdsp_core.layer import CDSPLayer
-from cdsp_core.mixture import Experts, load_balance
-from cdsp_core.model import CDSPModel
-from cdsp_core.phases import PhaseWatch
-from cdsp_core.presets import PRESETS
+from cdsp_core.method.layer import CDSPLayer
+from cdsp_core.models.baselines import StandardMixture
+from cdsp_core.models.mixture import Experts, load_balance
+from cdsp_core.models.registry import NAMES
+from cdsp_core.models.transformer import PatchTransformer
+from cdsp_core.settings.config import ModelConfig, schema
+from cdsp_core.settings.presets import PRESETS
+from cdsp_core.training.checkpoint import load_checkpoint, save_checkpoint
+from cdsp_core.wire.frames import Frame
+from cdsp_core.wire.phases import PhaseWatch
 from tests.core.small import CPU, small_config, small_data, small_trainer, state_of, steps
 
 WITHOUT_A = [name for name in NAMES if name != "cdsp"]
@@ -117,21 +117,24 @@ def test_descending_the_load_balance_loss_evens_the_load_out() -> None:
 def test_the_feed_forward_has_as_many_weights_as_the_backbone(architecture: str) -> None:
     backbone = sum(p.numel() for p in CDSPLayer(small_config().model).backbone.parameters())
     assert backbone == 2 * 16 * 32
-    layer = CDSPModel(small_config(architecture=architecture).model).layers[0]
+    layer = PatchTransformer(small_config(architecture=architecture).model).layers[0]
     weights = [p for name, p in layer.named_parameters() if not name.startswith("router.")]  # type: ignore[attr-defined]
     assert sum(p.numel() for p in weights) == backbone
 
 
 @pytest.mark.parametrize("architecture", SAME_ROUTER)
 def test_its_router_has_as_many_weights_as_cdsps(architecture: str) -> None:
-    cdsp, other = CDSPModel(small_config().model), CDSPModel(small_config(architecture=architecture).model)
+    cdsp, other = (
+        PatchTransformer(small_config().model),
+        PatchTransformer(small_config(architecture=architecture).model),
+    )
     sizes = [sum(p.numel() for n, p in model.named_parameters() if ".router." in n) for model in (cdsp, other)]
     assert sizes[0] == sizes[1] > 0
 
 
 @pytest.mark.parametrize("architecture", WITHOUT_A)
 def test_every_model_but_the_blind_and_the_dense_one_reads_the_task(architecture: str) -> None:
-    model = CDSPModel(small_config(architecture=architecture).model, generator=generator())
+    model = PatchTransformer(small_config(architecture=architecture).model, generator=generator())
     images = torch.rand(6, 8, 8, generator=generator())
     logits = [model(images, torch.full((6,), task), torch.ones(6, 1))[0] for task in (0, 2)]
     assert torch.equal(*logits) is (architecture in ("blind", "dense"))

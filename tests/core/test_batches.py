@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdsp_core.batches import BatchStream, TestSet, normalised, stream_generator
+from cdsp_core.training.batches import BatchStream, TestSet, normalised, stream_generator
 from tests.core.small import small_data
 
 DATA = small_data()

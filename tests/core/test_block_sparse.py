@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cdsp_core import conflict
-from cdsp_core.backbone import Backbone, sorted_experts
-from cdsp_core.block_sparse import BlockSparseBackbone
-from cdsp_core.config import ModelConfig
-from cdsp_core.layer import CDSPLayer
-from cdsp_core.native import why_unavailable
-from cdsp_core.native.experts import experts_on_cpu
-from cdsp_core.topology import Topology
+from cdsp_core.kernels.native import why_unavailable
+from cdsp_core.kernels.native.experts import experts_on_cpu
+from cdsp_core.method import conflict
+from cdsp_core.method.backbone import Backbone, sorted_experts
+from cdsp_core.method.block_sparse import BlockSparseBackbone
+from cdsp_core.method.layer import CDSPLayer
+from cdsp_core.method.topology import Topology
+from cdsp_core.settings.config import ModelConfig
 from tests.core.oracle import cosine_by_loops
 from tests.core.small import CPU, small_config, small_trainer, steps
 

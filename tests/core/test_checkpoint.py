@@ -13,9 +13,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cdsp_core import checkpoint
-from cdsp_core.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from cdsp_core.trainer import Trainer
+from cdsp_core.training import checkpoint
+from cdsp_core.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from cdsp_core.training.trainer import Trainer
 from tests.core.small import CPU, small_data, small_trainer, state_of, steps
 
 
@@ -92,9 +92,9 @@ DAMAGES: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: (folder / "a.json").unlink(), r"does not exist\.$"),
     (lambda folder: (folder / "a.json").write_text("{"), "cannot be read: "),
     (lambda folder: (folder / "a.json").write_bytes(b"\xff\xfe"), "cannot be read: "),
-    (lambda folder: (folder / "a.json").write_text("[]"), r"must have format 2\. Found \[\]\.$"),
-    (rewrite_head(lambda head: head.update(format=1)), r"must have format 2\. Found 1\.$"),
-    (rewrite_head(lambda head: head.pop("format")), r"must have format 2\. Found None\.$"),
+    (lambda folder: (folder / "a.json").write_text("[]"), r"must have format 2 or 3\. Found \[\]\.$"),
+    (rewrite_head(lambda head: head.update(format=1)), r"must have format 2 or 3\. Found 1\.$"),
+    (rewrite_head(lambda head: head.pop("format")), r"must have format 2 or 3\. Found None\.$"),
     (rewrite_head(lambda head: head.pop("step")), "cannot be read: "),
     (rewrite_head(lambda head: head.update(step=None)), "cannot be read: "),
     (rewrite_head(lambda head: head.update(step=[1])), "cannot be read: "),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from claims import found_verdicts
 
-from cdsp_core.studies.study import Job, StudyOptions
+from cdsp_core.studies.framework.study import Job, StudyOptions
 
 OPTIONS = {"": StudyOptions(seeds=2), "full data": StudyOptions(seeds=2, data="full")}
 Known = tuple[str, float, float, dict[str, Any]]

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdsp_core.config import Controls, ModelConfig, RunConfig, TrainConfig, control_bounds, schema, to_dict
-from cdsp_core.overrides import with_controls, with_settings
-from cdsp_core.presets import PRESETS, from_dict, preset
+from cdsp_core.settings.config import Controls, ModelConfig, RunConfig, TrainConfig, control_bounds, schema, to_dict
+from cdsp_core.settings.overrides import with_controls, with_settings
+from cdsp_core.settings.presets import PRESETS, from_dict, preset
 
 SECTIONS: dict[str, Any] = {"model": ModelConfig, "train": TrainConfig, "controls": Controls}
 FIELDS = [(section, f) for section, cls in SECTIONS.items() for f in dataclasses.fields(cls)]

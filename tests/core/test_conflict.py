@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cdsp_core.conflict import (
+from cdsp_core.method.conflict import (
     conflict_from_cosine,
     conflict_matrix,
     cosine_matrix,

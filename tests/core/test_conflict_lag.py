@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cdsp_core.model import CDSPModel
-from cdsp_core.trainer import Trainer
+from cdsp_core.models.transformer import PatchTransformer
+from cdsp_core.training.trainer import Trainer
 from tests.core.oracle import cosine_by_loops
 from tests.core.small import small_trainer, steps
 
 
-def task_gradients(trainer: Trainer) -> tuple[CDSPModel, Tensor]:
+def task_gradients(trainer: Trainer) -> tuple[PatchTransformer, Tensor]:
     """A copy of the model after the backward pass of the task loss alone, for the step that comes next."""
     model = copy.deepcopy(trainer.model)
     batch = trainer.batches.batch(trainer.step)
@@ -25,7 +25,7 @@ def task_gradients(trainer: Trainer) -> tuple[CDSPModel, Tensor]:
     return model, loss.detach()
 
 
-def conflict_by_hand(model: CDSPModel) -> list[Tensor]:
+def conflict_by_hand(model: PatchTransformer) -> list[Tensor]:
     """relu(-cosine) of every layer's expert gradients by plain loops, 0 where there is no value."""
     cosines = []
     for layer in model.layers:

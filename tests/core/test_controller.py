@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from cdsp_core.__main__ import main
-from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
-from cdsp_core.config import Controls, RunConfig, TrainConfig
-from cdsp_core.controller import ARMS, FACTOR, REMEMBERED, Controller, Move
-from cdsp_core.overrides import with_controls, with_settings
-from cdsp_core.trainer import Trainer
+from cdsp_core.settings.config import Controls, RunConfig, TrainConfig
+from cdsp_core.settings.overrides import with_controls, with_settings
+from cdsp_core.training.checkpoint import load_checkpoint, save_checkpoint
+from cdsp_core.training.controller import ARMS, FACTOR, REMEMBERED, Controller, Move
+from cdsp_core.training.trainer import Trainer
 from tests.core.small import CPU, small_data, small_trainer, state_of
 
 EVERY = 10
@@ -238,5 +238,5 @@ def test_the_sharing_offset_changes_strength_but_no_subspace() -> None:
 
 
 def test_the_controller_needs_no_torch() -> None:
-    code = "import sys; import cdsp_core.controller; sys.exit('torch' in sys.modules)"
+    code = "import sys; import cdsp_core.training.controller; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

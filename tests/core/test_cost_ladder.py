@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from cdsp_core.checkpoint import load_checkpoint, save_checkpoint
-from cdsp_core.conflict import co_active_pairs, cosine_matrix, dimension_conflict, ladder_error
-from cdsp_core.layer import CDSPLayer
-from cdsp_core.projection import fold, independent_columns, random_signs
-from cdsp_core.snapshot import layer_arrays, layer_measures
-from cdsp_core.topology import scatter_to_dimensions
+from cdsp_core.method.conflict import co_active_pairs, cosine_matrix, dimension_conflict, ladder_error
+from cdsp_core.method.layer import CDSPLayer
+from cdsp_core.method.projection import fold, independent_columns, random_signs
+from cdsp_core.method.topology import scatter_to_dimensions
+from cdsp_core.training.checkpoint import load_checkpoint, save_checkpoint
+from cdsp_core.training.telemetry import layer_arrays, layer_measures
 from tests.core.small import CPU, small_config, small_data, small_trainer, state_of, steps
 
 PATHS = ["auto", "dense", "sorted"]

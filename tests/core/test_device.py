@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from cdsp_core.device import choose_device, describe_device
+from cdsp_core.training.device import choose_device, describe_device
 
 
 def test_cpu_is_always_there() -> None:
@@ -42,7 +42,7 @@ def test_a_device_is_described_for_people() -> None:
 def test_a_prepared_process_takes_tiny_numbers_as_zero_in_every_thread_and_computes_as_before() -> None:
     script = """
 import threading, torch
-from cdsp_core.device import prepare_process
+from cdsp_core.training.device import prepare_process
 assert bool((torch.full((4,), 2.0**-130) * 1.0).any())
 before = torch.arange(1000).sum()
 prepare_process()

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from cdsp_core.attention import Attention, rotary_tables
-from cdsp_core.config import ModelConfig
-from cdsp_core.model import CDSPModel
-from cdsp_core.native import why_unavailable
-from cdsp_core.native.attention import native_attention
-from cdsp_core.native.norm import native_norm
-from cdsp_core.norm import RMSNorm
-from cdsp_core.presets import PRESETS
+from cdsp_core.kernels.native import why_unavailable
+from cdsp_core.kernels.native.attention import native_attention
+from cdsp_core.kernels.native.norm import native_norm
+from cdsp_core.models.attention import Attention, rotary_tables
+from cdsp_core.models.norm import RMSNorm
+from cdsp_core.models.transformer import PatchTransformer
+from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.presets import PRESETS
 from tests.core.small import small_config
 
 needs_kernel = pytest.mark.skipif(why_unavailable() is not None, reason="no kernel")
@@ -260,14 +260,14 @@ def test_the_norm_of_nothing_is_nothing(native: bool) -> None:
 def test_patches_are_read_row_by_row() -> None:
     config = small_config(image_size=8, patch_size=4).model
     image_BHW = torch.arange(2 * 64, dtype=torch.float32).view(2, 8, 8)
-    patches = CDSPModel(config)._patches(image_BHW)
+    patches = PatchTransformer(config)._patches(image_BHW)
     corners = [(0, 0), (0, 4), (4, 0), (4, 4)]
     expected = torch.stack([image_BHW[:, r : r + 4, c : c + 4].reshape(2, 16) for r, c in corners], dim=1)
     assert torch.equal(patches, expected)
 
 
 def test_logits_are_the_head_of_the_mean_over_tokens() -> None:
-    model = CDSPModel(small_config(num_layers=1).model, generator=torch.Generator().manual_seed(0))
+    model = PatchTransformer(small_config(num_layers=1).model, generator=torch.Generator().manual_seed(0))
     seen: list[Tensor] = []
     model.norm.register_forward_hook(lambda _module, _input, output: seen.append(output))
     logits_BC, chosen = model(torch.rand(3, 8, 8), torch.arange(3), torch.ones(3, 1))
@@ -276,7 +276,7 @@ def test_logits_are_the_head_of_the_mean_over_tokens() -> None:
 
 
 def test_u_and_v_start_orthogonal() -> None:
-    model = CDSPModel(small_config().model, generator=torch.Generator().manual_seed(0))
+    model = PatchTransformer(small_config().model, generator=torch.Generator().manual_seed(0))
     backbone = model.layers[0].backbone
     torch.testing.assert_close(backbone.u_DR @ backbone.u_DR.T, torch.eye(16), rtol=0.0, atol=1e-5)
     torch.testing.assert_close(backbone.v_RD.T @ backbone.v_RD, torch.eye(16), rtol=0.0, atol=1e-5)
@@ -285,7 +285,7 @@ def test_u_and_v_start_orthogonal() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_runs_forward(name: str) -> None:
     config = PRESETS[name][1].model
-    model = CDSPModel(config, generator=torch.Generator().manual_seed(0))
+    model = PatchTransformer(config, generator=torch.Generator().manual_seed(0))
     logits_BC, chosen = model(torch.rand(2, 28, 28), torch.arange(2), torch.ones(2, 1))
     assert logits_BC.shape == (2, config.num_classes)
     slots = config.top_k if config.routed_experts else 0
@@ -319,9 +319,9 @@ def test_the_presets_have_the_sizes_of_the_text_and_of_the_program() -> None:
 
 
 def test_the_release_starts_with_a_patch_bias_and_a_head_of_spread_one() -> None:
-    def made(encoder_init: str) -> CDSPModel:
+    def made(encoder_init: str) -> PatchTransformer:
         config = small_config(encoder_init=encoder_init, d_model=64).model
-        return CDSPModel(config, generator=torch.Generator().manual_seed(0))
+        return PatchTransformer(config, generator=torch.Generator().manual_seed(0))
 
     released, plain = made("release"), made("plain")
     assert plain.patch_embedding.bias is None

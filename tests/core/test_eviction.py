@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from cdsp_core.config import MAX_FRAME_BYTES, ModelConfig
-from cdsp_core.conflict import topology_penalty
-from cdsp_core.frames import Frame
-from cdsp_core.layer import CDSPLayer, structure_penalty
-from cdsp_core.native import why_unavailable
-from cdsp_core.snapshot import layer_result
-from cdsp_core.topology import select_subspaces
+from cdsp_core.kernels.native import why_unavailable
+from cdsp_core.method.conflict import topology_penalty
+from cdsp_core.method.layer import CDSPLayer, structure_penalty
+from cdsp_core.method.topology import select_subspaces
+from cdsp_core.settings.config import MAX_FRAME_BYTES, ModelConfig
+from cdsp_core.training.telemetry import layer_result
+from cdsp_core.wire.frames import Frame
 from tests.core.small import small_config, small_trainer, state_of, steps
 
 EXECUTIONS = ["auto", "dense", "sorted"]
@@ -68,7 +68,7 @@ def test_a_conflict_at_one_dimension_presses_on_that_logit_and_on_no_other(kind:
 def test_a_conflict_at_one_dimension_turns_its_rising_logit_down_and_changes_nothing_else(execution: str) -> None:
     settings = {"execution": execution, "num_partitions": 32, "top_k": 1, "grad_clip": 1e6}  # a scale would reach all
     without, pressed = small_trainer(**settings), small_trainer(**settings)
-    name, before = "blocks.0.layer.topology.topology_logits", state_of(without)
+    name, before = "blocks.0.feed_forward.topology.topology_logits", state_of(without)
     held_ER = without.cdsp_layers[0].topology.subspaces().mask_ER
     after = state_of(steps(without, 1))
     expert, dimension = (held_ER & (after[name] > before[name])).nonzero()[0].tolist()

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cdsp_core import backbone as backbone_module
-from cdsp_core import grouped
-from cdsp_core.backbone import Backbone, dense_experts, sorted_experts
-from cdsp_core.config import ModelConfig
-from cdsp_core.native import why_unavailable
-from cdsp_core.native.experts import experts_on_cpu
-from cdsp_core.topology import Topology
+from cdsp_core.kernels import grouped
+from cdsp_core.kernels.native import why_unavailable
+from cdsp_core.kernels.native.experts import experts_on_cpu
+from cdsp_core.method import backbone as backbone_module
+from cdsp_core.method.backbone import Backbone, dense_experts, sorted_experts
+from cdsp_core.method.topology import Topology
+from cdsp_core.settings.config import ModelConfig
 from tests.core.oracle import LayerOutcome, layer_by_loops
 
 RELATIVE_ERROR = 1e-5

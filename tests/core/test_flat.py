@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cdsp_core.flat import flattened
+from cdsp_core.training.flat import flattened
 
 
 def two_layers() -> nn.Sequential:

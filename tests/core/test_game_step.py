@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cdsp_core.studies.game_step import GameStep
+from cdsp_core.studies.experiments.game_step import GameStep
 from tests.core.small import small_trainer
 
 

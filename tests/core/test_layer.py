@@ -7,10 +7,10 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from cdsp_core import conflict
-from cdsp_core.config import ModelConfig
-from cdsp_core.layer import CDSPLayer
-from cdsp_core.native import why_unavailable
+from cdsp_core.kernels.native import why_unavailable
+from cdsp_core.method import conflict
+from cdsp_core.method.layer import CDSPLayer
+from cdsp_core.settings.config import ModelConfig
 from tests.core.small import CPU, small_config
 
 EXECUTIONS: list[Literal["dense", "sorted"]] = ["dense", "sorted"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cdsp_core import measures
+from cdsp_core.training import measures
 
 UNIFORM = np.full((3, 4), 0.25)
 SEPARATE = np.eye(3, 4)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cdsp_core.native import NativeBuildError, load_library, why_unavailable
-from cdsp_core.native.experts import native_experts
+from cdsp_core.kernels.native import NativeBuildError, load_library, why_unavailable
+from cdsp_core.kernels.native.experts import native_experts
 from tests.core.small import CPU, small_trainer, steps
 
 needs_kernel = pytest.mark.skipif(why_unavailable() is not None, reason="no kernel")

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cdsp_core.architectures import layer_maker
-from cdsp_core.config import ModelConfig
-from cdsp_core.neighbours.dselect_k import DSelectK, select, smooth_step
-from cdsp_core.neighbours.expert_choice import ExpertChoice
-from cdsp_core.neighbours.shared_fine import SharedFineMixture
-from cdsp_core.neighbours.stgc import StgcMixture, elimination_gradient, token_cosine
-from cdsp_core.protocols import show_with_every_id
+from cdsp_core.models.registry import layer_maker
+from cdsp_core.models.related.dselect_k import DSelectK, select, smooth_step
+from cdsp_core.models.related.expert_choice import ExpertChoice
+from cdsp_core.models.related.shared_fine import SharedFineMixture
+from cdsp_core.models.related.stgc import StgcMixture, elimination_gradient, token_cosine
+from cdsp_core.settings.config import ModelConfig
+from cdsp_core.training.evaluation import show_with_every_id
 from tests.core.small import small_config, small_trainer, steps
 
 B, S, D, Q, E, K = 3, 4, 16, 4, 4, 2

@@ -17,10 +17,10 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cdsp_core.architectures import NAMES
 from cdsp_core.data.datasets import Datasets, TaskData
-from cdsp_core.snapshot import ScalarLog
-from cdsp_core.trainer import Trainer
+from cdsp_core.models.registry import NAMES
+from cdsp_core.training.telemetry import ScalarLog
+from cdsp_core.training.trainer import Trainer
 from tests.core.small import small_trainer, steps
 
 META = torch.device("meta")

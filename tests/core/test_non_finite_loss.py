@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from cdsp_core.non_finite import NonFiniteLossError
-from cdsp_core.snapshot import ScalarLog
-from cdsp_core.trainer import Trainer
+from cdsp_core.training.non_finite import NonFiniteLossError
+from cdsp_core.training.telemetry import ScalarLog
+from cdsp_core.training.trainer import Trainer
 from tests.core.small import small_trainer, state_of, steps
 
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cdsp_core.architectures import NAMES
-from cdsp_core.config import RunConfig
-from cdsp_core.neighbours.pcgrad import backward_by_task
-from cdsp_core.trainer import Trainer
+from cdsp_core.models.registry import NAMES
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.training.pcgrad import backward_by_task
+from cdsp_core.training.trainer import Trainer
 from tests.core.small import small_config, small_trainer, state_of, steps
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cdsp_core.conflict import pressure_on_partitions, regularisers, topology_penalty
+from cdsp_core.method.conflict import pressure_on_partitions, regularisers, topology_penalty
 
 
 def random_conflict(experts: int, seed: int) -> Tensor:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cdsp_core.model import CDSPModel
-from cdsp_core.router import Router, top_k_gate
+from cdsp_core.method.router import Router, top_k_gate
+from cdsp_core.models.transformer import PatchTransformer
 from tests.core.small import small_config, small_trainer
 
 
@@ -77,7 +77,7 @@ def test_norm_over_all_uses_one_mean_and_spread_for_a_sample() -> None:
 
 @given(seed=st.integers(0, 1000))
 def test_with_the_id_hidden_routing_does_not_depend_on_the_task(seed: int) -> None:
-    model = CDSPModel(small_config().model, generator=torch.Generator().manual_seed(seed))
+    model = PatchTransformer(small_config().model, generator=torch.Generator().manual_seed(seed))
     image = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(seed)).expand(3, 8, 8)
     logits, chosen = model(image, torch.arange(3), torch.zeros(3, 1))
     assert torch.equal(logits[0].expand(3, -1), logits)
@@ -88,7 +88,7 @@ def test_with_the_id_hidden_routing_does_not_depend_on_the_task(seed: int) -> No
 
 
 def test_with_the_id_shown_routing_depends_on_the_task() -> None:
-    model = CDSPModel(small_config().model, generator=torch.Generator().manual_seed(0))
+    model = PatchTransformer(small_config().model, generator=torch.Generator().manual_seed(0))
     model.task_embedding.data *= 20
     _, chosen = model(torch.rand(1, 8, 8).expand(3, 8, 8), torch.arange(3), torch.ones(3, 1))
     assert not torch.equal(chosen[0].view(3, -1)[0], chosen[0].view(3, -1)[1])
@@ -125,10 +125,10 @@ def test_dropout_per_layer_draws_once_a_batch_for_every_layer_by_itself() -> Non
 @pytest.mark.parametrize("hidden", [0, 1])
 def test_an_id_hidden_from_one_layer_is_seen_by_the_other(hidden: int) -> None:
     generator = torch.Generator().manual_seed(0)
-    model = CDSPModel(small_config().model, generator=generator)
+    model = PatchTransformer(small_config().model, generator=generator)
     seen = []
     for block in model.blocks:
-        block.layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
+        block.feed_forward.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
     keep_BL = torch.ones(3, 2)
     keep_BL[:, hidden] = 0.0
     model(torch.rand(3, 8, 8, generator=generator), torch.arange(3), keep_BL)
@@ -137,7 +137,7 @@ def test_an_id_hidden_from_one_layer_is_seen_by_the_other(hidden: int) -> None:
 
 
 def test_a_task_embedding_for_every_layer_reaches_that_layer_alone() -> None:
-    model = CDSPModel(small_config(task_embedding="layer").model, generator=torch.Generator().manual_seed(0))
+    model = PatchTransformer(small_config(task_embedding="layer").model, generator=torch.Generator().manual_seed(0))
     keep_BL = torch.tensor([[1.0, 0.0]]).expand(3, 2)
     model(torch.rand(3, 8, 8), torch.arange(3), keep_BL)[0].square().sum().backward()
     gradient_QL = model.task_embedding.grad
@@ -145,7 +145,7 @@ def test_a_task_embedding_for_every_layer_reaches_that_layer_alone() -> None:
     first, second = gradient_QL.chunk(2, dim=1)
     assert first.any()
     assert not second.any()
-    shared = CDSPModel(small_config().model)
+    shared = PatchTransformer(small_config().model)
     assert model.task_embedding.shape == (3, 2 * shared.task_embedding.shape[1])
 
 
@@ -156,7 +156,7 @@ def test_about_the_right_share_of_ids_is_hidden() -> None:
 
 
 def test_the_embedding_gets_no_gradient_from_hidden_ids() -> None:
-    model = CDSPModel(small_config().model, generator=torch.Generator().manual_seed(0))
+    model = PatchTransformer(small_config().model, generator=torch.Generator().manual_seed(0))
     keep_BL = torch.tensor([[1.0], [0.0], [0.0]])
     model(torch.rand(3, 8, 8), torch.arange(3), keep_BL)[0].square().sum().backward()
     assert model.task_embedding.grad is not None

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from cdsp_core.config import ModelConfig
-from cdsp_core.snapshot import LAYER_SCALARS, ScalarLog, layer_measures, layer_result, layer_scalars, scalar_names
+from cdsp_core.settings.config import ModelConfig
+from cdsp_core.training.telemetry import (
+    LAYER_SCALARS,
+    ScalarLog,
+    layer_measures,
+    layer_result,
+    layer_scalars,
+    scalar_names,
+)
 from tests.core.small import CPU, small_trainer, steps
 
 TERMS = ("task_loss", "conflict_penalty", "l1_penalty", "binarize_penalty")

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from cdsp_core.__main__ import main
-from cdsp_core.config import to_dict
-from cdsp_core.presets import from_dict
+from cdsp_core.settings.config import to_dict
+from cdsp_core.settings.presets import from_dict
 from cdsp_core.studies import NAMES, load_study
-from cdsp_core.studies.progress import Bar, JsonLines
-from cdsp_core.studies.study import StudyOptions
+from cdsp_core.studies.framework.progress import Bar, JsonLines
+from cdsp_core.studies.framework.study import StudyOptions
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

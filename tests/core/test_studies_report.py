@@ -12,11 +12,11 @@ import pytest
 from tiny_study import FACTS, find, run, tiny_study
 
 from cdsp_core.studies import NAMES
-from cdsp_core.studies.charts import svg
-from cdsp_core.studies.evidence import Evidence, claim_json, evidence_json, evidence_markdown, gather
-from cdsp_core.studies.report import markdown, means, report_files
-from cdsp_core.studies.results import ResultsError, StudyFolder, read_combined
-from cdsp_core.studies.study import Row, StudyOptions, Table
+from cdsp_core.studies.framework.charts import svg
+from cdsp_core.studies.framework.evidence import Evidence, claim_json, evidence_json, evidence_markdown, gather
+from cdsp_core.studies.framework.report import markdown, means, report_files
+from cdsp_core.studies.framework.results import ResultsError, StudyFolder, read_combined
+from cdsp_core.studies.framework.study import Row, StudyOptions, Table
 
 OPTIONS = StudyOptions(seeds=3, smallest=True)
 

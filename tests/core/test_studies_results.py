@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_study import FACTS, tiny_study
 
-from cdsp_core.studies.results import (
+from cdsp_core.studies.framework.results import (
     FORMAT,
     METADATA_KEY,
     OpenFile,
@@ -24,7 +24,7 @@ from cdsp_core.studies.results import (
     parquet_bytes,
     read_combined,
 )
-from cdsp_core.studies.study import Job, Row, StudyOptions
+from cdsp_core.studies.framework.study import Job, Row, StudyOptions
 
 OPTIONS = StudyOptions(seeds=2, smallest=True)
 ROWS: list[Row] = [{"step": 0, "gain": 0.5, "word": "a"}, {"step": 1, "gain": None}, {"step": None, "gain": math.nan}]

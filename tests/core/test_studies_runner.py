@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from tiny_study import Silent, run, set_up, tiny_study
 
-from cdsp_core.studies.results import read_combined
-from cdsp_core.studies.runner import Finished, StudyIncompleteError, run_study
-from cdsp_core.studies.study import StudyOptions
-from cdsp_core.studies.workers import Started, run_jobs
+from cdsp_core.studies.framework.results import read_combined
+from cdsp_core.studies.framework.runner import Finished, StudyIncompleteError, run_study
+from cdsp_core.studies.framework.study import StudyOptions
+from cdsp_core.studies.framework.workers import Started, run_jobs
 
 
 def start(out: Path, progress: Silent, seeds: int, **settings: Any) -> Finished:

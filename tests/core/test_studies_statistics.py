@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdsp_core.studies.statistics import estimate, interval
+from cdsp_core.studies.framework.statistics import estimate, interval
 
 values = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12)
 

@@ -14,13 +14,13 @@ from claims import MEASURES, found_verdicts, made_up
 from study_rows import rows_of
 from tiny_study import Silent
 
-from cdsp_core.overrides import with_settings
-from cdsp_core.presets import from_dict
+from cdsp_core.settings.overrides import with_settings
+from cdsp_core.settings.presets import from_dict
 from cdsp_core.studies import load_study
-from cdsp_core.studies.results import StudyFolder, read_combined
-from cdsp_core.studies.runner import run_study
-from cdsp_core.studies.study import Job, Study, StudyOptions
-from cdsp_core.studies.training import base_config, final, release_config, training_curve, training_job
+from cdsp_core.studies.framework.results import StudyFolder, read_combined
+from cdsp_core.studies.framework.runner import run_study
+from cdsp_core.studies.framework.study import Job, Study, StudyOptions
+from cdsp_core.studies.framework.training import base_config, final, release_config, training_curve, training_job
 
 SMALLEST = StudyOptions(seeds=2, smallest=True)
 TRAINED = (

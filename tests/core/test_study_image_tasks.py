@@ -7,9 +7,10 @@ import torch
 from small import small_trainer, steps
 from study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
-from cdsp_core.studies import beneficial_sharing, continual, image_tasks, task_overlap
-from cdsp_core.studies.image_tasks import ImageTask
-from cdsp_core.studies.study import Job, Row, StudyOptions
+from cdsp_core.studies.catalogue import beneficial_sharing, continual
+from cdsp_core.studies.experiments import image_tasks, task_overlap
+from cdsp_core.studies.experiments.image_tasks import ImageTask
+from cdsp_core.studies.framework.study import Job, Row, StudyOptions
 
 ONE = StudyOptions(seeds=1, smallest=True)
 

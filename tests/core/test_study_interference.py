@@ -6,10 +6,10 @@ import pytest
 import torch
 from study_rows import SEEDS, rows_of, smallest_run, verdicts
 
-from cdsp_core.batches import stream_generator
-from cdsp_core.studies.interference import MODEL, STUDY
-from cdsp_core.studies.opposite_tasks import Learner, OppositeTasks
-from cdsp_core.studies.study import Job, Row, StudyOptions
+from cdsp_core.studies.catalogue.interference import MODEL, STUDY
+from cdsp_core.studies.experiments.opposite_tasks import Learner, OppositeTasks
+from cdsp_core.studies.framework.study import Job, Row, StudyOptions
+from cdsp_core.training.batches import stream_generator
 
 
 @pytest.mark.parametrize("variant", ["id", "content"])

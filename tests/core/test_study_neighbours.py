@@ -9,13 +9,13 @@ import pytest
 from claims import found_verdicts, made_up
 from study_rows import rows_of, tell_nobody
 
-from cdsp_core.config import to_dict
-from cdsp_core.overrides import with_settings
-from cdsp_core.presets import from_dict
+from cdsp_core.settings.config import to_dict
+from cdsp_core.settings.overrides import with_settings
+from cdsp_core.settings.presets import from_dict
 from cdsp_core.studies import load_study
-from cdsp_core.studies.neighbours import NAMES, PLAIN, RELATED, SETTINGS, STUDY, VARIANTS
-from cdsp_core.studies.study import Job, Row, StudyOptions
-from cdsp_core.studies.training import final
+from cdsp_core.studies.catalogue.neighbours import NAMES, PLAIN, RELATED, SETTINGS, STUDY, VARIANTS
+from cdsp_core.studies.framework.study import Job, Row, StudyOptions
+from cdsp_core.studies.framework.training import final
 
 FORMS = [
     StudyOptions(seeds=2, smallest=True),

@@ -10,9 +10,10 @@ import torch
 from small import small_trainer, steps
 from study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
-from cdsp_core.studies import forced_conflict, theory
-from cdsp_core.studies.pair_cosines import chance_cosines, kolmogorov_smirnov, scaled_cosines
-from cdsp_core.studies.study import Job, Row, StudyOptions
+from cdsp_core.studies.catalogue import theory
+from cdsp_core.studies.experiments import forced_conflict
+from cdsp_core.studies.experiments.pair_cosines import chance_cosines, kolmogorov_smirnov, scaled_cosines
+from cdsp_core.studies.framework.study import Job, Row, StudyOptions
 
 
 def test_normal_values_are_at_a_distance_that_chance_gives_and_wider_ones_are_not() -> None:

@@ -7,10 +7,11 @@ import pytest
 import torch
 from study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
-from cdsp_core.batches import stream_generator
-from cdsp_core.studies import text_data, text_model, tiny_lm
-from cdsp_core.studies.study import Job, Row
-from cdsp_core.studies.text_data import Text
+from cdsp_core.studies.catalogue import tiny_lm
+from cdsp_core.studies.experiments import text_data, text_model
+from cdsp_core.studies.experiments.text_data import Text
+from cdsp_core.studies.framework.study import Job, Row
+from cdsp_core.training.batches import stream_generator
 
 SOURCE = '''"""What the module does."""
 # a comment

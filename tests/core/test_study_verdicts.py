@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from cdsp_core.studies.study import Claim
-from cdsp_core.studies.verdicts import by_seed, curve, difference, judged, means_table
+from cdsp_core.studies.framework.study import Claim
+from cdsp_core.studies.framework.verdicts import by_seed, curve, difference, judged, means_table
 
 
 def claim_of(values: list[float], **rule: object) -> Claim:

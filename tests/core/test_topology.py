@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cdsp_core.config import ModelConfig
-from cdsp_core.topology import Topology, initial_topology_logits, select_subspaces
+from cdsp_core.method.topology import Topology, initial_topology_logits, select_subspaces
+from cdsp_core.settings.config import ModelConfig
 from tests.core.oracle import force_of, subspaces_of
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from cdsp_core.config import RunConfig
-from cdsp_core.trainer import Trainer
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.training.trainer import Trainer
 from tests.core.small import CPU, small_config, small_data, small_trainer, state_of, steps
 
 ARRAYS_PER_LAYER = {

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cdsp_core.studies.study import Chart, Findings, Job, Row, Study, StudyOptions, Tell
-from cdsp_core.studies.verdicts import by_seed, curve, judged
-from cdsp_core.studies.workers import Ready
+from cdsp_core.studies.framework.study import Chart, Findings, Job, Row, Study, StudyOptions, Tell
+from cdsp_core.studies.framework.verdicts import by_seed, curve, judged
+from cdsp_core.studies.framework.workers import Ready
 
 
 def tiny_jobs(options: StudyOptions) -> list[Job]:

@@ -16,7 +16,7 @@ from dash.development.base_component import Component
 from fastapi import FastAPI
 
 import frontend
-from cdsp_core.config import control_bounds, schema
+from cdsp_core.settings.config import control_bounds, schema
 from frontend.app import mount
 from frontend.layout import claims_body, lab_body
 from frontend.rendered import to_html

@@ -14,8 +14,8 @@ from typing import Final
 
 import torch
 
-from cdsp_core.config import Controls, ModelConfig, RunConfig, TrainConfig
-from cdsp_core.trainer import Trainer
+from cdsp_core.settings.config import Controls, ModelConfig, RunConfig, TrainConfig
+from cdsp_core.training.trainer import Trainer
 
 GOLDEN: Final = Path(__file__).with_name("live_loss.json")
 STEPS: Final = 60

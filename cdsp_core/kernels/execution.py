@@ -1,0 +1,38 @@
+"""How a layer is computed on a device. The results are equal; docs/decisions.md has what was measured."""
+
+from __future__ import annotations
+
+import torch
+
+from cdsp_core.kernels.native import why_unavailable
+
+
+class Execution:
+    """What the config asks for, `auto`, `dense` or `sorted`, and what this machine can do."""
+
+    def __init__(self, asked: str) -> None:
+        self._asked = asked
+        self._why_not_native = why_unavailable()
+
+    def path(self, device: torch.device) -> str:
+        """`dense`, `sorted`, or `native`, which is sorted in one C function."""
+        if device.type != "cpu":
+            return "sorted" if self._asked == "sorted" else "dense"
+        if self._asked == "dense":
+            return "dense"
+        return "sorted" if self._why_not_native else "native"
+
+    def note(self, device: torch.device) -> str | None:
+        """Why the native path is not taken where it would be, for people; None when there is nothing to say."""
+        return self._why_not_native if self.path(device) == "sorted" and device.type == "cpu" else None
+
+
+class AlwaysDense:
+    """For layers that are computed in one way only, by operations whose shapes depend on no data."""
+
+    def path(self, _device: torch.device) -> str:
+        """`dense`."""
+        return "dense"
+
+    def path_note(self, _device: torch.device) -> None:
+        """There is nothing to say."""

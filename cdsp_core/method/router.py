@@ -1,0 +1,83 @@
+"""Which experts each token uses. The task ID enters here and nowhere else.
+
+Shapes: B samples, S tokens a sample, T = B S, D model width, Q width of the task embedding, E experts, K chosen.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cdsp_core.kernels.native import why_unavailable
+from cdsp_core.kernels.native.gate import NativeGate
+from cdsp_core.settings.config import ModelConfig
+
+
+class Router(nn.Module):
+    """Top-k gate over [LayerNorm(x), task vector] (arXiv:2512.20291, Eq. 10-12).
+
+    It has a logit for every expert, or as many `outputs` as are asked for.
+    """
+
+    def __init__(
+        self, config: ModelConfig, *, outputs: int | None = None, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        self.top_k = config.top_k
+        self.gate_softmax = config.gate_softmax
+        self.norm_over_all = config.router_norm == "all"
+        self.task_mix = config.task_mix if config.task_fusion == "mixed" else None
+        self.norm_weight = nn.Parameter(torch.ones(config.d_model))
+        self.norm_bias = nn.Parameter(torch.zeros(config.d_model))
+        bound = (config.d_model + config.d_task) ** -0.5
+        weight = torch.empty(config.d_model + config.d_task, outputs or config.num_experts)
+        self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
+        self.bias = nn.Parameter(torch.zeros(outputs or config.num_experts))
+        self._native = config.execution != "dense" and why_unavailable() is None
+
+    def forward(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
+        """Gate weights and chosen experts.
+
+        Args:
+            x_BSD: layer input.
+            task_BQ: task vector of each sample, zero where the task ID is hidden.
+
+        Returns:
+            gate_TK, float, the weights of the chosen experts, largest first; expert_TK, int64, their indices.
+        """
+        if self._native and x_BSD.is_cpu and x_BSD.dtype == torch.float32 and not torch.compiler.is_compiling():
+            read = (x_BSD, self.norm_weight, self.norm_bias, self.weight, self.bias, task_BQ)
+            over_all = self.gate_softmax == "all"
+            gate_TK, expert_TK = NativeGate.apply(*read, self.top_k, self.norm_over_all, over_all, self.task_mix)
+            return gate_TK, expert_TK
+        return top_k_gate(self.logits(x_BSD, task_BQ).flatten(0, 1), self.top_k, normalise=self.gate_softmax)
+
+    def logits(self, x_BSD: Tensor, task_BQ: Tensor) -> Tensor:
+        """Router logits [B, S, E]: of the token, and of the task, which is the same for all tokens of a sample."""
+        width = x_BSD.shape[-1]
+        token_BSE = self._normalised(x_BSD) @ self.weight[:width] + self.bias
+        task_B1E = (task_BQ @ self.weight[width:])[:, None]
+        if self.task_mix is None:
+            return token_BSE + task_B1E  # [h, v] W = h W_x + v W_v
+        return (1 - self.task_mix) * _standardised(token_BSE) + self.task_mix * _standardised(task_B1E)
+
+    def _normalised(self, x_BSD: Tensor) -> Tensor:
+        if not self.norm_over_all:
+            return F.layer_norm(x_BSD, x_BSD.shape[-1:], self.norm_weight, self.norm_bias)
+        # Deviation: the release normalises over tokens and features of a sample together.
+        return F.layer_norm(x_BSD, x_BSD.shape[-2:]) * self.norm_weight + self.norm_bias
+
+
+def top_k_gate(logits_TE: Tensor, top_k: int, *, normalise: str) -> tuple[Tensor, Tensor]:
+    """The K largest logits as gate_TK and expert_TK; softmax over those K, or over all E before choosing."""
+    if normalise == "all":
+        gate_TK, expert_TK = torch.topk(torch.softmax(logits_TE, dim=1), top_k, dim=1)
+        return gate_TK, expert_TK
+    chosen_TK, expert_TK = torch.topk(logits_TE, top_k, dim=1)
+    return torch.softmax(chosen_TK, dim=1), expert_TK
+
+
+def _standardised(logits: Tensor) -> Tensor:
+    """Mean 0 and spread 1 over the experts; a hidden task, all zeros, stays zero."""
+    return F.layer_norm(logits, logits.shape[-1:])

@@ -1,0 +1,100 @@
+"""Which backbone dimensions each expert holds: partitions, topology logits, force and subspaces.
+
+Shapes: E experts, P partitions, R backbone dimensions, B = R / P dimensions a partition, r rank quota.
+Under the block-sparse backbone a "dimension" is one in one part of the width (`block_sparse.py`): a R of them for a
+parts, of which an expert holds a r; everything here is the same.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cdsp_core.settings.config import ModelConfig
+
+
+class Subspaces(NamedTuple):
+    """The subspaces S_e at one moment. Without gradient: choosing dimensions is not differentiable."""
+
+    index_Er: Tensor
+    """int64 [E, r]: the dimensions of each expert, strongest partition first."""
+    count_EP: Tensor
+    """int64 [E, P]: how many of the expert's dimensions lie in each partition."""
+    mask_ER: Tensor
+    """bool [E, R]: True where the expert holds the dimension."""
+
+
+class Topology(nn.Module):
+    """The learnable topology matrix A and what follows from it (arXiv:2512.20291, Eq. 2-6)."""
+
+    def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.num_partitions = config.num_partitions
+        self.dims = config.held_dims
+        self.block = self.dims // config.num_partitions
+        self.rank = config.held_rank
+        self.topology_logits = nn.Parameter(initial_topology_logits(config, generator=generator))
+        self.sharing = 0.0
+        """The control of this name: what is added to every entry of A wherever its value counts.
+
+        The same addend for all changes no order, so subspaces stay as they are; strength, penalty, regularisers and
+        what is measured of sigmoid(A) change.
+        """
+
+    def logits(self) -> Tensor:
+        """A with the sharing offset, [E, P]; A itself while the offset is 0."""
+        return self.topology_logits if self.sharing == 0.0 else self.topology_logits + self.sharing
+
+    def connection(self) -> Tensor:
+        """sigmoid(A), [E, P], in (0, 1)."""
+        return torch.sigmoid(self.logits())
+
+    def subspaces(self) -> Subspaces:
+        """The r dimensions with the largest force for every expert; ties go to the lowest dimension index."""
+        return select_subspaces(self.topology_logits.detach(), rank=self.rank, block=self.block)
+
+    def strength(self, subspaces: Subspaces) -> Tensor:
+        """gamma_e, [E]: mean force over the subspace. The only path by which the task loss reaches A (Eq. 9)."""
+        share_EP = subspaces.count_EP.to(self.topology_logits.dtype) / self.rank
+        return (self.connection() * share_EP).sum(1)
+
+
+def initial_topology_logits(config: ModelConfig, *, generator: torch.Generator | None = None) -> Tensor:
+    """A before the first step, [E, P]: `max_entropy` (Eq. 3) or `self_biased` (the authors' program)."""
+    noise = torch.randn(config.num_experts, config.num_partitions, generator=generator) * 0.02
+    if config.topology_init == "max_entropy":
+        return noise
+    return (0.1 + noise).fill_diagonal_(1.0)
+
+
+def select_subspaces(topology_logits: Tensor, *, rank: int, block: int) -> Subspaces:
+    """Top-r dimensions by force (Eq. 5). Never waits for the device.
+
+    Force is constant inside a partition, so choosing dimensions is choosing partitions in order of their
+    logit, whole ones first and the lowest dimensions of the last one.
+
+    Deviation: partitions are compared by logit, not by sigmoid. The order is the same, but float32 sigmoids
+    of large logits tie, and sigmoid differs in the last bit between devices; logits do neither.
+    """
+    partitions = topology_logits.shape[1]
+    order_EP = torch.sort(topology_logits, dim=1, descending=True, stable=True).indices
+    position_EP = torch.empty_like(order_EP).scatter_(
+        1, order_EP, torch.arange(partitions, device=order_EP.device).expand_as(order_EP)
+    )
+    count_EP = (rank - position_EP * block).clamp(0, block)
+    offset_B = torch.arange(block, device=order_EP.device)
+    whole_or_part = -(-rank // block)
+    index_Er = (order_EP[:, :whole_or_part, None] * block + offset_B).flatten(1)[:, :rank]
+    mask_ER = (offset_B < count_EP[:, :, None]).flatten(1)
+    return Subspaces(index_Er=index_Er, count_EP=count_EP, mask_ER=mask_ER)
+
+
+def scatter_to_dimensions(compact_ErN: Tensor, subspaces: Subspaces) -> Tensor:
+    """Rows of each expert's subspace put to their dimensions, [E, R, N], zero elsewhere."""
+    experts, dims = subspaces.mask_ER.shape
+    first_E1 = torch.arange(experts, device=compact_ErN.device)[:, None] * dims
+    dense = compact_ErN.new_zeros(experts * dims, compact_ErN.shape[2])
+    dense = dense.index_copy(0, (subspaces.index_Er + first_E1).flatten(), compact_ErN.flatten(0, 1))
+    return dense.view(experts, dims, -1)

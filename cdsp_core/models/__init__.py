@@ -1,0 +1,1 @@
+"""Whole networks: the encoder, what its blocks can hold, baselines and related methods."""

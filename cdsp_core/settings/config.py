@@ -1,0 +1,327 @@
+"""Every default and bound of the project. Imports no torch, so the web process can read it too.
+
+A run is described by one `RunConfig`: what the model is (`ModelConfig`), how it is trained
+(`TrainConfig`) and what people may change while it trains (`Controls`). Bounds are written once, in the
+field's metadata; the command line, the API schema, the sliders and the worker all read them from there.
+The named configs are in `presets.py`; `overrides.py` changes a config by the names of its fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cdsp_core.settings.fields import (
+    bounded,
+    check_fields,
+    described,
+    field_schema,
+    must_divide,
+)
+
+MAX_FRAME_BYTES = 1_000_000
+MAX_SEED = 2**31 - 1
+MAX_STEPS = 2**24
+"""Steps travel as float32, which counts exactly up to here."""
+FINE_GRAINS = 4
+"""Fine-grained experts that architecture shared_fine cuts one expert into, as DeepSeekMoE's validation does."""
+SHARED_EXPERTS = 1
+"""How many of them are always on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig:
+    """Sizes and choices of the network. Fixed for the life of a run."""
+
+    architecture: Literal["cdsp", "standard", "blind", "dense", "expert_choice", "shared_fine", "dselect_k", "stgc"] = (
+        described(
+            "cdsp",
+            "what every block holds: CDSP; of the same parameter count a standard mixture, a blind one or a dense net; "
+            "or a related method: expert choice, shared and fine-grained experts, DSelect-k, STGC",
+        )
+    )
+    load_balance: float = bounded(
+        0.01,
+        0.0,
+        10.0,
+        "weight of the router's losses: load balance, DSelect-k's entropy, STGC's conflict; none for CDSP",
+    )
+    image_size: int = bounded(28, 8, 64, "side of the square input image, in pixels")
+    patch_size: int = bounded(7, 1, 64, "side of one square patch, in pixels; one patch is one token")
+    num_classes: int = bounded(10, 2, 1000, "outputs of the shared linear head")
+    d_model: int = bounded(64, 8, 1024, "model width D")
+    d_base: int = bounded(256, 8, 4096, "dimensions R of the shared backbone")
+    d_task: int = bounded(16, 1, 256, "width of the task embedding")
+    num_layers: int = bounded(2, 1, 8, "transformer blocks L, each with one CDSP layer")
+    num_heads: int = bounded(4, 1, 64, "query heads")
+    num_kv_heads: int = bounded(2, 1, 64, "key and value heads")
+    num_experts: int = bounded(8, 2, 128, "logical experts E")
+    num_partitions: int = bounded(8, 1, 4096, "blocks P the backbone is cut into; P = E is the paper")
+    backbone: Literal["low_rank", "block_sparse"] = described(
+        "low_rank",
+        "what experts share: U and V, of which each holds dimensions; or full matrices, of which each holds blocks",
+    )
+    top_k: int = bounded(2, 1, 128, "experts K chosen per token")
+    rank_rule: Literal["sqrt", "linear"] = described(
+        "sqrt", "rank quota r: floor(R / sqrt(E)) (Eq. 6), or R // E (the paper's table)"
+    )
+    topology_init: Literal["max_entropy", "self_biased"] = described(
+        "max_entropy", "initial A: normal(0, 0.02) (Eq. 3), or 1.0 on the diagonal and 0.1 elsewhere (release)"
+    )
+    gate_softmax: Literal["top_k", "all"] = described(
+        "top_k", "softmax over the chosen K logits, or over all E before choosing (paper's wording)"
+    )
+    task_fusion: Literal["concat", "mixed"] = described(
+        "concat",
+        "how the task reaches the router: beside the token (Eq. 10), or as a normalised bias mixed into the logits",
+    )
+    task_mix: float = bounded(0.5, 0.0, 1.0, "share of the task's bias in the router's logits under task_fusion mixed")
+    router_norm: Literal["token", "all"] = described(
+        "token", "LayerNorm per token, or over tokens and features together (release)"
+    )
+    task_dropout: Literal["sample", "batch", "layer"] = described(
+        "sample", "draw the task dropout once per sample, once per batch, or once per batch in every layer (release)"
+    )
+    task_embedding: Literal["shared", "layer"] = described(
+        "shared", "one task embedding for all layers, or one for every layer (release)"
+    )
+    encoder_init: Literal["plain", "release"] = described(
+        "plain",
+        "patch embedding and head uniform, without a bias; or as in the release: Xavier with a bias, head normal(0, 1)",
+    )
+    conflict_over: Literal["uv", "u"] = described("uv", "gradients compared: of U and V, or of U only (release)")
+    conflict_every: int = bounded(1, 1, 10_000, "steps between two measurements of the conflict; 1 is the paper")
+    conflict_pairs: Literal["all", "co_active"] = described(
+        "all", "pairs whose conflict counts: all, or only those that some token of the batch used together"
+    )
+    conflict_projection: int = bounded(
+        0, 0, 4096, "columns each dimension's gradient is randomly projected to before the cosines; 0 compares it whole"
+    )
+    penalty: Literal["logit", "logit_while_positive", "sigmoid"] = described(
+        "logit", "what the conflict multiplies: A (Eq. 16), A while above 0.001 (release), sigmoid(A) (white paper)"
+    )
+    execution: Literal["auto", "dense", "sorted"] = described(
+        "auto", "how the layer is computed; the results are equal, auto takes the faster one"
+    )
+
+    @property
+    def rank(self) -> int:
+        """Rank quota r: how many backbone dimensions one expert holds (Eq. 6)."""
+        if self.rank_rule == "sqrt":
+            return int(self.d_base / math.sqrt(self.num_experts))
+        return self.d_base // self.num_experts
+
+    @property
+    def width_parts(self) -> int:
+        """Parts the width is cut into by the grid of blocks (`block_sparse.py`); 1 for the low-rank backbone."""
+        if self.backbone == "low_rank":
+            return 1
+        across = range(math.isqrt(self.num_partitions), 0, -1)
+        return next(parts for parts in across if self._has_grid(parts))
+
+    def _has_grid(self, parts: int) -> bool:
+        columns, rest = divmod(self.num_partitions, parts)
+        return not rest and not self.d_model % parts and not self.d_base % columns
+
+    @property
+    def held_dims(self) -> int:
+        """How many dimensions experts can hold: R, each one in every part of the width."""
+        return self.d_base * self.width_parts
+
+    @property
+    def compared_entries(self) -> int:
+        """Entries of one dimension's gradient that cosines compare: of U and V, or of U only."""
+        entries = 2 * self.d_model // self.width_parts
+        return entries if self.conflict_over == "uv" else entries // 2
+
+    @property
+    def held_rank(self) -> int:
+        """How many of them one expert holds: as many weights as r whole dimensions have."""
+        return self.rank * self.width_parts
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens per image."""
+        return (self.image_size // self.patch_size) ** 2
+
+    @property
+    def has_diagonal(self) -> bool:
+        """Whether A has a diagonal, that is whether expert e has a partition of its own."""
+        return self.num_partitions == self.num_experts
+
+    @property
+    def has_topology(self) -> bool:
+        """Whether the layers have a topology matrix A; without one there is no backbone, no rank and no conflict."""
+        return self.architecture == "cdsp"
+
+    @property
+    def own_experts(self) -> int:
+        """How many experts with weights of their own share the width R; 1 for a dense net. Not for CDSP."""
+        return {"dense": 1, "shared_fine": FINE_GRAINS * self.num_experts}.get(self.architecture, self.num_experts)
+
+    @property
+    def routed_experts(self) -> int:
+        """Experts among which tokens are routed, as frames show them; 0 for a dense net."""
+        routed = {"dense": 0, "shared_fine": self.own_experts - SHARED_EXPERTS}
+        return routed.get(self.architecture, self.num_experts)
+
+    @property
+    def tokens_compete(self) -> bool:
+        """Whether the experts a token gets depend on the other tokens of the batch."""
+        return self.architecture == "expert_choice"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not self.has_topology:
+            self._check_own_experts()
+        must_divide("image_size", self.image_size, "patch_size", self.patch_size)
+        must_divide("d_base", self.d_base, "num_partitions", self.num_partitions)
+        must_divide("d_model", self.d_model, "num_heads", self.num_heads)
+        must_divide("num_heads", self.num_heads, "num_kv_heads", self.num_kv_heads)
+        if (self.d_model // self.num_heads) % 2:
+            raise ValueError(
+                f"d_model / num_heads must be even for rotary positions. Found {self.d_model} / {self.num_heads}."
+            )
+        if self.top_k > self.num_experts:
+            raise ValueError(f"top_k must be at most num_experts. Found {self.top_k} and {self.num_experts}.")
+        if self.rank < 1:
+            raise ValueError(
+                f"d_base must leave every expert a dimension. Found {self.d_base} for {self.num_experts} experts."
+            )
+        if self.topology_init == "self_biased" and not self.has_diagonal:
+            raise ValueError(
+                "topology_init self_biased needs num_partitions equal to num_experts. "
+                f"Found {self.num_partitions} and {self.num_experts}."
+            )
+        if self.frame_bytes() > MAX_FRAME_BYTES:
+            raise ValueError(
+                f"num_layers, num_experts and num_partitions must give frames of at most {MAX_FRAME_BYTES} bytes. "
+                f"Found {self.frame_bytes()}."
+            )
+
+    def _check_own_experts(self) -> None:
+        grains = f"{FINE_GRAINS} x " if self.architecture == "shared_fine" else ""
+        if self.d_base % self.own_experts:
+            raise ValueError(
+                f"d_base must be divisible by {grains}num_experts under architecture {self.architecture}. "
+                f"Found {self.d_base} and {grains}{self.num_experts}."
+            )
+        if self.architecture == "dselect_k" and self.num_experts & (self.num_experts - 1):
+            raise ValueError(
+                f"num_experts must be a power of two under architecture dselect_k. Found {self.num_experts}."
+            )
+
+    def frame_bytes(self) -> int:
+        """Upper estimate of one frame in bytes: its arrays, the names before them, and room for some 150 steps."""
+        pairs = 3 * self.num_experts**2
+        topology = 2 * self.num_experts * self.num_partitions
+        per_expert = 32 * max(self.num_experts, self.routed_experts)
+        layer = 4 * (pairs + topology + per_expert) + self.num_experts * -(-self.held_dims // 8)
+        return self.num_layers * layer + 8192 + 65_536
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """Data and schedule. Fixed for the life of a run."""
+
+    seed: int = bounded(0, 0, MAX_SEED, "initial weights, data order and task dropout each draw a stream from it")
+    data: Literal["embedded", "full"] = described(
+        "embedded", "the set in the repository, or torchvision's full sets from --data-root"
+    )
+    missing_kmnist: Literal["fail", "kana"] = described(
+        "fail", "full data without a KMNIST folder: fetch it or fail, or draw kana of the same size in its place"
+    )
+    labels: Literal["ten", "release"] = described(
+        "ten", "ten classes each, or the release's: digits 0-9, kana parity, Fashion-MNIST class >= 5"
+    )
+    batch_size: int = bounded(64, 1, 4096, "images per step, all tasks mixed")
+    epochs: int = bounded(10, 1, 100_000, "passes over the training images")
+    steps: int = bounded(0, 0, MAX_STEPS, "steps to train; 0 means epochs decide")
+    weight_decay: float = bounded(0.01, 0.0, 1.0, "AdamW's, for the weights; A has none")
+    grad_clip: float = bounded(1.0, 1e-3, 1e6, "largest norm of the gradient; what it is taken over says clip_scope")
+    clip_scope: Literal["all", "apart"] = described(
+        "all", "clip the gradient of weights and A together, or each by itself, so that lambda leaves the weights alone"
+    )
+    aggregation: Literal["sum", "pcgrad"] = described(
+        "sum", "how the tasks' gradients of the shared weights become one: added up, or with conflicts projected out"
+    )
+    controller: Literal["off", "lambda_conflict", "sharing"] = described(
+        "off",
+        "a slow bandit that steers lambda_conflict, or an offset on A, by the change of test accuracy without task ID",
+    )
+    controller_every: int = bounded(200, 1, 1_000_000, "steps between two moves of the controller")
+    eval_every: int = bounded(20, 1, 1_000_000, "steps between two looks at test images, with and without task ID")
+    eval_batch: int = bounded(126, 3, 100_000, "test images per look, all tasks in equal shares")
+    compile: Literal["off", "on"] = described(
+        "off",
+        "torch.compile: a faster step for half a minute of start; without a compiler the run is eager and says so",
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Controls:
+    """What people change while the run trains. Takes effect between two steps."""
+
+    p_drop: float = bounded(0.5, 0.0, 1.0, "probability that a sample's task ID is hidden from the router")
+    lambda_conflict: float = bounded(
+        10.0, 0.0, 100.0, "weight of the conflict penalty and the regularisers", scale="log0"
+    )
+    lr_ratio: float = bounded(10.0, 0.1, 100.0, "learning rate of A over that of the weights", scale="log")
+    lr_base: float = bounded(5e-3, 1e-5, 0.1, "learning rate of the weights", scale="log")
+    l1: float = bounded(1e-4, 0.0, 1.0, "pulls logits to 0, that is sigmoid to 0.5 (plasticity)", scale="log0")
+    binarize: float = bounded(1e-3, 0.0, 1.0, "pushes sigmoid(A) away from 0.5 (determinism)", scale="log0")
+    sharing: float = bounded(
+        0.0,
+        -10.0,
+        10.0,
+        "added to every entry of A: strength, penalty and regularisers change, which dimensions are held does not",
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """Everything that defines a run; equal configs on one CPU give equal runs, bit for bit."""
+
+    preset: str = "live"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    controls: Controls = field(default_factory=Controls)
+
+    def __post_init__(self) -> None:
+        if self.train.controller != "off" and not self.model.has_topology:
+            raise ValueError(
+                f"controller {self.train.controller} needs architecture cdsp, which has a topology to steer. "
+                f"Found {self.model.architecture}."
+            )
+        if self.train.aggregation == "pcgrad" and self.model.conflict_projection:
+            raise ValueError(
+                "conflict_projection must be 0 under aggregation pcgrad, whose backward passes are one for every task. "
+                f"Found {self.model.conflict_projection}."
+            )
+
+
+def to_dict(config: RunConfig) -> dict[str, Any]:
+    """Plain JSON form of a config; `from_dict` reads it back."""
+    return dataclasses.asdict(config)
+
+
+def schema() -> dict[str, Any]:
+    """Fields, types, defaults, bounds and one line of text for each, as JSON: what /api/schema answers."""
+    return {
+        name: {f.name: field_schema(cls, f) for f in dataclasses.fields(cls)}
+        for name, cls in (("model", ModelConfig), ("train", TrainConfig), ("controls", Controls))
+    }
+
+
+def control_bounds(name: str) -> tuple[float, float]:
+    """Lowest and highest value of a control."""
+    meta = Controls.__dataclass_fields__[name].metadata
+    return meta["low"], meta["high"]

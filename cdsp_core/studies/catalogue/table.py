@@ -1,0 +1,251 @@
+"""The paper's table: CDSP-MoE against a standard and a blind mixture of experts, and a dense net, of the same size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.studies.framework.statistics import estimate
+from cdsp_core.studies.framework.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table
+from cdsp_core.studies.framework.training import (
+    EQUAL_WITHIN_POINTS,
+    FIRST_LAYER,
+    PAPER,
+    bars,
+    base_config,
+    final,
+    notes_on_data,
+    points,
+    release_config,
+    run_training,
+    table_of,
+    training_curve,
+    training_job,
+)
+from cdsp_core.studies.framework.verdicts import judged
+
+LABELS: Final = ("release", "ten")
+MODELS: Final = {"cdsp": "CDSP-MoE", "standard": "standard MoE", "blind": "blind MoE", "dense": "dense net"}
+PUBLISHED: Final = {"cdsp": 94.54, "standard": 95.14, "blind": 93.92}
+PUBLISHED_LOSS: Final = {"cdsp": 0.1469, "standard": 0.1408, "blind": 0.1722}
+PUBLISHED_DIAGONAL: Final = (0.87, 0.50, 0.93, 0.50, 0.61, 0.99, 0.21, 0.98)
+ASKED: Final = {"cdsp": 94.5, "standard": 95.1, "blind": 93.9}
+SOURCE: Final = f"{PAPER}, table of accuracies"
+AUTHORS_LOGS: Final = (
+    "Two logs of the authors' program as the paper describes it are public: one ends at the published 94.54 %, the "
+    "other at 94.42 %. A third, of an earlier state that never hid the ID, ends at 94.05 %."
+)
+TWO_RUNS: Final = (
+    "The paper's figures are of two runs of the authors' program: the one that ends at 94.54 % logs that its own blind "
+    "check failed; routing and topology are printed from the one that ends at 94.42 %."
+)
+CAVEAT: Final = "training accuracy of the last epoch, the release's labels, full data with KMNIST"
+
+
+def _labels(options: StudyOptions) -> tuple[str, ...]:
+    """On the full data only those of the paper's table."""
+    return LABELS if options.data == "embedded" else LABELS[:1]
+
+
+def _models(options: StudyOptions) -> dict[str, str]:
+    """On the full data only those of the paper's table."""
+    return MODELS if options.data == "embedded" else {model: MODELS[model] for model in PUBLISHED}
+
+
+def jobs(options: StudyOptions) -> list[Job]:
+    """Every model on both label schemes."""
+    return [
+        training_job(
+            f"{labels}-{model}", _config(labels, model, options, seed=seed), options, labels=labels, model=model
+        )
+        for labels in _labels(options)
+        for seed in range(options.seeds)
+        for model in _models(options)
+    ]
+
+
+def _config(labels: str, model: str, options: StudyOptions, *, seed: int) -> RunConfig:
+    """The standard mixture always sees the ID: its p_drop is 0. Under the release's rules others than CDSP-MoE start
+    as the authors' mixtures do, with an ordinary head, and draw nothing layer by layer."""
+    settings: dict[str, Any] = {"architecture": model, "seed": seed, **({"p_drop": 0.0} if model == "standard" else {})}
+    if labels == "ten":
+        return base_config(options, **settings)
+    if model != "cdsp":
+        settings |= {"encoder_init": "plain", "task_embedding": "shared", "task_dropout": "batch"}
+    return release_config(options, **settings)
+
+
+def find(rows: list[Row], options: StudyOptions) -> Findings:
+    """Order and levels of the training accuracies; sparsity and oligarchy of the release's own program."""
+    models, schemes = _models(options), _labels(options)
+    claims = [claim for labels in schemes for claim in _order(rows, labels)]
+    whole = not options.smallest
+    if whole and options.data == "full":
+        claims += _levels(rows)
+    if whole:
+        claims += _structure(rows)
+    accuracy = {
+        labels: {name: final(rows, "train_accuracy", labels=labels, model=model) for model, name in models.items()}
+        for labels in schemes
+    }
+    losses = [
+        training_curve(rows, name, "task_loss", {"labels": "release", "model": model}) for model, name in models.items()
+    ]
+    return Findings(
+        claims=claims,
+        charts=[
+            bars("Training accuracy of the last epoch, by label scheme", "accuracy", _turned(accuracy)),
+            Chart(title="Task loss, release's labels", x_label="step", y_label="loss", lines=losses),
+        ],
+        tables=[_numbers(rows, labels, models) for labels in schemes],
+        notes=[*notes_on_data(rows, options), *_notes(options)],
+    )
+
+
+def _order(rows: Sequence[Row], labels: str) -> list[Claim]:
+    accuracy = {model: final(rows, "train_accuracy", labels=labels, model=model) for model in PUBLISHED}
+    scheme = "the release's labels" if labels == "release" else "ten classes each"
+
+    def published(text: str) -> str | None:
+        return f"{text} ({CAVEAT})" if labels == "release" else None
+
+    return [
+        judged(
+            points(accuracy["standard"], accuracy["cdsp"]),
+            claim=f"A standard mixture that is told the task trains to a higher accuracy than CDSP-MoE ({scheme})",
+            source=SOURCE,
+            what="Standard minus CDSP-MoE, percentage points of training accuracy",
+            above=0.0,
+            published=published("95.14 % against 94.54 %, 0.60 points"),
+        ),
+        judged(
+            points(accuracy["cdsp"], accuracy["standard"]),
+            claim=f"CDSP-MoE comes within one point of it ({scheme})",
+            source=SOURCE,
+            what="CDSP-MoE minus standard, percentage points of training accuracy",
+            above=-EQUAL_WITHIN_POINTS,
+            published=published("0.60 points below"),
+        ),
+        judged(
+            points(accuracy["cdsp"], accuracy["blind"]),
+            claim=f"CDSP-MoE trains to a higher accuracy than a mixture that never sees a task ID ({scheme})",
+            source=SOURCE,
+            what="CDSP-MoE minus blind, percentage points of training accuracy",
+            above=0.0,
+            published=published("94.54 % against 93.92 %, 0.62 points"),
+        ),
+    ]
+
+
+def _levels(rows: Sequence[Row]) -> list[Claim]:
+    """Only on the full data, whose number of steps is the published one."""
+    return [
+        judged(
+            {s: 100 * v for s, v in final(rows, "train_accuracy", labels="release", model=model).items()},
+            claim=f"{MODELS[model][0].upper() + MODELS[model][1:]} reaches a training accuracy of {threshold} %",
+            source=SOURCE,
+            what="Training accuracy of the last epoch in percent",
+            above=threshold,
+            published=f"{PUBLISHED[model]} %, loss {PUBLISHED_LOSS[model]} ({CAVEAT})",
+            reason=f"Task loss here {_estimated(rows, 'train_loss', model=model)}; the published loss has the model's "
+            "penalties in it." + (f" {AUTHORS_LOGS}" if model == "cdsp" else ""),
+        )
+        for model, threshold in ASKED.items()
+    ]
+
+
+def _structure(rows: Sequence[Row]) -> list[Claim]:
+    where: dict[str, Any] = {"labels": "release", "model": "cdsp", "layer": 0}
+    return [
+        judged(
+            final(rows, "alpha_sparsity", **where),
+            claim="Alpha sparsity settles near 0.3 (the release's rules)",
+            source=f"{PAPER}, Eq. 18",
+            what="Share of sigmoid(A) below 0.1 in the first layer, over the last epoch",
+            within=(0.2, 0.4),
+            published="about 0.3 after some 6,500 steps",
+            reason=f"In the second layer {_estimated(rows, 'alpha_sparsity', model='cdsp', layer=1)}. {FIRST_LAYER}",
+        ),
+        judged(
+            final(rows, "diagonal_gini", **where),
+            claim="An oligarchy forms: a few experts hold on to their partition, others let go (the release's rules)",
+            source=f"{PAPER}, diagonal of sigmoid(A) after epoch 9",
+            what="Gini coefficient of the diagonal of sigmoid(A) in the first layer",
+            above=0.1,
+            published=f"sorted diagonal {_listed(sorted(PUBLISHED_DIAGONAL, reverse=True))}, a Gini of 0.21",
+            reason=f"Here, sorted, mean of the seeds: {_listed(_sorted_diagonal(rows))}. "
+            f"The threshold is half the published value. {FIRST_LAYER}",
+        ),
+    ]
+
+
+def _estimated(rows: Sequence[Row], measure: str, **where: Any) -> str:
+    return estimate(list(final(rows, measure, labels="release", **where).values()))
+
+
+def _sorted_diagonal(rows: Sequence[Row]) -> list[float]:
+    """Of sigmoid(A) in the first layer, largest first in every seed, then the mean over seeds place by place."""
+    of_seed: dict[int, list[float]] = {}
+    for row in rows:
+        if (row["measure"], row["labels"], row["model"], row["layer"]) == ("diagonal", "release", "cdsp", 0):
+            of_seed.setdefault(int(row["seed"] or 0), []).append(float(row["value"] or 0.0))
+    return [sum(place) / len(place) for place in zip(*(sorted(d, reverse=True) for d in of_seed.values()), strict=True)]
+
+
+def _listed(values: Sequence[float]) -> str:
+    return " ".join(f"{value:.2f}".removeprefix("0") for value in values)
+
+
+def _numbers(rows: Sequence[Row], labels: str, models: Mapping[str, str]) -> Table:
+    def column(measure: str, **where: str) -> dict[str, dict[int, float]]:
+        return {name: final(rows, measure, labels=labels, model=model, **where) for model, name in models.items()}
+
+    return table_of(
+        "The release's labels" if labels == "release" else "Ten classes each",
+        {
+            "training accuracy, last epoch": column("train_accuracy"),
+            "task loss, last epoch": column("train_loss"),
+            "test accuracy with ID": column("accuracy", given="own"),
+            "without ID": column("accuracy", given="none"),
+            "with a wrong ID": column("accuracy_deceptive"),
+            "Gini of expert load": column("load_gini"),
+            "experts below 1 % of the load": column("idle_experts"),
+            "parameters": column("parameters"),
+        },
+        first="model",
+    )
+
+
+def _turned(accuracy: dict[str, dict[str, dict[int, float]]]) -> dict[str, dict[str, dict[int, float]]]:
+    """Model first, so that the models stand side by side over each label scheme."""
+    places = {"release": "release's labels", "ten": "ten classes each"}
+    names = next(iter(accuracy.values()))
+    return {name: {places[labels]: values[name] for labels, values in accuracy.items()} for name in names}
+
+
+def _notes(options: StudyOptions) -> list[str]:
+    notes = [
+        "Under the release's rules CDSP-MoE trains with the ID hidden from a tenth of the batches, each layer drawing "
+        "for itself, under the paper's from half of the images; the standard mixture always sees it, the blind one "
+        "never; training accuracy is measured under those conditions, as in the paper.",
+        "The mixtures are of CDSP-MoE's size and stand in the same transformer, as the authors' do. Theirs have "
+        "biases, do not clip gradients, and add a load-balance loss made of counts, which has no gradient.",
+        "Under the release's rules CDSP-MoE's head starts at normal(0, 1), as in the authors' program, the other "
+        "models' uniform, as in their mixtures. On the full data the standard mixture trains to 95.7 % when it starts "
+        "as CDSP-MoE does, to 95.5 % as it is here (three seeds each).",
+        TWO_RUNS,
+    ]
+    if options.data == "full":
+        notes.append("Only the labels of the paper's table, and only its three models.")
+    return notes
+
+
+STUDY: Final = Study(
+    name="table",
+    title="Accuracy of CDSP-MoE, standard, blind and dense",
+    question="How well does CDSP-MoE learn three tasks, against mixtures and a dense net of the same size?",
+    jobs=jobs,
+    run=run_training,
+    find=find,
+)

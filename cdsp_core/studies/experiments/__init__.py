@@ -1,0 +1,1 @@
+"""What a study's jobs train and measure."""

@@ -1,0 +1,1 @@
+"""What a study is, and how its jobs are run, kept, judged and reported."""

@@ -1,0 +1,261 @@
+"""Results on disk: one Parquet file a finished job, one for the whole study, never half of either.
+
+    OUT/shared/NAME.parquet          jobs that several studies share
+    OUT/STUDY/study.json             which form of the study this folder holds
+    OUT/STUDY/jobs/KEY.parquet       its other jobs
+    OUT/STUDY/STUDY.parquet          all rows, once all jobs are done; report.md and its charts lie beside it
+
+A file is written under another name, flushed to disk and renamed. What is not rows (settings, versions, device, wall
+time) stands in the file's key-value metadata, as JSON under `cdsp`.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cdsp_core import __version__
+from cdsp_core.studies.framework.study import Job, Row, Study, StudyOptions
+
+FORMAT: Final = 1
+METADATA_KEY: Final = b"cdsp"
+
+OpenFile = Callable[[Path], BinaryIO]
+
+
+class ResultsError(ValueError):
+    """A results folder cannot be used or written; the message is one sentence that says what to do."""
+
+
+class StudyFolder:
+    """The results of one study in one form."""
+
+    def __init__(self, out: Path, study: Study, options: StudyOptions, *, open_file: OpenFile | None = None) -> None:
+        """Make the folder, or check that it holds this form of the study. Raises ResultsError."""
+        self.out, self.study, self.options = out, study, options
+        self.path = out / study.name
+        self._open_file = open_file or _open_to_write
+        self._check_form()
+
+    def is_done(self, job: Job) -> bool:
+        """Whether the job's rows are there, made with the same settings. Raises ResultsError for a foreign file."""
+        path = self.path_of(job)
+        if not path.exists():
+            return False
+        same = self.metadata(job)["settings"] == json.loads(json.dumps(job.settings))
+        if not same and job.shared_as is None:
+            raise ResultsError(f"{path} was made with other settings. Delete it, or give another folder with --out.")
+        return True
+
+    def path_of(self, job: Job) -> Path:
+        """Where the job's rows are, or will be."""
+        if job.shared_as is not None:
+            return self.out / "shared" / f"{job.shared_as}.parquet"
+        return self.path / "jobs" / f"{job.key}.parquet"
+
+    def keep(self, job: Job, rows: Sequence[Row], facts: dict[str, Any]) -> None:
+        """Write one finished job. `facts` (device, wall time, ...) join its metadata. Raises ResultsError."""
+        metadata = {
+            "format": FORMAT,
+            "study": self.study.name,
+            "job": job.key,
+            "seed": job.seed,
+            "settings": job.settings,
+            "data": self.study.data(self.options),
+            "form": _form(self.options),
+            **facts,
+        }
+        self.write(self.path_of(job), parquet_bytes(rows, metadata))
+
+    def metadata(self, job: Job) -> dict[str, Any]:
+        """What is known of a finished job beside its rows. Raises ResultsError."""
+        return read_metadata(self.path_of(job))
+
+    def rows(self, jobs: Sequence[Job]) -> list[Row]:
+        """The rows of finished jobs, with the job's key, seed and plain settings; None where there is no value."""
+        rows: list[Row] = []
+        for job in jobs:
+            plain = {name: value for name, value in job.settings.items() if not isinstance(value, dict | list)}
+            about: Row = {"job": job.key, "seed": job.seed, **plain}
+            rows += [{**about, **row} for row in _read(self.path_of(job)).to_pylist()]
+        empty: Row = dict.fromkeys(_columns(rows))
+        return [{**empty, **row} for row in rows]
+
+    def combine(self, jobs: Sequence[Job]) -> Path:
+        """Write all rows of a finished study into one file. Raises ResultsError."""
+        metadata = {
+            "format": FORMAT,
+            "study": self.study.name,
+            "seeds": len({job.seed for job in jobs}),
+            "data": self.study.data(self.options),
+            "form": _form(self.options),
+            "jobs": {job.key: {**self.metadata(job), "job": job.key, "settings": job.settings} for job in jobs},
+        }
+        path = combined_path(self.out, self.study.name)
+        self.write(path, parquet_bytes(self.rows(jobs), metadata))
+        return path
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Put `content` at `path` whole or not at all. Raises ResultsError."""
+        write_whole(path, content, open_file=self._open_file)
+
+    def _check_form(self) -> None:
+        path = self.path / "study.json"
+        wanted = {"format": FORMAT, "study": self.study.name, **_form(self.options)}
+        try:
+            found = json.loads(path.read_text())
+        except FileNotFoundError:
+            self.write(path, json.dumps(wanted, indent=1).encode())
+            return
+        except OSError as error:
+            raise ResultsError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except ValueError as error:
+            raise ResultsError(f"{path} cannot be read: {error}. {_WAY_OUT}") from error
+        check_format(path, found)
+        if found != wanted and not self._holds_rows():
+            self.write(path, json.dumps(wanted, indent=1).encode())
+            return
+        for name, value in wanted.items():
+            if found.get(name) != value:
+                raise ResultsError(
+                    f"{self.path} holds results with {name} {found.get(name)!r}. Found {value!r} asked for. {_WAY_OUT}"
+                )
+
+    def _holds_rows(self) -> bool:
+        """Whether anything was finished here; a study that could not begin leaves only its form."""
+        return any(self.path.rglob("*.parquet"))
+
+
+def write_whole(path: Path, content: bytes, *, open_file: OpenFile | None = None) -> None:
+    """Put `content` at `path` whole or not at all. Raises ResultsError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with _said_in_a_sentence(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with (open_file or _open_to_write)(temporary) as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+        _flush_folder(path.parent)
+
+
+def combined_path(out: Path, name: str) -> Path:
+    """Where all rows of a finished study are."""
+    return out / name / f"{name}.parquet"
+
+
+def read_combined(path: Path) -> tuple[list[Row], dict[str, Any]]:
+    """All rows of a finished study, and its metadata. Raises ResultsError."""
+    rows: list[Row] = _read(path).to_pylist()
+    return rows, read_metadata(path)
+
+
+def options_of(metadata: dict[str, Any]) -> StudyOptions:
+    """The options a finished study was run with, without the place of its data."""
+    form = metadata["form"]
+    return StudyOptions(
+        seeds=metadata["seeds"],
+        data=form["data"],
+        missing_kmnist=form["missing_kmnist"],
+        smallest=form["smallest"],
+    )
+
+
+def parquet_bytes(rows: Sequence[Row], metadata: dict[str, Any]) -> bytes:
+    """Rows as a Parquet file. A column's values must be of one kind; whole and other numbers may mix."""
+    table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in _columns(rows)})
+    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The `cdsp` metadata of a file of this format. Raises ResultsError."""
+    with _said_in_a_sentence(path):
+        found = json.loads((pq.read_schema(path).metadata or {}).get(METADATA_KEY, b"null"))
+    check_format(path, found)
+    metadata: dict[str, Any] = found
+    return metadata
+
+
+def check_format(path: Path, metadata: Any) -> None:
+    """Raises ResultsError unless this version wrote it."""
+    found = metadata.get("format") if isinstance(metadata, dict) else None
+    if found != FORMAT:
+        raise ResultsError(f"{path} must be a result of format {FORMAT}. Found {found!r}. {_WAY_OUT}")
+
+
+def code_version() -> dict[str, str | None]:
+    """The package's version, and the git revision it lies in, marked where the package differs from it."""
+    folder = Path(__file__).parents[2]
+
+    def git(*words: str) -> str | None:
+        try:
+            answer = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True)
+        except FileNotFoundError:
+            return None
+        return answer.stdout.strip() if answer.returncode == 0 else None
+
+    revision = git("rev-parse", "--short=12", "HEAD")
+    changed = revision is not None and git("status", "--porcelain", "--", ".")
+    return {"version": __version__, "revision": f"{revision} with changes" if changed else revision}
+
+
+_WAY_OUT: Final = "Give another folder with --out, or delete this one."
+
+
+def _form(options: StudyOptions) -> dict[str, Any]:
+    return {"data": options.data, "missing_kmnist": options.missing_kmnist, "smallest": options.smallest}
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _read(path: Path) -> Any:
+    read_metadata(path)
+    with _said_in_a_sentence(path):
+        return pq.read_table(path)
+
+
+@contextmanager
+def _said_in_a_sentence(path: Path) -> Iterator[None]:
+    """Files that cannot be read or written become a ResultsError."""
+    try:
+        yield
+    except (pa.ArrowException, json.JSONDecodeError) as error:
+        raise ResultsError(f"{path} cannot be read: {' '.join(str(error).split())} Delete it and run again.") from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ResultsError(
+                f"There is no room left for {path}; no part of it was kept. "
+                "Free some space and run the same command again: finished jobs are not repeated."
+            ) from error
+        raise ResultsError(f"{path} cannot be read or written: {error.strerror or error}.") from error
+
+
+def _open_to_write(path: Path) -> BinaryIO:
+    return path.open("wb")
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,33 @@
+"""What the checkpoints of a run are called in its folder, and what lies beside them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+NAME: Final = re.compile(r"e(\d{6})-s(\d{9})(-kept)?")
+
+
+def checkpoint_name(epoch: int, step: int, *, kept: bool) -> str:
+    """File name of a checkpoint, without its ending; `kept` ones were asked for and are not thinned out soon."""
+    return f"e{epoch:06d}-s{step:09d}" + ("-kept" if kept else "")
+
+
+def read_checkpoint_name(name: str) -> tuple[int, int, bool] | None:
+    """Epoch, step and `kept` of a checkpoint's name; None when it is not one."""
+    match = NAME.fullmatch(name)
+    return (int(match[1]), int(match[2]), match[3] is not None) if match else None
+
+
+def undelivered_path(folder: Path, epoch: int, step: int) -> Path:
+    """Where a worker that ends leaves the scalars that the backend has not confirmed."""
+    return folder / f"{checkpoint_name(epoch, step, kept=False)}.undelivered"
+
+
+def list_checkpoints(folder: Path) -> list[str]:
+    """Names of the complete checkpoints in `folder`, newest first."""
+    if not folder.is_dir():
+        return []
+    names = [path.stem for path in folder.glob("*.json") if read_checkpoint_name(path.stem)]
+    return sorted(names, key=lambda name: (*(read_checkpoint_name(name) or ()),), reverse=True)
