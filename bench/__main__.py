@@ -45,6 +45,12 @@ def _step(options: argparse.Namespace) -> list[Result]:
     return (quick if options.quick else StepBench(compiled=options.compiled or (8,))).run()
 
 
+def _kernels(options: argparse.Namespace) -> list[Result]:
+    from bench.kernels import KernelsBench
+
+    return (KernelsBench(rounds=4, turn_s=0.05) if options.quick else KernelsBench()).run()
+
+
 def _frames(options: argparse.Namespace) -> list[Result]:
     from bench.frames import FramesBench
 
@@ -74,6 +80,7 @@ def _page(options: argparse.Namespace) -> list[Result]:
 
 PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Result]]]] = {
     "step": _step,
+    "kernels": _kernels,
     "frames": _frames,
     "viewers": _viewers,
     "training": _training,

@@ -52,6 +52,12 @@ def test_a_layer_of_the_core_imports_only_from_those_before_it() -> None:
     assert upward("cdsp_core", LAYERS) == []
 
 
+def test_only_the_kernels_know_the_compiled_library() -> None:
+    packages = [f"cdsp_core/{layer}" for layer in LAYERS if layer != "kernels"]
+    files = [path for package in (*packages, "backend", "frontend") for path in files_of(package)]
+    assert not [str(path) for path in files for name in imports_of(path) if "kernels.native" in name]
+
+
 @pytest.mark.parametrize("layer", TORCH_FREE)
 def test_settings_and_wire_know_no_torch(layer: str) -> None:
     names = [name for path in files_of(f"cdsp_core/{layer}") for name in imports_of(path)]

@@ -1,8 +1,14 @@
-"""How a layer is computed on a device. The results are equal; docs/decisions.md has what was measured."""
+"""The one place that chooses between torch's operations and the C of a CPU. The results are equal.
+
+docs/decisions.md has what was measured.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
+from torch import Tensor
 
 from cdsp_core.kernels.native import why_unavailable
 
@@ -11,7 +17,7 @@ class Execution:
     """What the config asks for, `auto`, `dense` or `sorted`, and what this machine can do."""
 
     def __init__(self, asked: str) -> None:
-        self._asked = asked
+        self._asked: Final = asked
         self._why_not_native = why_unavailable()
 
     def path(self, device: torch.device) -> str:
@@ -21,6 +27,10 @@ class Execution:
         if self._asked == "dense":
             return "dense"
         return "sorted" if self._why_not_native else "native"
+
+    def native(self, x: Tensor) -> bool:
+        """Whether C computes with `x`: float32 on a CPU that has the kernels, unless `dense` was asked for."""
+        return x.dtype == torch.float32 and self.path(x.device) == "native"
 
     def note(self, device: torch.device) -> str | None:
         """Why the native path is not taken where it would be, for people; None when there is nothing to say."""
@@ -35,4 +45,4 @@ class AlwaysDense:
         return "dense"
 
     def path_note(self, _device: torch.device) -> None:
-        """There is nothing to say."""
+        """Nothing: there is no faster path that this machine could lack."""

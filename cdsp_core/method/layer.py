@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from cdsp_core.kernels.execution import Execution
-from cdsp_core.kernels.native.experts import experts_on_cpu
-from cdsp_core.kernels.native.game import native_game
+from cdsp_core.kernels.experts import experts_on_cpu
+from cdsp_core.kernels.game import native_game
 from cdsp_core.method import conflict
 from cdsp_core.method.backbone import Backbone, sorted_experts
 from cdsp_core.method.block_sparse import BlockSparseBackbone

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cdsp_core.kernels.native import why_unavailable
-from cdsp_core.kernels.native.gate import NativeGate
+from cdsp_core.kernels.execution import Execution
+from cdsp_core.kernels.gate import native_gate
 from cdsp_core.settings.config import ModelConfig
 
 
@@ -34,7 +34,7 @@ class Router(nn.Module):
         weight = torch.empty(config.d_model + config.d_task, outputs or config.num_experts)
         self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(torch.zeros(outputs or config.num_experts))
-        self._native = config.execution != "dense" and why_unavailable() is None
+        self._execution = Execution(config.execution)
 
     def forward(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
         """Gate weights and chosen experts.
@@ -46,11 +46,10 @@ class Router(nn.Module):
         Returns:
             gate_TK, float, the weights of the chosen experts, largest first; expert_TK, int64, their indices.
         """
-        if self._native and x_BSD.is_cpu and x_BSD.dtype == torch.float32 and not torch.compiler.is_compiling():
+        if self._execution.native(x_BSD) and not torch.compiler.is_compiling():
             read = (x_BSD, self.norm_weight, self.norm_bias, self.weight, self.bias, task_BQ)
-            over_all = self.gate_softmax == "all"
-            gate_TK, expert_TK = NativeGate.apply(*read, self.top_k, self.norm_over_all, over_all, self.task_mix)
-            return gate_TK, expert_TK
+            over_all, together = self.gate_softmax == "all", self.norm_over_all
+            return native_gate(*read, top_k=self.top_k, together=together, over_all=over_all, mix=self.task_mix)
         return top_k_gate(self.logits(x_BSD, task_BQ).flatten(0, 1), self.top_k, normalise=self.gate_softmax)
 
     def logits(self, x_BSD: Tensor, task_BQ: Tensor) -> Tensor:

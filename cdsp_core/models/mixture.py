@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdsp_core.kernels.execution import Execution
-from cdsp_core.kernels.native.experts import experts_on_cpu
+from cdsp_core.kernels.experts import experts_on_cpu
 from cdsp_core.method.backbone import sorted_experts
 from cdsp_core.settings.config import ModelConfig
 

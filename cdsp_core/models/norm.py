@@ -7,22 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cdsp_core.kernels.native import why_unavailable
-from cdsp_core.kernels.native.norm import native_norm
-
 
 class RMSNorm(nn.Module):
     """x / sqrt(mean(x^2) + eps) * weight over the last dimension D."""
 
     def __init__(self, width: int, *, eps: float = 1e-6) -> None:
         super().__init__()
-        self._native = why_unavailable() is None
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._native and x.is_cpu and x.dtype == self.weight.dtype == torch.float32:
-            return native_norm(x, self.weight, self.eps)
         y: Tensor = _RMSNorm.apply(x, self.weight, self.eps)
         return y
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from cdsp_core.kernels.experts import experts_on_cpu
 from cdsp_core.kernels.native import why_unavailable
-from cdsp_core.kernels.native.experts import experts_on_cpu
 from cdsp_core.method import conflict
 from cdsp_core.method.backbone import Backbone, sorted_experts
 from cdsp_core.method.block_sparse import BlockSparseBackbone

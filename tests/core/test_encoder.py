@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from cdsp_core.kernels.attention import native_attention
+from cdsp_core.kernels.execution import Execution
 from cdsp_core.kernels.native import why_unavailable
-from cdsp_core.kernels.native.attention import native_attention
-from cdsp_core.kernels.native.norm import native_norm
 from cdsp_core.models.attention import Attention, rotary_tables
 from cdsp_core.models.norm import RMSNorm
 from cdsp_core.models.transformer import PatchTransformer
@@ -34,14 +34,8 @@ def native(request: pytest.FixtureRequest) -> bool:
 
 def made_attention(config: ModelConfig, *, native: bool) -> Attention:
     attention = Attention(config, generator=torch.Generator().manual_seed(0))
-    attention._native = native
+    attention._execution = Execution("auto" if native else "dense")
     return attention
-
-
-def made_norm(width: int, *, native: bool) -> RMSNorm:
-    norm = RMSNorm(width)
-    norm._native = native
-    return norm
 
 
 def rotated_by_hand(heads_BHSC: Tensor) -> Tensor:
@@ -142,9 +136,9 @@ def test_what_is_not_a_number_stays_visible(feature: int, spoilt: Sequence[int])
 
 
 @needs_kernel
-def test_the_kernels_give_the_same_bits_twice() -> None:
+def test_the_attention_kernel_gives_the_same_bits_twice() -> None:
     x_BSD = torch.randn(8, 16, 64, requires_grad=True)
-    attention, norm = made_attention(ModelConfig(), native=True), made_norm(64, native=True)
+    attention, norm = made_attention(ModelConfig(), native=True), RMSNorm(64)
     once, again = (
         (y_BSD, *torch.autograd.grad(y_BSD, [x_BSD, *attention.parameters(), *norm.parameters()], x_BSD.detach()))
         for y_BSD in (attention(norm(x_BSD)) for _ in range(2))
@@ -165,19 +159,8 @@ def test_the_number_of_threads_leaves_the_bits_of_attention_alone() -> None:
 
 
 @needs_kernel
-def test_the_number_of_threads_changes_only_the_rounding_of_the_norms_weight() -> None:
-    norm, x = made_norm(64, native=True), torch.randn(100, 64)
-    gradients = []
-    for threads in (1, 3):
-        torch.set_num_threads(threads)
-        gradients += torch.autograd.grad(norm(x), norm.weight, torch.ones_like(x))
-    torch.set_num_threads(1)
-    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
-
-
-@needs_kernel
-def test_the_kernels_are_whole_operations_to_the_compiler() -> None:
-    attention, norm = made_attention(ModelConfig(), native=True), made_norm(64, native=True)
+def test_the_attention_kernel_is_a_whole_operation_to_the_compiler() -> None:
+    attention, norm = made_attention(ModelConfig(), native=True), RMSNorm(64)
 
     def forward(x_BSD: Tensor) -> Tensor:
         y_BSD: Tensor = attention(norm(x_BSD))
@@ -193,21 +176,17 @@ def test_the_kernels_are_whole_operations_to_the_compiler() -> None:
 
 
 @needs_kernel
-def test_the_kernels_refuse_what_they_cannot_read() -> None:
+def test_the_attention_kernel_refuses_what_it_cannot_read() -> None:
     tables = rotary_tables(16, 16)
     found = r"^The C kernels read float32 tensors on the CPU\. Found torch\.float64 on cpu\.$"
     with pytest.raises(ValueError, match=found):
         native_attention(torch.ones(2, 16, 128).double(), *tables, 4, 2)
-    with pytest.raises(ValueError, match=found):
-        native_norm(torch.ones(2, 16), torch.ones(16).double(), 1e-6)
     with pytest.raises(ValueError, match=r"^cos and sin must be \[9, 1, 16\]\. Found \[16, 1, 16\] and"):
         native_attention(torch.ones(2, 9, 128), *tables, 4, 2)
-    with pytest.raises(ValueError, match=r"^weight must be \[16\]\. Found \[8\]\.$"):
-        native_norm(torch.ones(2, 16), torch.ones(8), 1e-6)
 
 
 def test_double_precision_and_the_meta_device_go_by_torchs_operations() -> None:
-    attention, norm = made_attention(ModelConfig(), native=True), made_norm(64, native=True)
+    attention, norm = made_attention(ModelConfig(), native=True), RMSNorm(64)
     x_BSD = torch.randn(2, 16, 64)
     expected = attention_by_hand(attention.double(), norm.double()(x_BSD.double()), ModelConfig())
     torch.testing.assert_close(attention(norm(x_BSD.double())), expected, rtol=1e-6, atol=1e-6)
@@ -222,8 +201,8 @@ def test_no_token_sees_a_later_one(native: bool) -> None:
     torch.testing.assert_close(attention(x_BSD)[:, :3], attention(changed)[:, :3])
 
 
-def test_the_norm_equals_torchs_and_so_does_its_gradient(native: bool) -> None:
-    ours, theirs = made_norm(16, native=native), nn.RMSNorm(16, eps=1e-6)
+def test_the_norm_equals_torchs_and_so_does_its_gradient() -> None:
+    ours, theirs = RMSNorm(16), nn.RMSNorm(16, eps=1e-6)
     weight = torch.rand(16) + 0.5
     x = torch.randn(3, 4, 16, requires_grad=True)
     gradients = []
@@ -234,13 +213,12 @@ def test_the_norm_equals_torchs_and_so_does_its_gradient(native: bool) -> None:
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@needs_kernel
-@given(rows=st.integers(0, 300), width=st.integers(1, 100), spread=st.sampled_from([1e-4, 1.0, 1e4]))
-def test_the_norm_kernel_equals_torchs_in_double_precision(rows: int, width: int, spread: float) -> None:
+@given(rows=st.integers(0, 300), width=st.integers(2, 100), spread=st.sampled_from([1e-4, 1.0, 1e4]))
+def test_the_norm_equals_torchs_in_double_precision(rows: int, width: int, spread: float) -> None:
     generator = torch.Generator().manual_seed(rows)
     x = (spread * torch.randn(rows, width, generator=generator)).requires_grad_()
     dy = torch.randn(rows, width, generator=generator)
-    ours, theirs = made_norm(width, native=True), nn.RMSNorm(width, eps=1e-6, dtype=torch.float64)
+    ours, theirs = RMSNorm(width), nn.RMSNorm(width, eps=1e-6, dtype=torch.float64)
     ours.weight.data.uniform_(-2, 2, generator=generator)
     theirs.weight.data.copy_(ours.weight.data)
     exact = x.detach().double().requires_grad_()
@@ -250,9 +228,9 @@ def test_the_norm_kernel_equals_torchs_in_double_precision(rows: int, width: int
     )
 
 
-def test_the_norm_of_nothing_is_nothing(native: bool) -> None:
+def test_the_norm_of_nothing_is_nothing() -> None:
     x = torch.zeros(2, 16, requires_grad=True)
-    made_norm(16, native=native)(x).sum().backward()
+    RMSNorm(16)(x).sum().backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cdsp_core.kernels import grouped
+from cdsp_core.kernels.experts import experts_on_cpu
 from cdsp_core.kernels.native import why_unavailable
-from cdsp_core.kernels.native.experts import experts_on_cpu
 from cdsp_core.method import backbone as backbone_module
 from cdsp_core.method.backbone import Backbone, dense_experts, sorted_experts
 from cdsp_core.method.topology import Topology

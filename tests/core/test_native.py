@@ -1,15 +1,17 @@
-"""The C kernel: what happens where it cannot be had. Its results are tested in `test_expert_paths.py`."""
+"""The C kernels where they cannot be had or get no memory. Their results are tested in `test_expert_paths.py`,
+`test_encoder.py` and `test_native_gate.py`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from cdsp_core.kernels.native import NativeBuildError, load_library, why_unavailable
-from cdsp_core.kernels.native.experts import native_experts
+from cdsp_core.kernels.experts import native_experts
+from cdsp_core.kernels.native import SOURCES, NativeBuildError, bound, load_library, why_unavailable
 from tests.core.small import CPU, small_trainer, steps
 
 needs_kernel = pytest.mark.skipif(why_unavailable() is not None, reason="no kernel")
@@ -120,3 +122,39 @@ def test_anything_but_float32_is_refused_before_the_kernel_reads_it(wrong: int) 
         ValueError, match=r"^The C kernel computes in float32\. Found torch\.float64; use execution dense\.$"
     ):
         native_experts(x_TD, gate_TK, torch.zeros(3, 1, dtype=torch.int64), strength_E, weight_ErN)
+
+
+HUGE = 2**54
+"""a width for which no machine has the memory"""
+CALLS = {
+    "cdsp_forward": ("p" * 5 + "l" * 6 + "p" * 6 + "i", [0] * 5 + [1, 1, 1, HUGE, 1, 1] + [0] * 6 + [1]),
+    "cdsp_backward": ("p" * 9 + "l" * 6 + "p" * 5 + "i", [0] * 9 + [1, 1, 1, HUGE, 1, 1] + [0] * 5 + [1]),
+    "cdsp_game": ("p" * 3 + "l" * 5 + "p" * 3, [0] * 3 + [1, 1, 1, 1, HUGE] + [0] * 3),
+    "cdsp_gate_forward": (
+        "p" * 6 + "l" * 7 + "if" + "p" * 6 + "i",
+        [0] * 6 + [1, 1, HUGE, 1, 1, 1, 1, 0, -1.0] + [0] * 6 + [1],
+    ),
+    "cdsp_gate_backward": (
+        "p" * 13 + "l" * 7 + "if" + "p" * 6 + "i",
+        [0] * 13 + [1, 1, HUGE, 1, 1, 1, 1, 0, -1.0] + [0] * 6 + [1],
+    ),
+    "cdsp_attention_forward": ("p" * 4 + "l" * 5 + "i", [0] * 4 + [1, 1, 1, 1, HUGE, 1]),
+    "cdsp_attention_backward": ("p" * 5 + "l" * 5 + "i", [0] * 5 + [1, 1, 1, 1, HUGE, 1]),
+}
+"""what each function takes, and sizes of more than it can get; no address is read before all memory is there"""
+
+
+@needs_kernel
+@pytest.mark.parametrize("name", CALLS)
+def test_a_kernel_that_gets_no_memory_says_so_and_does_not_crash(name: str) -> None:
+    signature, arguments = CALLS[name]
+    message = rf"^The C kernel {name} needs more memory than this machine can give\.$"
+    with pytest.raises(MemoryError, match=message):
+        bound(name, signature)(*arguments)
+
+
+def test_every_function_that_asks_for_memory_is_tried_without_it() -> None:
+    written = {
+        name for source in SOURCES for name in re.findall(r"^int (cdsp_\w+)\(", source.read_text(), re.MULTILINE)
+    }
+    assert written == CALLS.keys()

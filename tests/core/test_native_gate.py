@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from cdsp_core.kernels.game import native_game
 from cdsp_core.kernels.native import why_unavailable
-from cdsp_core.kernels.native.game import native_game
 from cdsp_core.method import conflict
 from cdsp_core.method.router import Router
 from tests.core.small import small_config

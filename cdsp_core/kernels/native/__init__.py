@@ -1,8 +1,8 @@
-"""What a CPU spends most of a step on, as C functions compiled on the machine that runs them.
+"""Compiles and loads the C functions of this folder; only the modules of `kernels/` call them.
 
-torch runs each of them as dozens of small operations and as many Python calls; at these sizes their overhead is
-larger than the work. All C files of this folder become one library, compiled once, in about a second, with the
-machine's own C compiler and kept in a cache folder; without a compiler torch's operations run, and the run says so.
+torch runs each of them as dozens of small operations and as many Python calls; at these sizes that overhead is
+larger than the work. All C files become one library, compiled once, in about a second, with the machine's own C
+compiler and kept in a cache folder; without a compiler torch's operations run, and the run says so.
 """
 
 from __future__ import annotations
@@ -52,13 +52,20 @@ def load_library() -> ctypes.CDLL:
 
 @functools.cache
 def bound(name: str, signature: str) -> Callable[..., None]:
-    """A function of the library that takes Python numbers: `p` a pointer (data_ptr), `l` int64, `i` int, `f` float."""
+    """A function of the library that takes Python numbers: `p` a pointer (data_ptr), `l` int64, `i` int, `f` float.
+
+    A call raises MemoryError when the C function could not get the memory it works in; it has written nothing then.
+    """
     kinds = {"p": ctypes.c_void_p, "l": ctypes.c_int64, "i": ctypes.c_int, "f": ctypes.c_float}
     function = getattr(load_library(), name)
     function.argtypes = [kinds[kind] for kind in signature]
-    function.restype = None
-    result: Callable[..., None] = function
-    return result
+    function.restype = ctypes.c_int
+
+    def call(*arguments: float | None) -> None:
+        if function(*arguments) != 0:
+            raise MemoryError(f"The C kernel {name} needs more memory than this machine can give.")
+
+    return call
 
 
 def pointers(*tensors: torch.Tensor) -> list[int]:

@@ -10,6 +10,7 @@
    every sum is the same for any number of threads. */
 
 #include <math.h>
+#include <omp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,13 +46,17 @@ typedef struct {
 
 static int64_t padded(int64_t size, int64_t to) { return (size + to - 1) / to * to; }
 
-static room_t *make_room(const shape_t *s) {
+/* Bytes of a thread's room. */
+static int64_t room_size(const shape_t *s) {
     const int64_t keys = padded(s->tokens, ROWS), rows = keys * s->padded, tile = TILE * s->padded;
-    const int64_t floats = 4 * rows + 5 * tile + 2 * keys * TILE, head = padded(sizeof(room_t), 64);
-    char *memory = aligned_alloc(64, padded(head + floats * sizeof(float), 64));
-    memset(memory, 0, head + floats * sizeof(float));
+    return padded(padded(sizeof(room_t), 64) + (4 * rows + 5 * tile + 2 * keys * TILE) * sizeof(float), 64);
+}
+
+static room_t *make_room(char *memory, const shape_t *s) {
+    const int64_t keys = padded(s->tokens, ROWS), rows = keys * s->padded, tile = TILE * s->padded;
+    memset(memory, 0, room_size(s));
     room_t *room = (room_t *)memory;
-    float *next = (float *)(memory + head);
+    float *next = (float *)(memory + padded(sizeof(room_t), 64));
     float **of_rows[] = {&room->key, &room->value, &room->dkey, &room->dvalue};
     float **of_tile[] = {&room->query, &room->dmixed, &room->out, &room->query_t, &room->dmixed_t};
     for (int k = 0; k < 4; k++, next += rows) *of_rows[k] = next;
@@ -222,12 +227,15 @@ INLINE void backward_group(const float *dmixed, const float *qkv, float *dqkv, i
     }
 }
 
-void cdsp_attention_forward(const float *qkv, const float *cos, const float *sin, float *mixed, int64_t images,
-                            int64_t tokens, int64_t heads, int64_t kv_heads, int64_t width, int threads) {
+/* Both return 1, and have written nothing, when there is no memory to work in; otherwise 0. */
+int cdsp_attention_forward(const float *qkv, const float *cos, const float *sin, float *mixed, int64_t images,
+                           int64_t tokens, int64_t heads, int64_t kv_heads, int64_t width, int threads) {
     const shape_t s = {tokens, heads, kv_heads, heads / kv_heads, width, padded(width, TILE), cos, sin};
+    char *rooms = aligned_alloc(64, threads * room_size(&s));
+    if (!rooms) return 1;
 #pragma omp parallel num_threads(threads)
     {
-        room_t *room = make_room(&s);
+        room_t *room = make_room(rooms + omp_get_thread_num() * room_size(&s), &s);
 #pragma omp for schedule(static)
         for (int64_t n = 0; n < images * kv_heads; n++) {
             const int64_t image = n / kv_heads, group = n % kv_heads;
@@ -238,17 +246,20 @@ void cdsp_attention_forward(const float *qkv, const float *cos, const float *sin
             else
                 forward_group(qkv_n, mixed_n, group, &s, width, s.padded, room);
         }
-        free(room);
     }
+    free(rooms);
+    return 0;
 }
 
-void cdsp_attention_backward(const float *dmixed, const float *qkv, const float *cos, const float *sin, float *dqkv,
-                             int64_t images, int64_t tokens, int64_t heads, int64_t kv_heads, int64_t width,
-                             int threads) {
+int cdsp_attention_backward(const float *dmixed, const float *qkv, const float *cos, const float *sin, float *dqkv,
+                            int64_t images, int64_t tokens, int64_t heads, int64_t kv_heads, int64_t width,
+                            int threads) {
     const shape_t s = {tokens, heads, kv_heads, heads / kv_heads, width, padded(width, TILE), cos, sin};
+    char *rooms = aligned_alloc(64, threads * room_size(&s));
+    if (!rooms) return 1;
 #pragma omp parallel num_threads(threads)
     {
-        room_t *room = make_room(&s);
+        room_t *room = make_room(rooms + omp_get_thread_num() * room_size(&s), &s);
 #pragma omp for schedule(static)
         for (int64_t n = 0; n < images * kv_heads; n++) {
             const int64_t image = n / kv_heads, group = n % kv_heads;
@@ -259,6 +270,7 @@ void cdsp_attention_backward(const float *dmixed, const float *qkv, const float 
             else
                 backward_group(dmixed_n, qkv + offset, dqkv + offset, group, &s, width, s.padded, room);
         }
-        free(room);
     }
+    free(rooms);
+    return 0;
 }

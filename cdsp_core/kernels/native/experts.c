@@ -35,10 +35,10 @@ static int64_t cut(const int64_t *count, int64_t experts, chunk_t *chunks) {
     return n;
 }
 
-/* order[m] is the m-th assignment (token K + slot) by expert; place is its inverse; count[e] the group sizes. */
-static void sort_by_expert(const int64_t *expert, int64_t assignments, int64_t experts, int64_t *order, int64_t *place,
-                           int64_t *count) {
-    int64_t *next = calloc(experts + 1, sizeof *next);
+/* order[m] is the m-th assignment (token K + slot) by expert; place is its inverse; count[e] the group sizes.
+   `next` holds E + 1 zeros. */
+static void sort_by_expert(const int64_t *expert, int64_t assignments, int64_t experts, int64_t *next, int64_t *order,
+                           int64_t *place, int64_t *count) {
     for (int64_t m = 0; m < assignments; m++) next[expert[m] + 1]++;
     for (int64_t e = 0; e < experts; e++) {
         count[e] = next[e + 1];
@@ -48,7 +48,6 @@ static void sort_by_expert(const int64_t *expert, int64_t assignments, int64_t e
         place[m] = next[expert[m]]++;
         order[place[m]] = m;
     }
-    free(next);
 }
 
 static void gather(const float *x, const int64_t *order, int64_t rows, int64_t top_k, int64_t width, float *out) {
@@ -70,18 +69,16 @@ static void combine(const float *rows, const int64_t *place, int64_t tokens, int
     }
 }
 
-/* U and V of every expert apart, [E, 2, padded, D], with rows of zeros after the rank. */
-static float *packed(const float *weight, int64_t experts, int64_t rank, int64_t padded, int64_t width) {
-    float *out = calloc(experts * 2 * padded * width, sizeof *out);
+/* U and V of every expert apart, [E, 2, padded, D]; `out` holds zeros, which stay after the rank. */
+static void pack(const float *weight, int64_t experts, int64_t rank, int64_t padded, int64_t width, float *out) {
     for (int64_t e = 0; e < experts; e++)
         for (int64_t i = 0; i < rank; i++, weight += 2 * width) {
             memcpy(out + ((2 * e) * padded + i) * width, weight, width * sizeof *out);
             memcpy(out + ((2 * e + 1) * padded + i) * width, weight + width, width * sizeof *out);
         }
-    return out;
 }
 
-/* The reverse of `packed`, summed over the threads' parts, each [E, 2, padded, D]. */
+/* The reverse of `pack`, summed over the threads' parts, each [E, 2, padded, D]. */
 static void unpack_sum(const float *parts, int threads, int64_t experts, int64_t rank, int64_t padded, int64_t width,
                        float *weight) {
     const int64_t part = experts * 2 * padded * width;
@@ -96,18 +93,23 @@ static void unpack_sum(const float *parts, int threads, int64_t experts, int64_t
 }
 
 /* y[T, D] = sum over the token's experts of gate strength silu(x U_e^T) V_e. Keeps pre [M, padded], order, place [M],
-   count [E] for the backward pass; `scratch` is [M, D]. `padded` is the rank, rounded up to what sgemm is quick at. */
-void cdsp_forward(const float *x, const float *gate, const int64_t *expert, const float *strength, const float *weight,
-                  int64_t tokens, int64_t top_k, int64_t experts, int64_t width, int64_t rank, int64_t padded, float *y,
-                  float *pre, int64_t *order, int64_t *place, int64_t *count, float *scratch, int threads) {
-    const int64_t assignments = tokens * top_k;
-    sort_by_expert(expert, assignments, experts, order, place, count);
+   count [E] for the backward pass; `scratch` is [M, D]. `padded` is the rank, rounded up to what sgemm is quick at.
+   Returns 1, and has written nothing, when there is no memory to work in; otherwise 0. */
+int cdsp_forward(const float *x, const float *gate, const int64_t *expert, const float *strength, const float *weight,
+                 int64_t tokens, int64_t top_k, int64_t experts, int64_t width, int64_t rank, int64_t padded, float *y,
+                 float *pre, int64_t *order, int64_t *place, int64_t *count, float *scratch, int threads) {
+    const int64_t assignments = tokens * top_k, of_thread = CHUNK_ROWS * (width + padded);
+    int64_t *next = calloc(experts + 1, sizeof *next);
     chunk_t *chunks = malloc((assignments / CHUNK_ROWS + experts) * sizeof *chunks);
+    float *uv = calloc(experts * 2 * padded * width, sizeof *uv), *room = malloc(threads * of_thread * sizeof *room);
+    const int no_memory = !next || !chunks || !uv || !room;
+    if (no_memory) goto end;
+    sort_by_expert(expert, assignments, experts, next, order, place, count);
     const int64_t n = cut(count, experts, chunks);
-    float *uv = packed(weight, experts, rank, padded, width);
+    pack(weight, experts, rank, padded, width, uv);
 #pragma omp parallel num_threads(threads)
     {
-        float *rows = malloc(CHUNK_ROWS * (width + padded) * sizeof *rows), *hidden = rows + CHUNK_ROWS * width;
+        float *rows = room + omp_get_thread_num() * of_thread, *hidden = rows + CHUNK_ROWS * width;
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < n; c++) {
             const chunk_t at = chunks[c];
@@ -124,26 +126,35 @@ void cdsp_forward(const float *x, const float *gate, const int64_t *expert, cons
             }
             times(hidden, v, scratch + at.first * width, at.rows, padded, width, width);
         }
-        free(rows);
     }
     combine(scratch, place, tokens, top_k, width, y, threads);
-    free(uv);
+end:
+    free(next);
     free(chunks);
+    free(uv);
+    free(room);
+    return no_memory;
 }
 
-/* Gradients of x, gate, strength and weight (dense [E, r, N], zero for experts without tokens). */
-void cdsp_backward(const float *dy, const float *x, const float *gate, const float *strength, const float *weight,
-                   const float *pre, const int64_t *order, const int64_t *place, const int64_t *count, int64_t tokens,
-                   int64_t top_k, int64_t experts, int64_t width, int64_t rank, int64_t padded, float *dx, float *dgate,
-                   float *dstrength, float *dweight, float *scratch, int threads) {
+/* Gradients of x, gate, strength and weight (dense [E, r, N], zero for experts without tokens).
+   Returns 1, and has written nothing, when there is no memory to work in; otherwise 0. */
+int cdsp_backward(const float *dy, const float *x, const float *gate, const float *strength, const float *weight,
+                  const float *pre, const int64_t *order, const int64_t *place, const int64_t *count, int64_t tokens,
+                  int64_t top_k, int64_t experts, int64_t width, int64_t rank, int64_t padded, float *dx, float *dgate,
+                  float *dstrength, float *dweight, float *scratch, int threads) {
     const int64_t assignments = tokens * top_k, weights = experts * 2 * padded * width;
+    const int64_t of_thread = CHUNK_ROWS * 2 * (width + padded);
     chunk_t *chunks = malloc((assignments / CHUNK_ROWS + experts) * sizeof *chunks);
+    float *uv = calloc(weights, sizeof *uv), *partial = calloc(threads * weights, sizeof *partial);
+    float *room = malloc(threads * of_thread * sizeof *room);
+    const int no_memory = !chunks || !uv || !partial || !room;
+    if (no_memory) goto end;
     const int64_t n = cut(count, experts, chunks);
-    float *uv = packed(weight, experts, rank, padded, width), *partial = calloc(threads * weights, sizeof *partial);
+    pack(weight, experts, rank, padded, width, uv);
 #pragma omp parallel num_threads(threads)
     {
         float *duv = partial + omp_get_thread_num() * weights;
-        float *rows = malloc(CHUNK_ROWS * 2 * (width + padded) * sizeof *rows), *grad = rows + CHUNK_ROWS * width;
+        float *rows = room + omp_get_thread_num() * of_thread, *grad = rows + CHUNK_ROWS * width;
         float *hidden = grad + CHUNK_ROWS * width, *slope = hidden + CHUNK_ROWS * padded;
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < n; c++) {
@@ -171,7 +182,6 @@ void cdsp_backward(const float *dy, const float *x, const float *gate, const flo
             add_outer(slope, rows, du, at.rows, padded, width, width);
             times(slope, u, scratch + at.first * width, at.rows, padded, width, width);
         }
-        free(rows);
     }
     unpack_sum(partial, threads, experts, rank, padded, width, dweight);
     combine(scratch, place, tokens, top_k, width, dx, threads);
@@ -183,7 +193,10 @@ void cdsp_backward(const float *dy, const float *x, const float *gate, const flo
         }
         dstrength[e] = sum;
     }
-    free(partial);
-    free(uv);
+end:
     free(chunks);
+    free(uv);
+    free(partial);
+    free(room);
+    return no_memory;
 }

@@ -17,11 +17,14 @@ static float dot(const float *a, const float *b, int64_t n) {
 
 /* gradient [E, r, N] belongs to dimensions index [E, r]. Writes cosine [E, E] (NaN: no common dimension, or no gradient
    there), overlap [E, E] (common dimensions / r) and conflict [E, E] (relu(-cosine), 0 where there is no cosine).
-   Where `pairs` [E, E] is given, pairs that are false there are not compared and have no cosine. */
-void cdsp_game(const float *gradient, const int64_t *index, const bool *pairs, int64_t experts, int64_t rank,
-               int64_t width, int64_t used, int64_t dims, float *cosine, float *overlap, float *conflict) {
+   Where `pairs` [E, E] is given, pairs that are false there are not compared and have no cosine.
+   Returns 1, and has written nothing, when there is no memory to work in; otherwise 0. */
+int cdsp_game(const float *gradient, const int64_t *index, const bool *pairs, int64_t experts, int64_t rank,
+              int64_t width, int64_t used, int64_t dims, float *cosine, float *overlap, float *conflict) {
     float *square = malloc(experts * rank * sizeof *square);
     int64_t *row_of = malloc(dims * sizeof *row_of);
+    const int no_memory = !square || !row_of;
+    if (no_memory) goto end;
     for (int64_t i = 0; i < experts * rank; i++) square[i] = dot(gradient + i * width, gradient + i * width, used);
     for (int64_t e = 0; e < experts; e++) {
         memset(row_of, -1, dims * sizeof *row_of);
@@ -49,6 +52,8 @@ void cdsp_game(const float *gradient, const int64_t *index, const bool *pairs, i
             conflict[e * experts + f] = conflict[f * experts + e] = e != f && value < 0.0f ? -value : 0.0f;
         }
     }
+end:
     free(square);
     free(row_of);
+    return no_memory;
 }

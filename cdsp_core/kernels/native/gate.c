@@ -120,21 +120,19 @@ static void normalise_backward(const float *n, float scale, int64_t count, float
 }
 
 /* norm_weight W_x, [D, E]. */
-static float *scaled_weight(const float *norm_weight, const float *weight, const sizes_t *at) {
-    float *scaled = malloc(at->width * at->experts * sizeof *scaled);
+static void scale_weight(const float *norm_weight, const float *weight, const sizes_t *at, float *scaled) {
     for (int64_t d = 0; d < at->width; d++)
         for (int64_t e = 0; e < at->experts; e++)
             scaled[d * at->experts + e] = norm_weight[d] * weight[d * at->experts + e];
-    return scaled;
 }
 
 /* What is the same for all tokens of a sample, [B, E]: norm_bias W_x + bias + v W_v; or, mixed, z(v W_v), with its
-   1 / std in `task_scale` [B] and the rest in `same` [E]. */
-static float *sample_logits(const float *norm_bias, const float *weight, const float *bias, const float *task,
-                            const sizes_t *at, float *same, float *task_scale) {
+   1 / std in `task_scale` [B] and the rest in `same` [E]. `out` holds zeros. */
+static void sample_logits(const float *norm_bias, const float *weight, const float *bias, const float *task,
+                          const sizes_t *at, float *same, float *task_scale, float *out) {
     const int64_t experts = at->experts;
     const float *task_weight = weight + at->width * experts;
-    float *out = calloc(at->samples * experts, sizeof *out), mean;
+    float mean;
     memcpy(same, bias, experts * sizeof *same);
     for (int64_t d = 0; d < at->width; d++)
         for (int64_t e = 0; e < experts; e++) same[e] += norm_bias[d] * weight[d * experts + e];
@@ -145,7 +143,6 @@ static float *sample_logits(const float *norm_bias, const float *weight, const f
             for (int64_t e = 0; e < experts; e++) row[e] += task[b * at->task_width + q] * task_weight[q * experts + e];
         if (at->mix >= 0.0f) normalise(row, experts, row, &mean, task_scale + b);
     }
-    return out;
 }
 
 /* Turns of_token into the mixed logits, [E, rows]; `of_sample` is z(of_task) of the chunk's first sample. Keeps 1 / std
@@ -188,19 +185,25 @@ static void mix_in_backward(const float *logits, int64_t stride, const float *of
 }
 
 /* gate [T, K], expert [T, K]; keeps logits, of every chunk [E, rows], mean and scale of every group, and where the task
-   is mixed in row_scale [T] for the backward pass. */
-void cdsp_gate_forward(const float *x, const float *norm_weight, const float *norm_bias, const float *weight,
-                       const float *bias, const float *task, int64_t samples, int64_t tokens, int64_t width,
-                       int64_t task_width, int64_t experts, int64_t top_k, int64_t group, int over_all, float mix,
-                       float *gate, int64_t *expert, float *logits, float *mean, float *scale, float *row_scale,
-                       int threads) {
+   is mixed in row_scale [T] for the backward pass.
+   Returns 1, and has written nothing, when there is no memory to work in; otherwise 0. */
+int cdsp_gate_forward(const float *x, const float *norm_weight, const float *norm_bias, const float *weight,
+                      const float *bias, const float *task, int64_t samples, int64_t tokens, int64_t width,
+                      int64_t task_width, int64_t experts, int64_t top_k, int64_t group, int over_all, float mix,
+                      float *gate, int64_t *expert, float *logits, float *mean, float *scale, float *row_scale,
+                      int threads) {
     const sizes_t at = {samples, tokens, width, task_width, experts, top_k, group, over_all, mix};
     const int64_t a_chunk = samples_a_chunk(&at), chunks = (samples + a_chunk - 1) / a_chunk;
-    float *scaled = scaled_weight(norm_weight, weight, &at), *same = malloc((experts + samples) * sizeof *same);
-    float *of_sample = sample_logits(norm_bias, weight, bias, task, &at, same, same + experts);
+    const int64_t of_thread = a_chunk * tokens * (width + 2 * (top_k + 1));
+    float *scaled = malloc(width * experts * sizeof *scaled), *same = malloc((experts + samples) * sizeof *same);
+    float *of_sample = calloc(samples * experts + 1, sizeof *of_sample), *room = malloc(threads * of_thread * sizeof *room);
+    const int no_memory = !scaled || !same || !of_sample || !room;
+    if (no_memory) goto end;
+    scale_weight(norm_weight, weight, &at, scaled);
+    sample_logits(norm_bias, weight, bias, task, &at, same, same + experts, of_sample);
 #pragma omp parallel num_threads(threads)
     {
-        float *n = malloc(a_chunk * tokens * (width + 2 * (top_k + 1)) * sizeof *n), *held = n + a_chunk * tokens * width;
+        float *n = room + omp_get_thread_num() * of_thread, *held = n + a_chunk * tokens * width;
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < chunks; c++) {
             const int64_t first = c * a_chunk * tokens;
@@ -220,15 +223,18 @@ void cdsp_gate_forward(const float *x, const float *norm_weight, const float *no
                             of_chunk[e * rows + b * tokens + t] += of_samples[b * experts + e];
             route(of_chunk, rows, &at, held, gate + first * top_k, expert + first * top_k);
         }
-        free(n);
     }
+end:
     free(scaled);
     free(same);
     free(of_sample);
+    free(room);
+    return no_memory;
 }
 
-/* Gradients of x, norm_weight, norm_bias, weight, bias and task. */
-void cdsp_gate_backward(const float *dgate, const float *x, const float *norm_weight, const float *norm_bias,
+/* Gradients of x, norm_weight, norm_bias, weight, bias and task.
+   Returns 1, and has written nothing, when there is no memory to work in; otherwise 0. */
+int cdsp_gate_backward(const float *dgate, const float *x, const float *norm_weight, const float *norm_bias,
                         const float *weight, const float *bias, const float *task, const float *gate,
                         const int64_t *expert, const float *logits, const float *mean, const float *scale,
                         const float *row_scale, int64_t samples, int64_t tokens, int64_t width, int64_t task_width,
@@ -237,17 +243,23 @@ void cdsp_gate_backward(const float *dgate, const float *x, const float *norm_we
                         int threads) {
     const sizes_t at = {samples, tokens, width, task_width, experts, top_k, group, over_all, mix};
     const int64_t a_chunk = samples_a_chunk(&at), chunks = (samples + a_chunk - 1) / a_chunk, weights = width * experts;
+    const int64_t of_thread = a_chunk * tokens * (width + experts) + experts;
     const int mixed = mix >= 0.0f;
-    float *scaled = scaled_weight(norm_weight, weight, &at), *partial = calloc(threads * weights, sizeof *partial);
-    float *same = malloc((experts + samples) * sizeof *same), *task_scale = same + experts;
-    float *of_sample = mixed ? sample_logits(norm_bias, weight, bias, task, &at, same, task_scale) : NULL;
+    float *scaled = malloc(weights * sizeof *scaled), *partial = calloc(threads * weights, sizeof *partial);
+    float *same = malloc((experts + samples) * sizeof *same);
+    float *of_sample = calloc(samples * experts + 1, sizeof *of_sample); /* read only where the task is mixed in */
     /* of the sum over a sample's tokens of of_token's gradient, and of of_task's; added, the two are one */
-    float *dsample = calloc((1 + mixed) * samples * experts, sizeof *dsample);
-    float *dtask_logits = dsample + mixed * samples * experts;
+    float *dsample = calloc((1 + mixed) * samples * experts + 1, sizeof *dsample);
+    float *room = malloc(threads * of_thread * sizeof *room);
+    const int no_memory = !scaled || !partial || !same || !of_sample || !dsample || !room;
+    if (no_memory) goto end;
+    float *task_scale = same + experts, *dtask_logits = dsample + mixed * samples * experts;
+    scale_weight(norm_weight, weight, &at, scaled);
+    if (mixed) sample_logits(norm_bias, weight, bias, task, &at, same, task_scale, of_sample);
 #pragma omp parallel num_threads(threads)
     {
         float *dscaled = partial + omp_get_thread_num() * weights;
-        float *n = malloc((a_chunk * tokens * (width + experts) + experts) * sizeof *n);
+        float *n = room + omp_get_thread_num() * of_thread;
         float *dlogits = n + a_chunk * tokens * width, *z = dlogits + a_chunk * tokens * experts;
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < chunks; c++) {
@@ -270,7 +282,6 @@ void cdsp_gate_backward(const float *dgate, const float *x, const float *norm_we
             for (int64_t t = 0; t < rows; t += group)
                 normalise_backward(n + t * width, scale[(first + t) / group], group * width, dx + (first + t) * width);
         }
-        free(n);
     }
     if (mixed)
         for (int64_t b = 0; b < samples; b++)
@@ -292,9 +303,12 @@ void cdsp_gate_backward(const float *dgate, const float *x, const float *norm_we
     memset(dweight + weights, 0, task_width * experts * sizeof *dweight);
     add_outer(task, dtask_logits, dweight + weights, samples, task_width, experts, experts);
     times_transposed(dtask_logits, weight + weights, dtask, samples, experts, task_width, experts);
+end:
     free(scaled);
+    free(partial);
     free(same);
     free(of_sample);
     free(dsample);
-    free(partial);
+    free(room);
+    return no_memory;
 }

@@ -1,4 +1,4 @@
-"""`game.c` on tensors. Shapes: E experts, r rank quota, N entries a gradient row, R backbone dimensions."""
+"""`native/game.c` on tensors. Shapes: E experts, r rank quota, N entries a gradient row, R backbone dimensions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`attention.c` as a differentiable torch operation.
+"""Rotary positions and causal grouped-query attention of projected heads, in torch or by `native/attention.c`.
 
 Shapes: B images, S tokens, H query heads, G key and value heads, C head width, F = (H + 2 G) C.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -15,16 +16,48 @@ from cdsp_core.kernels.native import bound
 from cdsp_core.kernels.native.checks import check_readable
 
 
-def native_attention(qkv_BSF: Tensor, cos_S1C: Tensor, sin_S1C: Tensor, heads: int, kv_heads: int) -> Tensor:
-    """Rotary positions and causal attention of projected heads: the mixed heads, [B, S, H C].
+def attend(qkv_BSF: Tensor, cos_S1C: Tensor, sin_S1C: Tensor, heads: int, kv_heads: int, *, native: bool) -> Tensor:
+    """The mixed heads, [B, S, H C].
 
     Args:
         qkv_BSF: H query heads, G key heads, G value heads, not rotated.
         cos_S1C, sin_S1C: what a head is multiplied by, and what its swapped halves are (the first half is -sin).
         heads, kv_heads: H and G.
-
-    Raises ValueError unless all are float32 on the CPU and the tables are [S, 1, C].
+        native: compute in C (`Execution.native`).
     """
+    if native:
+        return native_attention(qkv_BSF, cos_S1C, sin_S1C, heads, kv_heads)
+    batch, tokens, features = qkv_BSF.shape
+    width = features // (heads + 2 * kv_heads)
+    qk, value = qkv_BSF.split(((heads + kv_heads) * width, kv_heads * width), dim=2)
+    qk_BSHC = _Rotation.apply(qk.view(batch, tokens, -1, width), cos_S1C, sin_S1C)
+    query, key = qk_BSHC.transpose(1, 2).split((heads, kv_heads), dim=1)
+    value = value.view(batch, tokens, -1, width).transpose(1, 2)
+    mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+    return mixed.transpose(1, 2).flatten(2)
+
+
+class _Rotation(torch.autograd.Function):
+    """Rotary positions: (a, b) to (a cos - b sin, b cos + a sin); the gradient is the rotation back."""
+
+    @staticmethod
+    def forward(ctx: Any, heads_BSHC: Tensor, cos_S1C: Tensor, sin_S1C: Tensor) -> Tensor:
+        ctx.save_for_backward(cos_S1C, sin_S1C)
+        return _rotated(heads_BSHC, cos_S1C, sin_S1C)
+
+    @staticmethod
+    def backward(ctx: Any, dheads_BSHC: Tensor) -> tuple[Tensor | None, ...]:
+        cos_S1C, sin_S1C = ctx.saved_tensors
+        return _rotated(dheads_BSHC, cos_S1C, -sin_S1C), None, None
+
+
+def _rotated(heads_BSHC: Tensor, cos_S1C: Tensor, sin_S1C: Tensor) -> Tensor:
+    swapped = heads_BSHC.roll(heads_BSHC.shape[-1] // 2, dims=-1)
+    return torch.addcmul(heads_BSHC * cos_S1C, swapped, sin_S1C)
+
+
+def native_attention(qkv_BSF: Tensor, cos_S1C: Tensor, sin_S1C: Tensor, heads: int, kv_heads: int) -> Tensor:
+    """`attend` in C. Raises ValueError unless all are float32 on the CPU and the tables are [S, 1, C]."""
     if torch.compiler.is_compiling():
         mixed: Tensor = _attention(qkv_BSF, cos_S1C, sin_S1C, heads, kv_heads)
     else:

@@ -1,4 +1,4 @@
-"""`experts.c` as a differentiable torch operation.
+"""`native/experts.c` as a differentiable torch operation.
 
 Shapes: T tokens, D model width, E experts, K chosen, M = T K assignments, r rank quota, N = 2 D.
 """

@@ -1,4 +1,4 @@
-"""`gate.c`, the whole router, as a differentiable torch operation.
+"""`native/gate.c`, the whole router, as a differentiable torch operation.
 
 Shapes: B samples, S tokens a sample, T = B S, D model width, Q width of the task vector, E experts, K chosen.
 """
@@ -15,14 +15,40 @@ from cdsp_core.kernels.native import bound, pointers
 from cdsp_core.kernels.native.checks import check_readable
 
 
-class NativeGate(torch.autograd.Function):
-    """gate_TK and expert_TK of x_BSD, norm_weight_D, norm_bias_D, weight_DQE [D + Q, E], bias_E and task_BQ.
+def native_gate(
+    x_BSD: Tensor,
+    norm_weight_D: Tensor,
+    norm_bias_D: Tensor,
+    weight_DQE: Tensor,
+    bias_E: Tensor,
+    task_BQ: Tensor,
+    *,
+    top_k: int,
+    together: bool,
+    over_all: bool,
+    mix: float | None,
+) -> tuple[Tensor, Tensor]:
+    """Weights of the chosen experts, gate_TK, and their indices, expert_TK, as `method/router.py` defines them.
 
-    `together` normalises over the tokens and features of a sample, otherwise over the features of a token;
-    `over_all` takes the softmax over all experts before choosing; `mix` is the share at which the task is mixed in,
-    None where it is added. Raises ValueError unless all is float32 on the CPU.
+    Args:
+        x_BSD: layer input.
+        norm_weight_D, norm_bias_D: LayerNorm of the router.
+        weight_DQE: [D + Q, E], the token's part above the task's.
+        bias_E: bias of the logits.
+        task_BQ: task vector of each sample.
+        top_k: K.
+        together: normalise over the tokens and features of a sample, otherwise over the features of a token.
+        over_all: take the softmax over all experts before choosing.
+        mix: share at which the task is mixed in; None where it is added.
+
+    Raises ValueError unless all tensors are float32 on the CPU.
     """
+    read = (x_BSD, norm_weight_D, norm_bias_D, weight_DQE, bias_E, task_BQ)
+    gate_TK, expert_TK = _Gate.apply(*read, top_k, together, over_all, mix)
+    return gate_TK, expert_TK
 
+
+class _Gate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
         *tensors, top_k, together, over_all, mix = inputs
