@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = ("settings", "wire", "kernels", "method", "models", "data", "training", "studies", "worker")
 """a layer of cdsp_core imports itself and the layers before it"""
+STUDY_LAYERS = ("framework", "experiments", "catalogue")
+"""of studies likewise: a study of the catalogue may know experiments and framework, and nobody knows it"""
 TORCH_FREE = ("settings", "wire")
 FACES = ("cdsp_core/__init__.py", "cdsp_core/__main__.py")
 """the public face and the command line, which may know every layer"""
@@ -50,6 +52,10 @@ def test_every_file_of_the_core_lies_in_a_layer() -> None:
 
 def test_a_layer_of_the_core_imports_only_from_those_before_it() -> None:
     assert upward("cdsp_core", LAYERS) == []
+
+
+def test_studies_know_experiments_and_framework_and_nobody_knows_studies() -> None:
+    assert upward("cdsp_core.studies", STUDY_LAYERS) == []
 
 
 @pytest.mark.parametrize("layer", TORCH_FREE)
