@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = ("settings", "wire", "kernels", "method", "models", "data", "training", "studies", "worker")
 """a layer of cdsp_core imports itself and the layers before it"""
+STUDY_LAYERS = ("framework", "experiments", "catalogue")
+"""of studies likewise: a study of the catalogue may know experiments and framework, and nobody knows it"""
 TORCH_FREE = ("settings", "wire")
 FACES = ("cdsp_core/__init__.py", "cdsp_core/__main__.py")
 """the public face and the command line, which may know every layer"""
@@ -56,6 +58,10 @@ def test_only_the_kernels_know_the_compiled_library() -> None:
     packages = [f"cdsp_core/{layer}" for layer in LAYERS if layer != "kernels"]
     files = [path for package in (*packages, "backend", "frontend") for path in files_of(package)]
     assert not [str(path) for path in files for name in imports_of(path) if "kernels.native" in name]
+
+
+def test_studies_know_experiments_and_framework_and_nobody_knows_studies() -> None:
+    assert upward("cdsp_core.studies", STUDY_LAYERS) == []
 
 
 @pytest.mark.parametrize("layer", TORCH_FREE)

@@ -1,34 +1,23 @@
 """Experiments over seeds: `python -m cdsp_core study NAME`.
 
-A study is a module of `catalogue` that exports `STUDY`. None of them imports torch before it runs a job, so
-listing all takes a moment.
+A study is a module of `catalogue` that exports `STUDY`; lying there is all that makes it known. None of them imports
+torch before it runs a job, so listing all takes a moment.
 """
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cdsp_core.studies.framework.study import Study
 
-NAMES: Final = (
-    "table",
-    "blind",
-    "deceptive",
-    "clustering",
-    "conflict-necessity",
-    "lr-ratio",
-    "p-drop",
-    "interference",
-    "depth",
-    "continual",
-    "beneficial-sharing",
-    "theory",
-    "tiny-lm",
-    "neighbours",
-    "cost-ladder",
+NAMES: Final = tuple(
+    module.name.replace("_", "-") for module in pkgutil.iter_modules([str(Path(__file__).parent / "catalogue")])
 )
+"""every study, in alphabetical order"""
 
 
 def load_study(name: str) -> Study:

@@ -9,6 +9,7 @@ from study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
 from cdsp_core.studies.catalogue import tiny_lm
 from cdsp_core.studies.experiments import text_data, text_model
+from cdsp_core.studies.experiments.sizes import text_config
 from cdsp_core.studies.experiments.text_data import Text
 from cdsp_core.studies.framework.study import Job, Row
 from cdsp_core.training.batches import stream_generator
@@ -49,7 +50,7 @@ def test_windows_are_pieces_of_the_text_with_one_byte_more_than_the_context() ->
 
 @pytest.mark.parametrize("architecture", ["cdsp", "dense"])
 def test_the_model_sees_no_later_byte(architecture: str) -> None:
-    model = text_model.TextModel(tiny_lm.config_of(architecture, 0.0).model, generator=stream_generator(0, "weights"))
+    model = text_model.TextModel(text_config(architecture, 0.0).model, generator=stream_generator(0, "weights"))
     byte_BS = torch.randint(0, 256, (2, 64), generator=stream_generator(0, "order"))
     changed_BS = byte_BS.clone()
     changed_BS[:, 40:] = 7
@@ -64,7 +65,7 @@ def test_both_models_have_about_the_same_number_of_weights() -> None:
         sum(
             p.numel()
             for p in text_model.TextModel(
-                tiny_lm.config_of(name, 0.0).model, generator=stream_generator(0, "weights")
+                text_config(name, 0.0).model, generator=stream_generator(0, "weights")
             ).parameters()
         )
         for name in ("cdsp", "dense")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from cdsp_core.studies.experiments.encoder_run import run_training
 from cdsp_core.studies.framework.study import Claim, Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     FIRST_LAYER,
@@ -14,7 +15,6 @@ from cdsp_core.studies.framework.training import (
     final,
     notes_on_data,
     release_config,
-    run_training,
     table_of,
     tasks_in,
     training_job,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from cdsp_core.studies.experiments.encoder_run import run_training
 from cdsp_core.studies.framework.study import Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     PAPER,
@@ -12,7 +13,6 @@ from cdsp_core.studies.framework.training import (
     final,
     notes_on_data,
     points,
-    run_training,
     table_of,
     tasks_in,
     training_job,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from cdsp_core.studies.experiments.encoder_run import run_training
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     EQUAL_WITHIN_POINTS,
@@ -12,7 +13,6 @@ from cdsp_core.studies.framework.training import (
     final,
     notes_on_data,
     points,
-    run_training,
     sweep,
     table_of,
 )

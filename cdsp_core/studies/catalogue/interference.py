@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdsp_core.settings.config import ModelConfig, RunConfig, to_dict
-from cdsp_core.settings.overrides import with_controls
+from cdsp_core.settings.config import to_dict
+from cdsp_core.studies.experiments.sizes import opposite_tasks_config
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Row, Study, StudyOptions, Tell
-from cdsp_core.studies.framework.training import at_live_sizes
 from cdsp_core.studies.framework.verdicts import (
     LAMBDA_0_NOTE,
     by_seed,
@@ -21,7 +20,6 @@ from cdsp_core.studies.framework.verdicts import (
 SOURCE = "arXiv:2512.20291, section 3.6, and the interference demo"
 STEPS, SMALLEST_STEPS = 4000, 2000
 LAMBDA = 10.0
-MODEL = ModelConfig(d_model=32, d_base=128, d_task=8, num_layers=1)
 
 MODELS = {
     "id": {"mlp": 0.0, "mlp_told": 0.0, "cdsp": LAMBDA, "cdsp_lambda_0": 0.0},
@@ -48,19 +46,13 @@ def jobs(options: StudyOptions) -> list[Job]:
                 "model": model,
                 "lambda_conflict": lambda_conflict,
                 "steps": steps,
-                "config": to_dict(config_of(lambda_conflict)),
+                "config": to_dict(opposite_tasks_config(lambda_conflict)),
             },
         )
         for seed in range(options.seeds)
         for variant, models in MODELS.items()
         for model, lambda_conflict in models.items()
     ]
-
-
-def config_of(lambda_conflict: float) -> RunConfig:
-    """One layer; an MLP has its number of weights and none of its rules."""
-    controls = with_controls(at_live_sizes().controls, {"lambda_conflict": lambda_conflict})
-    return RunConfig(preset="live", model=MODEL, controls=controls)
 
 
 def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:

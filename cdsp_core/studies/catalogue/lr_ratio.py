@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from cdsp_core.studies.experiments.encoder_run import run_training
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     EQUAL_WITHIN_POINTS,
@@ -13,7 +14,6 @@ from cdsp_core.studies.framework.training import (
     gap,
     notes_on_data,
     points,
-    run_training,
     sweep,
     table_of,
     training_curve,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from cdsp_core.studies.experiments.encoder_run import run_training
 from cdsp_core.studies.framework.study import Claim, Findings, Job, Row, Study, StudyOptions, Table
 from cdsp_core.studies.framework.training import (
     EQUAL_WITHIN_POINTS,
@@ -14,7 +15,6 @@ from cdsp_core.studies.framework.training import (
     gap,
     notes_on_data,
     points,
-    run_training,
     table_of,
     training_job,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from cdsp_core.studies.experiments.encoder_run import run_training
 from cdsp_core.studies.framework.study import Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     EQUAL_WITHIN_POINTS,
@@ -14,7 +15,6 @@ from cdsp_core.studies.framework.training import (
     gap,
     notes_on_data,
     points,
-    run_training,
     sweep,
     table_of,
 )

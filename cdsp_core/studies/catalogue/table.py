@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cdsp_core.settings.config import RunConfig
+from cdsp_core.studies.experiments.encoder_run import run_training
 from cdsp_core.studies.framework.statistics import estimate
 from cdsp_core.studies.framework.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table
 from cdsp_core.studies.framework.training import (
@@ -18,7 +19,6 @@ from cdsp_core.studies.framework.training import (
     notes_on_data,
     points,
     release_config,
-    run_training,
     table_of,
     training_curve,
     training_job,

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from cdsp_core.settings.config import Controls, ModelConfig, RunConfig, to_dict
-from cdsp_core.settings.overrides import with_controls
+from cdsp_core.settings.config import RunConfig, to_dict
 from cdsp_core.settings.presets import from_dict
+from cdsp_core.studies.experiments.sizes import forced_config
 from cdsp_core.studies.framework.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Tell, image_data
 from cdsp_core.studies.framework.training import at_live_sizes
 from cdsp_core.studies.framework.verdicts import by_seed, curve, difference, judged, mean_over_seeds, means_table
@@ -62,15 +62,9 @@ def jobs(options: StudyOptions) -> list[Job]:
 def config_of(arm: dict[str, Any], seed: int, options: StudyOptions) -> RunConfig:
     """Of a training at `live`'s sizes, or of the one layer in which two experts are forced into conflict."""
     if arm["kind"] == "forced":
-        controls = with_controls(Controls(), {"lambda_conflict": arm["lambda_conflict"]})
-        return RunConfig(preset="live", model=forced_model(arm["start"]), controls=controls)
+        return forced_config(arm["start"], arm["lambda_conflict"])
     settings = {"seed": seed, "steps": arm["steps"], "data": options.data, "missing_kmnist": options.missing_kmnist}
     return at_live_sizes(**settings, **arm["controls"])
-
-
-def forced_model(start: str) -> ModelConfig:
-    """Two tasks, one expert a token; a logit for every dimension where that is the start."""
-    return ModelConfig(d_task=2, num_layers=1, top_k=1, num_partitions=256 if start == "dimensions" else 8)
 
 
 def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:

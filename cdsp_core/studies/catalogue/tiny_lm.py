@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 
-from cdsp_core.settings.config import ModelConfig, RunConfig, to_dict
-from cdsp_core.settings.overrides import with_settings
+from cdsp_core.settings.config import to_dict
+from cdsp_core.studies.experiments.sizes import text_config
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Line, Row, Study, StudyOptions, Tell
 from cdsp_core.studies.framework.verdicts import (
     LAMBDA_0_NOTE,
@@ -21,10 +21,6 @@ from cdsp_core.studies.framework.verdicts import (
 SOURCE = "beyond the experiments of arXiv:2512.20291; its claim that experts separate tasks by content, on text"
 STEPS, SMALLEST_STEPS = 4000, 600
 LAMBDA = 10.0
-BYTES = 256
-CONTEXT = ModelConfig(image_size=64, patch_size=8, num_classes=BYTES)
-"""The two sizes of an image only say how many tokens there are: (64 / 8)^2 = 64 bytes of context."""
-
 APART_ABOVE = 0.5
 MODELS = {"cdsp": ("cdsp", LAMBDA), "cdsp_lambda_0": ("cdsp", 0.0), "dense": ("dense", 0.0)}
 MEASURES = ("bits_code", "bits_prose", "isolation", "specialization", "dimension_overlap")
@@ -42,18 +38,12 @@ def jobs(options: StudyOptions) -> list[Job]:
                 "architecture": architecture,
                 "lambda_conflict": weight,
                 "steps": steps,
-                "config": to_dict(config_of(architecture, weight)),
+                "config": to_dict(text_config(architecture, weight)),
             },
         )
         for seed in range(options.seeds)
         for model, (architecture, weight) in MODELS.items()
     ]
-
-
-def config_of(architecture: str, lambda_conflict: float) -> RunConfig:
-    """Bytes in place of patches and classes, at the default rates. Raises ValueError for an unknown architecture."""
-    settings = {"architecture": architecture, "lambda_conflict": lambda_conflict}
-    return with_settings(RunConfig(model=CONTEXT), settings)
 
 
 def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:

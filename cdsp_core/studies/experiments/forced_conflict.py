@@ -21,8 +21,8 @@ import torch
 from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.settings.config import Controls
 from cdsp_core.settings.overrides import with_controls
-from cdsp_core.studies.catalogue.theory import forced_model
 from cdsp_core.studies.experiments.game_step import GameStep
+from cdsp_core.studies.experiments.sizes import forced_model
 from cdsp_core.studies.framework.study import Row, Tell
 from cdsp_core.training.batches import stream_generator
 from cdsp_core.training.measures import SPARSE_BELOW

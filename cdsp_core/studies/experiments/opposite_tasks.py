@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.models.attention import linear
-from cdsp_core.studies.catalogue.interference import MODEL, config_of
 from cdsp_core.studies.experiments import task_overlap
 from cdsp_core.studies.experiments.game_step import GameStep
+from cdsp_core.studies.experiments.sizes import OPPOSITE_TASKS, opposite_tasks_config
 from cdsp_core.studies.framework.study import Row, Tell
 from cdsp_core.training.batches import stream_generator
 
@@ -79,12 +79,12 @@ class SharedMLP(nn.Module):
     def __init__(self, *, parameters: int, told: bool, generator: torch.Generator) -> None:
         super().__init__()
         self.told = told
-        inputs = MODEL.d_model + (MODEL.d_task if told else 0)
-        hidden = round((parameters - MODEL.d_model) / (inputs + 1 + MODEL.d_model))
+        inputs = OPPOSITE_TASKS.d_model + (OPPOSITE_TASKS.d_task if told else 0)
+        hidden = round((parameters - OPPOSITE_TASKS.d_model) / (inputs + 1 + OPPOSITE_TASKS.d_model))
         self.up = linear(inputs, hidden, generator=generator)
         self.up_bias = nn.Parameter(torch.zeros(hidden))
-        self.down = linear(hidden, MODEL.d_model, generator=generator)
-        self.down_bias = nn.Parameter(torch.zeros(MODEL.d_model))
+        self.down = linear(hidden, OPPOSITE_TASKS.d_model, generator=generator)
+        self.down_bias = nn.Parameter(torch.zeros(OPPOSITE_TASKS.d_model))
 
     def forward(self, x_BD: Tensor, task_BQ: Tensor) -> Tensor:
         hidden_BH = F.silu(self.up(torch.cat([x_BD, task_BQ], 1) if self.told else x_BD) + self.up_bias)
@@ -100,7 +100,7 @@ class CDSPRegressor(nn.Module):
 
     def __init__(self, *, generator: torch.Generator) -> None:
         super().__init__()
-        self.layer = CDSPLayer(MODEL, generator=generator)
+        self.layer = CDSPLayer(OPPOSITE_TASKS, generator=generator)
 
     def forward(self, x_BD: Tensor, task_BQ: Tensor) -> Tensor:
         y_B1D, _ = self.layer(x_BD[:, None], task_BQ)
@@ -125,7 +125,7 @@ class Learner(nn.Module):
             if name.startswith("cdsp")
             else SharedMLP(parameters=count, told=name == "mlp_told", generator=generator)
         )
-        self.embedding_2Q = nn.Parameter(torch.randn(2, MODEL.d_task, generator=generator))
+        self.embedding_2Q = nn.Parameter(torch.randn(2, OPPOSITE_TASKS.d_task, generator=generator))
 
     @property
     def layers(self) -> list[CDSPLayer]:
@@ -142,9 +142,9 @@ def train(
     *, model: str, variant: str, lambda_conflict: float, seed: int, steps: int, every: int, tell: Tell
 ) -> list[Row]:
     """Train one model and measure it every `every` steps, the first time before the first one. Returns a row each."""
-    problem = OppositeTasks(variant, width=MODEL.d_model, seed=seed)
+    problem = OppositeTasks(variant, width=OPPOSITE_TASKS.d_model, seed=seed)
     learner = Learner(model, told=variant == "id", seed=seed)
-    game = GameStep(learner, learner.layers, config_of(lambda_conflict).controls)
+    game = GameStep(learner, learner.layers, opposite_tasks_config(lambda_conflict).controls)
     draws = stream_generator(seed, "order")
     test = problem.inputs(TEST_INPUTS, stream_generator(seed, "order", data_epoch=2))
     rows = [measured(learner, test, step=0)]
@@ -182,6 +182,6 @@ def measured(learner: Learner, test: Inputs, *, step: int) -> Row:
 def _routing(layer: CDSPLayer, test: Inputs, task_2Q: Tensor) -> Tensor:
     """Each task's share of assignments to every expert, [2, E]."""
     _, expert_BK = layer.router(test.x_BD[:, None], task_2Q[test.task_B])
-    chosen_2ME = expert_BK.view(2, -1, 1) == torch.arange(MODEL.num_experts)
+    chosen_2ME = expert_BK.view(2, -1, 1) == torch.arange(OPPOSITE_TASKS.num_experts)
     routing_2E: Tensor = chosen_2ME.to(torch.float32).mean(1)
     return routing_2E

@@ -19,9 +19,9 @@ from cdsp_core.models.norm import RMSNorm
 from cdsp_core.models.registry import layer_maker
 from cdsp_core.models.transformer import Block
 from cdsp_core.settings.config import ModelConfig
-from cdsp_core.studies.catalogue.tiny_lm import BYTES, CONTEXT, config_of
 from cdsp_core.studies.experiments import task_overlap
 from cdsp_core.studies.experiments.game_step import GameStep
+from cdsp_core.studies.experiments.sizes import BYTES, TEXT_CONTEXT, text_config
 from cdsp_core.studies.experiments.text_data import KINDS, Text
 from cdsp_core.studies.framework.study import Row, Tell
 from cdsp_core.training import measures
@@ -65,7 +65,7 @@ class TextModel(nn.Module):
 
 def windows(text_N: np.ndarray, count: int, generator: torch.Generator) -> Tensor:
     """`count` pieces of context and one byte more, from anywhere in the text, int64 [count, S + 1]."""
-    length = CONTEXT.num_tokens + 1
+    length = TEXT_CONTEXT.num_tokens + 1
     first_B1 = torch.randint(0, len(text_N) - length + 1, (count, 1), generator=generator)
     return torch.from_numpy(text_N)[first_B1 + torch.arange(length)].to(torch.int64)
 
@@ -85,7 +85,7 @@ def train(
 
     Returns a row at the start and every `every` steps, measured on `test_windows` windows of each kind.
     """
-    config = config_of(architecture, lambda_conflict)
+    config = text_config(architecture, lambda_conflict)
     model, controls = TextModel(config.model, generator=stream_generator(seed, "weights")), config.controls
     game = GameStep(model, model.cdsp_layers, controls)
     order, dropout = stream_generator(seed, "order"), stream_generator(seed, "dropout")
@@ -130,7 +130,7 @@ def measured(model: TextModel, tested: Tensor) -> Row:
 
 def _routing(chosen: list[Tensor]) -> np.ndarray:
     """Each kind's share of assignments to every expert, [L, Q, E]."""
-    expert = torch.arange(CONTEXT.num_experts)
+    expert = torch.arange(TEXT_CONTEXT.num_experts)
     shares = [(expert_TK.view(len(KINDS), -1, 1) == expert).to(torch.float32).mean(1).numpy() for expert_TK in chosen]
     return np.stack(shares)
 

@@ -19,7 +19,7 @@ from cdsp_core.settings.config import RunConfig, to_dict
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
 from cdsp_core.studies.framework.statistics import estimate, interval
-from cdsp_core.studies.framework.study import Chart, Job, Line, Row, StudyOptions, Table, Tell
+from cdsp_core.studies.framework.study import Chart, Job, Line, Row, StudyOptions, Table
 from cdsp_core.studies.framework.verdicts import by_seed, curve, difference
 
 Number = TypeVar("Number", int, float)
@@ -87,13 +87,6 @@ def sweep(prefix: str, field: str, values: Sequence[float], options: StudyOption
 def column(values: Sequence[Number], of: Callable[[Number], dict[int, float]]) -> dict[str, dict[int, float]]:
     """A column of `table_of`: what `of` gives for every value of a sweep, a seed."""
     return {f"{value:g}": of(value) for value in values}
-
-
-def run_training(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
-    """Train as the job says and measure everything. Raises what Trainer raises."""
-    from cdsp_core.studies.experiments.measuring import measured_training
-
-    return measured_training(job.settings["config"], options, tell)
 
 
 def final(rows: Sequence[Row], measure: str, **where: str | int | float | bool) -> dict[int, float]:

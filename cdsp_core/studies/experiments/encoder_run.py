@@ -1,0 +1,12 @@
+"""One training of the image encoder as a job of a study; imports torch only where it runs."""
+
+from __future__ import annotations
+
+from cdsp_core.studies.framework.study import Job, Row, StudyOptions, Tell
+
+
+def run_training(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
+    """Train as the job says and measure everything. Raises what Trainer raises."""
+    from cdsp_core.studies.experiments.measuring import measured_training
+
+    return measured_training(job.settings["config"], options, tell)
