@@ -59,7 +59,8 @@ def pressing_conflict(cosine_EE: Tensor, *, kind: str, key: Tensor | None = None
 
     Ours, to ask whether conflict carries information (docs/method.md, section 11). kind: `true`, the conflict itself;
     `flipped`, relu(+cosine); `permuted`, the conflicts dealt anew among the pairs that have a value; `noise`, uniform
-    draws on those pairs, scaled to the conflicts' sum; `absent`, 0. `key`, an int64 scalar, decides the dealing.
+    draws on those pairs, scaled to the conflicts' sum; `absent`, 0. The dealing is a function of `key`, an int64
+    scalar of the layer and the seed, and of the cosines, so that every step deals anew and nothing has to be counted.
     """
     conflict_EE = conflict_from_cosine(-cosine_EE if kind == "flipped" else cosine_EE)
     if kind in ("true", "flipped"):
@@ -71,7 +72,7 @@ def pressing_conflict(cosine_EE: Tensor, *, kind: str, key: Tensor | None = None
     first_M, second_M = torch.triu_indices(experts, experts, offset=1, device=cosine_EE.device)
     value_M = conflict_EE[first_M, second_M]
     valued_M = ~torch.isnan(value_M)
-    uniform_M = uniform_of(key, len(value_M))
+    uniform_M = uniform_of(_key_of_step(key, cosine_EE), len(value_M))
     if kind == "permuted":
         number_M = torch.arange(len(value_M), device=cosine_EE.device)
         beyond = float(len(value_M))  # pairs without a value come last in both orders
@@ -87,16 +88,18 @@ def pressing_conflict(cosine_EE: Tensor, *, kind: str, key: Tensor | None = None
     return flat.scatter(0, second_M * experts + first_M, pressing_M).view_as(cosine_EE)
 
 
-def next_key(key: Tensor) -> Tensor:
-    """The key of the next measured step: what `uniform_of` draws from it has nothing to do with the last one's."""
-    return _mixed(key + _GOLDEN)
-
-
 def uniform_of(key: Tensor, count: int) -> Tensor:
     """`count` float32 numbers in [0, 1), a function of the int64 scalar `key` alone, the same on every device."""
     number_M = torch.arange(1, count + 1, device=key.device)
     bits_M = _mixed(_mixed(key ^ _GOLDEN) + number_M * _GOLDEN)
     return (bits_M & 0xFFFFFF).to(torch.float32) / 2**24
+
+
+def _key_of_step(key: Tensor, cosine_EE: Tensor) -> Tensor:
+    """A key that any change of any cosine by 2^-30 makes another one."""
+    whole_M = (cosine_EE.nan_to_num(0.0).double() * 2**30).round().to(torch.int64).flatten()
+    number_M = torch.arange(1, len(whole_M) + 1, device=cosine_EE.device)
+    return _mixed(key ^ _mixed(whole_M + number_M * _GOLDEN).sum())
 
 
 _GOLDEN = -0x61C8864680B583EB

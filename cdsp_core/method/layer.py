@@ -44,7 +44,7 @@ class CDSPLayer(nn.Module):
     overlap_EE: Tensor
     pressure_EP: Tensor
     pressure_key: Tensor
-    """int64 scalar, only where `pressure` is drawn: a function of seed, layer and measured steps"""
+    """int64 scalar, only where `pressure` is dealt or drawn: a function of the seed and the layer"""
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class CDSPLayer(nn.Module):
         self.register_buffer("overlap_EE", torch.zeros(experts, experts))
         self.register_buffer("pressure_EP", torch.zeros(experts, config.num_partitions))
         if config.pressure in DRAWN:
-            self.register_buffer("pressure_key", _key_from(generator))
+            self.register_buffer("pressure_key", _key_from(generator))  # kept in checkpoints, so a resumed run deals on
         self.measuring = True
         """whether the coming training step's conflict is measured"""
         self._used: tuple[Subspaces, Tensor] | None = None
@@ -122,8 +122,6 @@ class CDSPLayer(nn.Module):
         self.cosine_EE.copy_(cosine_EE)
         self.overlap_EE.copy_(overlap_EE)
         self.pressure_EP.copy_(pressure_EP)
-        if config.pressure in DRAWN:
-            self.pressure_key.copy_(conflict.next_key(self.pressure_key))
         self.tap.empty()
 
     def expert_gradient(self) -> Tensor:

@@ -68,9 +68,9 @@ def config_of(arm: dict[str, Any], seed: int, options: StudyOptions) -> RunConfi
     return at_live_sizes(**settings, **arm["controls"])
 
 
-def forced_model(start: str) -> ModelConfig:
+def forced_model(start: str, **rules: Any) -> ModelConfig:
     """Two tasks, one expert a token; a logit for every dimension where that is the start."""
-    return ModelConfig(d_task=2, num_layers=1, top_k=1, num_partitions=256 if start == "dimensions" else 8)
+    return ModelConfig(d_task=2, num_layers=1, top_k=1, num_partitions=256 if start == "dimensions" else 8, **rules)
 
 
 def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
