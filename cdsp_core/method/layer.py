@@ -29,6 +29,9 @@ from cdsp_core.method.router import Router
 from cdsp_core.method.topology import Subspaces, Topology, scatter_to_dimensions
 from cdsp_core.settings.config import Controls, ModelConfig
 
+DRAWN = ("permuted", "noise")
+"""settings of `pressure` that deal or draw anew at every measured step"""
+
 
 class CDSPLayer(nn.Module):
     """A feed-forward layer whose experts are subspaces of one backbone (arXiv:2512.20291, section 3).
@@ -40,6 +43,8 @@ class CDSPLayer(nn.Module):
     cosine_EE: Tensor
     overlap_EE: Tensor
     pressure_EP: Tensor
+    pressure_key: Tensor
+    """int64 scalar, only where `pressure` is dealt or drawn: a function of the seed and the layer"""
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -56,6 +61,8 @@ class CDSPLayer(nn.Module):
         self.register_buffer("cosine_EE", torch.full((experts, experts), torch.nan))
         self.register_buffer("overlap_EE", torch.zeros(experts, experts))
         self.register_buffer("pressure_EP", torch.zeros(experts, config.num_partitions))
+        if config.pressure in DRAWN:
+            self.register_buffer("pressure_key", _key_from(generator))  # kept in checkpoints, so a resumed run deals on
         self.measuring = True
         """whether the coming training step's conflict is measured"""
         self._used: tuple[Subspaces, Tensor] | None = None
@@ -72,6 +79,8 @@ class CDSPLayer(nn.Module):
         x_TD = x_BSD.flatten(0, 1)
         routed = (x_TD, gate_TK, expert_TK, strength_E)
         gathered_ErN = self.tapped(self.backbone.gather(subspaces), subspaces, expert_TK)
+        if self.topology.by_force:
+            gathered_ErN = gathered_ErN * subspaces.held()[:, :, None]
         match self.path(x_TD.device):
             case "dense":
                 y_TD = self.backbone.dense(*routed, gathered_ErN, subspaces, tapped=self._tapping)
@@ -104,7 +113,7 @@ class CDSPLayer(nn.Module):
         collected, (subspaces, expert_TK) = self._collected()
         config = self.config
         pairs_EE = conflict.co_active_pairs(expert_TK, config.num_experts) if config.conflict_pairs != "all" else None
-        paper = config.has_diagonal and self.topology.block > 1
+        paper = config.has_diagonal and self.topology.block > 1 and not self._own_rules
         if paper and self.path(collected.device) == "native":
             found = self._play_native(collected, subspaces, pairs_EE)
         else:
@@ -141,16 +150,37 @@ class CDSPLayer(nn.Module):
         self, collected: Tensor, subspaces: Subspaces, pairs_EE: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The lagged gradient game (Eq. 13-16): cosine_EE and overlap_EE for people, pressure_EP for the next step."""
-        overlap_EE = conflict.overlap_matrix(subspaces.mask_ER)
+        overlap_EE = conflict.overlap_matrix(subspaces.mask_ER, self.topology.rank if self.topology.by_force else None)
         gradient_ERN = scatter_to_dimensions(collected, subspaces)[:, :, : self.tap.compared]
         cosine_EE = conflict.cosine_matrix(gradient_ERN, subspaces.mask_ER)
         if pairs_EE is not None:
             cosine_EE = cosine_EE.masked_fill(~pairs_EE, torch.nan)
         if self.topology.block == 1:
-            return cosine_EE, overlap_EE, conflict.dimension_conflict(gradient_ERN, pairs_EE)
-        conflict_EE = conflict.conflict_from_cosine(cosine_EE)
-        pressure_EP = conflict.pressure_on_partitions(conflict_EE, subspaces.mask_ER, self.config.num_partitions)
-        return cosine_EE, overlap_EE, pressure_EP
+            return cosine_EE, overlap_EE, self._pressure_on_dimensions(gradient_ERN, pairs_EE)
+        return cosine_EE, overlap_EE, self._pressure(cosine_EE, subspaces.mask_ER)
+
+    def _pressure(self, cosine_EE: Tensor, mask_ER: Tensor) -> Tensor:
+        """The next step's pressure on A, [E, P], by the settings `pressure` and `pressure_on`."""
+        config = self.config
+        key = self.pressure_key if config.pressure in DRAWN else None
+        conflict_EE = conflict.pressing_conflict(cosine_EE, kind=config.pressure, key=key)
+        if config.pressure_on == "weaker":
+            return conflict.pressure_on_weaker(conflict_EE, mask_ER, self.topology.topology_logits)
+        if config.pressure_on == "shared":
+            return conflict.pressure_on_shared(conflict_EE, mask_ER, config.num_partitions)
+        return conflict.pressure_on_partitions(conflict_EE, mask_ER, config.num_partitions)
+
+    def _pressure_on_dimensions(self, gradient_ERN: Tensor, pairs_EE: Tensor | None) -> Tensor:
+        """The same where every dimension has a logit, and a conflict, of its own."""
+        weaker_in_ER = self.topology.topology_logits if self.config.pressure_on == "weaker" else None
+        pressure_ER = conflict.dimension_conflict(gradient_ERN, pairs_EE, weaker_in_ER)
+        return pressure_ER * 0.0 if self.config.pressure == "absent" else pressure_ER
+
+    @property
+    def _own_rules(self) -> bool:
+        """Whether some setting departs from the game that the C of a CPU knows."""
+        config = self.config
+        return config.pressure != "true" or config.pressure_on != "entry" or self.topology.by_force
 
     def _play_native(
         self, gradient_ErN: Tensor, subspaces: Subspaces, pairs_EE: Tensor | None
@@ -167,6 +197,13 @@ class CDSPLayer(nn.Module):
         return self._execution.note(device)
 
 
+def _key_from(generator: torch.Generator | None) -> Tensor:
+    """A key by where the generator stands, which differs from layer to layer and seed to seed, without moving it."""
+    copy = torch.Generator()
+    copy.set_state(generator.get_state() if generator else torch.get_rng_state())
+    return torch.randint(2**62, (), generator=copy)
+
+
 def structure_penalty(layers: Sequence[CDSPLayer], controls: Controls) -> tuple[Tensor, list[Tensor]]:
     """What the layers add to the task loss, lambda times conflict penalty and regularisers (Eq. 16), a scalar.
 
@@ -174,7 +211,10 @@ def structure_penalty(layers: Sequence[CDSPLayer], controls: Controls) -> tuple[
     """
     topology_LEP = torch.stack([layer.topology.logits() for layer in layers])
     pressure_LEP = torch.stack([layer.pressure_EP for layer in layers])
-    penalty = conflict.topology_penalty(topology_LEP, pressure_LEP, kind=layers[0].config.penalty)
+    config = layers[0].config
+    penalty = conflict.topology_penalty(topology_LEP, pressure_LEP, kind=config.penalty, floor=config.penalty_floor)
+    if config.penalty_scale == "experts_over_partitions":
+        penalty = penalty * (config.num_experts / config.num_partitions)
     l1, binarize = conflict.regularisers(topology_LEP)
     weighted = controls.lambda_conflict * (penalty + controls.l1 * l1 + controls.binarize * binarize)
     return weighted, [penalty, l1, binarize]

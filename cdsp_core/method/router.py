@@ -35,6 +35,8 @@ class Router(nn.Module):
         self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(torch.zeros(outputs or config.num_experts))
         self._execution = Execution(config.execution)
+        self._distils = config.route_distillation > 0
+        self._gap: Tensor | None = None
 
     def forward(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
         """Gate weights and chosen experts.
@@ -46,7 +48,8 @@ class Router(nn.Module):
         Returns:
             gate_TK, float, the weights of the chosen experts, largest first; expert_TK, int64, their indices.
         """
-        if self._execution.native(x_BSD) and not torch.compiler.is_compiling():
+        distilling = self._distils and torch.is_grad_enabled()
+        if self._execution.native(x_BSD) and not distilling and not torch.compiler.is_compiling():
             read = (x_BSD, self.norm_weight, self.norm_bias, self.weight, self.bias, task_BQ)
             over_all, together = self.gate_softmax == "all", self.norm_over_all
             return native_gate(*read, top_k=self.top_k, together=together, over_all=over_all, mix=self.task_mix)
@@ -58,8 +61,22 @@ class Router(nn.Module):
         token_BSE = self._normalised(x_BSD) @ self.weight[:width] + self.bias
         task_B1E = (task_BQ @ self.weight[width:])[:, None]
         if self.task_mix is None:
-            return token_BSE + task_B1E  # [h, v] W = h W_x + v W_v
-        return (1 - self.task_mix) * _standardised(token_BSE) + self.task_mix * _standardised(task_B1E)
+            logits_BSE = token_BSE + task_B1E  # [h, v] W = h W_x + v W_v
+        else:
+            token_BSE = (1 - self.task_mix) * _standardised(token_BSE)
+            logits_BSE = token_BSE + self.task_mix * _standardised(task_B1E)
+        if self._distils and torch.is_grad_enabled():
+            self._gap = routing_divergence(logits_BSE, token_BSE)
+        return logits_BSE
+
+    def distillation_loss(self) -> Tensor:
+        """KL of the routing without task vector from that with it, of the last forward pass with gradient, a scalar.
+
+        Ours (docs/method.md, section 11). Raises ValueError unless the config gives it a weight.
+        """
+        if self._gap is None:
+            raise ValueError("distillation_loss needs route_distillation above 0 and a forward pass. Found none.")
+        return self._gap
 
     def _normalised(self, x_BSD: Tensor) -> Tensor:
         if not self.norm_over_all:
@@ -75,6 +92,13 @@ def top_k_gate(logits_TE: Tensor, top_k: int, *, normalise: str) -> tuple[Tensor
         return gate_TK, expert_TK
     chosen_TK, expert_TK = torch.topk(logits_TE, top_k, dim=1)
     return torch.softmax(chosen_TK, dim=1), expert_TK
+
+
+def routing_divergence(given_BSE: Tensor, blind_BSE: Tensor) -> Tensor:
+    """KL(softmax(given), held fixed || softmax(blind)), mean over tokens, a scalar; 0 for samples without a task."""
+    given = torch.log_softmax(given_BSE.detach(), dim=2)
+    blind = torch.log_softmax(blind_BSE, dim=2)
+    return (given.exp() * (given - blind)).sum(2).mean()
 
 
 def _standardised(logits: Tensor) -> Tensor:

@@ -21,9 +21,13 @@ class Subspaces(NamedTuple):
     index_Er: Tensor
     """int64 [E, r]: the dimensions of each expert, strongest partition first."""
     count_EP: Tensor
-    """int64 [E, P]: how many of the expert's dimensions lie in each partition."""
+    """int64 [E, P]: how many of the expert's dimensions lie in each partition: r together, or fewer by force."""
     mask_ER: Tensor
     """bool [E, R]: True where the expert holds the dimension."""
+
+    def held(self) -> Tensor:
+        """bool [E, r]: True where the expert holds that dimension of `index_Er`; False only under rank_rule force."""
+        return self.mask_ER.gather(1, self.index_Er)
 
 
 class Topology(nn.Module):
@@ -35,6 +39,7 @@ class Topology(nn.Module):
         self.dims = config.held_dims
         self.block = self.dims // config.num_partitions
         self.rank = config.held_rank
+        self.by_force = config.rank_rule == "force"
         self.topology_logits = nn.Parameter(initial_topology_logits(config, generator=generator))
         self.sharing = 0.0
         """The control of this name: what is added to every entry of A wherever its value counts.
@@ -53,11 +58,13 @@ class Topology(nn.Module):
 
     def subspaces(self) -> Subspaces:
         """The r dimensions with the largest force for every expert; ties go to the lowest dimension index."""
-        return select_subspaces(self.topology_logits.detach(), rank=self.rank, block=self.block)
+        logits_EP = self.topology_logits.detach()
+        return select_subspaces(logits_EP, rank=self.rank, block=self.block, by_force=self.by_force)
 
     def strength(self, subspaces: Subspaces) -> Tensor:
         """gamma_e, [E]: mean force over the subspace. The only path by which the task loss reaches A (Eq. 9)."""
-        share_EP = subspaces.count_EP.to(self.topology_logits.dtype) / self.rank
+        count_EP = subspaces.count_EP.to(self.topology_logits.dtype)
+        share_EP = count_EP / (count_EP.sum(1, keepdim=True) if self.by_force else self.rank)
         return (self.connection() * share_EP).sum(1)
 
 
@@ -69,8 +76,12 @@ def initial_topology_logits(config: ModelConfig, *, generator: torch.Generator |
     return (0.1 + noise).fill_diagonal_(1.0)
 
 
-def select_subspaces(topology_logits: Tensor, *, rank: int, block: int) -> Subspaces:
+def select_subspaces(topology_logits: Tensor, *, rank: int, block: int, by_force: bool = False) -> Subspaces:
     """Top-r dimensions by force (Eq. 5). Never waits for the device.
+
+    `by_force` is ours (docs/method.md, section 11): of these the expert holds only partitions with sigmoid(A) > 0.5,
+    and its strongest one whatever its logit, since an expert that holds nothing has no gradient to come back by.
+    What it does not hold stays in `index_Er`, so that no shape depends on A.
 
     Force is constant inside a partition, so choosing dimensions is choosing partitions in order of their
     logit, whole ones first and the lowest dimensions of the last one.
@@ -84,6 +95,8 @@ def select_subspaces(topology_logits: Tensor, *, rank: int, block: int) -> Subsp
         1, order_EP, torch.arange(partitions, device=order_EP.device).expand_as(order_EP)
     )
     count_EP = (rank - position_EP * block).clamp(0, block)
+    if by_force:
+        count_EP = count_EP * ((topology_logits > 0) | (position_EP == 0))
     offset_B = torch.arange(block, device=order_EP.device)
     whole_or_part = -(-rank // block)
     index_Er = (order_EP[:, :whole_or_part, None] * block + offset_B).flatten(1)[:, :rank]

@@ -7,8 +7,11 @@ L layers, or 1 where all layers share something.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cdsp_core.method.router import Router
+from cdsp_core.method.task_reader import TaskReader
 from cdsp_core.models.attention import Attention, linear
 from cdsp_core.models.norm import RMSNorm
 from cdsp_core.models.registry import Layer, MakeLayer, layer_maker
@@ -26,7 +29,14 @@ class Block(nn.Module):
         self.feed_forward = make_layer(config, generator=generator)
 
     def forward(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
-        x_BSD = x_BSD + self.attention(self.attention_norm(x_BSD))
+        return self.feed(self.attend(x_BSD), task_BQ)
+
+    def attend(self, x_BSD: Tensor) -> Tensor:
+        """The first half of the block."""
+        return x_BSD + self.attention(self.attention_norm(x_BSD))  # type: ignore[no-any-return]
+
+    def feed(self, x_BSD: Tensor, task_BQ: Tensor) -> tuple[Tensor, Tensor]:
+        """The second half, the only one that sees the task."""
         y_BSD, expert_TK = self.feed_forward(self.ffn_norm(x_BSD), task_BQ)
         return x_BSD + y_BSD, expert_TK
 
@@ -58,6 +68,12 @@ class PatchTransformer(nn.Module):
         self.head = linear(config.d_model, config.num_classes, generator=generator)
         if config.encoder_init == "release":
             self._start_as_released(generator)
+        self.readers = nn.ModuleList()
+        """one for every block that has something to infer; drawn last, so that all else starts as without them"""
+        if config.hidden_task == "inferred":
+            sizes = {"width": config.d_model, "tasks": num_tasks}
+            self.readers.extend(TaskReader(**sizes, generator=generator) for _ in range(config.num_layers))
+        self._read_BQ: list[Tensor] = []
 
     @property
     def layers(self) -> list[Layer]:
@@ -90,10 +106,51 @@ class PatchTransformer(nn.Module):
         task_BLQ = self.task_embedding.index_select(0, task_B).unflatten(1, (-1, self.config.d_task))
         shown_BLQ = (task_BLQ * keep_BL[:, :, None]).expand(-1, len(self.blocks), -1)
         chosen = []
-        for block, shown_BQ in zip(self.blocks, shown_BLQ.unbind(1), strict=True):
-            x_BSD, expert_TK = block(x_BSD, shown_BQ)
+        self._read_BQ = []
+        blocks: list[Block] = list(self.blocks)  # type: ignore[arg-type]
+        for number, block in enumerate(blocks):
+            x_BSD = block.attend(x_BSD)
+            shown_BQ = shown_BLQ[:, number]
+            if self.readers:
+                shown_BQ = shown_BQ + self._inferred(number, x_BSD, keep_BL)
+            x_BSD, expert_TK = block.feed(x_BSD, shown_BQ)
             chosen.append(expert_TK)
         return self.head(self.norm(x_BSD).mean(1)), chosen
+
+    @property
+    def guidance_names(self) -> tuple[str, ...]:
+        """The terms of `guidance_loss`; none under the paper's rules."""
+        distils = self.config.route_distillation > 0 and any(self._routers())
+        return (*(("task_inference_loss",) if self.readers else ()), *(("distillation_loss",) if distils else ()))
+
+    def guidance_loss(self, task_B: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What the router's aids add to the loss of the last forward pass, weighted, a scalar; and its terms before.
+
+        Ours (docs/method.md, section 11): the readers' cross-entropy on the known tasks, and the KL that teaches the
+        routing without ID what the routing with ID does. Both are means over the layers.
+        """
+        terms, weights = [], []
+        if self.readers:
+            terms.append(torch.stack([F.cross_entropy(read_BQ, task_B) for read_BQ in self._read_BQ]).mean())
+            weights.append(self.config.inference_weight)
+        if "distillation_loss" in self.guidance_names:
+            terms.append(torch.stack([router.distillation_loss() for router in self._routers()]).mean())
+            weights.append(self.config.route_distillation)
+        weighted = torch.stack([weight * term for weight, term in zip(weights, terms, strict=True)]).sum()
+        return weighted, terms
+
+    def _inferred(self, number: int, x_BSD: Tensor, keep_BL: Tensor) -> Tensor:
+        """The inferred task vector of every sample whose ID is hidden from this block, zero for the others."""
+        read_BQ = self.readers[number](x_BSD)
+        self._read_BQ.append(read_BQ)
+        vector_BQ: Tensor = torch.softmax(read_BQ.detach(), dim=1) @ self.task_embedding
+        vector_BLQ = vector_BQ.unflatten(1, (-1, self.config.d_task)).expand(-1, len(self.blocks), -1)
+        hidden_BL = (1.0 - keep_BL).expand(-1, len(self.blocks))
+        inferred_BQ: Tensor = vector_BLQ[:, number] * hidden_BL[:, number, None]
+        return inferred_BQ
+
+    def _routers(self) -> list[Router]:
+        return [router for layer in self.layers if isinstance(router := getattr(layer, "router", None), Router)]
 
     def _patches(self, image_BHW: Tensor) -> Tensor:
         side, across = self.config.patch_size, self.config.image_size // self.config.patch_size

@@ -64,8 +64,10 @@ class ModelConfig:
         "what experts share: U and V, of which each holds dimensions; or full matrices, of which each holds blocks",
     )
     top_k: int = bounded(2, 1, 128, "experts K chosen per token")
-    rank_rule: Literal["sqrt", "linear"] = described(
-        "sqrt", "rank quota r: floor(R / sqrt(E)) (Eq. 6), or R // E (the paper's table)"
+    rank_rule: Literal["sqrt", "linear", "force"] = described(
+        "sqrt",
+        "rank quota r: floor(R / sqrt(E)) (Eq. 6), or R // E (the paper's table); ours: force, at most Eq. 6's r and "
+        "of those only what sigmoid(A) > 0.5 holds",
     )
     topology_init: Literal["max_entropy", "self_biased"] = described(
         "max_entropy", "initial A: normal(0, 0.02) (Eq. 3), or 1.0 on the diagonal and 0.1 elsewhere (release)"
@@ -102,16 +104,49 @@ class ModelConfig:
     penalty: Literal["logit", "logit_while_positive", "sigmoid"] = described(
         "logit", "what the conflict multiplies: A (Eq. 16), A while above 0.001 (release), sigmoid(A) (white paper)"
     )
+    penalty_floor: float = bounded(
+        0.0,
+        -20.0,
+        0.0,
+        "ours: logit at which penalty logit presses no more, so that conflict alone has a fixed point there; 0: none",
+    )
+    penalty_scale: Literal["one", "experts_over_partitions"] = described(
+        "one", "ours: weight of the penalty beside lambda: 1, or E / P, for an A of more entries than pairs of experts"
+    )
+    pressure: Literal["true", "permuted", "noise", "flipped", "absent"] = described(
+        "true",
+        "ours, a causal test: press by the conflict, by the same values dealt anew among the pairs, by noise of equal "
+        "sum, by agreement instead of conflict, or not at all",
+    )
+    pressure_on: Literal["entry", "shared", "weaker"] = described(
+        "entry",
+        "where a pair's conflict presses: on A_ef (Eq. 16, needs P = E); ours: on the partitions both hold, of both, "
+        "or of the one with the smaller logit there. entry means shared where P is not E",
+    )
+    hidden_task: Literal["zero", "inferred"] = described(
+        "zero",
+        "what the router gets in place of a hidden task ID: zeros (Eq. 11); ours: the mix of the task embeddings that "
+        "a small reader of the layer's tokens infers",
+    )
+    inference_weight: float = bounded(
+        0.1, 0.0, 10.0, "ours: weight of the reader's cross-entropy on the known tasks under hidden_task inferred"
+    )
+    route_distillation: float = bounded(
+        0.0,
+        0.0,
+        100.0,
+        "ours: weight of KL(routing with ID, held fixed || routing of the same tokens without), mean of the tokens",
+    )
     execution: Literal["auto", "dense", "sorted"] = described(
         "auto", "how the layer is computed; the results are equal, auto takes the faster one"
     )
 
     @property
     def rank(self) -> int:
-        """Rank quota r: how many backbone dimensions one expert holds (Eq. 6)."""
-        if self.rank_rule == "sqrt":
-            return int(self.d_base / math.sqrt(self.num_experts))
-        return self.d_base // self.num_experts
+        """Rank quota r: how many backbone dimensions one expert holds (Eq. 6); at most, under rank_rule force."""
+        if self.rank_rule == "linear":
+            return self.d_base // self.num_experts
+        return int(self.d_base / math.sqrt(self.num_experts))
 
     @property
     def width_parts(self) -> int:
@@ -195,6 +230,15 @@ class ModelConfig:
                 "topology_init self_biased needs num_partitions equal to num_experts. "
                 f"Found {self.num_partitions} and {self.num_experts}."
             )
+        if self.penalty_floor and self.penalty != "logit":
+            raise ValueError(
+                f"penalty_floor needs penalty logit, the only one that has no bound. Found {self.penalty}."
+            )
+        if self.pressure not in ("true", "absent") and self.num_partitions == self.held_dims:
+            raise ValueError(
+                "pressure must be true or absent where every dimension has a logit of its own, "
+                f"whose conflict is not that of a pair. Found {self.pressure}."
+            )
         if self.frame_bytes() > MAX_FRAME_BYTES:
             raise ValueError(
                 f"num_layers, num_experts and num_partitions must give frames of at most {MAX_FRAME_BYTES} bytes. "
@@ -254,6 +298,13 @@ class TrainConfig:
     controller_every: int = bounded(200, 1, 1_000_000, "steps between two moves of the controller")
     eval_every: int = bounded(20, 1, 1_000_000, "steps between two looks at test images, with and without task ID")
     eval_batch: int = bounded(126, 3, 100_000, "test images per look, all tasks in equal shares")
+    validation_frac: float = bounded(
+        0.0,
+        0.0,
+        0.5,
+        "share of each task's training images kept from training; looks and the controller then see these, not test "
+        "images. The same images for every seed",
+    )
     compile: Literal["off", "on"] = described(
         "off",
         "torch.compile: a faster step for half a minute of start; without a compiler the run is eager and says so",

@@ -10,13 +10,13 @@ Shapes: N training images, B images a step, L layers, or 1 where all layers shar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cdsp_core.data.datasets import TaskData
+from cdsp_core.data.datasets import Datasets, TaskData
 
 Stream = Literal["weights", "order", "dropout"]
 _STREAM_NUMBER: dict[Stream, int] = {"weights": 0, "order": 1, "dropout": 2}
@@ -111,6 +111,36 @@ class TestSet:
         index = torch.cat([indices[start : start + self._share] for indices in self._per_task])
         images = normalised(self.data.images_NHW.index_select(0, index))
         return images, self.data.labels_N.index_select(0, index), self.data.task_N.index_select(0, index)
+
+
+def with_validation(data: Datasets, frac: float) -> tuple[TaskData, TaskData]:
+    """The training images without a share of each task's, and that share: what choices are made by.
+
+    Which images they are is drawn once and for all, whatever the run's seed, so runs of a study compare. Without a
+    share the training images are all of them and nothing is left for choices.
+    """
+    task_N = data.train.task_N.cpu().numpy()
+    random = np.random.default_rng(_SPLIT_SEED)
+    kept, held_out = [], []
+    for task in range(len(data.train.tasks)):
+        shuffled = random.permutation(np.flatnonzero(task_N == task))
+        count = round(frac * len(shuffled))
+        held_out.append(np.sort(shuffled[:count]))
+        kept.append(np.sort(shuffled[count:]))
+    return _part(data.train, np.concatenate(kept)), _part(data.train, np.concatenate(held_out))
+
+
+_SPLIT_SEED: Final = 20_512_291
+
+
+def _part(data: TaskData, index_N: np.ndarray[Any, Any]) -> TaskData:
+    index = torch.from_numpy(index_N).to(data.labels_N.device)
+    return TaskData(
+        tasks=data.tasks,
+        images_NHW=data.images_NHW.index_select(0, index),
+        labels_N=data.labels_N.index_select(0, index),
+        task_N=data.task_N.index_select(0, index),
+    )
 
 
 def normalised(image_NHW: Tensor) -> Tensor:

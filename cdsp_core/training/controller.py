@@ -11,8 +11,9 @@ asks it before every step and applies the move as a person's change is applied. 
 next move starts from there.
 
 The source is the authors' design memo, which names the idea and no sizes: factor, addend and window are chosen here.
-Deviation: the memo rewards accuracy on validation images. The data have no third part, so the looks are at test images,
-and the test accuracy of a steered run is in part what it was steered by.
+The memo rewards accuracy on validation images; so does this where the config keeps some (`validation_frac`).
+Deviation: without them the looks are at test images, and the test accuracy of a steered run is in part what it was
+steered by.
 Imports no torch.
 """
 

@@ -60,9 +60,15 @@ def idle_experts(load_E: Array) -> float:
 
 
 def rank_overlap(overlap_EE: Array) -> float:
-    """Mean Jaccard overlap of two experts' subspaces over all pairs. `overlap_EE` is shared dimensions / rank."""
-    shared = overlap_EE[_pairs(overlap_EE)]
-    return float((shared / (2.0 - shared)).mean())
+    """Mean Jaccard overlap of two experts' subspaces over all pairs. `overlap_EE` is shared dimensions / rank.
+
+    Its diagonal is what an expert holds itself, 1 but under rank_rule force.
+    """
+    first, second = _pairs(overlap_EE)
+    held = np.diagonal(overlap_EE)
+    shared = overlap_EE[first, second]
+    together = held[first] + held[second] - shared
+    return float((shared / np.where(together > 0, together, 1.0)).mean())
 
 
 def gradient_interference(conflict_EE: Array) -> float:

@@ -20,7 +20,7 @@ from cdsp_core.method.layer import CDSPLayer, structure_penalty
 from cdsp_core.models.registry import MakeLayer, WithAuxiliaryLoss
 from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.settings.config import MAX_STEPS, Controls, ModelConfig, RunConfig
-from cdsp_core.training.batches import Batch, BatchStream, TestSet, stream_generator
+from cdsp_core.training.batches import Batch, BatchStream, TestSet, stream_generator, with_validation
 from cdsp_core.training.controller import Controller, Move
 from cdsp_core.training.device import describe_device
 from cdsp_core.training.evaluation import Look, look_at
@@ -73,14 +73,19 @@ class Trainer:
         _check_sizes(config.model, self.data.train)
         self.tasks = self.data.train.tasks
         train = config.train
+        trained_on, held_out = self.data.train, None
+        if train.validation_frac:
+            trained_on, held_out = with_validation(self.data, train.validation_frac)
         self.batches = BatchStream(
-            self.data.train,
+            trained_on,
             batch_size=train.batch_size,
             seed=train.seed,
             dropout_per=config.model.task_dropout,
             num_layers=config.model.num_layers,
         )
         self.test = TestSet(self.data.test, images_per_look=train.eval_batch)
+        self.looked_at = self.test if held_out is None else TestSet(held_out, images_per_look=train.eval_batch)
+        """what looks and the controller see: validation images where some are kept from training, else test images"""
         self.total_steps = train.steps or train.epochs * self.batches.steps_per_epoch
         if self.total_steps > MAX_STEPS:
             raise ValueError(f"epochs must give at most {MAX_STEPS} steps. Found {self.total_steps}.")
@@ -105,6 +110,7 @@ class Trainer:
             "task_loss",
             *(TOPOLOGY_TERMS if self.cdsp_layers else ()),
             *dict.fromkeys(layer.auxiliary_name for layer in self._auxiliary),
+            *self.model.guidance_names,
         )
         self.log = ScalarLog(
             scalar_names([task.name for task in self.tasks], config.model, terms=self.terms), device=device
@@ -198,6 +204,7 @@ class Trainer:
     def describe(self) -> dict[str, Any]:
         """What does not change while the run trains, as JSON."""
         model, layer = self.config.model, self.model.layers[0]
+        held_out = self.looked_at.data if self.looked_at is not self.test else None
         return {
             "tasks": [
                 {"name": t.name, "label": t.label, "note": t.note, "class_names": list(t.class_names)}
@@ -214,9 +221,10 @@ class Trainer:
             "num_tokens": model.num_tokens,
             "steps_per_epoch": self.batches.steps_per_epoch,
             "data": {
-                "train": len(self.data.train.labels_N),
+                "train": len(self.batches.data.labels_N),
                 "test": len(self.data.test.labels_N),
                 "note": self.data.note,
+                **({"validation": len(held_out.labels_N)} if held_out is not None else {}),
             },
             "device": {
                 **describe_device(self.device),
@@ -227,12 +235,15 @@ class Trainer:
         }
 
     def look_at_test_images(self) -> None:
-        """Measure accuracy and routing on the next share of the test images, with task ID and without."""
-        self.look = self._look(self.step // self.config.train.eval_every)
+        """Measure accuracy and routing on the next share of the test images, with task ID and without.
+
+        With a validation split, on its images: test images are then seen by `test_accuracy` alone.
+        """
+        self.look = self._look(self.looked_at, self.step // self.config.train.eval_every)
 
     def test_accuracy(self) -> tuple[dict[str, float], dict[str, float]]:
         """Accuracy per task over the whole test set, with task ID and without."""
-        looks = [self._look(number) for number in range(self.test.looks)]
+        looks = [self._look(self.test, number) for number in range(self.test.looks)]
         weights = torch.tensor([look.images for look in looks], dtype=torch.float32, device=self.device)[:, None]
         known, blind = (
             (torch.stack([getattr(look, name) for look in looks]) * weights).sum(0).div(weights.sum()).tolist()
@@ -260,7 +271,7 @@ class Trainer:
         keep_BL = (batch.uniform_BL >= self.controls.p_drop).to(torch.float32)
         logits_BC, chosen = self.model(batch.image_BHW, batch.task_B, keep_BL)
         task_loss = F.cross_entropy(logits_BC, batch.label_B)
-        penalty, penalty_terms = self._penalty()
+        penalty, penalty_terms = self._penalty(batch)
         loss = task_loss if penalty is None else task_loss + penalty
         terms = torch.stack([task_loss, *penalty_terms]).detach()
         return loss, penalty, terms, logits_BC, chosen
@@ -276,8 +287,15 @@ class Trainer:
         if penalty is not None:
             penalty.backward()
 
-    def _penalty(self) -> tuple[Tensor | None, list[Tensor]]:
-        """What the layers add to the task loss, weighted; and its terms as they are told."""
+    def _penalty(self, batch: Batch) -> tuple[Tensor | None, list[Tensor]]:
+        """What layers and the router's aids add to the task loss, weighted; and its terms as they are told."""
+        penalty, terms = self._layers_penalty()
+        if not self.model.guidance_names:
+            return penalty, terms
+        guidance, guidance_terms = self.model.guidance_loss(batch.task_B)
+        return guidance if penalty is None else penalty + guidance, [*terms, *guidance_terms]
+
+    def _layers_penalty(self) -> tuple[Tensor | None, list[Tensor]]:
         if self.cdsp_layers:
             return structure_penalty(self.cdsp_layers, self.controls)
         if self._auxiliary:
@@ -312,8 +330,8 @@ class Trainer:
         if self.device.type == "cpu":
             self._finite.check(self.log.last_row())
 
-    def _look(self, number: int) -> Look:
-        return look_at(self.model, *self.test.look(number), tasks=len(self.tasks), number=number)
+    def _look(self, images: TestSet, number: int) -> Look:
+        return look_at(self.model, *images.look(number), tasks=len(self.tasks), number=number)
 
     def _write_look(self) -> None:
         look = self.look

@@ -16,6 +16,9 @@ Shapes: B inputs, D model width, E experts, R backbone dimensions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 from cdsp_core.method.layer import CDSPLayer
@@ -34,9 +37,12 @@ HELD, MET = 3.0, 1.0
 EVERY = 2
 
 
-def forced_layer(start: str, generator: torch.Generator) -> CDSPLayer:
-    """A layer in which task vector (1, 0) means expert 0 and (0, 1) expert 1, and of which only A learns."""
-    config = forced_model(start)
+def forced_layer(start: str, generator: torch.Generator, **rules: Any) -> CDSPLayer:
+    """A layer in which task vector (1, 0) means expert 0 and (0, 1) expert 1, and of which only A learns.
+
+    `rules` are settings of the model that depart from the paper's.
+    """
+    config = forced_model(start, **rules)
     layer = CDSPLayer(config, generator=generator)
     for parameter in layer.parameters():
         parameter.requires_grad_(False)
@@ -54,10 +60,12 @@ def forced_layer(start: str, generator: torch.Generator) -> CDSPLayer:
     return layer
 
 
-def train(*, lambda_conflict: float, start: str, seed: int, steps: int, tell: Tell) -> list[Row]:
+def train(
+    *, lambda_conflict: float, start: str, seed: int, steps: int, tell: Tell, rules: Mapping[str, Any] | None = None
+) -> list[Row]:
     """Follow A_01 and A_10, the pair's overlap and its cosine. Returns a row before every second step."""
     generator = stream_generator(seed, "weights")
-    layer = forced_layer(start, generator)
+    layer = forced_layer(start, generator, **(rules or {}))
     game = GameStep(layer, [layer], with_controls(Controls(), {"lambda_conflict": lambda_conflict}))
     draws = stream_generator(seed, "order")
     sign_B1 = torch.tensor([-1.0, 1.0]).repeat_interleave(BATCH)[:, None]
@@ -82,6 +90,7 @@ def pair_state(layer: CDSPLayer) -> Row:
     cosine = float(layer.cosine_EE[FIRST, SECOND])
     row: Row = {
         "pair_overlap": float((mask_ER[FIRST] & mask_ER[SECOND]).sum()) / layer.topology.rank,
+        "held": float(mask_ER[[FIRST, SECOND]].sum(1).float().mean()) / layer.topology.rank,
         "cosine": cosine if cosine == cosine else None,
     }
     if layer.config.has_diagonal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from cdsp_core.settings.config import Controls, ModelConfig, RunConfig
 from cdsp_core.settings.overrides import with_controls, with_settings
@@ -26,9 +26,9 @@ def opposite_tasks_config(lambda_conflict: float) -> RunConfig:
     return RunConfig(preset="live", model=OPPOSITE_TASKS, controls=controls)
 
 
-def forced_model(start: str) -> ModelConfig:
+def forced_model(start: str, **rules: Any) -> ModelConfig:
     """Two tasks, one expert a token; a logit for every dimension where that is the start."""
-    return ModelConfig(d_task=2, num_layers=1, top_k=1, num_partitions=256 if start == "dimensions" else 8)
+    return ModelConfig(d_task=2, num_layers=1, top_k=1, num_partitions=256 if start == "dimensions" else 8, **rules)
 
 
 def forced_config(start: str, lambda_conflict: float) -> RunConfig:
