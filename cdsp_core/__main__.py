@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_study(study: argparse.ArgumentParser) -> None:
     study.add_argument("names", nargs="*", metavar="NAME", help="which; `all` for all; none lists them")
     study.add_argument("--list", action="store_true", help="list the studies and what they ask")
-    study.add_argument("--seeds", type=_positive, metavar="N", help="seeds 0 to N - 1 (default 10; 3 with --smallest)")
+    study.add_argument("--seeds", type=_positive, metavar="N", help="number of seeds (default 10; 3 with --smallest)")
+    study.add_argument("--first-seed", type=int, default=0, metavar="S", help="seeds S to S + N - 1 (default 0)")
     study.add_argument("--smallest", action="store_true", help="the form that takes minutes on two cores")
     study.add_argument("--data", choices=("embedded", "full"), default="embedded", help="which images (embedded)")
     study.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the full sets, in torchvision's layout")
@@ -190,6 +191,7 @@ def _study(options: argparse.Namespace) -> int:
         data_root=options.data_root,
         missing_kmnist=options.missing_kmnist,
         smallest=options.smallest,
+        first_seed=options.first_seed,
     )
     cores = len(os.sched_getaffinity(0))
     signal.signal(signal.SIGTERM, _interrupt)
@@ -214,7 +216,7 @@ def _study(options: argparse.Namespace) -> int:
 
 def _check_packages() -> None:
     """Raises ValueError when the packages of the extra `studies` are not all there."""
-    missing = [name for name in ("matplotlib", "pyarrow", "tqdm") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("matplotlib", "pyarrow", "scipy", "tqdm") if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"study and evidence need the packages of the extra studies. Found no {', '.join(missing)}.")
 

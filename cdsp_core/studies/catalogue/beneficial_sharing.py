@@ -59,7 +59,7 @@ def jobs(options: StudyOptions) -> list[Job]:
                 "config": to_dict(config_of(len(tasks), weight, steps=steps, seed=seed)),
             },
         )
-        for seed in range(options.seeds)
+        for seed in options.seed_range
         for name, tasks, weight in trained
     ]
 

@@ -29,7 +29,7 @@ def jobs(options: StudyOptions) -> list[Job]:
     """CDSP-MoE, and the mixture that never sees an ID."""
     return [
         training_job(model, base_config(options, architecture=model, seed=seed), options, model=model)
-        for seed in range(options.seeds)
+        for seed in options.seed_range
         for model in ("cdsp", "blind")
     ]
 

@@ -40,7 +40,7 @@ def jobs(options: StudyOptions) -> list[Job]:
     return [
         training_job(rules, configs[rules](options, seed=seed), options, rules=rules)
         for rules in RULES
-        for seed in range(options.seeds)
+        for seed in options.seed_range
     ]
 
 

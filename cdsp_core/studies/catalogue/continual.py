@@ -53,7 +53,7 @@ def jobs(options: StudyOptions) -> list[Job]:
                 "config": to_dict(config_of(preset, lambda_conflict, tasks=tasks, steps=steps, seed=seed)),
             },
         )
-        for seed in range(options.seeds)
+        for seed in options.seed_range
         for model, (preset, lambda_conflict) in MODELS.items()
     ]
 

@@ -50,7 +50,7 @@ def jobs(options: StudyOptions) -> list[Job]:
                 "config": to_dict(config_of(experts, seed, options)),
             },
         )
-        for seed in range(options.seeds)
+        for seed in options.seed_range
         for experts in EXPERTS
     ]
 

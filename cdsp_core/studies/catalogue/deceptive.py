@@ -32,7 +32,7 @@ def jobs(options: StudyOptions) -> list[Job]:
             options,
             model=model,
         )
-        for seed in range(options.seeds)
+        for seed in options.seed_range
         for model in ("cdsp", "standard")
     ]
 

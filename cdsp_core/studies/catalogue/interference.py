@@ -49,7 +49,7 @@ def jobs(options: StudyOptions) -> list[Job]:
                 "config": to_dict(opposite_tasks_config(lambda_conflict)),
             },
         )
-        for seed in range(options.seeds)
+        for seed in options.seed_range
         for variant, models in MODELS.items()
         for model, lambda_conflict in models.items()
     ]

@@ -75,7 +75,7 @@ def jobs(options: StudyOptions) -> list[Job]:
     """Every model, in the smallest form too."""
     return [
         training_job(model, base_config(options, seed=seed, **settings), options, model=model)
-        for seed in range(options.seeds)
+        for seed in options.seed_range
         for model, settings in SETTINGS.items()
     ]
 

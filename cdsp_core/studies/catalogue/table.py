@@ -60,7 +60,7 @@ def jobs(options: StudyOptions) -> list[Job]:
             f"{labels}-{model}", _config(labels, model, options, seed=seed), options, labels=labels, model=model
         )
         for labels in _labels(options)
-        for seed in range(options.seeds)
+        for seed in options.seed_range
         for model in _models(options)
     ]
 

@@ -54,7 +54,7 @@ def jobs(options: StudyOptions) -> list[Job]:
     }
     return [
         Job(key=f"{name}-{seed}", seed=seed, settings={**arm, "config": to_dict(config_of(arm, seed, options))})
-        for seed in range(options.seeds)
+        for seed in options.seed_range
         for name, arm in arms.items()
     ]
 

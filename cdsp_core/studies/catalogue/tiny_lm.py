@@ -41,7 +41,7 @@ def jobs(options: StudyOptions) -> list[Job]:
                 "config": to_dict(text_config(architecture, weight)),
             },
         )
-        for seed in range(options.seeds)
+        for seed in options.seed_range
         for model, (architecture, weight) in MODELS.items()
     ]
 

@@ -6,7 +6,9 @@ from cdsp_core.studies.framework.study import Job, Row, StudyOptions, Tell
 
 
 def run_training(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
-    """Train as the job says and measure everything. Raises what Trainer raises."""
-    from cdsp_core.studies.experiments.measuring import measured_training
+    """Train as the job says and measure everything, or measure it untrained. Raises what Trainer raises."""
+    from cdsp_core.studies.experiments.measuring import measured_training, measured_untrained
 
+    if job.settings.get("untrained"):
+        return measured_untrained(job.settings["config"], options)
     return measured_training(job.settings["config"], options, tell)

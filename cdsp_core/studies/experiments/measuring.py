@@ -44,9 +44,18 @@ def measured_training(config: dict[str, Any], options: StudyOptions, tell: Tell)
     rows += _mean_of_curves(rows, after=last_epoch)
     rows += _connection_rows(arrays, trainer.config.model)
     rows.append(_row("final", "parameters", float(sum(p.numel() for p in trainer.model.parameters()))))
+    return rows + _looked_at(trainer)
+
+
+def measured_untrained(config: dict[str, Any], options: StudyOptions) -> list[Row]:
+    """What the protocols say of the network before its first step: the null of every measure of routing."""
+    return _looked_at(Trainer(from_dict(config), device=torch.device("cpu"), data_root=options.data_root))
+
+
+def _looked_at(trainer: Trainer) -> list[Row]:
     experts = int(trainer.describe()["experts"])
     shown = show_whole_test_set(trainer.model, trainer.test, tasks=len(trainer.tasks), experts=experts)
-    return rows + list(_protocol_rows(shown, [task.name for task in trainer.tasks]))
+    return list(_protocol_rows(shown, [task.name for task in trainer.tasks]))
 
 
 class Window:

@@ -125,7 +125,7 @@ class StudyFolder:
         if found != wanted and not self._holds_rows():
             self.write(path, json.dumps(wanted, indent=1).encode())
             return
-        for name, value in wanted.items():
+        for name, value in {**dict.fromkeys(found), **wanted}.items():
             if found.get(name) != value:
                 raise ResultsError(
                     f"{self.path} holds results with {name} {found.get(name)!r}. Found {value!r} asked for. {_WAY_OUT}"
@@ -172,6 +172,7 @@ def options_of(metadata: dict[str, Any]) -> StudyOptions:
         data=form["data"],
         missing_kmnist=form["missing_kmnist"],
         smallest=form["smallest"],
+        first_seed=form.get("first_seed", 0),
     )
 
 
@@ -220,7 +221,8 @@ _WAY_OUT: Final = "Give another folder with --out, or delete this one."
 
 
 def _form(options: StudyOptions) -> dict[str, Any]:
-    return {"data": options.data, "missing_kmnist": options.missing_kmnist, "smallest": options.smallest}
+    first = {"first_seed": options.first_seed} if options.first_seed else {}
+    return {"data": options.data, "missing_kmnist": options.missing_kmnist, "smallest": options.smallest, **first}
 
 
 def _columns(rows: Sequence[Row]) -> list[str]:

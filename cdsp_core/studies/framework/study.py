@@ -5,10 +5,11 @@ Knows no files and no processes; `runner.py` runs the jobs, `results.py` keeps t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from cdsp_core.data.fetch import missing_files
 
@@ -16,7 +17,11 @@ Value = str | int | float | bool | None
 Row = dict[str, Value]
 """One flat record of a result; NaN and None mean "no value"."""
 
-Verdict = Literal["holds", "fails", "mixed"]
+Verdict = Literal["holds", "fails", "no effect", "undecided"]
+Origin = Literal["paper", "program", "memo", "project"]
+Theme = Literal[
+    "without ID", "routing", "structure", "conflict", "accuracy", "rates and depth", "beyond images", "cost"
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +34,13 @@ class StudyOptions:
     missing_kmnist: Literal["fail", "kana"] = "fail"
     smallest: bool = False
     """The form that ends within minutes on two cores: fewer steps, and fewer settings where there are many."""
+    first_seed: int = 0
+    """Another one repeats a study with seeds that nobody has looked at."""
+
+    @property
+    def seed_range(self) -> range:
+        """The seeds, in order."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,22 +64,55 @@ class Tell(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """One sentence of the paper, and what was measured of it."""
+    """One sentence of the paper, or about it, and what was measured of it."""
 
     claim: str
     source: str
-    """Where the paper says it, e.g. `arXiv:2512.20291, section 4.2`; or `memo`."""
+    """Where it is said, e.g. `arXiv:2512.20291, section 4.2`; `memo`; or `this project`."""
     published: str | None
     """The published figure, with its caveat; None where there is none."""
     measured: str
     """What was measured, in one sentence with numbers and units."""
     value: float
     interval: tuple[float, float]
-    """95 % bootstrap interval of `value` over seeds."""
+    """95 % Student-t interval of `value` over seeds."""
     seeds: int
     verdict: Verdict
     why: str
     """The rule that gave the verdict, and the reason for a failure where it was found."""
+    bound: tuple[float, float]
+    """The claim says that the value lies between these; the upper one is infinite where there is a threshold only."""
+    equivalence: float | None = None
+    """Differences smaller than this count as none; None where the claim is not of a difference."""
+    published_value: float | None = None
+    """The published figure in the unit of `value`, where there is one to compare with."""
+    probability: float = math.nan
+    """Two-sided p-value of the verdict, or of the nearest one where it is undecided; not adjusted for other claims."""
+    adjusted: float | None = None
+    """The same after Holm (headline) or Benjamini-Hochberg (others); None where a study stands alone."""
+    sign_probability: float | None = None
+    """p-value of the sign test against the lower bound; None with fewer than six seeds."""
+    decided_by: int | None = None
+    """Seeds that would decide at the observed mean and spread; None where decided, or where 1,000 would not."""
+    for_method: bool = True
+    """Whether `holds` speaks for the method."""
+    theme: Theme | None = None
+    """None takes the study's."""
+    headline: str | None = None
+    """Its name in docs/preregistration.md, where it is one of the headline claims."""
+    values: tuple[float, ...] = ()
+    """One value a seed, in the seeds' order."""
+
+    @property
+    def origin(self) -> Origin:
+        """Who makes the claim, by the beginning of its source."""
+        for beginning, origin in _ORIGINS.items():
+            if self.source.startswith(beginning):
+                return origin
+        return "project"
+
+
+_ORIGINS: Final[dict[str, Origin]] = {"arXiv:": "paper", "the authors' program": "program", "memo": "memo"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +152,8 @@ class Findings:
     """What a study found in its rows."""
 
     claims: Sequence[Claim]
+    checks: Sequence[Claim] = ()
+    """What must be so if program and measures are right, whatever the method is worth: counted with no claims."""
     charts: Sequence[Chart] = field(default_factory=tuple)
     tables: Sequence[Table] = field(default_factory=tuple)
     """Without one the report tabulates the mean of every number over seeds."""
@@ -139,5 +186,7 @@ class Study:
     """From the rows of all jobs; every row also carries its job's key, seed and settings as columns.
 
     The columns are `job`, `seed` and the settings that are plain values; a column of the row itself goes before."""
+    theme: Theme = "accuracy"
+    """of its claims, where they name none"""
     data: Callable[[StudyOptions], str] = image_data
     """What the study learns from, in one sentence for people."""

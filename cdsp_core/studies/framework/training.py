@@ -54,6 +54,11 @@ def release_config(options: StudyOptions, **settings: Any) -> RunConfig:
     return _in_this_form(preset("release"), options, {**sizes, **settings})
 
 
+def live_config(options: StudyOptions, **settings: Any) -> RunConfig:
+    """The preset `live`, as people meet it on the page, for as long as the others."""
+    return _in_this_form(preset("live"), options, settings)
+
+
 def at_live_sizes(name: str = "live", **settings: Any) -> RunConfig:
     """A preset of `live`'s sizes under the paper's router (Eq. 10) and calm rates, whatever `live` is tuned to."""
     rules = {"task_fusion": "concat", "lr_base": 3e-3, "lr_ratio": 5.0}
@@ -79,7 +84,7 @@ def sweep(prefix: str, field: str, values: Sequence[float], options: StudyOption
         training_job(
             f"{prefix}-{value:g}", base_config(options, seed=seed, **{field: value}), options, **{field: value}
         )
-        for seed in range(options.seeds)
+        for seed in options.seed_range
         for value in values
     ]
 
@@ -92,6 +97,19 @@ def column(values: Sequence[Number], of: Callable[[Number], dict[int, float]]) -
 def final(rows: Sequence[Row], measure: str, **where: str | int | float | bool) -> dict[int, float]:
     """One number a seed: the mean of a final measure over the tasks, layers and experts that `where` leaves."""
     return by_seed(rows, "value", kind="final", measure=measure, **where)
+
+
+def over_last_epoch(rows: Sequence[Row], measure: str, options: StudyOptions, **where: Any) -> dict[int, float]:
+    """One number a seed: the mean of a measure's curve over the looks of the last epoch; one look is mostly noise."""
+    curves = [row for row in rows if row["kind"] == "curve" and row["measure"] == measure]
+    last = max((int(row["step"] or 0) for row in curves), default=0)
+    after = last * (1.0 - 1.0 / epochs_of(options))
+    return by_seed([row for row in curves if int(row["step"] or 0) > after], "value", **where)
+
+
+def epochs_of(options: StudyOptions) -> int:
+    """How often a training sees every image."""
+    return 2 if options.smallest else 10
 
 
 def tasks_in(rows: Sequence[Row]) -> list[str]:
@@ -170,7 +188,7 @@ def _in_this_form(config: RunConfig, options: StudyOptions, settings: dict[str, 
     form = {
         "data": options.data,
         "missing_kmnist": options.missing_kmnist,
-        "epochs": 2 if options.smallest else 10,
+        "epochs": epochs_of(options),
         "eval_every": every if options.data == "embedded" else 6 * every,
     }
     return with_settings(config, {**form, **settings})

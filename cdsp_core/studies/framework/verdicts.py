@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
-from cdsp_core.studies.framework.statistics import estimate, interval
-from cdsp_core.studies.framework.study import Claim, Line, Row, Table, Value, Verdict
+from cdsp_core.studies.framework.sequential import LEVEL, LOOKS, look_of, repeated_probability
+from cdsp_core.studies.framework.statistics import (
+    estimate,
+    interval,
+    seeds_to_decide,
+    sign_probability,
+    t_probability,
+)
+from cdsp_core.studies.framework.study import Claim, Line, Row, Table, Theme, Value, Verdict
 
+HEADLINES: Final = 12
+"""how many claims docs/preregistration.md names"""
 LAMBDA_0_NOTE = "Lambda also multiplies the two small regularisers of A, so with lambda 0 these are gone too."
 
 
@@ -19,54 +30,130 @@ def judged(
     what: str,
     above: float | None = None,
     within: tuple[float, float] | None = None,
+    equivalence: float | None = None,
     published: str | None = None,
+    published_value: float | None = None,
     reason: str = "",
     cause: str = "",
+    for_method: bool = True,
+    theme: Theme | None = None,
+    headline: str | None = None,
 ) -> Claim:
     """The claim that a value lies above a threshold, or within two bounds.
+
+    A difference smaller than `equivalence` counts as none, on whichever side of the threshold it lies. A headline
+    claim is judged on the first 3, 6 or 10 seeds, at O'Brien and Fleming's bounds, other claims once on all seeds.
 
     Args:
         value_of_seed: what was measured, one number a seed; numbers that are not finite have no value and are left out.
         what: the name and unit of the value, for people; it begins a sentence.
         above: the threshold; or
         within: lower and upper bound.
+        equivalence: distance from the threshold within which a difference is no effect.
         reason: what was measured beside it or belongs to the rule, in whole sentences; said whatever the verdict is.
         cause: why the claim does not hold, in whole sentences; said only then.
+        headline: its name in docs/preregistration.md.
 
     Raises ValueError unless exactly one of `above` and `within` is given.
     """
     if (above is None) == (within is None):
         raise ValueError(f"exactly one of above and within must be given. Found {above} and {within}.")
-    low_bound, high_bound = within if within is not None else (above, math.inf)
-    assert low_bound is not None
-    side, other = f"above {low_bound:g}", f"below {low_bound:g}"
-    if within is not None:
-        side, other = f"between {low_bound:g} and {high_bound:g}", "on one side of that"
-    values = [value for value in value_of_seed.values() if math.isfinite(value)]
-    mean, low, high = interval(values) if values else (math.nan, math.nan, math.nan)
-    verdict: Verdict = "mixed"
-    if low > low_bound and high < high_bound:
-        verdict = "holds"
-    elif high < low_bound or low > high_bound:
-        verdict = "fails"
+    bound = within if within is not None else (above if above is not None else math.nan, math.inf)
+    values = [value_of_seed[seed] for seed in sorted(value_of_seed) if math.isfinite(value_of_seed[seed])]
     without = len(value_of_seed) - len(values)
+    look = look_of(len(values)) if headline else None
+    values = values[:look]
+    mean, low, high = interval(values) if values else (math.nan, math.nan, math.nan)
+    verdict, probability = _decided(values, bound, equivalence)
+    if headline:
+        probability = repeated_probability(probability, look) if look else math.nan
+    if not probability < LEVEL:
+        verdict = "undecided"
     band = f" [{low:.3f}, {high:.3f}]" if math.isfinite(low) else " without an interval"
     return Claim(
         claim=claim,
         source=source,
         published=published,
+        published_value=published_value,
         measured=f"{what}: {mean:.3f}{band}, {_seeds(len(values))}"
         + (f"; {_seeds(without)} without a value." if without else "."),
         value=mean,
         interval=(low, high),
         seeds=len(values),
         verdict=verdict,
-        why=" ".join(filter(None, (_rule(side, other), reason, cause if verdict != "holds" else ""))),
+        why=" ".join(filter(None, (_rule(bound, equivalence), reason, cause if verdict != "holds" else ""))),
+        bound=bound,
+        equivalence=equivalence,
+        probability=probability,
+        sign_probability=sign_probability(values, bound[0]) if values else None,
+        decided_by=_needed(values, bound, equivalence, headline) if verdict == "undecided" else None,
+        for_method=for_method,
+        theme=theme,
+        headline=headline,
+        values=tuple(values),
     )
 
 
-def _rule(side: str, other: str) -> str:
-    return f"Holds when the whole interval lies {side}, fails when it lies {other}, otherwise mixed."
+def adjusted(claims: Sequence[Claim], adjust: Callable[[Sequence[float]], list[float]]) -> list[Claim]:
+    """These claims as one list: each has its adjusted p-value, and is undecided where that is 5 % or more."""
+    found = adjust([claim.probability for claim in claims])
+    return [
+        replace(claim, adjusted=probability)
+        if probability < LEVEL or claim.verdict == "undecided"
+        else replace(
+            claim,
+            adjusted=probability,
+            verdict="undecided",
+            decided_by=_seeds_needed(claim.values, claim.bound, claim.equivalence, level=LEVEL / len(claims)),
+        )
+        for claim, probability in zip(claims, found, strict=True)
+    ]
+
+
+def _decided(values: Sequence[float], bound: tuple[float, float], equivalence: float | None) -> tuple[Verdict, float]:
+    """The verdict nearest to these values, and its two-sided p-value: its 95 % interval says it where that is < 5 %."""
+    if len(values) < 2:
+        return "undecided", math.nan
+    mean = sum(values) / len(values)
+    low, high = bound
+    sure = {end: t_probability(values, end) for end in bound if math.isfinite(end)}
+    if equivalence is not None:
+        near = max(t_probability(values, low - equivalence), t_probability(values, low + equivalence))
+        if abs(mean - low) < equivalence and near < LEVEL:
+            return "no effect", near
+    if low < mean < high:
+        return "holds", max(sure.values())
+    return "fails", sure[low] if mean <= low else sure[high]
+
+
+def _needed(
+    values: Sequence[float], bound: tuple[float, float], equivalence: float | None, headline: str | None
+) -> int | None:
+    """Seeds that would decide; for a headline claim at Holm's strictest step, and not before its next look."""
+    if headline is None:
+        return _seeds_needed(values, bound, equivalence)
+    needed = _seeds_needed(values, bound, equivalence, level=LEVEL / HEADLINES)
+    later = next((look for look in LOOKS if look > len(values)), len(values) + 1)
+    return needed and max(needed, later)
+
+
+def _seeds_needed(
+    values: Sequence[float], bound: tuple[float, float], equivalence: float | None, *, level: float = LEVEL
+) -> int | None:
+    if not values:
+        return None
+    mean = sum(values) / len(values)
+    nearest = min((end for end in bound if math.isfinite(end)), key=lambda end: abs(end - mean))
+    return seeds_to_decide(values, bound=nearest, equivalence=equivalence, level=level)
+
+
+def _rule(bound: tuple[float, float], equivalence: float | None) -> str:
+    low, high = bound
+    if math.isfinite(high):
+        return f"Holds between {low:g} and {high:g}, fails outside."
+    return f"Holds above {low:g}, fails below" + (
+        f"; no effect within {equivalence:g} of it." if equivalence is not None else "."
+    )
 
 
 def by_seed(rows: Sequence[Row], column: str, **where: str | int | float | bool) -> dict[int, float]:
