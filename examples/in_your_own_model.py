@@ -33,7 +33,7 @@ class Block(nn.Module):
 
 
 def main(steps: int = 80) -> tuple[CDSPLayer, list[float]]:
-    """Learn how many words of a sequence are smaller than each; return the trained layer and the task loss of every step."""
+    """Learn how many words of a sequence are smaller than each; the trained layer and every step's task loss."""
     torch.manual_seed(0)
     block = Block()
     model = nn.Sequential(nn.Embedding(WORDS, CONFIG.d_model), block, nn.Linear(CONFIG.d_model, LENGTH))
