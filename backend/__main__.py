@@ -47,8 +47,9 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+def main(arguments: list[str] | None = None, *, program: str = "python -m backend") -> int:
+    """Serve until stopped. Exit status: 0 stopped, 2 bad input, 130 interrupted."""
+    options = _parser(program).parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     try:
         settings = _settings(options)
@@ -83,10 +84,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str) -> argparse.ArgumentParser:
     env = os.environ.get
     parser = argparse.ArgumentParser(
-        prog="python -m backend",
+        prog=program,
         description="Trains CDSP-MoE and shows it while it trains.",
         epilog="Environment: CDSP_HOST, CDSP_PORT, CDSP_DATA_DIR, CDSP_LAUNCHER, CDSP_DEVICE, CDSP_DATA and "
         "CDSP_DATA_ROOT are the defaults of the options; CDSP_TOKEN (needed on any address but loopback), "

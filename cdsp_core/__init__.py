@@ -1,10 +1,10 @@
 """CDSP-MoE (arXiv:2512.20291): a mixture of experts whose experts are subspaces of one shared backbone.
 
-What others build on is here, and is imported when it is first asked for, so that `import cdsp_core` needs no torch:
+The public names are imported when first used, so that `import cdsp_core` needs no torch:
 
-    from cdsp_core import CDSPLayer, CDSPTransformer, ModelConfig, Trainer, conflict_matrix
+    from cdsp_core import CDSPLayer, CDSPTransformer, Controls, ModelConfig, Trainer, conflict_matrix, structure_penalty
 
-`examples/in_your_own_model.py` puts the layer into a transformer of somebody else's.
+`examples/in_your_own_model.py` uses the layer in a transformer that is not ours.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from cdsp_core.method.conflict import conflict_matrix as conflict_matrix
     from cdsp_core.method.layer import CDSPLayer as CDSPLayer
+    from cdsp_core.method.layer import structure_penalty as structure_penalty
     from cdsp_core.models.transformer import PatchTransformer as CDSPTransformer
+    from cdsp_core.settings.config import Controls as Controls
     from cdsp_core.settings.config import ModelConfig as ModelConfig
     from cdsp_core.training.trainer import Trainer as Trainer
 
@@ -24,11 +26,21 @@ __version__ = "0.1.0"
 _HOMES: Final = {
     "CDSPLayer": ("method.layer", "CDSPLayer"),
     "CDSPTransformer": ("models.transformer", "PatchTransformer"),
+    "Controls": ("settings.config", "Controls"),
     "ModelConfig": ("settings.config", "ModelConfig"),
     "Trainer": ("training.trainer", "Trainer"),
     "conflict_matrix": ("method.conflict", "conflict_matrix"),
+    "structure_penalty": ("method.layer", "structure_penalty"),
 }
-__all__ = ["CDSPLayer", "CDSPTransformer", "ModelConfig", "Trainer", "conflict_matrix"]
+__all__ = [
+    "CDSPLayer",
+    "CDSPTransformer",
+    "Controls",
+    "ModelConfig",
+    "Trainer",
+    "conflict_matrix",
+    "structure_penalty",
+]
 
 
 def __getattr__(name: str) -> Any:

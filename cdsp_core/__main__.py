@@ -25,9 +25,9 @@ INTERRUPTED = 130
 RESULTS = Path("studies")
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, *, program: str = "python -m cdsp_core") -> int:
     """Exit status: 0 done, 1 a run failed, 2 bad input, 130 interrupted. Errors are one sentence on standard error."""
-    options = _parser().parse_args(arguments)
+    options = _parser(program).parse_args(arguments)
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
@@ -43,8 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         return BAD_INPUT
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m cdsp_core", description=__doc__)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description="Trains CDSP-MoE and tests the claims of its paper.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     train = commands.add_parser("train", help="train one run without the page")
     train.add_argument("--preset", default="live", help=f"one of {', '.join(PRESETS)} (default live)")

@@ -15,7 +15,8 @@ def main() -> None:
     for name in sys.argv[1:]:
         if name not in extras:
             sys.exit(f"extra must be one of {', '.join(extras)}. Found {name!r}.")
-    print(*project["dependencies"], *(line for name in sys.argv[1:] for line in extras[name]), sep="\n")
+    of_all = [line for line in project["dependencies"] if not line.startswith(project["name"])]
+    print(*of_all, *(line for name in sys.argv[1:] for line in extras[name]), sep="\n")
 
 
 if __name__ == "__main__":
