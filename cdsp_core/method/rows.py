@@ -71,8 +71,7 @@ class _PutRows(torch.autograd.Function):
         info: Any, in_dims: tuple[int | None, int | None, None], row: Tensor, index: Tensor, rows: int
     ) -> tuple[Tensor, int]:
         row_GMN, index_GM = (
-            _with_batch_first(value, dim, info.batch_size)
-            for value, dim in zip((row, index), in_dims[:2], strict=True)
+            _with_batch_first(value, dim, info.batch_size) for value, dim in zip((row, index), in_dims[:2], strict=True)
         )
         many = rows * info.batch_size
         put = put_rows(row_GMN.flatten(0, 1), _below_each_other(index_GM, rows), rows=many)

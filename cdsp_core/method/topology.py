@@ -93,7 +93,7 @@ def select_subspaces(topology_logits: Tensor, *, rank: int, block: int, by_force
     """
     partitions = topology_logits.shape[1]
     order_EP = torch.sort(topology_logits, dim=1, descending=True, stable=True).indices
-    position_EP = torch.empty_like(order_EP).scatter_(
+    position_EP = torch.zeros_like(order_EP).scatter(
         1, order_EP, torch.arange(partitions, device=order_EP.device).expand_as(order_EP)
     )
     count_EP = (rank - position_EP * block).clamp(0, block)
