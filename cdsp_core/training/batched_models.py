@@ -17,8 +17,8 @@ from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.models.attention import Attention
 from cdsp_core.models.norm import RMSNorm
 from cdsp_core.models.transformer import PatchTransformer
-from cdsp_core.training.batches import stream_generator
 from cdsp_core.settings.config import ModelConfig
+from cdsp_core.training.batches import stream_generator
 
 
 class StackedModels:
