@@ -20,7 +20,6 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import vmap
 
 from cdsp_core.data.datasets import Datasets, load_datasets
 from cdsp_core.method.layer import CDSPLayer
@@ -235,10 +234,15 @@ class BatchedTrainer:
 
     def _record_conflict(self, collected: Sequence[Tensor], used: Sequence[Any]) -> None:
         """Of every layer and run: this step's conflict, for the next step's loss."""
-        for number, layer in enumerate(self.models.cdsp_layers):
-            found = vmap(layer.game)(collected[number], *used[number])
-            kept = self.models.buffers_of(self._cdsp_numbers[number])
-            for name, value in zip(("cosine_EE", "overlap_EE", "pressure_EP"), found, strict=True):
+
+        def play(_model: PatchTransformer, *of_layers: Any) -> list[Any]:
+            played = zip(self.models.cdsp_layers, of_layers, strict=True)
+            return [layer.game(gradient_ErN, *layer_used) for layer, (gradient_ErN, layer_used) in played]
+
+        found = self._objective.call(play, *zip(collected, used, strict=True)) if used else []
+        for number, of_layer in zip(self._cdsp_numbers, found, strict=True):
+            kept = self.models.buffers_of(number)
+            for name, value in zip(("cosine_EE", "overlap_EE", "pressure_EP"), of_layer, strict=True):
                 kept[name].copy_(value)
 
     def _write_row(self, batch: Batch, told: Told, norm_X: Tensor) -> None:

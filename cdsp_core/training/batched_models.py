@@ -14,8 +14,6 @@ from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cdsp_core.method.layer import CDSPLayer
-from cdsp_core.models.attention import Attention
-from cdsp_core.models.norm import RMSNorm
 from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.settings.config import ModelConfig
 from cdsp_core.training.batches import stream_generator
@@ -31,9 +29,6 @@ class StackedModels:
         self.runs = len(seeds)
         self.template = drawn[0].to(device)
         """whose code runs; what its parameters and buffers hold does not matter"""
-        for module in self.template.modules():
-            if isinstance(module, RMSNorm | Attention):
-                module._native = False  # one run at a time
         self.cdsp_layers = [layer for layer in self.template.layers if isinstance(layer, CDSPLayer)]
         topology = {id(layer.topology.topology_logits) for layer in self.cdsp_layers}
         parameters = dict(self.template.named_parameters())

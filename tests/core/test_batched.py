@@ -6,6 +6,7 @@ in another order.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from cdsp_core.training.batched import BatchedTrainer, why_not_batched
+from cdsp_core.training.evaluation import show_whole_test_set
 from cdsp_core.training.trainer import Trainer
 from tests.core.small import CPU, small_config, small_data
 from tests.core.test_no_host_waiting import NoWaiting
@@ -48,19 +50,11 @@ def batched(runs: list[dict[str, Any]] | None = None, **settings: Any) -> Batche
 
 
 def singles(trainer: BatchedTrainer) -> list[Trainer]:
-    """The same runs, one by one, by torch's operations alone."""
-    alone = [Trainer(config, device=CPU, datasets=trainer.data, make_layer=None) for config in _dense(trainer)]
-    for single in alone:
-        for module in single.model.modules():
-            if hasattr(module, "_native"):
-                module._native = False
-    return alone
-
-
-def _dense(trainer: BatchedTrainer) -> list[Any]:
-    from dataclasses import replace
-
-    return [replace(config, model=trainer.model_config) for config in trainer.configs]
+    """The same runs, one by one, on the dense path: by torch's operations alone."""
+    return [
+        Trainer(replace(config, model=trainer.model_config), device=CPU, datasets=trainer.data)
+        for config in trainer.configs
+    ]
 
 
 @pytest.mark.parametrize("settings", MODELS)
@@ -82,8 +76,6 @@ def test_every_run_of_a_batch_is_its_single_run_at_every_step(settings: dict[str
 
 
 def test_a_batch_shows_the_whole_test_set_as_single_runs_do() -> None:
-    from cdsp_core.training.evaluation import show_whole_test_set
-
     trainer = batched()
     alone = singles(trainer)
     for _ in range(5):
