@@ -28,13 +28,14 @@ from cdsp_core.settings.config import RunConfig, to_dict
 from cdsp_core.training.batched_adamw import Rows, adamw, clipped
 from cdsp_core.training.batched_models import StackedModels
 from cdsp_core.training.batched_objective import Objective, Told
+from cdsp_core.training.batched_snapshot import Snapshot
 from cdsp_core.training.batched_streams import BatchedStreams
 from cdsp_core.training.batches import Batch, TestSet
 from cdsp_core.training.captured import Captured
 from cdsp_core.training.device import describe_device
 from cdsp_core.training.evaluation import Look, Shown, look_at, show_whole_test_set
 from cdsp_core.training.non_finite import NonFiniteLossError, first_non_finite
-from cdsp_core.training.telemetry import layer_measures, layer_tensors, packed, scalar_names
+from cdsp_core.training.telemetry import layer_tensors, scalar_names
 from cdsp_core.wire.frames import Array
 
 ARCHITECTURES: Final = ("cdsp", "standard", "blind")
@@ -156,17 +157,22 @@ class BatchedTrainer:
         names = [field.name for field in fields(Look)[1:]]
         self._look = dict(zip(names, self._objective.call(looked, chunk=LOOKED_AT_ONCE), strict=True))
 
-    @torch.no_grad()
     def arrays(self) -> list[dict[str, Array]]:
         """Every run's arrays as `Trainer.arrays` gives them, on the host: the layers', and the scalars since last time.
 
         A run that was not finite is in `failed` from then on.
         """
+        snapshot = self.snapshot()
+        return [snapshot.of_run(run) for run in range(self.runs)]
+
+    @torch.no_grad()
+    def snapshot(self) -> Snapshot:
+        """The same before anything is measured; waits for the device."""
         self._drain()
         layers = self._layers_on_host()
         rows_XNS = np.concatenate(self._taken, axis=1) if self._taken else np.empty((self.runs, 0, len(self.names)))
         self._taken.clear()
-        return [self._arrays_of(run, rows_XNS[run], layers) for run in range(self.runs)]
+        return Snapshot(step=self.step, names=self.names, rows_XNS=rows_XNS, layers=layers, model=self.model_config)
 
     @torch.no_grad()
     def show_whole_test_set(self) -> list[Shown]:
@@ -285,14 +291,6 @@ class BatchedTrainer:
 
         found = self._objective.call(tensors, self._load_XLE, look["routing_LQE"], look["routing_blind_LQE"])
         return [{name: value.cpu().numpy() for name, value in layer.items()} for layer in found]
-
-    def _arrays_of(self, run: int, rows: Array, of_all: list[dict[str, Array]]) -> dict[str, Array]:
-        layers = [packed({name: value[run] for name, value in layer.items()}) for layer in of_all]
-        if len(rows):
-            measured = [value for layer in layers for value in layer_measures(layer, self.model_config).values()]
-            rows[-1, len(self.names) - len(measured) :] = measured
-        named = {f"layer{number}/{name}": array for number, layer in enumerate(layers) for name, array in layer.items()}
-        return {"scalars": rows, **named}
 
     def _write_look(self) -> None:
         """Into the last row of the log."""
