@@ -259,7 +259,8 @@ class BatchedTrainer:
         told_by_step = torch.stack([self._steps, self._steps / self.streams.steps_per_epoch]).to(torch.float32)
         columns = [told.loss_X.detach()[:, None], told.terms_XM, norm_X[:, None], accuracy_XQ]
         row_XS = torch.cat([told_by_step.expand(self.runs, -1), *columns], dim=1)
-        self._log[:, :, : self._first_look].index_copy_(0, self._log_row, row_XS[None])
+        here = self._log_row.remainder(len(self._log))  # steps that try a graph out may run past the end
+        self._log[:, :, : self._first_look].index_copy_(0, here, row_XS[None])
         self._log_row += 1
 
     def _drain(self) -> None:

@@ -5,6 +5,7 @@ Shapes: X runs, W entries of a row of parameters.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,8 +57,13 @@ def adamw(rows: Rows, gradient_XW: Tensor, *, factor_X: Tensor, usable_X: Tensor
     by_row = torch.where(usable_X[:, None], gradient_XW * factor_X[:, None], 0.0)
     rows.mean_XW.lerp_(by_row, 1.0 - BETAS[0])
     rows.square_XW.mul_(BETAS[1]).addcmul_(by_row, by_row, value=1.0 - BETAS[1])
-    size_X = lr_X / (1.0 - BETAS[0] ** step)
-    correction = (1.0 - BETAS[1] ** step).sqrt().to(torch.float32)
+    size_X = lr_X / _corrected(BETAS[0], step)
+    correction = _corrected(BETAS[1], step).sqrt().to(torch.float32)
     step_XW = rows.mean_XW / (rows.square_XW.sqrt() / correction + EPS)
     rows.value_XW.mul_((1.0 - lr_X * rows.weight_decay).to(torch.float32)[:, None])
     rows.value_XW.addcmul_(step_XW, size_X.to(torch.float32)[:, None], value=-1.0)
+
+
+def _corrected(beta: float, step: Tensor) -> Tensor:
+    """1 - beta ** step: what the mean of so many steps that began with 0 is divided by."""
+    return -torch.expm1(step * math.log(beta))

@@ -43,8 +43,9 @@ class BatchedStreams:
 
     def next_batch(self) -> Batch:
         """Every run's next batch, all fields with a first dimension of X; moves on by one step."""
-        index_XB = self._index_SXB.index_select(0, self.position)[0]
-        uniform = self._uniform.index_select(0, self.position)[0]
+        step = self.position.remainder(self.steps_per_epoch)  # steps that try a graph out may run past the end
+        index_XB = self._index_SXB.index_select(0, step)[0]
+        uniform = self._uniform.index_select(0, step)[0]
         self.position += 1
         images = self.data.images_NHW.index_select(0, index_XB.flatten())
         return Batch(

@@ -6,6 +6,7 @@ that has ended is on disk before the next one begins.
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Sequence
@@ -77,10 +78,18 @@ def train_in_batches(
         for batch in batches:
             number_failed = _train(batch, options, device, progress, done + failed, len(wanted))
             done, failed = done + len(batch) - number_failed, failed + number_failed
+            _free(device)
         progress.show(TITLE, done, len(wanted), "done")
     finally:
         progress.close()
     return Trained(done=done, failed=failed, left=left)
+
+
+def _free(device: torch.device) -> None:
+    """Give the memory of a batch back before the next one asks for as much; a trainer and its graph know each other."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def _wanted(studies: Sequence[Study], options: StudyOptions, out: Path) -> tuple[list[_Wanted], tuple[str, ...]]:
