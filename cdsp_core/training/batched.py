@@ -30,7 +30,7 @@ from cdsp_core.training.batched_models import StackedModels
 from cdsp_core.training.batched_objective import Objective, Told
 from cdsp_core.training.batched_snapshot import Snapshot
 from cdsp_core.training.batched_streams import BatchedStreams
-from cdsp_core.training.batches import Batch, TestSet
+from cdsp_core.training.batches import Batch, TestSet, with_validation
 from cdsp_core.training.captured import Captured
 from cdsp_core.training.device import describe_device
 from cdsp_core.training.evaluation import Look, Shown, look_at, show_whole_test_set
@@ -101,8 +101,12 @@ class BatchedTrainer:
         )
         self.tasks = self.data.train.tasks
         seeds = [own.train.seed for own in self.configs]
-        self.streams = BatchedStreams(self.data.train, config.model, seeds, batch_size=train.batch_size)
+        trained_on, held_out = self.data.train, None
+        if train.validation_frac:
+            trained_on, held_out = with_validation(self.data, train.validation_frac)
+        self.streams = BatchedStreams(trained_on, config.model, seeds, batch_size=train.batch_size)
         self.test = TestSet(self.data.test, images_per_look=train.eval_batch)
+        self.looked_at = self.test if held_out is None else TestSet(held_out, images_per_look=train.eval_batch)
         self.total_steps = train.steps or train.epochs * self.streams.steps_per_epoch
         self.models = StackedModels(self.model_config, seeds, tasks=len(self.tasks), device=device)
         self.step = 0
@@ -148,7 +152,7 @@ class BatchedTrainer:
     def look_at_test_images(self) -> None:
         """Measure every run on the same next share of the test images, with task ID and without."""
         number = self.step // self._train.eval_every
-        image_BHW, label_B, task_B = self.test.look(number)
+        image_BHW, label_B, task_B = self.looked_at.look(number)
 
         def looked(model: PatchTransformer) -> tuple[Tensor, ...]:
             look = look_at(model, image_BHW, label_B, task_B, tasks=len(self.tasks), number=number)

@@ -12,13 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cdsp_core.method.layer import structure_penalty
-from cdsp_core.models.registry import WithAuxiliaryLoss
 from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.settings.config import Controls
 from cdsp_core.training.batched_models import StackedModels
 from cdsp_core.training.batches import Batch
-from cdsp_core.training.trainer import TOPOLOGY_TERMS
+from cdsp_core.training.objective import added_loss, loss_terms
 
 
 class RunControls(NamedTuple):
@@ -49,12 +47,7 @@ class Objective:
 
     def __init__(self, models: StackedModels, controls: Sequence[Controls]) -> None:
         self._models = models
-        self._auxiliary = [layer for layer in models.template.layers if isinstance(layer, WithAuxiliaryLoss)]
-        self.terms = (
-            "task_loss",
-            *(TOPOLOGY_TERMS if models.cdsp_layers else ()),
-            *dict.fromkeys(layer.auxiliary_name for layer in self._auxiliary),
-        )
+        self.terms = loss_terms(models.template)
         device = models.weights_XW.device
         self._controls = RunControls(
             *(torch.tensor([getattr(own, name) for own in controls], device=device) for name in RunControls._fields)
@@ -96,18 +89,13 @@ class Objective:
         keep_BL = (uniform_BL >= controls.p_drop).to(torch.float32)
         logits_BC, chosen = model(image_BHW, task_B, keep_BL)
         terms = [F.cross_entropy(logits_BC, label_B)]
-        loss = terms[0]
-        if self._models.cdsp_layers:
-            penalty, penalty_terms = structure_penalty(self._models.cdsp_layers, controls)
-            loss, terms = loss + penalty, [*terms, *penalty_terms]
-        elif self._auxiliary:
-            auxiliary = torch.stack([layer.auxiliary_loss() for layer in self._auxiliary]).sum()
-            loss, terms = loss + auxiliary, [*terms, auxiliary]
+        penalty, penalty_terms = added_loss(model, controls, task_B)
+        loss = terms[0] if penalty is None else terms[0] + penalty
         expert_E = torch.arange(model.config.num_experts, device=image_BHW.device)
         load_LE = torch.stack([(expert_TK[:, :, None] == expert_E).sum((0, 1)) for expert_TK in chosen])
         return Told(
             loss_X=loss,
-            terms_XM=torch.stack(terms).detach(),
+            terms_XM=torch.stack([*terms, *penalty_terms]).detach(),
             logits_XBC=logits_BC.detach(),
             load_XLE=load_LE / load_LE.sum(1, keepdim=True),
             used=[layer.used for layer in self._models.cdsp_layers],
