@@ -18,6 +18,8 @@ from cdsp_core.settings.overrides import with_controls, with_settings
 from cdsp_core.settings.presets import PRESETS, preset
 
 if TYPE_CHECKING:
+    from cdsp_core.studies.framework.progress import Progress
+    from cdsp_core.studies.framework.study import Study, StudyOptions
     from cdsp_core.training.trainer import Trainer
 
 BAD_INPUT = 2
@@ -88,6 +90,16 @@ def _add_study(study: argparse.ArgumentParser) -> None:
         "--missing-kmnist", choices=("fail", "kana"), default="fail", help="kana: draw them where KMNIST is not there"
     )
     study.add_argument("--jobs", type=_positive, metavar="N", help="processes (default: one a core)")
+    study.add_argument(
+        "--device",
+        default="cpu",
+        help="cpu (default); cuda or auto: first train there, many runs at once, what differs in seed and controls",
+    )
+    study.add_argument("--batched", action="store_true", help="train many runs at once on the CPU too")
+    study.add_argument(
+        "--batch-runs", type=_positive, default=128, metavar="N", help="most runs at once (128), fewer where none fit"
+    )
+    study.add_argument("--only-batched", action="store_true", help="end when the batches are done")
     study.add_argument("--out", type=_folder, default=RESULTS, metavar="DIR", help="keep results there (studies/)")
     study.add_argument("--progress", choices=("bar", "json"), default="bar", help="json: one JSON object a line")
     study.set_defaults(run=_study)
@@ -196,6 +208,10 @@ def _study(options: argparse.Namespace) -> int:
     cores = len(os.sched_getaffinity(0))
     signal.signal(signal.SIGTERM, _interrupt)
     status = 0
+    if options.batched or options.only_batched or options.device != "cpu":
+        status = _train_batches(chosen, form, options, JsonLines() if options.progress == "json" else Bar())
+        if options.only_batched:
+            return status
     for this in chosen:
         progress = JsonLines() if options.progress == "json" else Bar()
         try:
@@ -212,6 +228,22 @@ def _study(options: argparse.Namespace) -> int:
             lines = (f"  {claim.verdict}: {claim.claim.removesuffix('.')}. {claim.measured}" for claim in claims)
             print(f"{this.name}: {report}", *lines, sep="\n")
     return status
+
+
+def _train_batches(chosen: list[Study], form: StudyOptions, options: argparse.Namespace, progress: Progress) -> int:
+    """Train what can be trained many at once; the studies then find it done."""
+    from cdsp_core.studies.experiments.batched_jobs import TITLE, train_in_batches
+    from cdsp_core.training.device import choose_device, prepare_process, use_threads
+
+    prepare_process()
+    use_threads(options.jobs)
+    device = choose_device(options.device)
+    trained = train_in_batches(
+        chosen, form, out=options.out, device=device, at_once=options.batch_runs, progress=progress
+    )
+    for reason in trained.left:
+        progress.problem(TITLE, f"Some jobs are left for the study's own processes: {reason}")
+    return 1 if trained.failed else 0
 
 
 def _check_packages() -> None:

@@ -40,10 +40,15 @@ def attend(qkv_BSF: Tensor, cos_S1C: Tensor, sin_S1C: Tensor, heads: int, kv_hea
 class _Rotation(torch.autograd.Function):
     """Rotary positions: (a, b) to (a cos - b sin, b cos + a sin); the gradient is the rotation back."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, heads_BSHC: Tensor, cos_S1C: Tensor, sin_S1C: Tensor) -> Tensor:
-        ctx.save_for_backward(cos_S1C, sin_S1C)
+    def forward(heads_BSHC: Tensor, cos_S1C: Tensor, sin_S1C: Tensor) -> Tensor:
         return _rotated(heads_BSHC, cos_S1C, sin_S1C)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[1:])
 
     @staticmethod
     def backward(ctx: Any, dheads_BSHC: Tensor) -> tuple[Tensor | None, ...]:

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdsp_core.kernels.grouped import grouped_mm
+from cdsp_core.method.rows import take_rows
 from cdsp_core.method.topology import Subspaces
 from cdsp_core.settings.config import ModelConfig
 
@@ -40,7 +41,7 @@ class Backbone(nn.Module):
         """The weights of every expert, [E, r, N]: U[:, S_e] transposed beside V[S_e, :]."""
         weight_RN = torch.cat([self.u_DR.T, self.v_RD], dim=1)
         index_Er = subspaces.index_Er
-        return weight_RN.index_select(0, index_Er.flatten()).view(*index_Er.shape, -1)
+        return take_rows(weight_RN, index_Er.flatten()).view(*index_Er.shape, -1)
 
     def expert_weights(self, gathered_ErN: Tensor, subspaces: Subspaces) -> Tensor:
         """What the sorted paths multiply tokens with, [E, r, N]: the gathered weights themselves."""
@@ -74,8 +75,10 @@ def dense_experts(
 ) -> Tensor:
     """sum over the token's experts of gate * gamma * silu(x U_S) V_S, [T, D], by the dense identity (Eq. 7-9)."""
     weight_TE = gates_of_all(gate_TK, expert_TK, len(strength_E)) * strength_E
-    y_TD: Tensor = _DenseExperts.apply(x_TD, weight_TE, expert_weight_ErN, backbone.u_DR, backbone.v_RD, subspaces)
-    return y_TD
+    mask_ER = subspaces.mask_ER.to(x_TD.dtype)
+    weights = (expert_weight_ErN, backbone.u_DR, backbone.v_RD)
+    y_TD, _ = _DenseExperts.apply(x_TD, weight_TE, *weights, mask_ER, subspaces.index_Er)
+    return y_TD  # type: ignore[no-any-return]
 
 
 def plain_dense_experts(
@@ -116,30 +119,38 @@ def sorted_experts(
 
 
 class _DenseExperts(torch.autograd.Function):
-    """Dense identity. Its only weight gradient is that of the gathered expert weights, which also reaches U and V."""
+    """Dense identity. Its only weight gradient is that of the gathered expert weights, which also reaches U and V.
+
+    Returns the output and, for the backward pass alone, x U.
+    """
+
+    generate_vmap_rule = True
 
     @staticmethod
-    def forward(ctx: Any, x_TD: Tensor, weight_TE: Tensor, _expert_weight_ErN: Tensor, u_DR: Tensor, v_RD: Tensor, subspaces: Subspaces) -> Tensor:  # fmt: skip  # noqa: E501
-        mask_ER = subspaces.mask_ER.to(x_TD.dtype)
+    def forward(x_TD: Tensor, weight_TE: Tensor, _expert_weight_ErN: Tensor, u_DR: Tensor, v_RD: Tensor, mask_ER: Tensor, _index_Er: Tensor) -> tuple[Tensor, Tensor]:  # fmt: skip  # noqa: E501
         pre_TR = x_TD @ u_DR
-        coeff_TR = weight_TE @ mask_ER
-        ctx.save_for_backward(x_TD, weight_TE, u_DR, v_RD, mask_ER, subspaces.index_Er, pre_TR, coeff_TR)
-        return (F.silu(pre_TR) * coeff_TR) @ v_RD
+        return (F.silu(pre_TR) * (weight_TE @ mask_ER)) @ v_RD, pre_TR
 
     @staticmethod
-    def backward(ctx: Any, dy_TD: Tensor) -> tuple[Tensor | None, ...]:
-        x_TD, weight_TE, u_DR, v_RD, mask_ER, index_Er, pre_TR, coeff_TR = ctx.saved_tensors
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
+        x_TD, weight_TE, _, u_DR, v_RD, mask_ER, index_Er = inputs
+        ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x_TD, weight_TE, u_DR, v_RD, mask_ER, index_Er, output[1])
+
+    @staticmethod
+    def backward(ctx: Any, dy_TD: Tensor, _dpre_TR: None) -> tuple[Tensor | None, ...]:
+        x_TD, weight_TE, u_DR, v_RD, mask_ER, index_Er, pre_TR = ctx.saved_tensors
         active_TR = F.silu(pre_TR)
         dhidden_TR = dy_TD @ v_RD.T
         slope_TR = torch.ops.aten.silu_backward(dhidden_TR, pre_TR)
-        dx_TD = (slope_TR * coeff_TR) @ u_DR.T
+        dx_TD = (slope_TR * (weight_TE @ mask_ER)) @ u_DR.T
         dweight_TE = (dhidden_TR * active_TR) @ mask_ER.T
         du_ERD = _per_expert(slope_TR, x_TD, weight_TE)
         dv_ERD = _per_expert(active_TR, dy_TD, weight_TE)
-        experts, rank = index_Er.shape
         dweight_ERN = torch.cat([du_ERD, dv_ERD], dim=2)
-        dweight_ErN = dweight_ERN.gather(1, index_Er[:, :, None].expand(experts, rank, dweight_ERN.shape[2]))
-        return dx_TD, dweight_TE, dweight_ErN, None, None, None
+        dweight_ErN = dweight_ERN.gather(1, index_Er[:, :, None].expand(-1, -1, dweight_ERN.shape[2]))
+        return dx_TD, dweight_TE, dweight_ErN, None, None, None, None
 
 
 def _per_expert(left_TR: Tensor, right_TD: Tensor, weight_TE: Tensor) -> Tensor:

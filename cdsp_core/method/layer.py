@@ -14,6 +14,7 @@ N is smaller; see `block_sparse.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from cdsp_core.method.block_sparse import BlockSparseBackbone
 from cdsp_core.method.gradient_tap import GradientTap
 from cdsp_core.method.router import Router
 from cdsp_core.method.topology import Subspaces, Topology, scatter_to_dimensions
-from cdsp_core.settings.config import Controls, ModelConfig
+from cdsp_core.settings.config import ModelConfig
 
 DRAWN = ("permuted", "noise")
 """settings of `pressure` that deal or draw anew at every measured step"""
@@ -111,18 +112,26 @@ class CDSPLayer(nn.Module):
         if not self.measuring:
             return
         collected, (subspaces, expert_TK) = self._collected()
-        config = self.config
-        pairs_EE = conflict.co_active_pairs(expert_TK, config.num_experts) if config.conflict_pairs != "all" else None
-        paper = config.has_diagonal and self.topology.block > 1 and not self._own_rules
-        if paper and self.path(collected.device) == "native":
-            found = self._play_native(collected, subspaces, pairs_EE)
-        else:
-            found = self._play_game(collected, subspaces, pairs_EE)
-        cosine_EE, overlap_EE, pressure_EP = found
+        cosine_EE, overlap_EE, pressure_EP = self.game(collected, subspaces, expert_TK)
         self.cosine_EE.copy_(cosine_EE)
         self.overlap_EE.copy_(overlap_EE)
         self.pressure_EP.copy_(pressure_EP)
         self.tap.empty()
+
+    def game(self, collected: Tensor, subspaces: Subspaces, expert_TK: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """cosine_EE, overlap_EE and pressure_EP of gradients that a tap has collected; changes nothing."""
+        config = self.config
+        pairs_EE = conflict.co_active_pairs(expert_TK, config.num_experts) if config.conflict_pairs != "all" else None
+        paper = config.has_diagonal and self.topology.block > 1 and not self._own_rules
+        if paper and self.path(collected.device) == "native":
+            return self._play_native(collected, subspaces, pairs_EE)
+        return self._play_game(collected, subspaces, pairs_EE)
+
+    @property
+    def used(self) -> tuple[Subspaces, Tensor]:
+        """The subspaces and the experts of every token in the last forward pass that was tapped."""
+        assert self._used is not None, "a gradient comes from a forward pass"
+        return self._used
 
     def expert_gradient(self) -> Tensor:
         """The backbone's gradient attributed to each expert, [E, R, N], zero outside its subspace.
@@ -142,9 +151,7 @@ class CDSPLayer(nn.Module):
 
     def _collected(self) -> tuple[Tensor, tuple[Subspaces, Tensor]]:
         """What the tap has collected, and the subspaces and choices of the forward pass it belongs to."""
-        collected = self.tap.collected
-        assert self._used is not None, "a gradient comes from a forward pass"
-        return collected, self._used
+        return self.tap.collected, self.used
 
     def _play_game(
         self, collected: Tensor, subspaces: Subspaces, pairs_EE: Tensor | None
@@ -204,7 +211,18 @@ def _key_from(generator: torch.Generator | None) -> Tensor:
     return torch.randint(2**62, (), generator=copy)
 
 
-def structure_penalty(layers: Sequence[CDSPLayer], controls: Controls) -> tuple[Tensor, list[Tensor]]:
+class PenaltyWeights(Protocol):
+    """What the penalty's terms are multiplied by: `Controls`, or the same of a run among many, as tensors."""
+
+    @property
+    def lambda_conflict(self) -> float | Tensor: ...
+    @property
+    def l1(self) -> float | Tensor: ...
+    @property
+    def binarize(self) -> float | Tensor: ...
+
+
+def structure_penalty(layers: Sequence[CDSPLayer], controls: PenaltyWeights) -> tuple[Tensor, list[Tensor]]:
     """What the layers add to the task loss, lambda times conflict penalty and regularisers (Eq. 16), a scalar.
 
     Also its three terms before any weight, each summed over the layers: conflict, l1, binarize.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from cdsp_core.method.rows import put_rows
 from cdsp_core.settings.config import ModelConfig
 
 
@@ -41,7 +42,7 @@ class Topology(nn.Module):
         self.rank = config.held_rank
         self.by_force = config.rank_rule == "force"
         self.topology_logits = nn.Parameter(initial_topology_logits(config, generator=generator))
-        self.sharing = 0.0
+        self.sharing: float | Tensor = 0.0
         """The control of this name: what is added to every entry of A wherever its value counts.
 
         The same addend for all changes no order, so subspaces stay as they are; strength, penalty, regularisers and
@@ -50,7 +51,8 @@ class Topology(nn.Module):
 
     def logits(self) -> Tensor:
         """A with the sharing offset, [E, P]; A itself while the offset is 0."""
-        return self.topology_logits if self.sharing == 0.0 else self.topology_logits + self.sharing
+        plain = isinstance(self.sharing, float) and self.sharing == 0.0
+        return self.topology_logits if plain else self.topology_logits + self.sharing
 
     def connection(self) -> Tensor:
         """sigmoid(A), [E, P], in (0, 1)."""
@@ -91,7 +93,7 @@ def select_subspaces(topology_logits: Tensor, *, rank: int, block: int, by_force
     """
     partitions = topology_logits.shape[1]
     order_EP = torch.sort(topology_logits, dim=1, descending=True, stable=True).indices
-    position_EP = torch.empty_like(order_EP).scatter_(
+    position_EP = torch.zeros_like(order_EP).scatter(
         1, order_EP, torch.arange(partitions, device=order_EP.device).expand_as(order_EP)
     )
     count_EP = (rank - position_EP * block).clamp(0, block)
@@ -108,6 +110,5 @@ def scatter_to_dimensions(compact_ErN: Tensor, subspaces: Subspaces) -> Tensor:
     """Rows of each expert's subspace put to their dimensions, [E, R, N], zero elsewhere."""
     experts, dims = subspaces.mask_ER.shape
     first_E1 = torch.arange(experts, device=compact_ErN.device)[:, None] * dims
-    dense = compact_ErN.new_zeros(experts * dims, compact_ErN.shape[2])
-    dense = dense.index_copy(0, (subspaces.index_Er + first_E1).flatten(), compact_ErN.flatten(0, 1))
+    dense = put_rows(compact_ErN.flatten(0, 1), (subspaces.index_Er + first_E1).flatten(), rows=experts * dims)
     return dense.view(experts, dims, -1)

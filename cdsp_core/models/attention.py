@@ -22,7 +22,7 @@ class Attention(nn.Module):
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        self._execution = Execution("auto")
+        self._execution = Execution("dense" if config.execution == "dense" else "auto")
         self.heads, self.kv_heads = config.num_heads, config.num_kv_heads
         self.head_width = config.d_model // config.num_heads
         projected = (config.num_heads + 2 * config.num_kv_heads) * self.head_width

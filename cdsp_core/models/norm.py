@@ -17,21 +17,31 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = _RMSNorm.apply(x, self.weight, self.eps)
-        return y
+        y, _, _ = _RMSNorm.apply(x, self.weight, self.eps)
+        return y  # type: ignore[no-any-return]
 
 
 class _RMSNorm(torch.autograd.Function):
+    """Returns the result and, for the backward pass alone, x at scale 1 and its scale."""
+
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight_D: Tensor, eps: float) -> Tensor:
+    def forward(x: Tensor, weight_D: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
         square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square()
         scale = torch.rsqrt(square / x.shape[-1] + eps)
         unit = x * scale
-        ctx.save_for_backward(unit, scale, weight_D)
-        return unit * weight_D
+        return unit * weight_D, unit, scale
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: tuple[Tensor, Tensor, Tensor]) -> None:
+        _, unit, scale = output
+        ctx.mark_non_differentiable(unit, scale)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(unit, scale, inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor, _dunit: None, _dscale: None) -> tuple[Tensor | None, ...]:
         unit, scale, weight_D = ctx.saved_tensors
         dy_unit = dy * unit
         along = (dy_unit @ weight_D)[..., None] / unit.shape[-1]

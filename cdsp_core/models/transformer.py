@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdsp_core.method.router import Router
+from cdsp_core.method.rows import take_rows
 from cdsp_core.method.task_reader import TaskReader
 from cdsp_core.models.attention import Attention, linear
 from cdsp_core.models.norm import RMSNorm
@@ -103,7 +104,7 @@ class PatchTransformer(nn.Module):
             logits_BC, and per layer the experts chosen for each token, expert_TK with T = B S.
         """
         x_BSD = self.patch_embedding(self._patches(image_BHW))
-        task_BLQ = self.task_embedding.index_select(0, task_B).unflatten(1, (-1, self.config.d_task))
+        task_BLQ = take_rows(self.task_embedding, task_B).unflatten(1, (-1, self.config.d_task))
         shown_BLQ = (task_BLQ * keep_BL[:, :, None]).expand(-1, len(self.blocks), -1)
         chosen = []
         self._read_BQ = []

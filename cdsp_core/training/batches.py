@@ -60,7 +60,8 @@ class BatchStream:
         self.batch_size = batch_size
         self.steps_per_epoch = len(data.labels_N) // batch_size
         self._seed = seed
-        self._draws = (batch_size if dropout_per == "sample" else 1, num_layers if dropout_per == "layer" else 1)
+        self.draws = (batch_size if dropout_per == "sample" else 1, num_layers if dropout_per == "layer" else 1)
+        """of task dropout a step: for its images, or one for all; for layers, or one for all"""
         self._data_epoch = -1
 
     def batch(self, step: int) -> Batch:
@@ -76,15 +77,18 @@ class BatchStream:
             uniform_BL=self._uniform[position],
         )
 
-    def _begin(self, data_epoch: int) -> None:
+    def data_epoch(self, number: int) -> tuple[Tensor, Tensor]:
+        """The order of the images, int64 [N], and the draws of task dropout, float32 [steps, *draws], on the CPU."""
+        order = torch.randperm(len(self.data.labels_N), generator=stream_generator(self._seed, "order", number))
+        generator = stream_generator(self._seed, "dropout", number)
+        return order, torch.rand(self.steps_per_epoch, *self.draws, generator=generator)
+
+    def _begin(self, number: int) -> None:
         device = self.data.labels_N.device
-        order = torch.randperm(len(self.data.labels_N), generator=stream_generator(self._seed, "order", data_epoch))
-        uniform = torch.rand(
-            self.steps_per_epoch, *self._draws, generator=stream_generator(self._seed, "dropout", data_epoch)
-        )
-        self._order_N = order.to(device)
+        order_N, uniform = self.data_epoch(number)
+        self._order_N = order_N.to(device)
         self._uniform = uniform.expand(-1, self.batch_size, -1).to(device)
-        self._data_epoch = data_epoch
+        self._data_epoch = number
 
 
 class TestSet:

@@ -32,7 +32,7 @@ class FiniteGuard:
     ) -> None:
         self._optimizer = optimizer
         self._names = names
-        self._watched = [names.index(name) for name in ("loss", *terms, "grad_norm")]
+        self._terms = terms
         self._unusable = torch.zeros((), device=device)
         self._broken_at: int | None = None
 
@@ -45,11 +45,21 @@ class FiniteGuard:
 
     def check(self, rows: Array) -> None:
         """Raises NonFiniteLossError for the first of these rows that is not finite, once."""
-        bad = ~np.isfinite(rows[:, self._watched])
-        if self._broken_at is not None or not bad.any():
+        if self._broken_at is not None:
             return
-        row = int(np.argmax(bad.any(1)))
-        self._broken_at = int(rows[row, 0])
-        broken = [self._names[column] for column, is_bad in zip(self._watched, bad[row], strict=True) if is_bad]
-        terms = [name for name in broken if name != "loss"]
-        raise NonFiniteLossError(terms[0] if terms else "loss", self._broken_at)
+        error = first_non_finite(rows, names=self._names, terms=self._terms)
+        if error is not None:
+            self._broken_at = error.step
+            raise error
+
+
+def first_non_finite(rows: Array, *, names: Sequence[str], terms: Sequence[str]) -> NonFiniteLossError | None:
+    """What to say of the first of these rows whose loss, terms or norm of the gradient are not all finite."""
+    watched = [names.index(name) for name in ("loss", *terms, "grad_norm")]
+    bad = ~np.isfinite(rows[:, watched])
+    if not bad.any():
+        return None
+    row = int(np.argmax(bad.any(1)))
+    broken = [names[column] for column, is_bad in zip(watched, bad[row], strict=True) if is_bad]
+    named = [name for name in broken if name != "loss"]
+    return NonFiniteLossError(named[0] if named else "loss", int(rows[row, 0]))

@@ -124,23 +124,30 @@ def layer_arrays(layer: Layer, load_E: Tensor, routing_QE: Tensor, routing_blind
     """A layer's arrays as `frames.py` lists them, on the host in one copy. None for a layer that routes nothing."""
     if not len(load_E):
         return {}
+    return packed(_on_host(layer_tensors(layer, load_E, routing_QE, routing_blind_QE)))
+
+
+def layer_tensors(layer: Layer, load_E: Tensor, routing_QE: Tensor, routing_blind_QE: Tensor) -> dict[str, Tensor]:
+    """The same on the layer's device, with the subspace as one number for every dimension, 0 or 1."""
     of_routing = {"routing": routing_QE, "routing_blind": routing_blind_QE, "load": load_E}
     if not isinstance(layer, CDSPLayer):
-        return _on_host(of_routing)
+        return of_routing
     subspaces = layer.topology.subspaces()
-    arrays = _on_host(
-        {
-            "topology_logits": layer.topology.logits(),
-            "connection": layer.topology.connection(),
-            "cosine": layer.cosine_EE,
-            "conflict": conflict.conflict_from_cosine(layer.cosine_EE),
-            "overlap": layer.overlap_EE,
-            **of_routing,
-            "strength": layer.topology.strength(subspaces),
-            "subspace": subspaces.mask_ER.to(torch.float32),
-        }
-    )
-    return {**arrays, "subspace": np.packbits(arrays["subspace"] > 0, axis=1)}
+    return {
+        "topology_logits": layer.topology.logits(),
+        "connection": layer.topology.connection(),
+        "cosine": layer.cosine_EE,
+        "conflict": conflict.conflict_from_cosine(layer.cosine_EE),
+        "overlap": layer.overlap_EE,
+        **of_routing,
+        "strength": layer.topology.strength(subspaces),
+        "subspace": subspaces.mask_ER.to(torch.float32),
+    }
+
+
+def packed(arrays: dict[str, Array]) -> dict[str, Array]:
+    """The same arrays with the subspace as bits."""
+    return {name: np.packbits(value > 0, axis=1) if name == "subspace" else value for name, value in arrays.items()}
 
 
 def _on_host(tensors: dict[str, Tensor]) -> dict[str, Array]:

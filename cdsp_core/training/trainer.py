@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cdsp_core.data.datasets import Datasets, TaskData, load_datasets
-from cdsp_core.method.layer import CDSPLayer, structure_penalty
-from cdsp_core.models.registry import MakeLayer, WithAuxiliaryLoss
+from cdsp_core.method.layer import CDSPLayer
+from cdsp_core.models.registry import MakeLayer
 from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.settings.config import MAX_STEPS, Controls, ModelConfig, RunConfig
 from cdsp_core.training.batches import Batch, BatchStream, TestSet, stream_generator, with_validation
@@ -26,14 +26,13 @@ from cdsp_core.training.device import describe_device
 from cdsp_core.training.evaluation import Look, look_at
 from cdsp_core.training.flat import flattened
 from cdsp_core.training.non_finite import FiniteGuard, NonFiniteLossError
+from cdsp_core.training.objective import added_loss, loss_terms
 from cdsp_core.training.pcgrad import backward_by_task
 from cdsp_core.training.telemetry import ScalarLog, layer_arrays, scalar_names
 from cdsp_core.wire.frames import Array
 
 _load_once = functools.lru_cache(maxsize=1)(load_datasets)
 """A reset begins with the images of the run before, without reading them again."""
-
-TOPOLOGY_TERMS = ("conflict_penalty", "l1_penalty", "binarize_penalty")
 
 
 def _check_sizes(model: ModelConfig, data: TaskData) -> None:
@@ -95,7 +94,6 @@ class Trainer:
         self.model = model.to(device)
         self.cdsp_layers = [layer for layer in self.model.layers if isinstance(layer, CDSPLayer)]
         """the layers with a topology; none of them in a model without A"""
-        self._auxiliary = [layer for layer in self.model.layers if isinstance(layer, WithAuxiliaryLoss)]
         topology = [layer.topology.topology_logits for layer in self.cdsp_layers]
         weights = [p for p in self.model.parameters() if not any(p is a for a in topology)]
         groups = [{"params": [flattened(weights)], "weight_decay": train.weight_decay}]
@@ -106,12 +104,7 @@ class Trainer:
         """all weights as one, and all A as one"""
         self._shared = [p for p in weights if p is not self.model.task_embedding]
         self.compiled, self.compile_note = self._compile()
-        self.terms = (
-            "task_loss",
-            *(TOPOLOGY_TERMS if self.cdsp_layers else ()),
-            *dict.fromkeys(layer.auxiliary_name for layer in self._auxiliary),
-            *self.model.guidance_names,
-        )
+        self.terms = loss_terms(self.model)
         self.log = ScalarLog(
             scalar_names([task.name for task in self.tasks], config.model, terms=self.terms), device=device
         )
@@ -289,19 +282,7 @@ class Trainer:
 
     def _penalty(self, batch: Batch) -> tuple[Tensor | None, list[Tensor]]:
         """What layers and the router's aids add to the task loss, weighted; and its terms as they are told."""
-        penalty, terms = self._layers_penalty()
-        if not self.model.guidance_names:
-            return penalty, terms
-        guidance, guidance_terms = self.model.guidance_loss(batch.task_B)
-        return guidance if penalty is None else penalty + guidance, [*terms, *guidance_terms]
-
-    def _layers_penalty(self) -> tuple[Tensor | None, list[Tensor]]:
-        if self.cdsp_layers:
-            return structure_penalty(self.cdsp_layers, self.controls)
-        if self._auxiliary:
-            auxiliary = torch.stack([layer.auxiliary_loss() for layer in self._auxiliary]).sum()
-            return auxiliary, [auxiliary]
-        return None, []
+        return added_loss(self.model, self.controls, batch.task_B)
 
     @torch.no_grad()
     def _clip(self) -> Tensor:

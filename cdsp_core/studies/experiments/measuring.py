@@ -36,14 +36,14 @@ def measured_training(config: dict[str, Any], options: StudyOptions, tell: Tell)
         trainer.train_step()
         if trainer.step % every == 0 or trainer.step == total:
             arrays = trainer.arrays()
-            window = Window(trainer, arrays)
+            window = Window(trainer.step, trainer.log.names, arrays)
             rows += window.curve_rows()
             scalars.append(window.scalars)
             tell(trainer.step / total, f"step {trainer.step} of {total}")
-    rows += _last_epoch_rows(trainer.log.names, np.concatenate(scalars), after=last_epoch)
-    rows += _mean_of_curves(rows, after=last_epoch)
-    rows += _connection_rows(arrays, trainer.config.model)
-    rows.append(_row("final", "parameters", float(sum(p.numel() for p in trainer.model.parameters()))))
+    rows += last_epoch_rows(trainer.log.names, np.concatenate(scalars), after=last_epoch)
+    rows += mean_of_curves(rows, after=last_epoch)
+    rows += connection_rows(arrays, trainer.config.model)
+    rows.append(parameter_row(sum(p.numel() for p in trainer.model.parameters())))
     return rows + _looked_at(trainer)
 
 
@@ -55,15 +55,14 @@ def measured_untrained(config: dict[str, Any], options: StudyOptions) -> list[Ro
 def _looked_at(trainer: Trainer) -> list[Row]:
     experts = int(trainer.describe()["experts"])
     shown = show_whole_test_set(trainer.model, trainer.test, tasks=len(trainer.tasks), experts=experts)
-    return list(_protocol_rows(shown, [task.name for task in trainer.tasks]))
+    return list(protocol_rows(shown, [task.name for task in trainer.tasks]))
 
 
 class Window:
     """The scalars since the last look, and the layers at its end."""
 
-    def __init__(self, trainer: Trainer, arrays: dict[str, Array]) -> None:
-        self.step = trainer.step
-        self.names, self.scalars = trainer.log.names, arrays["scalars"]
+    def __init__(self, step: int, names: tuple[str, ...], arrays: dict[str, Array]) -> None:
+        self.step, self.names, self.scalars = step, names, arrays["scalars"]
 
     def curve_rows(self) -> list[Row]:
         """Means over the window; what is measured once a window has its one value."""
@@ -79,7 +78,7 @@ class Window:
         return rows
 
 
-def _last_epoch_rows(names: tuple[str, ...], scalars: Array, *, after: int) -> list[Row]:
+def last_epoch_rows(names: tuple[str, ...], scalars: Array, *, after: int) -> list[Row]:
     """Task loss and training accuracy per task, averaged over the steps of the last epoch, as the paper does."""
     last = scalars[scalars[:, 0] > after]
     rows = [_row("final", "train_loss", _mean(last[:, names.index("task_loss")]))]
@@ -90,7 +89,7 @@ def _last_epoch_rows(names: tuple[str, ...], scalars: Array, *, after: int) -> l
     return rows
 
 
-def _mean_of_curves(rows: list[Row], *, after: int) -> list[Row]:
+def mean_of_curves(rows: list[Row], *, after: int) -> list[Row]:
     """Every layer's measures, averaged over the looks of the last epoch: one step's conflict alone is mostly noise."""
     found: dict[tuple[Any, Any], list[float]] = {}
     for row in rows:
@@ -104,7 +103,7 @@ def _mean_of_curves(rows: list[Row], *, after: int) -> list[Row]:
     ]
 
 
-def _connection_rows(arrays: dict[str, Array], config: ModelConfig) -> list[Row]:
+def connection_rows(arrays: dict[str, Array], config: ModelConfig) -> list[Row]:
     """The diagonal of sigmoid(A) at the last step."""
     if not config.has_diagonal:
         return []
@@ -116,7 +115,12 @@ def _connection_rows(arrays: dict[str, Array], config: ModelConfig) -> list[Row]
     ]
 
 
-def _protocol_rows(shown: Shown, tasks: list[str]) -> Iterator[Row]:
+def parameter_row(parameters: int) -> Row:
+    """How many numbers the model learns."""
+    return _row("final", "parameters", float(parameters))
+
+
+def protocol_rows(shown: Shown, tasks: list[str]) -> Iterator[Row]:
     """Accuracies and routing under everything that can be given, and what they say of the layers."""
     given = [*tasks, "none"]
     accuracy_QG, routing_LQGE = shown.accuracy_QG.numpy(), shown.routing_LQGE.numpy()

@@ -1,0 +1,36 @@
+"""What many runs are at one step, on the host, and one run's share of it as a frame has it.
+
+Shapes: X runs, N steps since the last snapshot, S scalars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cdsp_core.settings.config import ModelConfig
+from cdsp_core.training.telemetry import layer_measures, packed
+from cdsp_core.wire.frames import Array
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """All runs at one step. Taking it is quick; `of_run` measures, and may do so in another thread."""
+
+    step: int
+    names: tuple[str, ...]
+    """of the scalars"""
+    rows_XNS: Array
+    layers: Sequence[dict[str, Array]]
+    """every layer's arrays, [X, ...]"""
+    model: ModelConfig
+
+    def of_run(self, run: int) -> dict[str, Array]:
+        """One run's arrays, as `Trainer.arrays` gives them."""
+        layers = [packed({name: value[run] for name, value in layer.items()}) for layer in self.layers]
+        rows = self.rows_XNS[run].copy()
+        if len(rows):
+            measured = [value for layer in layers for value in layer_measures(layer, self.model).values()]
+            rows[-1, len(self.names) - len(measured) :] = measured
+        named = {f"layer{number}/{name}": array for number, layer in enumerate(layers) for name, array in layer.items()}
+        return {"scalars": rows, **named}
