@@ -102,7 +102,9 @@ class History:
         self._snapshot: tuple[int, bytes] | None = None
 
     def inherit(self, rows: Array) -> None:
-        """Rows of the time before those that will be added, thinned already; shown before them."""
+        """Rows of the time before those that will be added, thinned already; shown before them. None may be there."""
+        if not len(rows):
+            return
         self._append_scalars(rows)
         self.last_step = int(rows[-1, 0])
 

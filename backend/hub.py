@@ -159,9 +159,16 @@ class RunHub:
         await self.load()
         before, begun_before, names_before = self.history, state.epoch, self.scalar_names
         parent = message["parent"]
-        state.parent = None if parent is None else (parent["epoch"], parent["step"])
-        if state.parent is not None and state.parent[0] == begun_before:
-            await self._take_undelivered(before, state.parent)
+        continues = None if parent is None else (parent["epoch"], parent["step"])
+        history = History(self.run_id, message["epoch"])
+        if continues is not None:
+            if continues[0] == begun_before:
+                await self._take_undelivered(before, continues)
+            names = list(message["static"]["scalar_names"])
+            history_rows = await self._rows_before(before, begun_before, names_before, continues, wanted=names)
+            if history_rows is not None:
+                history.inherit(history_rows)
+        state.parent = continues
         state.config = from_dict(message["config"])
         state.epoch = message["epoch"]
         state.step, state.total_steps = message["step"], message["total_steps"]
@@ -176,11 +183,6 @@ class RunHub:
         state.applied, state.requested = dict(message["controls"]), dict(message["controls"])
         self.store.save_epoch(self.run_id, state.epoch, state.parent, self.scalar_names)
         self.save()
-        history = History(self.run_id, state.epoch)
-        if state.parent is not None:
-            history_rows = await self._rows_before(before, begun_before, names_before, state.parent)
-            if history_rows is not None:
-                history.inherit(history_rows)
         self.history = history
         continued = state.parent is not None
         self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal, continued=continued)
@@ -200,16 +202,16 @@ class RunHub:
             self._keep(left, entry)
 
     async def _rows_before(
-        self, before: History, epoch: int, names: list[str], parent: tuple[int, int]
+        self, before: History, epoch: int, names: list[str], parent: tuple[int, int], *, wanted: list[str]
     ) -> Array | None:
-        """The scalars up to where this epoch was continued from, with this epoch's columns.
+        """The scalars up to where a new epoch is continued from, with its columns `wanted`.
 
         `before` is the history of `epoch`, with the columns `names`.
         """
         if parent[0] != epoch:
-            return await self.past.rows_upto(*parent, names=self.scalar_names)
+            return await self.past.rows_upto(*parent, names=wanted)
         rows = before.rows()
-        return None if rows is None else in_columns(rows[rows[:, 0] <= parent[1]], names, self.scalar_names)
+        return None if rows is None else in_columns(rows[rows[:, 0] <= parent[1]], names, wanted)
 
     def on_frame(self, message: bytes) -> None:
         """A frame from the worker: keep it, store it, show it."""
