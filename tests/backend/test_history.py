@@ -14,7 +14,6 @@ from cdsp_core.wire.messages.link import EventMessage
 from cdsp_core.wire.messages.run import Event
 from cdsp_core.worker.outbox import Outbox
 
-
 EVENT = EventMessage(
     run="run-1",
     event=Event(kind="phase", run="run-1", epoch=0, step=0, revision=0, time_ms=0.0, text="said", data={}),

@@ -102,13 +102,15 @@ def _read_config(raw: Any) -> RunConfig:
 
 def controls_schema() -> dict[str, Any]:
     """JSON schema of an object that holds any of the controls."""
-    return {"type": "object", "properties": _properties("controls"), "additionalProperties": False}
+    return {"title": "Controls", "type": "object", "properties": _properties("controls"), "additionalProperties": False}
 
 
 def config_schema() -> dict[str, Any]:
     """JSON schema of a config; bounds, choices and defaults are those of `settings.config`."""
+    titles = {"model": "ModelConfig", "train": "TrainConfig", "controls": "Controls"}
     sections = {
-        name: {"type": "object", "properties": _properties(name), "additionalProperties": False} for name in schema()
+        name: {"title": title, "type": "object", "properties": _properties(name), "additionalProperties": False}
+        for name, title in titles.items()
     }
     return {
         "title": "RunConfig",
