@@ -17,6 +17,7 @@ from pathlib import Path
 import uvicorn
 
 from backend.app import create_app
+from backend.launchers import launcher_class, launcher_names
 from backend.runs import Runs
 from backend.settings import Settings, SettingsError, is_loopback
 from backend.store import StoreError
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m backen
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     try:
         settings = _settings(options)
-        if options.device == "cuda" and options.launcher == "local":
+        if options.device == "cuda" and launcher_class(settings.launcher).same_machine:
             _check_cuda()
         listener = _listen(settings.host, settings.port)
         settings = replace(settings, port=listener.getsockname()[1])
@@ -97,7 +98,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--host", default=env("CDSP_HOST", "127.0.0.1"), metavar="H")
     parser.add_argument("--port", default=env("CDSP_PORT", "8000"), metavar="P", help="0 takes a free one")
     parser.add_argument("--data-dir", type=Path, default=Path(env("CDSP_DATA_DIR", "runs")), metavar="DIR")
-    parser.add_argument("--launcher", choices=("local", "pool"), default=env("CDSP_LAUNCHER", "local"))
+    parser.add_argument("--launcher", choices=launcher_names(), default=env("CDSP_LAUNCHER", "local"))
     parser.add_argument("--no-autostart", action="store_true", help="begin no `live` run")
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
     parser.add_argument("--no-page", action="store_true", help="serve the API and the sockets only")

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend import errors
+from backend import errors, reference
 from backend.routes import router
 from backend.runs import Runs
 from backend.security import Guard
@@ -41,6 +41,7 @@ def create_app(settings: Settings, *, catalogue: Catalogue | None = None) -> Fas
     app.state.runs = runs
     errors.install(app)
     app.include_router(router)
+    reference.install(app)
 
     @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
     async def unknown(path: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from backend.history import in_columns
 from cdsp_core.wire.frames import Array
+from cdsp_core.wire.messages.run import KeptResult
 
 
 def connected(path: Path, synchronous: str) -> sqlite3.Connection:
@@ -38,74 +39,88 @@ class Archive:
             json.loads(row[0]) for row in self._read("SELECT body FROM events WHERE run_id = ? ORDER BY id", run_id)
         ]
 
-    def answer(self, run_id: str, command_id: str) -> dict[str, Any] | None:
+    def answer(self, run_id: str, command_id: str) -> KeptResult | None:
         """The answer a command got."""
         rows = self._read("SELECT body FROM answers WHERE run_id = ? AND command_id = ?", run_id, command_id)
-        return next((json.loads(row[0]) for row in rows), None)
+        return next((KeptResult.model_validate_json(row[0]) for row in rows), None)
 
     def received(self, worker_id: str) -> int:
         """Number of the last message of a worker that is on disk; 0 for none."""
         rows = self._read("SELECT n FROM received WHERE worker_id = ?", worker_id)
         return next((int(row[0]) for row in rows), 0)
 
-    def epochs(self, run_id: str) -> dict[int, tuple[tuple[int, int] | None, list[str]]]:
-        """Per epoch its parent (epoch, step) and the names of its scalars."""
+    def generations(self, run_id: str) -> dict[int, tuple[tuple[int, int] | None, list[str]]]:
+        """Per generation its parent (generation, step) and the names of its scalars."""
         rows = self._read("SELECT epoch, parent_epoch, parent_step, names FROM epochs WHERE run_id = ?", run_id)
         return {row[0]: (None if row[1] is None else (row[1], row[2]), json.loads(row[3])) for row in rows}
 
-    def last_seq(self, run_id: str, epoch: int) -> int:
+    def last_seq(self, run_id: str, generation: int) -> int:
         """Sequence number of the newest stored frame or scalars; -1 for none."""
         both = "SELECT MAX(seq) FROM {} WHERE run_id = ? AND epoch = ?"
-        found = [self._read(both.format(table), run_id, epoch)[0][0] for table in ("scalars", "frames")]
+        found = [self._read(both.format(table), run_id, generation)[0][0] for table in ("scalars", "frames")]
         return max((int(seq) for seq in found if seq is not None), default=-1)
 
     def frames(self, run_id: str, after: tuple[int, int], *, limit: int, every: int) -> list[bytes]:
-        """Stored frames after (epoch, seq), oldest first; of each epoch those whose seq is a multiple of `every`."""
+        """Stored frames after (generation, seq), oldest first; only those whose seq is a multiple of `every`."""
         sql = (
             "SELECT body FROM frames WHERE run_id = ? AND (epoch, seq) > (?, ?) AND seq % ? = 0 "
             "ORDER BY epoch, seq LIMIT ?"
         )
         return [row[0] for row in self._read(sql, run_id, *after, every, limit)]
 
-    def frame(self, run_id: str, epoch: int, seq: int) -> bytes | None:
-        """The newest stored frame of an epoch at or before `seq`."""
+    def frame(self, run_id: str, generation: int, seq: int) -> bytes | None:
+        """The newest stored frame of a generation at or before `seq`."""
         sql = "SELECT body FROM frames WHERE run_id = ? AND epoch = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
-        return next((row[0] for row in self._read(sql, run_id, epoch, seq)), None)
+        return next((row[0] for row in self._read(sql, run_id, generation, seq)), None)
 
     def scalars(
-        self, run_id: str, epoch: int, *, upto_step: int | None = None, names: list[str] | None = None
+        self, run_id: str, generation: int, *, upto_step: int | None = None, names: list[str] | None = None
     ) -> Array | None:
-        """Every step's scalars [steps, names] of an epoch and of what it was continued from; None for none.
+        """Every step's scalars [steps, names] of a generation and of what it was continued from; None for none.
 
-        Columns are `names`, or else those of the epoch: another version may have measured other things before it.
+        Columns are `names`, or else those of the generation: another version may have measured other things before it.
         """
-        epochs = self.epochs(run_id)
-        if names is None and epoch in epochs:
-            names = epochs[epoch][1]
+        generations = self.generations(run_id)
+        if names is None and generation in generations:
+            names = generations[generation][1]
         parts: list[Array] = []
-        wanted: int | None = epoch
+        wanted: int | None = generation
         while wanted is not None:
             rows = self._scalar_rows("SELECT columns, body FROM scalars WHERE run_id = ? AND epoch = ? ORDER BY seq",
                                      run_id, wanted)  # fmt: skip
             if rows is not None:
-                if names is not None and wanted in epochs:
-                    rows = in_columns(rows, epochs[wanted][1], names)
+                if names is not None and wanted in generations:
+                    rows = in_columns(rows, generations[wanted][1], names)
                 parts.insert(0, rows if upto_step is None else rows[rows[:, 0] <= upto_step])
-            parent = epochs[wanted][0] if wanted in epochs else None
+            parent = generations[wanted][0] if wanted in generations else None
             wanted = None if parent is None else parent[0]
             if parent is not None:
                 upto_step = parent[1] if upto_step is None else min(upto_step, parent[1])
         return np.concatenate(parts) if parts else None
 
-    def scalar_pieces(self, run_id: str, epoch: int, size: int) -> Iterator[Array]:
-        """An epoch's own scalars, `size` stored pieces at a time."""
+    def newest_values(self, run_id: str, *, pieces: int = 200) -> dict[str, float]:
+        """By name the newest value of every scalar, as far as the last generation's last stored pieces have it."""
+        (newest,) = self._read("SELECT MAX(epoch) FROM scalars WHERE run_id = ?", run_id)[0]
+        names = [] if newest is None else self.generations(run_id).get(newest, (None, []))[1]
+        if not names:
+            return {}
+        sql = "SELECT columns, body FROM scalars WHERE run_id = ? AND epoch = ? ORDER BY seq DESC LIMIT ?"
+        rows = self._scalar_rows(sql, run_id, newest, pieces)
+        if rows is None or rows.shape[1] != len(names):
+            return {}
+        newest_first = rows[np.argsort(-rows[:, 0], kind="stable")]
+        first = np.argmax(~np.isnan(newest_first), axis=0)
+        return dict(zip(names, newest_first[first, np.arange(len(names))].tolist(), strict=True))
+
+    def scalar_pieces(self, run_id: str, generation: int, size: int) -> Iterator[Array]:
+        """A generation's own scalars, `size` stored pieces at a time."""
         seq = -1
         sql = "SELECT seq, columns, body FROM scalars WHERE run_id = ? AND epoch = ? AND seq > ? ORDER BY seq LIMIT ?"
-        while pieces := self._read(sql, run_id, epoch, seq, size):
+        while pieces := self._read(sql, run_id, generation, seq, size):
             seq = pieces[-1][0]
             yield np.concatenate([np.frombuffer(piece[2], dtype="<f4").reshape(-1, piece[1]) for piece in pieces])
 
-    def scalars_between(self, run_id: str, epoch: int, after: int, upto: int, *, most: int) -> Array | None:
+    def scalars_between(self, run_id: str, generation: int, after: int, upto: int, *, most: int) -> Array | None:
         """The scalars of the frames after + 1 to `upto`; None when they are not stored exactly or above `most` rows."""
         sql = (
             "SELECT columns, body FROM scalars WHERE run_id = ? AND epoch = ? AND seq > ? AND seq <= ? "
@@ -113,11 +128,11 @@ class Archive:
         )
         edges = self._read(
             "SELECT COUNT(*) FROM scalars WHERE run_id = ? AND epoch = ? AND after_seq < ? AND seq > ?",
-            run_id, epoch, after, after,
+            run_id, generation, after, after,
         )  # fmt: skip
-        if edges[0][0] or self.last_seq(run_id, epoch) < upto:
+        if edges[0][0] or self.last_seq(run_id, generation) < upto:
             return None
-        rows = self._scalar_rows(sql, run_id, epoch, after, upto, most + 1)
+        rows = self._scalar_rows(sql, run_id, generation, after, upto, most + 1)
         if rows is None:
             return np.empty((0, 0), dtype=np.float32)
         return None if len(rows) > most else rows

@@ -43,15 +43,9 @@ class StudyNotFoundError(ApiError):
 
 
 class BusyError(ApiError):
-    """A study runs already, or does not run."""
+    """What is asked does not fit what goes on: a study runs already, or a run has not ended."""
 
     status = 409
-
-
-class TooLargeError(ApiError):
-    """A message beyond its bound."""
-
-    status = 413
 
 
 class NotNowError(ApiError):
@@ -81,7 +75,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def on_unexpected(request: Request, error: Exception) -> JSONResponse:
-        sentence = "The server made a mistake; its log says which. Training is not touched by it."
+        sentence = "The server made a mistake; its log says which. Training continues."
         return JSONResponse({"error": sentence}, status_code=500)
 
 

@@ -6,7 +6,8 @@ import uuid
 from typing import Any, Final
 
 from backend.store import Store
-from cdsp_core.wire.frames import Event, to_json_text
+from cdsp_core.wire.frames import to_json_text
+from cdsp_core.wire.messages.run import Event
 
 MAX_IN_MEMORY: Final = 1000
 MAX_IN_HELLO: Final = 500
@@ -25,17 +26,17 @@ class EventLog:
 
     def recall(self, events: list[dict[str, Any]]) -> None:
         """Put what the store holds before what is here."""
-        self._texts = [_text(event) for event in events] + self._texts
+        self._texts = [to_json_text({"type": "event", **event}) for event in events] + self._texts
         self.count += len(events)
 
     def add(self, event: Event) -> None:
         """An event of the backend's own."""
         self._own += 1
-        self.keep(event.to_json(), self._source, self._own)
+        self.keep(event, self._source, self._own)
 
-    def keep(self, event: dict[str, Any], source: str, n: int) -> None:
+    def keep(self, event: Event, source: str, n: int) -> None:
         """An event from elsewhere, number `n` of `source`; the store keeps it once."""
-        self._texts.append(_text(event))
+        self._texts.append(event.to_text())
         del self._texts[:-MAX_IN_MEMORY]
         self.count += 1
         self._store.save_event(self._run_id, source, n, event)
@@ -43,12 +44,8 @@ class EventLog:
     def message(self, number: int) -> str | None:
         """The text message of an event; None when it is too old to be kept in memory."""
         index = number - (self.count - len(self._texts))
-        return f'{{"type":"event",{self._texts[index][1:]}' if index >= 0 else None
+        return self._texts[index] if index >= 0 else None
 
     def newest(self) -> str:
         """The newest events as a JSON list, for `hello`."""
         return f"[{','.join(self._texts[-MAX_IN_HELLO:])}]"
-
-
-def _text(event: dict[str, Any]) -> str:
-    return to_json_text({name: value for name, value in event.items() if name != "type"})

@@ -19,47 +19,51 @@ ROWS_A_PIECE: Final = 500
 
 
 def csv_lines(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterator[str]:
-    """One line a step: epoch, the scalars (empty for no value), and what happened after that step, in words.
+    """One line a step: generation, the scalars (empty for no value), and what happened after that step, in words.
 
     What happened at a step that has no row of its own stands in a line without scalars, at its place in the order.
-    Rows that a later epoch inherited from an earlier one stand under the earlier one only. Columns are those of the
-    newest epoch, then those that only earlier ones have.
+    Rows that a later generation inherited from an earlier one stand under the earlier one only. Columns are those of
+    the newest generation, then those that only earlier ones have.
     """
-    epochs = archive.epochs(state.run_id)
+    generations = archive.generations(state.run_id)
     happened: defaultdict[int, defaultdict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for event in archive.events(state.run_id):
         happened[event["epoch"]][event["step"]].append(event["text"])
-    columns = list(dict.fromkeys(name for _, (_, names) in sorted(epochs.items(), reverse=True) for name in names))
+    columns = list(dict.fromkeys(name for _, (_, names) in sorted(generations.items(), reverse=True) for name in names))
     columns = columns or ["step"]
     yield _line(["epoch", *columns, "events"])
-    for epoch, (_, names) in sorted(epochs.items()):
-        texts_at = happened[epoch]
+    for generation, (_, names) in sorted(generations.items()):
+        texts_at = happened[generation]
         without_row = deque(sorted(texts_at))
         nothing = [""] * (len(columns) - 1)
-        for rows in archive.scalar_pieces(state.run_id, epoch, ROWS_A_PIECE):
+        for rows in archive.scalar_pieces(state.run_id, generation, ROWS_A_PIECE):
             lines = []
             for row in in_columns(rows, names, columns):
                 step = int(row[0])
                 while without_row and without_row[0] <= step:
                     earlier = without_row.popleft()
                     if earlier < step:
-                        lines.append(_line([epoch, earlier, *nothing, " ".join(texts_at.pop(earlier))]))
+                        lines.append(_line([generation, earlier, *nothing, " ".join(texts_at.pop(earlier))]))
                 values = [step, *("" if value != value else f"{value:.7g}" for value in row[1:].tolist())]
-                lines.append(_line([epoch, *values, " ".join(texts_at.pop(step, []))]))
+                lines.append(_line([generation, *values, " ".join(texts_at.pop(step, []))]))
             yield "".join(lines)
         for step in without_row:
-            yield _line([epoch, step, *nothing, " ".join(texts_at[step])])
+            yield _line([generation, step, *nothing, " ".join(texts_at[step])])
 
 
 def json_parts(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterator[str]:
     """{run, config, events, epochs: [{epoch, parent, scalar_names, scalars: [[...], ...]}]}, null for no value."""
     head = {"run": run, "config": to_dict(state.config), "events": archive.events(state.run_id)}
     yield to_json_text(head)[:-1] + ',"epochs":['
-    for index, (epoch, (parent, names)) in enumerate(sorted(archive.epochs(state.run_id).items())):
-        about = {"epoch": epoch, "parent": parent and {"epoch": parent[0], "step": parent[1]}, "scalar_names": names}
+    for index, (generation, (parent, names)) in enumerate(sorted(archive.generations(state.run_id).items())):
+        about = {
+            "epoch": generation,
+            "parent": parent and {"epoch": parent[0], "step": parent[1]},
+            "scalar_names": names,
+        }
         yield ("," if index else "") + json.dumps(about)[:-1] + ',"scalars":['
         first = True
-        for rows in archive.scalar_pieces(state.run_id, epoch, ROWS_A_PIECE):
+        for rows in archive.scalar_pieces(state.run_id, generation, ROWS_A_PIECE):
             yield ("" if first else ",") + to_json_text(rows.tolist())[1:-1]
             first = False
         yield "]}"

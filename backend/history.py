@@ -1,4 +1,4 @@
-"""What a hub remembers of one epoch: the newest frames as sent, and every step's scalars, thinned to a bound."""
+"""What a hub remembers of one generation: the newest frames as sent, and every step's scalars, thinned to a bound."""
 
 from __future__ import annotations
 
@@ -47,6 +47,11 @@ class ScalarHistory:
         """The rows kept, oldest first."""
         return np.concatenate([self._rows[: self._count], self._open])
 
+    def newest(self, rows: int = 256) -> Array:
+        """One row: per column the newest value that was measured in the last `rows` kept, or NaN."""
+        kept = np.concatenate([self._rows[max(0, self._count - rows) : self._count], self._open])
+        return _merged(kept)[0] if len(kept) else np.full(self._rows.shape[1], np.nan, dtype=np.float32)
+
     def _halve(self) -> None:
         kept = self._count // 2
         first, second = self._rows[0 : self._count : 2], self._rows[1 : self._count : 2]
@@ -86,11 +91,11 @@ class Entry:
 
 
 class History:
-    """One epoch of one run in memory. `inherited` rows come from before a restart or restore."""
+    """One generation of one run in memory. `inherited` rows come from before a restart or restore."""
 
-    def __init__(self, run_id: str, epoch: int) -> None:
+    def __init__(self, run_id: str, generation: int) -> None:
         self.run_id = run_id
-        self.epoch = epoch
+        self.generation = generation
         self.newest: Frame | None = None
         """the newest frame with matrices"""
         self.last_seq = -1
@@ -102,7 +107,9 @@ class History:
         self._snapshot: tuple[int, bytes] | None = None
 
     def inherit(self, rows: Array) -> None:
-        """Rows of the time before those that will be added, thinned already; shown before them."""
+        """Rows of the time before those that will be added, thinned already; shown before them. None may be there."""
+        if not len(rows):
+            return
         self._append_scalars(rows)
         self.last_step = int(rows[-1, 0])
 
@@ -148,6 +155,10 @@ class History:
     def rows(self) -> Array | None:
         """Every step's scalars, thinned; None before the first."""
         return None if self._scalars is None else self._scalars.rows()
+
+    def newest_values(self) -> Array | None:
+        """The newest value measured of every scalar; None before the first."""
+        return None if self._scalars is None else self._scalars.newest()
 
     @property
     def entry(self) -> Entry | None:
@@ -198,7 +209,7 @@ class History:
                 self._gaps.clear()
             self._gaps[key] = scalars_message(
                 self.run_id,
-                self.epoch,
+                self.generation,
                 after_seq=key[0],
                 seq=key[1],
                 rows=np.concatenate([entry.scalars for entry in entries]),
@@ -212,11 +223,11 @@ class History:
         self._scalars.append(rows)
 
 
-def scalars_message(run_id: str, epoch: int, *, after_seq: int, seq: int, rows: Array, step: int) -> bytes:
+def scalars_message(run_id: str, generation: int, *, after_seq: int, seq: int, rows: Array, step: int) -> bytes:
     """A message of kind `scalars` that covers after_seq + 1 to seq."""
     return Frame(
         run=run_id,
-        epoch=epoch,
+        epoch=generation,
         seq=seq,
         after_seq=after_seq,
         step=step,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from backend.errors import NotNowError
 from backend.eventlog import EventLog
 from backend.history import Entry, History, in_columns
 from backend.link import WorkerConnection
@@ -18,14 +19,19 @@ from backend.steering import Steering
 from backend.store import Store
 from backend.texts import ViewerTexts
 from backend.viewers import Viewer
-from cdsp_core.settings.config import to_dict
-from cdsp_core.settings.presets import from_dict
-from cdsp_core.wire.frames import Array, Event, Frame, decode_frame
+from cdsp_core.wire.frames import Array, Frame, decode_frame
+from cdsp_core.wire.messages.link import CommandMessage, ResultMessage, Start, Started
+from cdsp_core.wire.messages.run import Event, RunInfo
+from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
 from cdsp_core.wire.phases import PhaseWatch
 
 
 class RunHub:
-    """Everything of one run on the event loop. `begin` asks for a worker."""
+    """Everything of one run on the event loop. `begin` asks for a worker.
+
+    It is what the link, viewers, texts and steering know of a run: `link.Trained`, `viewers.Watched`, `texts.Told`,
+    `steering.Steered`.
+    """
 
     def __init__(
         self,
@@ -38,23 +44,27 @@ class RunHub:
         begin: Callable[[RunHub], None],
     ) -> None:
         self.state = state
-        self.history = History(self.run_id, state.epoch)
+        self.history = History(self.run_id, state.generation)
         self.viewers: set[Viewer] = set()
         self.texts = ViewerTexts(self)
         self.worker: WorkerConnection | None = None
         self.hello_version = 0
         self.run_version = 0
-        self.epoch_reason = "The run was begun anew."
-        self.start_from: tuple[int | None, list[str]] | None = None
-        """seed and checkpoints a person asked the next start to take; None: go on from the last checkpoint"""
+        self.generation_reason = "The run was begun anew."
+        self.gone: str | None = None
         self.store = store
         self.folder = checkpoint_dir / self.run_id
         self.past = Past(self.run_id, store, self.folder)
-        self.steering = Steering(self, timeout_s=timeout_s, start_timeout_s=start_timeout_s, begin=begin)
         self.events = EventLog(self.run_id, store)
-        continued = state.epoch >= 0
-        self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal, continued=continued)
-        self._loaded = state.epoch < 0
+        self.steering = Steering(
+            self, state, store=store, folder=self.folder, timeout_s=timeout_s, start_timeout_s=start_timeout_s
+        )
+        self._begin = begin
+        self._start_from: tuple[int | None, list[str]] | None = None
+        """seed and checkpoints a person asked the next start to take; None: go on from the last checkpoint"""
+        has_begun = state.generation >= 0
+        self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal, continued=has_begun)
+        self._loaded = not has_begun
         self._loading = asyncio.Lock()
 
     @property
@@ -62,16 +72,26 @@ class RunHub:
         """The id of the run."""
         return self.state.run_id
 
+    @property
+    def active(self) -> bool:
+        """Whether the run has a worker, or waits for one."""
+        return self.state.active
+
+    @property
+    def has_worker(self) -> bool:
+        """Whether its worker is connected now."""
+        return self.worker is not None
+
     # what viewers read
 
-    def to_json(self) -> dict[str, Any]:
+    def info(self) -> RunInfo:
         """The run as the API shows it."""
-        return self.state.to_json(viewers=len(self.viewers))
+        return self.state.info(viewers=len(self.viewers))
 
-    async def can_resume(self, epoch: int, seq: int) -> bool:
-        """Whether a viewer that has drawn frame `epoch`:`seq` can get exactly what came after it."""
+    async def can_resume(self, generation: int, seq: int) -> bool:
+        """Whether a viewer that has drawn frame `generation`:`seq` can get exactly what came after it."""
         history = self.history
-        if epoch != history.epoch or not 0 <= seq <= history.last_seq or history.newest is None:
+        if generation != history.generation or not 0 <= seq <= history.last_seq or history.newest is None:
             return False
         if history.scalars_between(seq, history.last_seq) is not None:
             return True
@@ -87,13 +107,18 @@ class RunHub:
         edge = history.first_after
         if after >= edge:
             return None
-        message = await self.past.missed(history.epoch, after, edge, columns=len(self.scalar_names))
+        message = await self.past.missed(history.generation, after, edge, columns=len(self.scalar_names))
         return None if message is None else (edge, message)
 
     @property
     def scalar_names(self) -> list[str]:
         """Names of the columns of the scalars."""
-        return list(self.state.static.get("scalar_names", []))
+        return self.state.described.scalar_names
+
+    def newest_values(self) -> dict[str, float] | None:
+        """The newest value measured of every scalar, by name; None when memory holds none."""
+        values = self.history.newest_values()
+        return None if values is None else dict(zip(self.scalar_names, values.tolist(), strict=True))
 
     # viewers
 
@@ -106,14 +131,19 @@ class RunHub:
         """A viewer has gone."""
         self.viewers.discard(viewer)
 
+    def describe(self, *, name: str | None, note: str | None) -> None:
+        """Give the run another name, or another note; None leaves it."""
+        self.state.describe(name=name, note=note)
+        self.save()
+        self._tell()
+
     def refresh(self) -> None:
         """The state was changed from outside: show it."""
         self._tell()
 
     def wait(self, reason: str | None) -> None:
         """Nothing goes on until something else happens; None: it goes on."""
-        if self.state.waiting != reason:
-            self.state.waiting = reason
+        if self.state.wait(reason):
             self._tell()
 
     def _tell(self, *, frame_only: bool = False) -> None:
@@ -133,14 +163,14 @@ class RunHub:
         async with self._loading:
             if self._loaded:
                 return
-            past = await self.past.recall(self.state.epoch)
+            past = await self.past.recall(self.state.generation)
             self.events.recall(past.events)
             if self.history.last_seq < 0 and past.last_seq >= 0:
                 if past.rows is not None:
                     self.history.inherit(past.rows)
                 self.history.recall(past.frame, past.last_seq)
                 if self.history.newest is not None:
-                    self.state.step = max(self.state.step, self.history.newest.step)
+                    self.state.recall(self.history.newest.step)
             self._loaded = True
 
     # what the worker says
@@ -149,44 +179,37 @@ class RunHub:
         """The run's worker has dialled again."""
         self.worker = worker
         self.wait(None)
-        self.steering.send_again(worker)
+        self.steering.send_again()
 
-    async def on_started(self, message: dict[str, Any]) -> None:
-        """A run, a reset or a restore has begun in the worker."""
+    def send(self, message: CommandMessage) -> None:
+        """Hand a command to the worker. Raises NotNowError when there is none."""
+        if self.worker is None:
+            raise NotNowError("The run has no worker at the moment; try again in a moment.")
+        self.worker.send(message)
+
+    async def on_started(self, message: Started) -> None:
+        """A run, a reset or a restore has begun in the worker.
+
+        The state says so only once the history of the new generation is there.
+        """
         state = self.state
-        if message["epoch"] <= state.epoch:
+        if message.epoch <= state.generation:
             return
         await self.load()
-        before, begun_before, names_before = self.history, state.epoch, self.scalar_names
-        parent = message["parent"]
-        state.parent = None if parent is None else (parent["epoch"], parent["step"])
-        if state.parent is not None and state.parent[0] == begun_before:
-            await self._take_undelivered(before, state.parent)
-        state.config = from_dict(message["config"])
-        state.epoch = message["epoch"]
-        state.step, state.total_steps = message["step"], message["total_steps"]
-        state.revision, state.speed = message["revision"], message["speed"]
-        state.status, state.reason = message["status"], None
-        state.static, state.device = message["static"], message["static"].get("device")
-        state.pause_at = message["pause_at"]
-        if message["controls"] != state.applied:
-            state.applied_step = dict.fromkeys(state.applied_step, state.step)
-        elif state.parent is None:
-            state.applied_step = dict.fromkeys(state.applied_step, 0)
-        state.applied, state.requested = dict(message["controls"]), dict(message["controls"])
-        self.store.save_epoch(self.run_id, state.epoch, state.parent, self.scalar_names)
+        parent = None if message.parent is None else (message.parent.epoch, message.parent.step)
+        history = History(self.run_id, message.epoch)
+        if parent is not None:
+            rows = await self._rows_before(parent, wanted=message.static.scalar_names)
+            if rows is not None:
+                history.inherit(rows)
+        state.begin(message, parent)
+        self.store.save_generation(self.run_id, state.generation, parent, self.scalar_names)
         self.save()
-        history = History(self.run_id, state.epoch)
-        if state.parent is not None:
-            history_rows = await self._rows_before(before, begun_before, names_before, state.parent)
-            if history_rows is not None:
-                history.inherit(history_rows)
         self.history = history
-        continued = state.parent is not None
-        self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal, continued=continued)
-        self.epoch_reason = _epoch_reason(state)
+        self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal, continued=parent is not None)
+        self.generation_reason = _generation_reason(state)
         self.hello_version += 1
-        self.start_from = None
+        self._start_from = None
         self.steering.begun()
         self._tell()
 
@@ -199,22 +222,19 @@ class RunHub:
         if entry is not None:
             self._keep(left, entry)
 
-    async def _rows_before(
-        self, before: History, epoch: int, names: list[str], parent: tuple[int, int]
-    ) -> Array | None:
-        """The scalars up to where this epoch was continued from, with this epoch's columns.
-
-        `before` is the history of `epoch`, with the columns `names`.
-        """
-        if parent[0] != epoch:
-            return await self.past.rows_upto(*parent, names=self.scalar_names)
+    async def _rows_before(self, parent: tuple[int, int], *, wanted: list[str]) -> Array | None:
+        """The scalars up to where a new generation is continued from, with its columns `wanted`."""
+        before, names = self.history, self.scalar_names
+        if parent[0] != self.state.generation:
+            return await self.past.rows_upto(*parent, names=wanted)
+        await self._take_undelivered(before, parent)
         rows = before.rows()
-        return None if rows is None else in_columns(rows[rows[:, 0] <= parent[1]], names, self.scalar_names)
+        return None if rows is None else in_columns(rows[rows[:, 0] <= parent[1]], names, wanted)
 
     def on_frame(self, message: bytes) -> None:
         """A frame from the worker: keep it, store it, show it."""
         frame = decode_frame(message)
-        if frame.run != self.run_id or frame.epoch != self.history.epoch:
+        if frame.run != self.run_id or frame.epoch != self.history.generation:
             return
         try:
             entry = self.history.add(frame, message)
@@ -224,12 +244,12 @@ class RunHub:
             self.history.recall(None, frame.after_seq)
             if kept is not None:
                 self.history.inherit(kept)
-            self.epoch_reason = f"Some steps are lost: {error}"
-            self.add_event("error", self.epoch_reason, {})
+            self.generation_reason = f"Some steps are lost: {error}"
+            self.add_event("error", self.generation_reason, {})
             entry = self.history.add(frame, message)
         if entry is None:
             return
-        self.state.step, self.state.steps_per_s = frame.step, frame.steps_per_s
+        self.state.train(frame)
         self._keep(frame, entry)
         self._tell(frame_only=True)
         if frame.kind == "frame":
@@ -247,94 +267,109 @@ class RunHub:
             scalars=entry.scalars,
         )
 
-    def on_event(self, event: dict[str, Any], source: str, n: int) -> None:
+    def on_event(self, event: Event, source: str, n: int) -> None:
         """An event from the worker; a status changes the run, and what its controller did changes the controls."""
         state = self.state
-        if event["kind"] == "status" and event["epoch"] >= state.epoch:
-            state.status, state.reason = event["data"]["status"], event["data"]["reason"]
-            state.step = max(state.step, event["step"])
-            if state.status != "running":
-                state.steps_per_s = 0.0
-                state.pause_at = None
+        if event.kind == "status" and event.epoch >= state.generation:
+            state.hear_status(event)
             if not state.active:
                 self.steering.begun()
             self.save()
-        elif event["kind"] == "applied" and event["data"].get("by") == "controller" and event["epoch"] == state.epoch:
+        elif event.kind == "applied" and event.data.get("by") == "controller" and event.epoch == state.generation:
             self.steering.moved_by_controller(event)
             self.save()
         self.events.keep(event, source, n)
         self._tell()
 
-    def on_result(self, message: dict[str, Any]) -> None:
+    def on_result(self, message: ResultMessage) -> None:
         """The worker's answer to a command."""
-        self.steering.answered(message["result"], stale=message["stale"])
+        self.steering.answered(message)
         self.save()
         self._tell()
 
     def worker_lost(self, reason: str) -> None:
         """The link is gone; the worker may come back."""
         self.worker = None
-        self.state.steps_per_s = 0.0
+        self.state.lose_worker()
         if self.state.active:
             self.wait(reason)
 
-    def starting(self, worker_id: str, pid: int) -> dict[str, Any]:
+    # beginning and ending
+
+    def queue(self) -> None:
+        """The run waits for a worker."""
+        self.state.queue()
+        self.save()
+        self._tell()
+
+    def begin_again(self, *, seed: int | None, checkpoints: list[str] | None) -> None:
+        """Somebody wants an ended run to go on, with that seed or from those checkpoints; None: from the last one."""
+        self._start_from = None if checkpoints is None else (seed, checkpoints)
+        self.state.begin_again(paused=bool(checkpoints))
+        self._begin(self)
+
+    def starting(self, worker_id: str, pid: int) -> Start:
         """A worker takes the run: the link's `start` message for it."""
         state = self.state
-        seed, checkpoints = self.start_from or (None, self.past.resumable(state.epoch, state.parent))
-        restored = self.start_from is not None and bool(checkpoints)
+        seed, checkpoints = self._start_from or (None, self.past.resumable(state.generation, state.parent))
+        restored = self._start_from is not None and bool(checkpoints)
         config = state.config
         if seed is not None:
             config = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed))
         self.steering.lost()
-        state.status, state.reason, state.waiting = "starting", None, None
-        state.worker_id, state.worker_pid = worker_id, pid
+        state.take(worker_id, pid)
         self.save()
         self._tell()
-        return {
-            "type": "start",
-            "run": self.run_id,
-            "epoch": state.epoch + 1,
-            "config": to_dict(config),
-            "controls": None if restored else state.applied,
-            "revision": state.revision if state.epoch < 0 else state.revision + 1,
-            "speed": state.speed,
-            "paused": state.paused_before,
-            "pause_at": state.pause_at,
-            "checkpoints": checkpoints,
-        }
+        return Start(
+            run=self.run_id,
+            epoch=state.generation + 1,
+            config=config,
+            controls=None if restored else state.applied,
+            revision=state.revision if state.generation < 0 else state.revision + 1,
+            speed=state.speed,
+            paused=state.paused_before,
+            pause_at=state.pause_at,
+            checkpoints=checkpoints,
+        )
 
-    def end(self, status: str, sentence: str) -> None:
+    def end(self, status: Status, sentence: str) -> None:
         """The run cannot or shall not go on."""
-        self.state.status, self.state.reason, self.state.waiting = status, sentence, None
+        self.state.end(status, sentence)
         self.add_event("status", sentence, {"status": status, "reason": sentence})
         self.save()
-        self.start_from = None
+        self._start_from = None
         self.steering.begun()
+
+    def leave_for_good(self, sentence: str) -> None:
+        """The run is deleted: tell whoever watches."""
+        self.gone = sentence
+        self._tell()
 
     # events of the hub's own, and the record
 
-    def add_event(self, kind: str, text: str, data: dict[str, Any], *, frame: Frame | None = None) -> None:
+    def add_event(self, kind: EventKind, text: str, data: dict[str, Any], *, frame: Frame | None = None) -> None:
         """Something happened that the worker did not say."""
         event = Event(
             kind=kind,
             run=self.run_id,
-            epoch=max(self.state.epoch, 0),
+            epoch=max(self.state.generation, 0),
             step=self.state.step if frame is None else frame.step,
             revision=self.state.revision,
             time_ms=time.time() * 1000 if frame is None else frame.time_ms,
-            text=text,
+            text=text[:MAX_SENTENCE],
             data=data,
         )
         self.events.add(event)
         self._tell()
 
     def save(self) -> None:
-        """Put the record on disk."""
+        """Put the record on disk, unless the run is deleted."""
+        if self.gone is not None:
+            return
         self.store.save_run(self.run_id, self.state.created_ms, self.state.to_record())
 
 
-def _epoch_reason(state: RunState) -> str:
+def _generation_reason(state: RunState) -> str:
     if state.parent is None:
         return f"The run was begun anew with seed {state.config.train.seed}."
     return f"The run goes on from the checkpoint of step {state.parent[1]}."

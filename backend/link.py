@@ -1,22 +1,32 @@
-"""The backend's end of the worker link; the messages are described in `cdsp_core.worker`."""
+"""The backend's end of the worker link; the messages are `cdsp_core.wire.messages.link`."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import hmac
-import json
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from fastapi import WebSocket, WebSocketDisconnect
+from pydantic import TypeAdapter
 
 from cdsp_core.settings.config import MAX_FRAME_BYTES
-from cdsp_core.wire.frames import to_json_text
-
-if TYPE_CHECKING:
-    from backend.hub import RunHub
-    from backend.runs import Runs
+from cdsp_core.wire.frames import MAX_COUNT
+from cdsp_core.wire.messages.fields import Message
+from cdsp_core.wire.messages.link import (
+    WORKER_HELLO,
+    WORKER_MESSAGE,
+    EventMessage,
+    ResultMessage,
+    Started,
+    StudyMessage,
+    WorkerHello,
+    WorkerMessage,
+)
+from cdsp_core.wire.messages.run import Event
+from cdsp_core.wire.messages.sentences import MessageError, read_text
+from cdsp_core.wire.messages.studies import StudyReport
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +38,35 @@ class LinkError(ValueError):
     """A worker said something that the link does not allow."""
 
 
+class Trained(Protocol):
+    """A run, as what its worker says changes it."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def active(self) -> bool: ...
+    async def on_started(self, message: Started) -> None: ...
+    def on_frame(self, message: bytes) -> None: ...
+    def on_event(self, event: Event, source: str, n: int) -> None: ...
+    def on_result(self, message: ResultMessage) -> None: ...
+
+
+class Desk(Protocol):
+    """Where workers report, and where what they say is kept."""
+
+    async def worker_arrived(self, socket: WebSocket, hello: WorkerHello) -> WorkerConnection: ...
+    def worker_left(self, connection: WorkerConnection) -> None: ...
+    def trained_by(self, worker_id: str, run_id: str) -> Trained | None:
+        """The run of that id, if this worker is the one that trains it or was the last to."""
+
+    def release(self, connection: WorkerConnection) -> None:
+        """The worker's run has ended; it is free for another."""
+
+    def study_reported(self, worker_id: str, report: StudyReport) -> None: ...
+    def received(self, worker_id: str, n: int) -> None:
+        """Everything up to message `n` has been handed over."""
+
+
 class WorkerConnection:
     """One worker that is connected now."""
 
@@ -35,11 +74,12 @@ class WorkerConnection:
         self.worker_id = worker_id
         self.pid = pid
         self.received = received
-        self.hub: RunHub | None = None
+        self.run: Trained | None = None
+        """what it trains"""
         self._socket = socket
-        self._outgoing: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: Message) -> None:
         """Hand over a message; it goes out in order."""
         self._outgoing.put_nowait(message)
 
@@ -48,7 +88,7 @@ class WorkerConnection:
         with contextlib.suppress(RuntimeError):  # it is closed already
             await self._socket.close()
 
-    async def serve(self, runs: Runs) -> None:
+    async def serve(self, desk: Desk) -> None:
         """Carry messages both ways until the worker is gone. Raises LinkError."""
         sender = asyncio.create_task(self._send())
         try:
@@ -56,7 +96,7 @@ class WorkerConnection:
                 packet = await self._socket.receive()
                 if packet["type"] == "websocket.disconnect":
                     return
-                await self._take(packet, runs)
+                await self._take(packet, desk)
         finally:
             sender.cancel()
             with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
@@ -65,45 +105,49 @@ class WorkerConnection:
     async def _send(self) -> None:
         while True:
             message = await self._outgoing.get()
-            await self._socket.send_text(to_json_text(message))
+            await self._socket.send_text(message.to_text())
 
-    async def _take(self, packet: Any, runs: Runs) -> None:
+    async def _take(self, packet: Any, desk: Desk) -> None:
         """One numbered message; one that was received before is passed over."""
-        binary = packet.get("bytes")
+        binary: bytes | None = packet.get("bytes")
+        message: WorkerMessage | None = None
         if binary is not None:
             if not 8 < len(binary) <= MAX_FRAME_BYTES + 8:
                 raise LinkError(f"a frame must have at most {MAX_FRAME_BYTES} bytes. Found {len(binary) - 8}.")
             n = int.from_bytes(binary[:8], "little")
-            message = None
+            if n > MAX_COUNT:
+                raise LinkError(f"n must be a whole number from 0 to {MAX_COUNT}. Found {n}.")
         else:
-            message = _object(packet["text"])
-            n = message["n"]
+            message = _read(WORKER_MESSAGE, packet["text"])
+            n = message.n
         if n <= self.received:
             return
         self.received = n
-        if self.hub is not None and message is None:
-            self.hub.on_frame(binary[8:])
-        elif message is not None and message["type"] == "study":
-            runs.studies.reported(self.worker_id, message["study"])
-        elif message is not None and (hub := runs.trained_by(self.worker_id, message["run"])) is not None:
-            await self._take_text(hub, message, n)
-            if self.hub is hub and not hub.state.active:
-                runs.release(self)
-        runs.store.save_received(self.worker_id, n)
+        if message is not None:
+            await self._take_text(message, desk)
+        elif binary is not None and self.run is not None:
+            self.run.on_frame(binary[8:])
+        desk.received(self.worker_id, n)
 
-    async def _take_text(self, hub: RunHub, message: dict[str, Any], n: int) -> None:
-        match message["type"]:
-            case "started":
-                await hub.on_started(message)
-            case "event":
-                hub.on_event(message["event"], self.worker_id, n)
-            case "result":
-                hub.on_result(message)
-            case kind:
-                raise LinkError(f"a worker's message must be started, event, result or study. Found {kind!r}.")
+    async def _take_text(self, message: WorkerMessage, desk: Desk) -> None:
+        if isinstance(message, StudyMessage):
+            desk.study_reported(self.worker_id, message.study)
+            return
+        run = desk.trained_by(self.worker_id, message.run)
+        if run is None:
+            return
+        match message:
+            case Started():
+                await run.on_started(message)
+            case EventMessage():
+                run.on_event(message.event, self.worker_id, message.n)
+            case ResultMessage():
+                run.on_result(message)
+        if self.run is run and not run.active:
+            desk.release(self)
 
 
-async def serve_worker(socket: WebSocket, runs: Runs, token: str) -> None:
+async def serve_worker(socket: WebSocket, desk: Desk, token: str) -> None:
     """The endpoint of /ws/worker."""
     given = socket.headers.get("authorization", "").removeprefix("Bearer ")
     if socket.headers.get("origin") is not None or not hmac.compare_digest(given.encode(), token.encode()):
@@ -113,24 +157,21 @@ async def serve_worker(socket: WebSocket, runs: Runs, token: str) -> None:
     connection: WorkerConnection | None = None
     try:
         async with asyncio.timeout(HELLO_TIMEOUT_S):
-            hello = _object(await socket.receive_text())
-        connection = await runs.worker_arrived(socket, hello)
-        await connection.serve(runs)
+            hello: WorkerHello = _read(WORKER_HELLO, await socket.receive_text())
+        connection = await desk.worker_arrived(socket, hello)
+        await connection.serve(desk)
     except (WebSocketDisconnect, TimeoutError):
         pass
-    except (LinkError, KeyError, TypeError, ValueError) as error:
+    except (LinkError, MessageError, KeyError, TypeError, ValueError) as error:
         logger.exception("the link to a worker is closed")
         with contextlib.suppress(RuntimeError):  # it is closed already
             await socket.close(1002, str(error)[:120])
     finally:
         if connection is not None:
-            runs.worker_left(connection)
+            desk.worker_left(connection)
 
 
-def _object(text: Any) -> dict[str, Any]:
+def _read(adapter: TypeAdapter[Any], text: Any) -> Any:
     if not isinstance(text, str) or len(text) > MAX_TEXT_BYTES:
         raise LinkError(f"a worker's text message must have at most {MAX_TEXT_BYTES} characters.")
-    message = json.loads(text)
-    if not isinstance(message, dict):
-        raise LinkError("a worker's message must be an object.")
-    return message
+    return read_text(adapter, text)

@@ -14,6 +14,7 @@ from backend.history import ScalarHistory, scalars_message
 from backend.store import Store
 from cdsp_core.wire.checkpoint_names import list_checkpoints, read_checkpoint_name, undelivered_path
 from cdsp_core.wire.frames import Array, Frame, decode_frame
+from cdsp_core.wire.messages.api import Checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ MAX_CAUGHT_UP_ROWS: Final = 4000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recalled:
-    """What the store holds of an epoch."""
+    """What the store holds of a generation."""
 
     events: list[dict[str, Any]]
     last_seq: int
@@ -39,32 +40,34 @@ class Past:
         self._store = store
         self._folder = folder
 
-    async def recall(self, epoch: int) -> Recalled:
-        """Everything a new process has to know of a run that is in this epoch."""
-        return await asyncio.to_thread(self._recall, epoch)
+    async def recall(self, generation: int) -> Recalled:
+        """Everything a new process has to know of a run that is in this generation."""
+        return await asyncio.to_thread(self._recall, generation)
 
-    async def rows_upto(self, epoch: int, step: int, *, names: list[str]) -> Array | None:
-        """The scalars of an epoch up to a step, thinned, with the columns `names`; None for none."""
+    async def rows_upto(self, generation: int, step: int, *, names: list[str]) -> Array | None:
+        """The scalars of a generation up to a step, thinned, with the columns `names`; None for none."""
         await asyncio.to_thread(self._store.flush)
-        rows = await asyncio.to_thread(self._store.archive.scalars, self._run_id, epoch, upto_step=step, names=names)
+        rows = await asyncio.to_thread(
+            self._store.archive.scalars, self._run_id, generation, upto_step=step, names=names
+        )
         return await asyncio.to_thread(_thinned, rows)
 
-    async def missed(self, epoch: int, after: int, upto: int, *, columns: int) -> bytes | None:
+    async def missed(self, generation: int, after: int, upto: int, *, columns: int) -> bytes | None:
         """A message with the scalars of the frames after + 1 to `upto`.
 
         None when the disk has not got them exactly, or when they are so many that a snapshot serves better.
         """
         between = self._store.archive.scalars_between
-        rows = await asyncio.to_thread(between, self._run_id, epoch, after, upto, most=MAX_CAUGHT_UP_ROWS)
+        rows = await asyncio.to_thread(between, self._run_id, generation, after, upto, most=MAX_CAUGHT_UP_ROWS)
         if rows is None:
             return None
         rows = rows if len(rows) else np.empty((0, columns), dtype=np.float32)
         step = int(rows[-1, 0]) if len(rows) else 0
-        return scalars_message(self._run_id, epoch, after_seq=after, seq=upto, rows=rows, step=step)
+        return scalars_message(self._run_id, generation, after_seq=after, seq=upto, rows=rows, step=step)
 
-    async def undelivered(self, epoch: int, step: int) -> Frame | None:
+    async def undelivered(self, generation: int, step: int) -> Frame | None:
         """Scalars that a worker could not deliver before it ended and left beside its checkpoint of this step."""
-        path = undelivered_path(self._folder, epoch, step)
+        path = undelivered_path(self._folder, generation, step)
         if not await asyncio.to_thread(path.exists):
             return None
         try:
@@ -73,30 +76,30 @@ class Past:
             logger.warning("%s cannot be used: %s", path, error)
             return None
 
-    def checkpoints(self) -> list[dict[str, Any]]:
+    def checkpoints(self) -> list[Checkpoint]:
         """Checkpoints of the run, newest first."""
         found = []
         for name in list_checkpoints(self._folder):
             parsed = read_checkpoint_name(name)
             assert parsed is not None
-            found.append({"checkpoint_id": name, "epoch": parsed[0], "step": parsed[1], "kept": parsed[2]})
+            found.append(Checkpoint(checkpoint_id=name, epoch=parsed[0], step=parsed[1], kept=parsed[2]))
         return found
 
-    def resumable(self, epoch: int, parent: tuple[int, int] | None) -> list[str]:
-        """Names of the checkpoints that continue an epoch which began at `parent`, the newest first."""
+    def resumable(self, generation: int, parent: tuple[int, int] | None) -> list[str]:
+        """Names of the checkpoints that continue a generation which began at `parent`, the newest first."""
         found = self.checkpoints()
-        own = [one["checkpoint_id"] for one in found if one["epoch"] == epoch]
-        return own + [one["checkpoint_id"] for one in found if (one["epoch"], one["step"]) == parent]
+        own = [one.checkpoint_id for one in found if one.epoch == generation]
+        return own + [one.checkpoint_id for one in found if (one.epoch, one.step) == parent]
 
-    def _recall(self, epoch: int) -> Recalled:
+    def _recall(self, generation: int) -> Recalled:
         self._store.flush()
         archive, run_id = self._store.archive, self._run_id
-        last_seq = archive.last_seq(run_id, epoch)
+        last_seq = archive.last_seq(run_id, generation)
         return Recalled(
             events=archive.events(run_id),
             last_seq=last_seq,
-            frame=archive.frame(run_id, epoch, last_seq),
-            rows=_thinned(archive.scalars(run_id, epoch)),
+            frame=archive.frame(run_id, generation, last_seq),
+            rows=_thinned(archive.scalars(run_id, generation)),
         )
 
 

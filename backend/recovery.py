@@ -1,20 +1,17 @@
-"""What becomes of a run, and of a study, whose worker is lost: it is waited for, then begun again or given up."""
+"""Recovery of runs and studies whose worker is lost: it is waited for, then they begin again or are given up."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from backend.hub import RunHub
 from backend.launchers import Launcher
+from backend.link import WorkerConnection
 from backend.settings import Settings
-from backend.state import RunState
 from backend.studies import Studies
-
-if TYPE_CHECKING:
-    from backend.hub import RunHub
-    from backend.link import WorkerConnection
 
 GONE_POLL_S: Final = 0.25
 
@@ -45,17 +42,16 @@ class Recovery:
         if state.worker_id is None or state.status == "queued":
             self._begin(hub)
             return
-        _remember_pause(state)
+        state.remember_pause()
         hub.wait("The server was started again; looking for the run's worker.")
         self._spawn(self._await_return(hub, state.worker_id, self._settings.survivor_grace_s, after_start=True))
 
-    def link_lost(self, connection: WorkerConnection, *, is_closing: bool) -> None:
-        """The link to a worker is closed; unless the app is closing, what it worked on waits for it."""
+    def link_lost(self, connection: WorkerConnection, hub: RunHub | None, *, is_closing: bool) -> None:
+        """The link to a worker, which trained `hub`, is closed; unless the app is closing, its work waits for it."""
         has_gone = connection.worker_id not in self._workers
         if has_gone and self._studies.ran_on(connection.worker_id) and not is_closing:
             self._studies.worker_away(connection.worker_id)
             self._spawn(self._await_study(connection.worker_id, connection.pid))
-        hub = connection.hub
         if hub is not None and hub.worker is connection:
             hub.worker_lost("The connection to the worker is lost; it trains on and is waited for.")
             worker_id = hub.state.worker_id
@@ -68,8 +64,7 @@ class Recovery:
         if state.restarts >= self._settings.max_restarts:
             hub.end("failed", f"{sentence} It was begun again {state.restarts} times; reset the run or resume it.")
             return
-        _remember_pause(state)
-        state.restarts += 1
+        state.restart()
         again = f"Begun again from the last checkpoint, {state.restarts} of {self._settings.max_restarts} times."
         hub.add_event("error", f"{sentence} {again}", {"restarts": state.restarts})
         self._begin(hub)
@@ -105,9 +100,3 @@ class Recovery:
             self._begin(hub)
         else:
             self.restart(hub, "The worker did not come back.")
-
-
-def _remember_pause(state: RunState) -> None:
-    """A run that was paused begins again paused."""
-    if state.status in ("running", "paused"):
-        state.paused_before = state.status == "paused"

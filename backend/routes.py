@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from backend.commands import read_command, read_json, read_new_run
-from backend.errors import BadInputError, RunNotFoundError
+from backend.bodies import change_of, command_of, new_run_of
+from backend.errors import BadInputError, BusyError, RunNotFoundError
 from backend.export import csv_lines, json_parts
 from backend.history import scalars_message
 from backend.hub import RunHub
+from backend.reference import BINARY, TEXT, refusals, takes
 from backend.runs import Runs
 from backend.stream import read_after
-from cdsp_core.settings.config import schema, to_dict
+from cdsp_core.settings.config import schema
 from cdsp_core.settings.presets import PRESETS
-from cdsp_core.wire.frames import decode_frame, json_ready
+from cdsp_core.wire.frames import decode_frame
+from cdsp_core.wire.messages.api import Checkpoint, FramesAsJson, Health, ListedRun, NewRun, Preset, RunChange
+from cdsp_core.wire.messages.commands import CommandFields
+from cdsp_core.wire.messages.fields import Message
+from cdsp_core.wire.messages.run import CommandResult, Event, RunInfo
+from cdsp_core.wire.messages.studies import StudyInfo, StudyList
 
 router = APIRouter()
 
@@ -39,69 +45,124 @@ Hub = Annotated[RunHub, Depends(the_hub)]
 """The run of the path's run_id, looked up; 404 when there is none."""
 
 
-@router.get("/healthz")
-async def healthz(runs: SomeRuns) -> dict[str, Any]:
+def answer(
+    message: Message | Iterable[Message], *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """A message, or a list of them, as JSON."""
+    text = message.to_text() if isinstance(message, Message) else f"[{','.join(one.to_text() for one in message)}]"
+    return Response(text, media_type="application/json", status_code=status, headers=headers)
+
+
+@router.get("/healthz", response_model=Health)
+async def healthz(runs: SomeRuns) -> Response:
+    """How the server is; needs no token."""
     active = sum(hub.state.active for hub in runs.list())
-    return {"status": "ok", "workers": len(runs.workers), "runs": active, "store": runs.store.error}
+    return answer(Health(workers=len(runs.workers), runs=active, store=runs.store.error))
 
 
-@router.get("/api/presets")
-async def presets() -> list[dict[str, Any]]:
-    return [{"name": name, "text": text, "config": to_dict(config)} for name, (text, config) in PRESETS.items()]
+@router.get("/api/presets", response_model=list[Preset])
+async def presets() -> Response:
+    """The named configs."""
+    return answer([Preset(name=name, text=text, config=config) for name, (text, config) in PRESETS.items()])
 
 
 @router.get("/api/schema")
 async def config_schema() -> dict[str, Any]:
+    """Fields of a config by section: types, bounds, defaults and a line of text."""
     return schema()
 
 
-@router.get("/api/studies")
-async def list_studies(runs: SomeRuns) -> dict[str, Any]:
-    return runs.studies.list()
+@router.get("/api/studies", response_model=StudyList)
+async def list_studies(runs: SomeRuns) -> Response:
+    """Every study, and why none can be started now, if so."""
+    return answer(runs.studies.list())
 
 
-@router.post("/api/studies/{name}/start")
-async def start_study(name: str, runs: SomeRuns) -> dict[str, Any]:
-    return runs.studies.start(name)
+@router.post("/api/studies/{name}/start", response_model=StudyInfo, responses=refusals(404, 409, 503))
+async def start_study(name: str, runs: SomeRuns) -> Response:
+    """Run the smallest form of a study on a worker; no body is read."""
+    return answer(runs.studies.start(name))
 
 
-@router.post("/api/studies/{name}/stop")
-async def stop_study(name: str, runs: SomeRuns) -> dict[str, Any]:
-    return runs.studies.stop(name)
+@router.post("/api/studies/{name}/stop", response_model=StudyInfo, responses=refusals(404, 409))
+async def stop_study(name: str, runs: SomeRuns) -> Response:
+    """End a study; started again, it goes on from its finished jobs. No body is read."""
+    return answer(runs.studies.stop(name))
 
 
-@router.get("/api/runs")
-async def list_runs(runs: SomeRuns) -> JSONResponse:
-    return JSONResponse(json_ready([hub.to_json() for hub in runs.list()]))
+@router.get("/api/runs", response_model=list[ListedRun], responses=refusals(422))
+async def list_runs(
+    runs: SomeRuns,
+    limit: Annotated[int | None, Query(ge=1, le=1000)] = None,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> Response:
+    """Runs, newest first; all of them without a limit. The header X-Total-Count says how many there are."""
+    hubs = runs.list()
+    some = hubs[offset:] if limit is None else hubs[offset : offset + limit]
+    return answer(await runs.listing.rows(some), headers={"X-Total-Count": str(len(hubs))})
 
 
-@router.post("/api/runs")
-async def create_run(request: Request, runs: SomeRuns) -> JSONResponse:
-    config, name = read_new_run(read_json(await request.body()), data=runs.settings.data)
-    return JSONResponse(json_ready(runs.create(config, name).to_json()), status_code=201)
+@router.post(
+    "/api/runs", status_code=201, response_model=RunInfo, responses=refusals(413, 422), openapi_extra=takes(NewRun)
+)
+async def create_run(request: Request, runs: SomeRuns) -> Response:
+    """Make a run, which begins as soon as a worker is free."""
+    config, name = new_run_of(await request.body(), data=runs.settings.data)
+    return answer(runs.create(config, name).info(), status=201)
 
 
-@router.get("/api/runs/{run_id}")
-async def one_run(hub: Hub) -> JSONResponse:
-    return JSONResponse(json_ready(hub.to_json()))
+@router.get("/api/runs/{run_id}", response_model=ListedRun, responses=refusals(404))
+async def one_run(hub: Hub, runs: SomeRuns) -> Response:
+    """One run."""
+    return answer((await runs.listing.rows([hub]))[0])
 
 
-@router.post("/api/runs/{run_id}/commands")
-async def command(request: Request, hub: Hub) -> JSONResponse:
-    return JSONResponse(json_ready(await hub.steering.command(read_command(read_json(await request.body())))))
+@router.patch(
+    "/api/runs/{run_id}",
+    response_model=ListedRun,
+    responses=refusals(404, 409, 413, 422),
+    openapi_extra=takes(RunChange),
+)
+async def change_run(request: Request, hub: Hub, runs: SomeRuns) -> Response:
+    """Give a run another name, or another note."""
+    change = change_of(await request.body())
+    if hub.state.unreadable is not None:
+        raise BusyError(hub.state.reason or "The run cannot be read.")
+    hub.describe(name=change.name, note=change.note)
+    return answer((await runs.listing.rows([hub]))[0])
 
 
-@router.get("/api/runs/{run_id}/checkpoints")
-async def checkpoints(hub: Hub) -> list[dict[str, Any]]:
-    return await asyncio.to_thread(hub.past.checkpoints)
+@router.delete("/api/runs/{run_id}", status_code=204, response_class=Response, responses=refusals(404, 409))
+async def delete_run(run_id: str, runs: SomeRuns) -> Response:
+    """Delete an ended run with its history, its checkpoints and the log of its worker."""
+    await runs.delete(run_id)
+    return Response(status_code=204)
 
 
-@router.get("/api/runs/{run_id}/events")
-async def events(hub: Hub, runs: SomeRuns) -> JSONResponse:
+@router.post(
+    "/api/runs/{run_id}/commands",
+    response_model=CommandResult,
+    responses=refusals(404, 409, 413, 422, 503),
+    openapi_extra=takes(CommandFields),
+)
+async def command(request: Request, hub: Hub) -> Response:
+    """Carry out a command; answered after the worker applied or refused it. The same command_id is applied once."""
+    return answer(await hub.steering.command(command_of(await request.body())))
+
+
+@router.get("/api/runs/{run_id}/checkpoints", response_model=list[Checkpoint], responses=refusals(404))
+async def checkpoints(hub: Hub) -> Response:
+    """Checkpoints, newest first: what `restore` takes."""
+    return answer(await asyncio.to_thread(hub.past.checkpoints))
+
+
+@router.get("/api/runs/{run_id}/events", response_model=list[Event], responses=refusals(404))
+async def events(hub: Hub, runs: SomeRuns) -> Response:
+    """All events, oldest first."""
     return JSONResponse(await asyncio.to_thread(_flushed_events, runs, hub))
 
 
-@router.get("/api/runs/{run_id}/frames")
+@router.get("/api/runs/{run_id}/frames", response_model=FramesAsJson, responses=refusals(404, 422))
 async def frames(
     hub: Hub,
     runs: SomeRuns,
@@ -109,30 +170,33 @@ async def frames(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     every: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
 ) -> Response:
+    """Stored frames after EPOCH:SEQ as JSON."""
     start = read_after(after) if after else (-1, -1)
 
-    def answer() -> Response:
+    def page() -> Response:
         bodies = runs.store.archive.frames(hub.run_id, start, limit=limit, every=every)
         found = [decode_frame(body) for body in bodies]
         end = f"{found[-1].epoch}:{found[-1].seq}" if len(found) == limit else None
         return JSONResponse({"frames": [frame.to_json() for frame in found], "next": end})
 
-    return await asyncio.to_thread(answer)
+    return await asyncio.to_thread(page)
 
 
-@router.get("/api/runs/{run_id}/frames/{epoch}/{seq}")
+@router.get("/api/runs/{run_id}/frames/{epoch}/{seq}", response_class=Response, responses=BINARY | refusals(404, 422))
 async def frame(hub: Hub, runs: SomeRuns, epoch: int, seq: int) -> Response:
+    """One stored frame, binary, the newest at or before seq."""
     body = await asyncio.to_thread(runs.store.archive.frame, hub.run_id, _small(epoch), _small(seq))
     if body is None:
         raise RunNotFoundError(f"There is no stored frame at or before {epoch}:{seq}.")
     return Response(body, media_type="application/octet-stream")
 
 
-@router.get("/api/runs/{run_id}/scalars")
+@router.get("/api/runs/{run_id}/scalars", response_class=Response, responses=BINARY | refusals(404, 422))
 async def scalars(hub: Hub, runs: SomeRuns, epoch: int | None = None) -> Response:
-    wanted = max(hub.state.epoch, 0) if epoch is None else _small(epoch)
+    """Every step's scalars of an epoch, the newest unless said otherwise: one binary frame of kind `scalars`."""
+    wanted = max(hub.state.generation, 0) if epoch is None else _small(epoch)
 
-    def answer() -> Response:
+    def whole() -> Response:
         runs.store.flush()
         rows = runs.store.archive.scalars(hub.run_id, wanted)
         if rows is None:
@@ -142,15 +206,18 @@ async def scalars(hub: Hub, runs: SomeRuns, epoch: int | None = None) -> Respons
         message = scalars_message(hub.run_id, wanted, after_seq=-1, seq=last, rows=rows, step=step)
         return Response(message, media_type="application/octet-stream")
 
-    return await asyncio.to_thread(answer)
+    return await asyncio.to_thread(whole)
 
 
-@router.get("/api/runs/{run_id}/export")
+@router.get("/api/runs/{run_id}/export", response_class=Response, responses=TEXT | refusals(404, 422))
 async def export(hub: Hub, runs: SomeRuns, format: Annotated[str, Query(max_length=20)] = "csv") -> Response:
+    """Scalars and events as a file, csv or json."""
     if format not in ("csv", "json"):
         raise BadInputError(f"format must be csv or json. Found {format!r}.")
     await asyncio.to_thread(runs.store.flush)
-    parts: Iterator[str] = (csv_lines if format == "csv" else json_parts)(runs.store.archive, hub.state, hub.to_json())
+    parts: Iterator[str] = (csv_lines if format == "csv" else json_parts)(
+        runs.store.archive, hub.state, hub.info().to_json()
+    )
     media = "text/csv; charset=utf-8" if format == "csv" else "application/json"
     name = f"{hub.run_id}.{format}"
     return StreamingResponse(parts, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})

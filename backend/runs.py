@@ -6,21 +6,22 @@ import asyncio
 import logging
 import os
 import secrets
+import shutil
 import signal
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any, Final
 
 from fastapi import WebSocket
 
-from backend.errors import BadInputError, RunNotFoundError
+from backend.errors import BadInputError, BusyError, RunNotFoundError
 from backend.folder import locked
 from backend.hub import RunHub
-from backend.launchers import Launcher
-from backend.launchers.local import LocalLauncher
-from backend.launchers.pool import PoolLauncher
+from backend.launchers import Launcher, launcher_class
 from backend.link import LinkError, WorkerConnection
+from backend.listing import Listing
 from backend.recovery import Recovery
 from backend.settings import Settings
 from backend.state import RunState
@@ -29,6 +30,9 @@ from backend.studies import Catalogue, Studies
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
+from cdsp_core.wire.messages.link import End, Saved, Welcome, WorkerHello
+from cdsp_core.wire.messages.studies import StudyReport
+from cdsp_core.wire.messages.vocabulary import LINK_PROTOCOL
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +41,7 @@ LEAVE_TIMEOUT_S: Final = 8.0
 
 
 class Runs:
-    """Lives as long as the app. Everything runs on its event loop."""
+    """Lives as long as the app. Everything runs on its event loop. To workers it is the `link.Desk`."""
 
     def __init__(self, settings: Settings, *, worker_token: str, catalogue: Catalogue) -> None:
         self.settings = settings
@@ -49,16 +53,14 @@ class Runs:
         self.workers: dict[str, WorkerConnection] = {}
         self._hubs: dict[str, RunHub] = {}
         self._queue: list[RunHub] = []
-        self._launcher: Launcher = (
-            PoolLauncher()
-            if settings.launcher == "pool"
-            else LocalLauncher(settings, token=worker_token, on_exit=self._worker_ended)
-        )
+        self.listing = Listing(self.store)
+        launcher = launcher_class(settings.launcher)
+        self._launcher: Launcher = launcher(settings, token=worker_token, on_exit=self._worker_ended)
         self.studies = Studies(
             settings.data_dir / "studies.json",
             catalogue,
             workers=self.workers,
-            launch=None if settings.launcher == "pool" else self._launch_for_study,
+            launch=self._launch_for_study if launcher.starts_workers else None,
         )
         self._recovery = Recovery(
             settings,
@@ -113,11 +115,11 @@ class Runs:
         Called while the links are still up: they are the one way to reach a process that is not a child.
         """
         self._closing = True
-        if self.settings.launcher != "local":
+        if not self._launcher.same_machine:
             return
         adopted = [worker for worker in self.workers.values() if not self._launcher.started(worker.worker_id)]
         for worker in adopted:
-            worker.send({"type": "end", "reason": "The server was stopped."})
+            worker.send(End(reason="The server was stopped."))
         deadline = time.monotonic() + LEAVE_TIMEOUT_S
         while staying := [worker for worker in adopted if self.workers.get(worker.worker_id) is worker]:
             if time.monotonic() > deadline:
@@ -161,6 +163,21 @@ class Runs:
         """All runs, newest first."""
         return sorted(self._hubs.values(), key=lambda hub: hub.state.created_ms, reverse=True)
 
+    async def delete(self, run_id: str) -> None:
+        """Delete an ended run with its history, checkpoints and worker log. Raises RunNotFoundError, BusyError."""
+        hub = self.get(run_id)
+        if hub.state.active:
+            raise BusyError(f"A run must have ended before it is deleted. Found it {hub.state.status}: stop it first.")
+        del self._hubs[run_id]
+        hub.leave_for_good("The run was deleted.")
+        self.listing.forget(run_id)
+        self.store.forget(run_id)
+        worker_id = hub.state.worker_id
+        is_used = worker_id is None or worker_id in self.workers or self._launcher.started(worker_id)
+        log = None if is_used or worker_id is None else self._launcher.log_of(worker_id)
+        await asyncio.to_thread(_delete_files, hub.folder, log)
+        await asyncio.to_thread(self.store.flush)
+
     def _add(self, state: RunState) -> RunHub:
         hub = RunHub(
             state,
@@ -175,29 +192,28 @@ class Runs:
 
     # workers
 
-    async def worker_arrived(self, socket: WebSocket, hello: dict[str, Any]) -> WorkerConnection:
+    async def worker_arrived(self, socket: WebSocket, hello: WorkerHello) -> WorkerConnection:
         """A worker has said hello: give it back the run it holds, or another, or let it wait."""
-        worker_id = hello["worker_id"]
-        if hello["protocol"] != 1 or not isinstance(worker_id, str) or not 1 <= len(worker_id) <= 64:
-            raise LinkError("a hello must have protocol 1 and a worker_id of 1 to 64 characters.")
+        worker_id = hello.worker_id
+        if hello.protocol != LINK_PROTOCOL or not 1 <= len(worker_id) <= 64:
+            raise LinkError(f"a hello must have protocol {LINK_PROTOCOL} and a worker_id of 1 to 64 characters.")
         earlier = self.workers.pop(worker_id, None)
         if earlier is not None:
             await earlier.close()
         received = await asyncio.to_thread(self._received, worker_id)
         if earlier is not None:
             received = max(received, earlier.received)
-        connection = WorkerConnection(socket, worker_id=worker_id, pid=int(hello["pid"]), received=received)
-        held = hello["run"]
-        hub = self._hubs.get(held["run_id"]) if held is not None else None
+        connection = WorkerConnection(socket, worker_id=worker_id, pid=hello.pid, received=received)
+        hub = self._hubs.get(hello.run.run_id) if hello.run is not None else None
         keep = hub is not None and hub.state.active and hub.state.worker_id == worker_id and hub not in self._queue
         self.workers[worker_id] = connection
         self._start_failures = 0
-        connection.send({"type": "welcome", "received": received, "keep": keep})
+        connection.send(Welcome(received=received, keep=keep))
         if keep and hub is not None:
             await hub.load()
-            connection.hub = hub
+            connection.run = hub
             hub.attach(connection)
-        self.studies.worker_arrived(connection, hello["study"])
+        self.studies.worker_arrived(connection, hello.study)
         self._schedule()
         return connection
 
@@ -205,7 +221,7 @@ class Runs:
         """The link to a worker is closed; it may dial again."""
         if self.workers.get(connection.worker_id) is connection:
             del self.workers[connection.worker_id]
-        self._recovery.link_lost(connection, is_closing=self._closing)
+        self._recovery.link_lost(connection, self._hub_of(connection), is_closing=self._closing)
 
     def trained_by(self, worker_id: str, run_id: str) -> RunHub | None:
         """The run of that id, if this worker is the one that trains it or was the last to."""
@@ -214,10 +230,23 @@ class Runs:
 
     def release(self, connection: WorkerConnection) -> None:
         """The worker's run has ended; it is free for another."""
-        if connection.hub is not None:
-            connection.hub.worker = None
-            connection.hub = None
+        hub = self._hub_of(connection)
+        if hub is not None:
+            hub.worker = None
+        connection.run = None
         self._schedule()
+
+    def study_reported(self, worker_id: str, report: StudyReport) -> None:
+        """A worker says how its study is."""
+        self.studies.reported(worker_id, report)
+
+    def received(self, worker_id: str, n: int) -> None:
+        """Everything of a worker up to message `n` has been handed over; it is told when that is on disk."""
+        self.store.save_received(worker_id, n)
+
+    def _hub_of(self, connection: WorkerConnection) -> RunHub | None:
+        """The run that a worker trains."""
+        return None if connection.run is None else self._hubs.get(connection.run.run_id)
 
     def _received(self, worker_id: str) -> int:
         self.store.flush()
@@ -226,23 +255,20 @@ class Runs:
     def _saved(self, worker_id: str, n: int) -> None:
         connection = self.workers.get(worker_id)
         if connection is not None:
-            connection.send({"type": "ack", "n": n})
+            connection.send(Saved(n=n))
 
     def _begin(self, hub: RunHub) -> None:
         """Queue a run for a worker."""
-        hub.state.status, hub.state.reason, hub.state.waiting = "queued", None, None
-        hub.state.worker_id = None
+        hub.queue()
         if hub not in self._queue:
             self._queue.append(hub)
-        hub.save()
-        hub.refresh()
         self._schedule()
 
     def _schedule(self) -> None:
         """Give waiting runs to idle workers, and get more workers where there are too few."""
         self._queue = [hub for hub in self._queue if hub.state.active]
         for connection in self.workers.values():
-            if connection.hub is None and self._queue:
+            if connection.run is None and self._queue:
                 self._assign(self._queue.pop(0), connection)
         problem = self._launcher.launch(len(self._queue), self.workers.keys())
         if problem is not None:
@@ -251,7 +277,7 @@ class Runs:
             hub.wait("Waits for a worker.")
 
     def _assign(self, hub: RunHub, connection: WorkerConnection) -> None:
-        connection.hub, hub.worker = hub, connection
+        connection.run, hub.worker = hub, connection
         connection.send(hub.starting(connection.worker_id, connection.pid))
 
     def _launch_for_study(self) -> str | None:
@@ -270,7 +296,7 @@ class Runs:
         hub = next(held, None)
         if hub is not None:
             if hub.worker is not None:
-                hub.worker.hub = None
+                hub.worker.run = None
                 hub.worker_lost(sentence)
             self._recovery.restart(hub, sentence)
         elif not was_connected and self._queue:
@@ -302,6 +328,12 @@ class Runs:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _delete_files(folder: Path, log: Path | None) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if log is not None:
+        log.unlink(missing_ok=True)
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Any, *values: Any) -> None:

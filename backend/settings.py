@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-LauncherName = Literal["local", "pool"]
+from backend.launchers import launcher_class, launcher_names
+
 DeviceName = Literal["auto", "cpu", "cuda"]
 DataName = Literal["embedded", "full"]
 
@@ -23,7 +24,8 @@ class Settings:
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 8000
-    launcher: LauncherName = "local"
+    launcher: str = "local"
+    """one of `backend.launchers`"""
     published: str | None = None
     """the address through which others reach `host`, where a container publishes it; None: `host` itself"""
     token: str | None = None
@@ -58,14 +60,14 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"--port must be from 0 to 65535. Found {self.port}.")
-        for name, value, kinds in (
-            ("launcher", self.launcher, LauncherName),
-            ("device", self.device, DeviceName),
-            ("data", self.data, DataName),
+        for name, value, choices in (
+            ("launcher", self.launcher, launcher_names()),
+            ("device", self.device, get_args(DeviceName)),
+            ("data", self.data, get_args(DataName)),
         ):
-            if value not in get_args(kinds):
-                choices = ", ".join(get_args(kinds))
-                raise SettingsError(f"--{name} (CDSP_{name.upper()}) must be one of {choices}. Found {value!r}.")
+            if value not in choices:
+                listed = ", ".join(choices)
+                raise SettingsError(f"--{name} (CDSP_{name.upper()}) must be one of {listed}. Found {value!r}.")
         if self.data == "full" and not self.may_have_full_data:
             raise SettingsError("--data full needs --data-root (CDSP_DATA_ROOT), where the full sets are. Found none.")
         if not is_loopback(self.published or self.host) and not self.token:
@@ -83,8 +85,8 @@ class Settings:
 
     @property
     def may_have_full_data(self) -> bool:
-        """Whether workers can find the full sets: local ones in `data_root`, those of a pool where they know."""
-        return self.launcher == "pool" or self.data_root is not None
+        """Whether workers can find the full sets: those of this machine in `data_root`, others where they know."""
+        return not launcher_class(self.launcher).same_machine or self.data_root is not None
 
     @property
     def checkpoint_dir(self) -> Path:

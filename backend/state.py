@@ -8,24 +8,41 @@ from typing import Any, Final
 
 from cdsp_core.settings.config import RunConfig, to_dict
 from cdsp_core.settings.presets import from_dict, preset
+from cdsp_core.wire.frames import Frame
+from cdsp_core.wire.messages.link import Started
+from cdsp_core.wire.messages.run import (
+    CommandResult,
+    ControlStates,
+    Description,
+    Device,
+    Event,
+    RunInfo,
+    undescribed,
+)
+from cdsp_core.wire.messages.vocabulary import ACTIVE, Status
 
-ACTIVE: Final = ("queued", "starting", "running", "paused")
-"""A run in one of these has a worker, or waits for one."""
+NOT_BEGUN: Final = -1
+"""the generation of a run that no worker has begun yet"""
 
 
 @dataclass(kw_only=True, slots=True)
 class RunState:
-    """Changes only in `RunHub` and `Runs`."""
+    """What is known of one run. Everybody reads it; it changes by its methods alone, each one transition.
+
+    `tests/test_layers.py` reads the code for assignments from elsewhere.
+    """
 
     run_id: str
     name: str
+    note: str = ""
     config: RunConfig
     created_ms: float
-    status: str = "queued"
+    status: Status = "queued"
     reason: str | None = None
-    epoch: int = -1
-    """-1 until a worker has begun"""
+    generation: int = NOT_BEGUN
+    """grows at every reset, restore or restart; `epoch` on the wire"""
     parent: tuple[int, int] | None = None
+    """generation and step that this generation was continued from"""
     step: int = 0
     total_steps: int = 0
     revision: int = 0
@@ -36,11 +53,10 @@ class RunState:
     pause_at: int | None = None
     paused_before: bool = False
     """whether the run was paused when its worker was lost, or is to begin paused"""
-    device: dict[str, Any] | None = None
     steps_per_s: float = 0.0
     restarts: int = 0
-    static: dict[str, Any] = field(default_factory=dict)
-    """Trainer.describe()"""
+    description: Description | None = None
+    """what its worker says of it; None before the first"""
     waiting: str | None = None
     """why nothing goes on at the moment, shown in place of `reason`"""
     worker_id: str | None = None
@@ -54,40 +70,169 @@ class RunState:
         self.applied = self.applied or dict(controls)
         self.applied_step = self.applied_step or dict.fromkeys(controls, 0)
 
+    # what follows from it
+
     @property
     def active(self) -> bool:
         """Whether the run has a worker, or waits for one."""
         return self.status in ACTIVE
 
-    def to_json(self, *, viewers: int) -> dict[str, Any]:
+    @property
+    def described(self) -> Description:
+        """What its worker says of it; without one yet, what the config says."""
+        return self.description or undescribed(self.config.model)
+
+    @property
+    def device(self) -> Device | None:
+        """Where the run is trained."""
+        return self.description.device if self.description else None
+
+    @property
+    def controls(self) -> ControlStates:
+        """The controls as asked for and as they are in force."""
+        return ControlStates(requested=self.requested, applied=self.applied, applied_step=self.applied_step)
+
+    def info(self, *, viewers: int) -> RunInfo:
         """The run as docs/protocol.md shows it."""
-        return {
-            "run_id": self.run_id,
-            "name": self.name,
-            "preset": self.config.preset,
-            "seed": self.config.train.seed,
-            "status": self.status,
-            "reason": self.waiting or self.reason,
-            "epoch": max(self.epoch, 0),
-            "step": self.step,
-            "total_steps": self.total_steps,
-            "revision": self.revision,
-            "controls": {"requested": self.requested, "applied": self.applied, "applied_step": self.applied_step},
-            "speed": self.speed,
-            "device": self.device,
-            "steps_per_s": self.steps_per_s,
-            "viewers": viewers,
-            "restarts": self.restarts,
-            "created_ms": self.created_ms,
-        }
+        return RunInfo(
+            run_id=self.run_id,
+            name=self.name,
+            note=self.note,
+            preset=self.config.preset,
+            seed=self.config.train.seed,
+            status=self.status,
+            reason=self.waiting or self.reason,
+            epoch=max(self.generation, 0),
+            step=self.step,
+            total_steps=self.total_steps,
+            revision=self.revision,
+            controls=self.controls,
+            speed=self.speed,
+            device=self.device,
+            steps_per_s=self.steps_per_s,
+            viewers=viewers,
+            restarts=self.restarts,
+            created_ms=self.created_ms,
+        )
+
+    # workers
+
+    def queue(self) -> None:
+        """The run waits for a worker."""
+        self.status, self.reason, self.waiting = "queued", None, None
+        self.worker_id = None
+
+    def take(self, worker_id: str, pid: int) -> None:
+        """A worker takes the run."""
+        self.status, self.reason, self.waiting = "starting", None, None
+        self.worker_id, self.worker_pid = worker_id, pid
+
+    def begin(self, started: Started, parent: tuple[int, int] | None) -> None:
+        """A worker has begun a generation of the run."""
+        self.parent = parent
+        self.config, self.description = started.config, started.static
+        self.generation, self.step, self.total_steps = started.epoch, started.step, started.total_steps
+        self.revision, self.speed, self.pause_at = started.revision, started.speed, started.pause_at
+        self.status, self.reason = started.status, None
+        if started.controls != self.applied:
+            self.applied_step = dict.fromkeys(self.applied_step, self.step)
+        elif parent is None:
+            self.applied_step = dict.fromkeys(self.applied_step, 0)
+        self.applied, self.requested = dict(started.controls), dict(started.controls)
+
+    def wait(self, reason: str | None) -> bool:
+        """Nothing goes on for this reason; None: it goes on. Returns whether that is new."""
+        is_new = self.waiting != reason
+        self.waiting = reason
+        return is_new
+
+    def lose_worker(self) -> None:
+        """The link to the worker is gone; it may come back."""
+        self.steps_per_s = 0.0
+
+    def remember_pause(self) -> None:
+        """The run begins again paused, if it was paused."""
+        if self.status in ("running", "paused"):
+            self.paused_before = self.status == "paused"
+
+    def restart(self) -> None:
+        """The worker is gone for good; the run begins again, paused if it was."""
+        self.remember_pause()
+        self.restarts += 1
+
+    def begin_again(self, *, paused: bool) -> None:
+        """Somebody wants an ended run to go on."""
+        self.restarts = 0
+        self.paused_before = paused
+        self.pause_at = None
+
+    def end(self, status: Status, reason: str) -> None:
+        """The run cannot or shall not go on."""
+        self.status, self.reason, self.waiting = status, reason, None
+
+    # training
+
+    def train(self, frame: Frame) -> None:
+        """The run has come as far as this frame."""
+        self.step, self.steps_per_s = frame.step, frame.steps_per_s
+
+    def recall(self, step: int) -> None:
+        """The store knows that the run has come as far as this step."""
+        self.step = max(self.step, step)
+
+    def hear_status(self, event: Event) -> None:
+        """The worker says that the status has changed."""
+        self.status, self.reason = event.data["status"], event.data["reason"]
+        self.step = max(self.step, event.step)
+        if self.status != "running":
+            self.steps_per_s = 0.0
+            self.pause_at = None
+
+    # controls
+
+    def ask(self, controls: dict[str, float]) -> None:
+        """Somebody has asked for these values; the worker has not answered yet."""
+        self.requested = {**self.requested, **controls}
+
+    def settle(self, asked: list[dict[str, float]]) -> None:
+        """What is wanted is what is in force, and what was `asked` and is under way."""
+        self.requested = dict(self.applied)
+        for controls in asked:
+            self.requested |= controls
+
+    def revise(self, revision: int, new: dict[str, Any], step: int) -> None:
+        """These values are in force since that step."""
+        changed = {name: value for name, value in new.items() if name in self.applied}
+        self.revision = max(self.revision, revision)
+        self.applied = {**self.applied, **changed}
+        self.applied_step = {**self.applied_step, **dict.fromkeys(changed, step)}
+
+    def answer(self, result: CommandResult) -> None:
+        """The worker has applied or refused a command."""
+        new = result.new if result.status == "applied" else {}
+        self.revise(result.revision, new, result.applied_step)
+        if "steps_per_s" in new:
+            self.speed = new["steps_per_s"]
+        if "pause_at" in new:
+            self.pause_at = new["pause_at"]
+
+    # people's words
+
+    def describe(self, *, name: str | None, note: str | None) -> None:
+        """Give the run another name, or another note; None leaves it."""
+        self.name = self.name if name is None else name
+        self.note = self.note if note is None else note
+
+    # the record
 
     def to_record(self) -> dict[str, Any]:
         """What the store keeps."""
         if self.unreadable is not None:
             return self.unreadable
-        record = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        record = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         del record["unreadable"]
-        return {**record, "config": to_dict(self.config)}
+        described = None if self.description is None else self.description.to_json()
+        return {**record, "config": to_dict(self.config), "description": described}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> RunState:
@@ -95,7 +240,12 @@ class RunState:
         try:
             parent = record["parent"]
             config = from_dict(record["config"])
-            return cls(**{**record, "config": config, "parent": None if parent is None else (parent[0], parent[1])})
+            read = {
+                "config": config,
+                "parent": None if parent is None else (parent[0], parent[1]),
+                "description": _description(record["description"], config),
+            }
+            return cls(**{**record, **read})
         except KeyError as error:
             problem = f"its record has no {error}."
         except (TypeError, ValueError, IndexError) as error:
@@ -109,3 +259,11 @@ class RunState:
             reason=f"This run was stored by another version and cannot be read: {problem}",
             unreadable=record,
         )
+
+
+def _description(stored: dict[str, Any] | None, config: RunConfig) -> Description | None:
+    """What a worker said of the run; what an earlier version did not know of follows from the config."""
+    if not stored:
+        return None
+    known = {name: value for name, value in stored.items() if name in Description.model_fields}
+    return Description.model_validate({**undescribed(config.model).to_json(), **known})

@@ -21,24 +21,12 @@ from typing import Any, Final
 import numpy as np
 
 from backend.archive import Archive, connected
+from backend.schema import OF_A_RUN, NewerSchemaError, prepare
 from cdsp_core.wire.frames import Array, to_json_text
+from cdsp_core.wire.messages.run import Event, KeptResult
 
 logger = logging.getLogger(__name__)
 
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS runs (run_id TEXT PRIMARY KEY, created_ms REAL NOT NULL, record TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS epochs (run_id TEXT, epoch INTEGER, parent_epoch INTEGER, parent_step INTEGER,
-    names TEXT NOT NULL, PRIMARY KEY (run_id, epoch));
-CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, source TEXT NOT NULL,
-    n INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (source, n));
-CREATE INDEX IF NOT EXISTS events_of_run ON events (run_id, id);
-CREATE TABLE IF NOT EXISTS answers (run_id TEXT, command_id TEXT, body TEXT NOT NULL, PRIMARY KEY (run_id, command_id));
-CREATE TABLE IF NOT EXISTS received (worker_id TEXT PRIMARY KEY, n INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS frames (run_id TEXT, epoch INTEGER, seq INTEGER, step INTEGER NOT NULL,
-    size INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, epoch, seq));
-CREATE TABLE IF NOT EXISTS scalars (run_id TEXT, epoch INTEGER, seq INTEGER, after_seq INTEGER NOT NULL,
-    columns INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, epoch, seq));
-"""
 RETRY_S: Final = 5.0
 MAX_WAITING_FRAMES: Final = 2000
 NEVER_THINNED: Final = 600
@@ -59,6 +47,8 @@ class Write:
     """whether it must survive a power cut (synchronous FULL)"""
     frame_of: str | None = None
     """the run whose stored frames grow by it"""
+    scalars_of: str | None = None
+    """the run whose stored scalars grow by it"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +59,16 @@ class Received:
     n: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forgotten:
+    """A run of which nothing shall be kept; nothing of it is handed over after this."""
+
+    run_id: str
+
+
+Item = Write | Received | Forgotten
+
+
 class Store:
     """Writes return at once; `on_saved` is called from the store's thread when a worker's messages are on disk."""
 
@@ -77,9 +77,10 @@ class Store:
         self.archive = Archive(path)
         self._cap_bytes = frames_mib_a_run * 2**20
         self._gather_s = gather_s
-        self._waiting: queue.SimpleQueue[Write | Received | threading.Event | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Item | threading.Event | None] = queue.SimpleQueue()
         self._waiting_frames = 0
         self._frame_bytes: dict[str, int] = {}
+        self._scalar_bytes: dict[str, int] = {}
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self.on_saved: Callable[[str, int], None] = lambda worker_id, n: None
         self.on_error: Callable[[str | None], None] = lambda sentence: None
@@ -92,9 +93,15 @@ class Store:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with closing(connected(self._path, "FULL")) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
-                connection.executescript(SCHEMA)
+                prepare(connection)
                 sizes = connection.execute("SELECT run_id, SUM(size) FROM frames GROUP BY run_id")
                 self._frame_bytes = dict(sizes.fetchall())
+                self._scalar_bytes = dict(connection.execute("SELECT run_id, scalar_bytes FROM sizes").fetchall())
+        except NewerSchemaError as error:
+            raise StoreError(
+                f"The history {self._path} was written by a newer version ({error}). "
+                "Start that version, or choose another folder with --data-dir."
+            ) from error
         except (OSError, sqlite3.OperationalError) as error:
             raise StoreError(
                 f"The data folder {self._path.parent} cannot be written ({error}). Choose another with --data-dir."
@@ -119,48 +126,67 @@ class Store:
         self._waiting.put(done)
         done.wait(timeout=10)
 
+    def size_bytes(self, run_id: str) -> int:
+        """Bytes of a run's frames and scalars on disk."""
+        return self._frame_bytes.get(run_id, 0) + self._scalar_bytes.get(run_id, 0)
+
     # writing
 
     def save_run(self, run_id: str, created_ms: float, record: dict[str, Any]) -> None:
         sql = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?)"
         self._put(Write(sql=sql, values=(run_id, created_ms, to_json_text(record)), lasting=True))
 
-    def save_epoch(self, run_id: str, epoch: int, parent: tuple[int, int] | None, names: list[str]) -> None:
+    def save_generation(self, run_id: str, generation: int, parent: tuple[int, int] | None, names: list[str]) -> None:
+        """A generation's parent, as generation and step, and the names of its scalars."""
         sql = "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)"
-        values = (run_id, epoch, *(parent or (None, None)), json.dumps(names))
+        values = (run_id, generation, *(parent or (None, None)), json.dumps(names))
         self._put(Write(sql=sql, values=values, lasting=True))
 
-    def save_event(self, run_id: str, source: str, n: int, event: dict[str, Any]) -> None:
+    def save_event(self, run_id: str, source: str, n: int, event: Event) -> None:
         """`source` and `n` name the event: the same one twice is stored once."""
         sql = "INSERT OR IGNORE INTO events (run_id, source, n, body) VALUES (?, ?, ?, ?)"
-        self._put(Write(sql=sql, values=(run_id, source, n, to_json_text(event)), lasting=True))
+        self._put(Write(sql=sql, values=(run_id, source, n, event.to_text()), lasting=True))
 
-    def save_answer(self, run_id: str, command_id: str, answer: dict[str, Any]) -> None:
+    def save_answer(self, run_id: str, answer: KeptResult) -> None:
+        """The answer of a command, which keeps its first one."""
         sql = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?)"
-        self._put(Write(sql=sql, values=(run_id, command_id, to_json_text(answer)), lasting=True))
+        self._put(Write(sql=sql, values=(run_id, answer.command_id, answer.to_text()), lasting=True))
 
     def save_frame(
-        self, run_id: str, epoch: int, seq: int, *, after_seq: int, step: int, message: bytes | None, scalars: Array
+        self,
+        run_id: str,
+        generation: int,
+        seq: int,
+        *,
+        after_seq: int,
+        step: int,
+        message: bytes | None,
+        scalars: Array,
     ) -> None:
         """A frame's scalars, and its message unless it is None or the disk is too far behind."""
-        key = (run_id, epoch, seq)
+        key = (run_id, generation, seq)
         if len(scalars):
             body = np.ascontiguousarray(scalars, dtype="<f4").tobytes()
             sql = "INSERT OR IGNORE INTO scalars VALUES (?, ?, ?, ?, ?, ?)"
-            self._put(Write(sql=sql, values=(*key, after_seq, scalars.shape[1], body), lasting=False))
+            values = (*key, after_seq, scalars.shape[1], body)
+            self._put(Write(sql=sql, values=values, lasting=False, scalars_of=run_id))
         if message is not None and self._waiting_frames < MAX_WAITING_FRAMES:
             self._waiting_frames += 1
             sql = "INSERT OR IGNORE INTO frames VALUES (?, ?, ?, ?, ?, ?)"
             self._put(Write(sql=sql, values=(*key, step, len(message), message), lasting=False, frame_of=run_id))
 
+    def forget(self, run_id: str) -> None:
+        """Delete everything of a run, of which nothing may be saved any more."""
+        self._put(Forgotten(run_id=run_id))
+
     def save_received(self, worker_id: str, n: int) -> None:
         """Everything of this worker up to `n` has been handed over; `on_saved` follows when it is on disk."""
-        self._waiting.put(Received(worker_id=worker_id, n=n))
+        self._put(Received(worker_id=worker_id, n=n))
 
     # the writing thread
 
-    def _put(self, write: Write) -> None:
-        self._waiting.put(write)
+    def _put(self, item: Item) -> None:
+        self._waiting.put(item)
 
     def _work(self) -> None:
         with closing(connected(self._path, "FULL")) as lasting, closing(connected(self._path, "NORMAL")) as quick:
@@ -171,9 +197,9 @@ class Store:
                 for event in done:
                     event.set()
 
-    def _gathered(self) -> tuple[list[Write | Received], list[threading.Event], bool]:
+    def _gathered(self) -> tuple[list[Item], list[threading.Event], bool]:
         """What waits, after gathering for a while; who wants to know when it is written; whether to end."""
-        batch: list[Write | Received] = []
+        batch: list[Item] = []
         done: list[threading.Event] = []
         item = self._waiting.get()
         deadline = time.monotonic() + self._gather_s
@@ -192,7 +218,7 @@ class Store:
                 return batch, done, False
 
     def _write_until_done(
-        self, lasting: sqlite3.Connection, quick: sqlite3.Connection, batch: list[Write | Received], ending: bool
+        self, lasting: sqlite3.Connection, quick: sqlite3.Connection, batch: list[Item], ending: bool
     ) -> None:
         """Write a batch; while the disk refuses, say so once and try again. Workers keep what is not written."""
         while True:
@@ -200,6 +226,7 @@ class Store:
                 self._write(lasting, [item for item in batch if isinstance(item, Write) and item.lasting])
                 self._write(quick, [item for item in batch if not (isinstance(item, Write) and item.lasting)])
                 self._thin_where_needed(quick, batch)
+                self._forget(lasting, [item.run_id for item in batch if isinstance(item, Forgotten)])
             except sqlite3.Error as error:
                 self._report(f"The history cannot be written ({error}); training goes on. Free space on the disk.")
                 if ending:
@@ -214,15 +241,34 @@ class Store:
     def _write(self, connection: sqlite3.Connection, items: list[Any]) -> None:
         if not items:
             return
+        grown: dict[str, int] = {}
         with _transaction(connection):
             for item in items:
                 if isinstance(item, Received):
                     sql = "INSERT OR REPLACE INTO received VALUES (?, ?)"
                     connection.execute(sql, (item.worker_id, item.n))
-                else:
-                    connection.execute(item.sql, item.values)
+                elif isinstance(item, Write):
+                    is_new = connection.execute(item.sql, item.values).rowcount > 0
+                    if item.scalars_of is not None and is_new:
+                        grown[item.scalars_of] = grown.get(item.scalars_of, 0) + len(item.values[-1])
+            for run_id, size in grown.items():
+                sql = (
+                    "INSERT INTO sizes VALUES (?, ?) "
+                    "ON CONFLICT (run_id) DO UPDATE SET scalar_bytes = scalar_bytes + excluded.scalar_bytes"
+                )
+                connection.execute(sql, (run_id, size))
+        for run_id, size in grown.items():
+            self._scalar_bytes[run_id] = self._scalar_bytes.get(run_id, 0) + size
 
-    def _saved(self, batch: list[Write | Received]) -> None:
+    def _forget(self, connection: sqlite3.Connection, run_ids: list[str]) -> None:
+        for run_id in run_ids:
+            with _transaction(connection):
+                for table in OF_A_RUN:
+                    connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+            self._frame_bytes.pop(run_id, None)
+            self._scalar_bytes.pop(run_id, None)
+
+    def _saved(self, batch: list[Item]) -> None:
         newest = {item.worker_id: item.n for item in batch if isinstance(item, Received)}
         for worker_id, n in newest.items():
             self.on_saved(worker_id, n)
@@ -232,7 +278,7 @@ class Store:
             self.error = sentence
             self.on_error(sentence)
 
-    def _thin_where_needed(self, connection: sqlite3.Connection, batch: list[Write | Received]) -> None:
+    def _thin_where_needed(self, connection: sqlite3.Connection, batch: list[Item]) -> None:
         for item in batch:
             if isinstance(item, Write) and item.frame_of is not None:
                 self._frame_bytes[item.frame_of] = self._frame_bytes.get(item.frame_of, 0) + len(item.values[-1])

@@ -9,22 +9,22 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from fastapi import WebSocket
+from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backend.commands import read_json, shown
+from backend.bodies import read_json
 from backend.errors import BadInputError, RunNotFoundError
 from backend.link import serve_worker
 from backend.runs import Runs
 from backend.security import MAX_CONTROL_BYTES, WORKER_PATH
 from backend.viewers import Viewer
-from cdsp_core.wire.frames import to_json_text
+from cdsp_core.settings.fields import shown
+from cdsp_core.wire.messages.viewer import Ack, ErrorMessage, fast_ack
 
 VIEWER_PATH: Final = "/ws/runs/"
 AFTER: Final = re.compile(r"(\d{1,9}):(\d{1,15})")
-ACK: Final = re.compile(r'\{"type":"ack","epoch":(\d{1,9}),"seq":(\d{1,15})\}')
-"""what JSON.stringify makes of an ack: read without a JSON parser, as it comes 20 times a second from every page"""
 UNKNOWN_RUN: Final = 4404
-"""close code: there is no such run"""
+"""close code: there is no such run, or no more"""
 
 
 class Streams:
@@ -60,7 +60,7 @@ async def serve_viewer(receive: Receive, send: Send, runs: Runs, run_id: str, af
     try:
         hub = runs.get(run_id)
     except RunNotFoundError as error:
-        await say(to_json_text({"type": "error", "reason": str(error)}))
+        await say(ErrorMessage(reason=str(error)).to_text())
         await send({"type": "websocket.close", "code": UNKNOWN_RUN})
         return
     try:
@@ -68,7 +68,12 @@ async def serve_viewer(receive: Receive, send: Send, runs: Runs, run_id: str, af
     except BadInputError as error:
         viewer = Viewer(hub, say, refused=str(error))
     await hub.join(viewer)
-    sender = asyncio.create_task(viewer.serve())
+
+    async def stream() -> None:
+        await viewer.serve()
+        await send({"type": "websocket.close", "code": UNKNOWN_RUN})
+
+    sender = asyncio.create_task(stream())
     try:
         while True:
             packet = await receive()
@@ -77,7 +82,7 @@ async def serve_viewer(receive: Receive, send: Send, runs: Runs, run_id: str, af
             try:
                 viewer.acknowledge(*read_ack(packet.get("text")))
             except BadInputError as error:
-                await say(to_json_text({"type": "error", "reason": str(error)}))
+                await say(ErrorMessage(reason=str(error)).to_text())
     except OSError:  # the page has gone while it was told of an error
         return
     finally:
@@ -97,15 +102,17 @@ def read_after(text: str) -> tuple[int, int]:
 
 def read_ack(text: str | None) -> tuple[int, int]:
     """Epoch and seq of an ack, the only message a page sends. Raises BadInputError, one sentence."""
-    match = ACK.fullmatch(text) if text is not None else None
-    if match is not None:
-        return int(match[1]), int(match[2])
+    found = fast_ack(text) if text is not None else None
+    if found is not None:
+        return found
     if text is None or len(text) > MAX_CONTROL_BYTES:
         raise BadInputError(f"a message must be JSON text of at most {MAX_CONTROL_BYTES} characters.")
     message = read_json(text.encode())
     if message.get("type") != "ack":
         raise BadInputError(f"type must be ack. Found {shown(message.get('type'))}.")
-    epoch, seq = message.get("epoch"), message.get("seq")
-    if type(epoch) is not int or type(seq) is not int:
-        raise BadInputError(f"epoch and seq must be whole numbers. Found {shown(epoch)} and {shown(seq)}.")
-    return epoch, seq
+    try:
+        ack = Ack.model_validate({name: message.get(name) for name in Ack.model_fields})
+    except ValidationError:
+        found_epoch, found_seq = shown(message.get("epoch")), shown(message.get("seq"))
+        raise BadInputError(f"epoch and seq must be whole numbers. Found {found_epoch} and {found_seq}.") from None
+    return ack.epoch, ack.seq

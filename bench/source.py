@@ -23,6 +23,7 @@ from cdsp_core.settings.config import Controls, RunConfig
 from cdsp_core.training.non_finite import NonFiniteLossError
 from cdsp_core.training.trainer import Trainer
 from cdsp_core.wire.frames import Array
+from cdsp_core.wire.messages.link import End, Order
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
@@ -90,7 +91,7 @@ def main() -> None:
     parser.add_argument("url", help="the backend's link, ws://HOST:PORT/ws/worker")
     url = parser.parse_args().url
     torch.set_num_threads(1)
-    inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
     outbox = Outbox()
     link = Link(
         url,
@@ -100,7 +101,7 @@ def main() -> None:
         inbox=inbox,
         lost_after_s=LOST_AFTER_S,
     )
-    signal.signal(signal.SIGTERM, lambda *_: inbox.put({"type": "end", "reason": "Asked to end by a signal."}))
+    signal.signal(signal.SIGTERM, lambda *_: inbox.put(End(reason="Asked to end by a signal.")))
     link.start()
     with tempfile.TemporaryDirectory() as folder:
         WorkerLoop(

@@ -1,14 +1,26 @@
-"""Where workers come from: `local` processes of this machine, or a `pool` that dials in by itself."""
+"""Where workers come from. A launcher is a module of this package with a class `Launch`; its name is the module's.
+
+Adding one touches that module, its test and the README. Whoever needs more options reads them from the environment.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
+import importlib
+import pkgutil
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 
 class Launcher(Protocol):
-    """Gets workers to dial in."""
+    """Gets workers to dial in. Made from the settings, `token` for the link and `on_exit(worker_id, sentence)`."""
 
+    starts_workers: ClassVar[bool]
+    """whether it can get a worker when one is needed; if not they come by themselves only"""
+    same_machine: ClassVar[bool]
+    """whether its workers share this machine: its devices, its folders, its process ids"""
+
+    def __init__(self, settings: Any, *, token: str, on_exit: Callable[[str, str], None]) -> None: ...
     def launch(self, waiting: int, connected: Collection[str]) -> str | None:
         """`waiting` runs have no worker, these workers are here; a sentence when no worker can come."""
 
@@ -18,5 +30,19 @@ class Launcher(Protocol):
     def started(self, worker_id: str) -> bool:
         """Whether this launcher started that worker, and `close` ends it."""
 
+    def log_of(self, worker_id: str) -> Path | None:
+        """The file that the worker's output goes to; None where it goes elsewhere."""
+
     async def close(self) -> None:
         """End what was launched."""
+
+
+def launcher_names() -> tuple[str, ...]:
+    """Names of all launchers, in the order of the alphabet."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def launcher_class(name: str) -> type[Launcher]:
+    """The launcher of that name, which is one of `launcher_names()`."""
+    found: type[Launcher] = importlib.import_module(f"{__name__}.{name}").Launch
+    return found

@@ -10,7 +10,7 @@ import sys
 import uuid
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from backend.settings import Settings
 
@@ -18,8 +18,11 @@ END_TIMEOUT_S: Final = 8.0
 POLL_S: Final = 0.02
 
 
-class LocalLauncher:
+class Launch:
     """At most `settings.local_workers` processes. `on_exit(worker_id, sentence)` is called when one has ended."""
+
+    starts_workers: ClassVar = True
+    same_machine: ClassVar = True
 
     def __init__(self, settings: Settings, *, token: str, on_exit: Callable[[str, str], None]) -> None:
         self._settings = settings
@@ -47,6 +50,9 @@ class LocalLauncher:
     def started(self, worker_id: str) -> bool:
         return worker_id in self._processes
 
+    def log_of(self, worker_id: str) -> Path:
+        return self._settings.data_dir / "logs" / f"worker-{worker_id[:8]}.log"
+
     async def close(self) -> None:
         """Ask every process to write a checkpoint and end; kill those that do not."""
         for watcher in self._watchers:
@@ -67,9 +73,8 @@ class LocalLauncher:
     def _spawn(self) -> None:
         settings = self._settings
         worker_id = uuid.uuid4().hex
-        logs = settings.data_dir / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        log = logs / f"worker-{worker_id[:8]}.log"
+        log = self.log_of(worker_id)
+        log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "cdsp_core.worker", "--connect", f"ws://127.0.0.1:{settings.port}/ws/worker"]
         command += ["--device", settings.device, "--checkpoint-dir", str(settings.checkpoint_dir.resolve())]
         command += ["--study-dir", str((settings.data_dir / "studies").resolve())]

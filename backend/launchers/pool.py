@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import ClassVar
+
+from backend.settings import Settings
 
 
-class PoolLauncher:
+class Launch:
     """Launches nothing."""
+
+    starts_workers: ClassVar = False
+    same_machine: ClassVar = False
+
+    def __init__(self, settings: Settings, *, token: str, on_exit: Callable[[str, str], None]) -> None:
+        pass
 
     def launch(self, waiting: int, connected: Collection[str]) -> str | None:
         return None
@@ -16,6 +25,9 @@ class PoolLauncher:
 
     def started(self, worker_id: str) -> bool:
         return False
+
+    def log_of(self, worker_id: str) -> None:
+        return None
 
     async def close(self) -> None:
         return None

@@ -1,4 +1,4 @@
-"""What travels: frames (binary, safetensors), events and commands (JSON). Imports no torch.
+"""Frames: what travels in binary, as safetensors. Text messages are in `messages`. Imports no torch.
 
 A frame is a set of named arrays taken at the end of one step. NaN means "no value" (a pair without
 overlap, an expert without tokens); it is never 0. `docs/protocol.md` lists the messages.
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +31,9 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 Array = np.ndarray[Any, Any]
+
+MAX_COUNT: Final = 2**53
+"""The largest whole number on the wire: beyond it a number of JavaScript is not exact."""
 
 LAYER_ARRAYS: Final = (
     "topology_logits",
@@ -97,54 +100,26 @@ def decode_frame(message: bytes) -> Frame:
         meta = header["__metadata__"]
         return Frame(
             run=meta["run"],
-            epoch=int(meta["epoch"]),
-            seq=int(meta["seq"]),
-            step=int(meta["step"]),
-            revision=int(meta["revision"]),
+            epoch=_count(meta["epoch"]),
+            seq=_count(meta["seq"]),
+            step=_count(meta["step"]),
+            revision=_count(meta["revision"]),
             time_ms=float(meta["time_ms"]),
             arrays=arrays,
             kind=meta["kind"],
-            after_seq=int(meta["after_seq"]),
+            after_seq=_count(meta["after_seq"], low=-1),
             steps_per_s=float(meta["steps_per_s"]),
         )
     except (safetensors.SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
         raise ValueError(f"a frame must be a safetensors message with frame metadata. Found {error}.") from error
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """Something that happened at a step: a change that applied, a status, a phase of the network."""
-
-    kind: str
-    """applied, rejected, status, phase, checkpoint, error"""
-    run: str
-    epoch: int
-    step: int
-    revision: int
-    time_ms: float
-    text: str
-    """one sentence for people"""
-    data: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        return _json_object({"type": "event", **asdict(self)})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CommandResult:
-    """The worker's answer to one command, sent after it was applied or refused."""
-
-    command_id: str
-    status: str
-    """applied or rejected"""
-    applied_step: int
-    revision: int
-    old: dict[str, Any]
-    new: dict[str, Any]
-    reason: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return _json_object(asdict(self))
+def _count(text: str, *, low: int = 0) -> int:
+    """A whole number of a frame's metadata. Raises ValueError for one that no frame has."""
+    number = int(text)
+    if not low <= number <= MAX_COUNT:
+        raise ValueError(f"a number from {low} to {MAX_COUNT}, but {text[:40]}")
+    return number
 
 
 def json_ready(value: Any) -> Any:

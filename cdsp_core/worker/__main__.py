@@ -10,8 +10,8 @@ import signal
 import sys
 import uuid
 from pathlib import Path
-from typing import Any
 
+from cdsp_core.wire.messages.link import End, Order
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.nice(NICENESS)
     prepare_process()
     use_threads(options.threads)
-    inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
     outbox = Outbox()
     worker_id = os.environ.get("CDSP_WORKER_ID") or uuid.uuid4().hex
     health = os.environ.get("CDSP_HEALTH_FILE")
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     trainers = TorchTrainers(device=device, data_root=options.data_root)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: inbox.put({"type": "end", "reason": "Asked to end by a signal."}))
+        signal.signal(number, lambda *_: inbox.put(End(reason="Asked to end by a signal.")))
     link.start()
     loop = WorkerLoop(
         inbox=inbox,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import platform
@@ -12,13 +11,27 @@ import queue
 import threading
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from cdsp_core.settings.config import MAX_FRAME_BYTES
-from cdsp_core.wire.frames import to_json_text
+from cdsp_core.wire.messages.link import (
+    BACKEND_MESSAGE,
+    BackendMessage,
+    Drop,
+    End,
+    Held,
+    Order,
+    Saved,
+    StudyMessage,
+    Welcome,
+    WorkerHello,
+)
+from cdsp_core.wire.messages.sentences import MessageError, read_text
+from cdsp_core.wire.messages.studies import StudyReport
+from cdsp_core.wire.messages.vocabulary import LINK_PROTOCOL
 from cdsp_core.worker.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -32,9 +45,8 @@ HEALTH_EVERY_S: Final = 5.0
 class Link:
     """Carries the outbox to the backend and its messages to the inbox, from a thread of its own.
 
-    `inbox` receives the backend's messages as dicts, in order; a {"type": "end", "reason": ...} when the backend
-    has been away for `lost_after_s` or has refused the token. `health_file` is touched every few
-    seconds while the link is up.
+    `inbox` receives what the main thread has to do, in order; an `End` when the backend has been away for
+    `lost_after_s` or has refused the token. `health_file` is touched every few seconds while the link is up.
     """
 
     def __init__(
@@ -44,7 +56,7 @@ class Link:
         token: str,
         worker_id: str,
         outbox: Outbox,
-        inbox: queue.SimpleQueue[dict[str, Any]],
+        inbox: queue.SimpleQueue[Order],
         lost_after_s: float = LOST_AFTER_S,
         health_file: Path | None = None,
     ) -> None:
@@ -57,8 +69,8 @@ class Link:
         self._health_file = health_file
         self._sent = 0
         self._connected = False
-        self._held: dict[str, Any] | None = None
-        self._study: dict[str, Any] | None = None
+        self._held: Held | None = None
+        self._study: StudyReport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._closing = False
@@ -71,12 +83,12 @@ class Link:
 
     def hold(self, run_id: str | None, epoch: int = 0) -> None:
         """Say which run this worker holds: what the next hello reports."""
-        self._held = None if run_id is None else {"run_id": run_id, "epoch": epoch}
+        self._held = None if run_id is None else Held(run_id=run_id, epoch=epoch)
 
-    def tell_study(self, state: dict[str, Any]) -> None:
+    def tell_study(self, state: StudyReport) -> None:
         """Deliver a study's state; every hello reports it too, since messages are lost with a run that is dropped."""
         self._study = state
-        self._outbox.put({"type": "study", "study": state})
+        self._outbox.put(StudyMessage(study=state))
 
     def close(self, *, flush_s: float = 2.0) -> None:
         """Send what waits, for at most `flush_s`, and end the thread."""
@@ -115,38 +127,41 @@ class Link:
                 retry_s = FIRST_RETRY_S
             except InvalidStatus as error:
                 if error.response.status_code in (401, 403):
-                    self._inbox.put({"type": "end", "reason": "The backend refused the worker token."})
+                    self._inbox.put(End(reason="The backend refused the worker token."))
                     return
             except (OSError, ConnectionClosed, InvalidHandshake, TimeoutError) as error:
                 if self._connected:
                     last_heard = time.monotonic()
                     retry_s = FIRST_RETRY_S
                 logger.debug("no link: %s", error)
+            except MessageError as error:
+                logger.warning("the link is closed, as the backend said something that is no message: %s", error)
             self._connected = False
             away_s = time.monotonic() - last_heard
             if away_s > self._lost_after_s:
                 reason = f"The backend at {self._url} has been away for {away_s:.0f} s."
-                self._inbox.put({"type": "end", "reason": reason})
+                self._inbox.put(End(reason=reason))
                 return
             await asyncio.sleep(retry_s)
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
 
     async def _talk(self, socket: ClientConnection) -> None:
-        hello = {
-            "type": "hello",
-            "protocol": 1,
-            "worker_id": self._worker_id,
-            "pid": os.getpid(),
-            "versions": {"python": platform.python_version()},
-            "run": self._held,
-            "study": self._study,
-        }
-        await socket.send(to_json_text(hello))
-        welcome = json.loads(await socket.recv())
+        hello = WorkerHello(
+            protocol=LINK_PROTOCOL,
+            worker_id=self._worker_id,
+            pid=os.getpid(),
+            versions={"python": platform.python_version()},
+            run=self._held,
+            study=self._study,
+        )
+        await socket.send(hello.to_text())
+        welcome = _read(await socket.recv())
+        if not isinstance(welcome, Welcome):
+            raise MessageError(f"the backend must first say welcome. Found {welcome.type}.")
         self._connected = True
-        if not welcome["keep"] and hello["run"] is not None:
-            self._inbox.put({"type": "drop"})
-        self._sent = int(welcome["received"])
+        if not welcome.keep and hello.run is not None:
+            self._inbox.put(Drop())
+        self._sent = welcome.received
         self._outbox.forget(self._sent)
         work = (self._receive(socket), self._send(socket), self._touch())
         tasks = [asyncio.create_task(part) for part in work]
@@ -162,11 +177,13 @@ class Link:
 
     async def _receive(self, socket: ClientConnection) -> None:
         async for text in socket:
-            message = json.loads(text)
-            if message["type"] == "ack":
-                self._outbox.forget(int(message["n"]))
-            else:
-                self._inbox.put(message)
+            match _read(text):
+                case Saved(n=number):
+                    self._outbox.forget(number)
+                case Welcome():
+                    raise MessageError("the backend must say welcome once. Found it again.")
+                case order:
+                    self._inbox.put(order)
 
     async def _send(self, socket: ClientConnection) -> None:
         while not self._closing:
@@ -180,3 +197,9 @@ class Link:
         while self._health_file is not None:
             self._health_file.touch()
             await asyncio.sleep(HEALTH_EVERY_S)
+
+
+def _read(text: str | bytes) -> BackendMessage:
+    """A message of the backend. Raises MessageError."""
+    message: BackendMessage = read_text(BACKEND_MESSAGE, text)
+    return message

@@ -13,14 +13,33 @@ from typing import Any, Final
 
 from cdsp_core.settings.config import MAX_SEED, RunConfig
 from cdsp_core.settings.overrides import with_controls
-from cdsp_core.settings.presets import from_dict
 from cdsp_core.wire.checkpoint_names import read_checkpoint_name
-from cdsp_core.wire.frames import CommandResult
+from cdsp_core.wire.messages.commands import (
+    CheckpointCommand,
+    Command,
+    ResetCommand,
+    RestoreCommand,
+    SetCommand,
+    SpeedCommand,
+)
+from cdsp_core.wire.messages.link import (
+    CommandMessage,
+    Drop,
+    End,
+    EventMessage,
+    Order,
+    ResultMessage,
+    Start,
+    StudyStart,
+    StudyStop,
+)
+from cdsp_core.wire.messages.run import CommandResult, Event
+from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, Outcome
 from cdsp_core.worker.commands import Changed, RefusedError, carry_out
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.session import Session, Surroundings, Trainable
 from cdsp_core.worker.studies import StudyRunner
-from cdsp_core.worker.words import CONTROLLER, first_line, told
+from cdsp_core.worker.words import first_line, told
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +52,7 @@ class WorkerLoop:
     def __init__(
         self,
         *,
-        inbox: queue.SimpleQueue[dict[str, Any]],
+        inbox: queue.SimpleQueue[Order],
         link: Link,
         surroundings: Surroundings,
         non_finite: type[RuntimeError],
@@ -48,7 +67,8 @@ class WorkerLoop:
         self._non_finite = non_finite
         self._studies = studies
         self._session: Session | None = None
-        self._results: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._results: OrderedDict[tuple[str, str], ResultMessage] = OrderedDict()
+        """answers by run and command_id"""
         self._ending: str | None = None
 
     def run(self) -> str:
@@ -100,54 +120,63 @@ class WorkerLoop:
         if move is not None:
             step = session.trainer.step
             command_id = f"controller-{session.run_id}-{session.epoch}-{step}"
-            command = {"command_id": command_id, "type": "set", "controls": move.controls, "requested_step": step}
-            self._command(session.run_id, {**command, "by": CONTROLLER, "reason": move.reason})
+            command = SetCommand(command_id=command_id, type="set", controls=move.controls)
+            self._command(
+                CommandMessage(
+                    run=session.run_id, command=command, requested_step=step, by="controller", reason=move.reason
+                )
+            )
 
-    def _take(self, message: dict[str, Any]) -> None:
-        kind = message["type"]
-        if kind == "start":
-            self._start(message)
-        elif kind == "command":
-            self._command(message["run"], message["command"])
-        elif kind in ("study_start", "study_stop"):
-            self._studies.take(message)
-        elif kind == "drop":
-            self._drop()
-            self._outbox.clear()
-        elif kind == "end":
-            self._ending = message.get("reason") or "The backend ended this worker."
+    def _take(self, order: Order) -> None:
+        match order:
+            case Start():
+                self._start(order)
+            case CommandMessage():
+                self._command(order)
+            case StudyStart() | StudyStop():
+                self._studies.take(order)
+            case Drop():
+                self._drop()
+                self._outbox.clear()
+            case End(reason=reason):
+                self._ending = reason
 
     def _drop(self) -> None:
         self._session = None
         self._link.hold(None)
 
-    def _start(self, message: dict[str, Any]) -> None:
-        run_id, epoch = message["run"], message["epoch"]
-        folder = self._checkpoint_dir / run_id
-        config = from_dict(message["config"])
-        self._link.hold(run_id, epoch)
+    def _start(self, order: Start) -> None:
+        folder = self._checkpoint_dir / order.run
+        self._link.hold(order.run, order.epoch)
         try:
-            trainer, parent = self._first_readable(folder, message["checkpoints"])
+            trainer, parent = self._first_readable(folder, order.checkpoints)
             if trainer is None:
-                trainer = self._trainers.new(config)
+                trainer = self._trainers.new(order.config)
             self._session = Session(
-                run_id=run_id,
-                epoch=epoch,
-                revision=message["revision"],
-                trainer=_with_controls(trainer, message["controls"]),
+                run_id=order.run,
+                epoch=order.epoch,
+                revision=order.revision,
+                trainer=_with_controls(trainer, order.controls),
                 surroundings=self._surroundings,
-                speed=message["speed"],
-                paused=message["paused"],
+                speed=order.speed,
+                paused=order.paused,
                 parent=parent,
-                pause_at=message["pause_at"],
+                pause_at=order.pause_at,
             )
         except (ValueError, RuntimeError, OSError) as error:
             logger.exception("the run could not begin")
             reason = first_line(error)
-            data = {"status": "failed", "reason": reason}
-            event = {"kind": "status", "run": run_id, "epoch": epoch, "step": 0, "revision": message["revision"]}
-            event |= {"type": "event", "time_ms": time.time() * 1000, "text": reason, "data": data}
-            self._outbox.put({"type": "event", "run": run_id, "event": event})
+            event = Event(
+                kind="status",
+                run=order.run,
+                epoch=order.epoch,
+                step=0,
+                revision=order.revision,
+                time_ms=time.time() * 1000,
+                text=reason[:MAX_SENTENCE],
+                data={"status": "failed", "reason": reason[:MAX_SENTENCE]},
+            )
+            self._outbox.put(EventMessage(run=order.run, event=event))
             self._drop()
 
     def _first_readable(self, folder: Path, names: list[str]) -> tuple[Trainable | None, tuple[int, int] | None]:
@@ -161,30 +190,34 @@ class WorkerLoop:
                 logger.warning("checkpoint %s cannot be read: %s", name, error)
         return None, None
 
-    def _command(self, run_id: str, command: dict[str, Any]) -> None:
-        """Apply or refuse one command and answer it; a repeated id gets its first answer again."""
-        command_id = command["command_id"]
-        if command_id in self._results:
-            self._outbox.put(self._results[command_id])
+    def _command(self, message: CommandMessage) -> None:
+        """Apply or refuse one command and answer it; a repeated id of a run gets its first answer again."""
+        run_id, command = message.run, message.command
+        known = self._results.get((run_id, command.command_id))
+        if known is not None:
+            self._outbox.put(known)
             return
         stale = False
         session = self._session
         step, revision = (session.trainer.step, session.revision) if session else (0, 0)
+        status: Outcome = "rejected"
+        old: dict[str, Any] = {}
+        new: dict[str, Any] = {}
         try:
             if session is None or session.run_id != run_id:
                 raise RefusedError("The worker does not hold this run.")
             old, new = self._apply(session, command)
-            status, reason = "applied", command.get("reason")
+            status, reason = "applied", message.reason
         except self._non_finite as error:
             assert session is not None
             self._break_off(session, error)
-            old, new, status, reason = {}, {}, "rejected", session.broken
+            reason = session.broken
         except (ValueError, RuntimeError, OSError) as error:
-            old, new, status, reason = {}, {}, "rejected", first_line(error)
+            reason = first_line(error)
             stale = isinstance(error, RefusedError) and error.stale
         held = self._session or session
         result = CommandResult(
-            command_id=command_id,
+            command_id=command.command_id,
             status=status,
             applied_step=step if held is session else held.trainer.step if held else step,
             revision=held.revision if held else revision,
@@ -192,24 +225,23 @@ class WorkerLoop:
             new=new,
             reason=reason,
         )
-        message = {"type": "result", "run": run_id, "stale": stale, "result": result.to_json()}
-        self._results[command_id] = message
+        answer = ResultMessage(run=run_id, stale=stale, result=result)
+        self._results[run_id, command.command_id] = answer
         if len(self._results) > REMEMBERED_RESULTS:
             self._results.popitem(last=False)
-        if held is not None and command["type"] != "checkpoint":
-            text = told(command, result)
-            data = {"command": command, "old": old, "new": new, "reason": reason, "applied_step": result.applied_step}
-            held.event(status, text, {**data, "by": command.get("by", "person")})
-        self._outbox.put(message)
-        self._after(held, status, command["type"])
+        if held is not None and not isinstance(command, CheckpointCommand):
+            asked = {**command.to_json(), "requested_step": message.requested_step}
+            data = {"command": asked, "old": old, "new": new, "reason": reason, "applied_step": result.applied_step}
+            held.event(status, told(message, result), {**data, "by": message.by})
+        self._outbox.put(answer)
+        if held is not None:
+            self._after(held, status, command)
 
-    def _after(self, session: Session | None, status: str, kind: str) -> None:
+    def _after(self, session: Session, status: Outcome, command: Command) -> None:
         """A frame after every applied command, so that every viewer sees its effect; then let go of an ended run."""
-        if session is None:
-            return
         if session.status == "interrupted":
             self._drop()
-        elif status == "applied" and session.broken is None and kind in ("set", "speed"):
+        elif status == "applied" and session.broken is None and isinstance(command, SetCommand | SpeedCommand):
             try:
                 session.publish()
             except self._non_finite as error:
@@ -219,16 +251,16 @@ class WorkerLoop:
         """Pause at a loss that is not finite; the error names the term and the step."""
         session.break_off(getattr(error, "term", "loss"), getattr(error, "step", session.trainer.step))
 
-    def _apply(self, session: Session, command: dict[str, Any]) -> Changed:
+    def _apply(self, session: Session, command: Command) -> Changed:
         """Carry out a command; the values it replaced and the values now. Raises RefusedError or ValueError."""
-        match command["type"]:
-            case "reset":
-                seed = command.get("seed", session.trainer.config.train.seed)
-                return self._replace(session, self._reseeded(session, seed), None)
-            case "restore":
-                name = command["checkpoint"]
+        match command:
+            case ResetCommand(seed=seed):
+                own = session.trainer.config.train.seed
+                return self._replace(session, self._reseeded(session, own if seed is None else seed), None)
+            case RestoreCommand(checkpoint_id=name):
                 parsed = read_checkpoint_name(name)
-                assert parsed is not None
+                if parsed is None:
+                    raise RefusedError(f"checkpoint_id must be the name of a checkpoint. Found {name!r}.")
                 loaded = self._trainers.load(self._checkpoint_dir / session.run_id, name)
                 return self._replace(session, loaded, parsed[:2])
             case _:
@@ -258,7 +290,7 @@ class WorkerLoop:
         return old, {"epoch": self._session.epoch, "step": trainer.step, "seed": trainer.config.train.seed}
 
 
-def _with_controls(trainer: Trainable, controls: dict[str, Any] | None) -> Trainable:
+def _with_controls(trainer: Trainable, controls: dict[str, float] | None) -> Trainable:
     if controls is not None:
         wanted = with_controls(trainer.controls, controls)
         if wanted != trainer.controls:

@@ -10,11 +10,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from cdsp_core.wire.frames import Frame, to_json_text
+from cdsp_core.wire.frames import Frame
+from cdsp_core.wire.messages.link import WorkerMessage
 
 MERGED_FRAMES: Final = 64
 MAX_MERGED_BYTES: Final = 256_000
@@ -24,7 +25,7 @@ class Outbox:
     """Messages in order, each with a number; at most `max_frames` frames with matrices, `max_bytes` of them."""
 
     def __init__(self, *, max_frames: int = 600, max_bytes: int = 64_000_000) -> None:
-        self._entries: deque[tuple[int, dict[str, Any] | Frame]] = deque()
+        self._entries: deque[tuple[int, WorkerMessage | Frame]] = deque()
         self._lock = threading.Lock()
         self._last = 0
         self._max_frames = max_frames
@@ -33,7 +34,7 @@ class Outbox:
         self._bytes = 0
         self.on_put: Callable[[], None] = lambda: None
 
-    def put(self, message: dict[str, Any] | Frame) -> None:
+    def put(self, message: WorkerMessage | Frame) -> None:
         """Add a text message or a frame and wake the link."""
         with self._lock:
             self._last += 1
@@ -48,7 +49,7 @@ class Outbox:
     def after(self, n: int) -> list[tuple[int, str | bytes]]:
         """The messages numbered above `n`, encoded for the link."""
         with self._lock:
-            waiting: list[tuple[int, dict[str, Any] | Frame]] = []
+            waiting: list[tuple[int, WorkerMessage | Frame]] = []
             for entry in reversed(self._entries):
                 if entry[0] <= n:
                     break
@@ -91,7 +92,7 @@ class Outbox:
     def _merge_oldest(self) -> None:
         """Turn runs of the oldest frames into messages with scalars only; the bound on frames counts no more."""
         entries = list(self._entries)
-        merged: list[tuple[int, dict[str, Any] | Frame]] = []
+        merged: list[tuple[int, WorkerMessage | Frame]] = []
         taken = 0
         for position, (number, message) in enumerate(entries):
             if taken >= MERGED_FRAMES:
@@ -112,10 +113,10 @@ class Outbox:
         self._entries = deque(merged)
 
 
-def _encoded(number: int, message: dict[str, Any] | Frame) -> str | bytes:
+def _encoded(number: int, message: WorkerMessage | Frame) -> str | bytes:
     if isinstance(message, Frame):
         return number.to_bytes(8, "little") + message.encode()
-    return to_json_text({**message, "n": number})
+    return message.model_copy(update={"n": number}).to_text()
 
 
 def _frame_bytes(frame: Frame) -> int:

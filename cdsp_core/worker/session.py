@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from cdsp_core.settings.config import Controls, RunConfig, to_dict
+from cdsp_core.settings.config import Controls, RunConfig
 from cdsp_core.training.controller import Move
 from cdsp_core.wire.checkpoint_names import checkpoint_name, list_checkpoints
-from cdsp_core.wire.frames import Array, Event, Frame
+from cdsp_core.wire.frames import Array, Frame
+from cdsp_core.wire.messages.link import EventMessage, Parent, Started
+from cdsp_core.wire.messages.run import Description, Event
+from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
 from cdsp_core.worker.checkpoints import leave_undelivered, thin_checkpoints
 from cdsp_core.worker.outbox import Outbox
 
@@ -87,7 +91,7 @@ class Session:
         self.revision = revision
         self.trainer = trainer
         self.speed = speed
-        self.status = "paused" if paused else "running"
+        self.status: Status = "paused" if paused else "running"
         self.pause_at = pause_at
         self.broken: str | None = None
         """why the trainer's weights are of no use any more; None while they are"""
@@ -226,7 +230,7 @@ class Session:
             self.event("checkpoint", f"Checkpoint at step {self.trainer.step}.", {"checkpoint_id": name})
         return name
 
-    def event(self, kind: str, text: str, data: dict[str, Any] | None = None) -> None:
+    def event(self, kind: EventKind, text: str, data: dict[str, Any] | None = None) -> None:
         """Report something that happened at this step."""
         event = Event(
             kind=kind,
@@ -235,12 +239,12 @@ class Session:
             step=self.trainer.step,
             revision=self.revision,
             time_ms=time.time() * 1000,
-            text=text,
+            text=text[:MAX_SENTENCE],
             data=data or {},
         )
-        self._outbox.put({"type": "event", "run": self.run_id, "event": event.to_json()})
+        self._outbox.put(EventMessage(run=self.run_id, event=event))
 
-    def set_status(self, status: str, reason: str | None) -> None:
+    def set_status(self, status: Status, reason: str | None) -> None:
         """Change the status and say so."""
         self.status = status
         text = reason or {"running": "Training.", "paused": "Paused."}.get(status, status)
@@ -248,22 +252,22 @@ class Session:
 
     def _announce(self, parent: tuple[int, int] | None) -> None:
         trainer = self.trainer
+        assert self.status in ("running", "paused")
         self._outbox.put(
-            {
-                "type": "started",
-                "run": self.run_id,
-                "epoch": self.epoch,
-                "parent": None if parent is None else {"epoch": parent[0], "step": parent[1]},
-                "config": to_dict(trainer.config),
-                "controls": to_dict(replace(trainer.config, controls=trainer.controls))["controls"],
-                "speed": self.speed,
-                "revision": self.revision,
-                "status": self.status,
-                "pause_at": self.pause_at,
-                "step": trainer.step,
-                "total_steps": trainer.total_steps,
-                "static": trainer.describe(),
-            }
+            Started(
+                run=self.run_id,
+                epoch=self.epoch,
+                parent=None if parent is None else Parent(epoch=parent[0], step=parent[1]),
+                config=trainer.config,
+                controls=dataclasses.asdict(trainer.controls),
+                speed=self.speed,
+                revision=self.revision,
+                status=self.status,
+                pause_at=self.pause_at,
+                step=trainer.step,
+                total_steps=trainer.total_steps,
+                static=Description.model_validate(trainer.describe()),
+            )
         )
         self.publish()
 

@@ -20,6 +20,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from cdsp_core.studies import NAMES
+from cdsp_core.wire.messages.fields import bounded_json
+from cdsp_core.wire.messages.link import StudyStart, StudyStop
+from cdsp_core.wire.messages.studies import StudyReport
+from cdsp_core.wire.messages.vocabulary import MAX_CLAIMS
 
 END_TIMEOUT_S: Final = 5.0
 SIGNALLED: Final = 128
@@ -27,11 +31,10 @@ SIGNALLED: Final = 128
 NICENESS: Final = 5
 """more than the worker's: the run that people watch comes first"""
 MAX_TEXT: Final = 300
-MAX_CLAIMS: Final = 100
 
 MakeCommand = Callable[[str, Path], Sequence[str]]
 """The command that runs the study of this name with its results in this folder, saying JSON lines."""
-OnChange = Callable[[dict[str, Any]], None]
+OnChange = Callable[[StudyReport], None]
 
 
 def smallest_form(name: str, folder: Path) -> list[str]:
@@ -43,7 +46,6 @@ def smallest_form(name: str, folder: Path) -> list[str]:
 class StudyRunner:
     """Holds at most one study. `on_change` is told every change of its state, from a thread of the runner.
 
-    A state is {study, job, state, done, total, text, reason, claims}; state is running, finished, stopped or failed.
     A study that was stopped or killed keeps its folder, and goes on from there when it is started again.
     """
 
@@ -53,14 +55,14 @@ class StudyRunner:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
-        self._state: dict[str, Any] = {}
+        self._state: StudyReport | None = None
         self._stopping = False
 
-    def take(self, message: dict[str, Any]) -> None:
-        """A message of the backend: `study_start` or `study_stop`."""
-        if message["type"] == "study_start":
-            self._start(message["study"], message["job"])
-        elif self._state.get("job") == message["job"]:
+    def take(self, order: StudyStart | StudyStop) -> None:
+        """Begin a study, or end the one of that job."""
+        if isinstance(order, StudyStart):
+            self._start(order.study, order.job)
+        elif self._state is not None and self._state.job == order.job:
             self._stop()
 
     def close(self) -> None:
@@ -70,13 +72,16 @@ class StudyRunner:
             self._reader.join(END_TIMEOUT_S)
 
     def _start(self, name: str, job: str) -> None:
-        if self._reader is not None and self._reader.is_alive():
-            held = {"study": name, "job": job, "done": 0, "total": 0, "text": "", "claims": None}
-            self._on_change(held | {"state": "failed", "reason": f"The worker runs study {self._state['study']}."})
+        fresh = StudyReport(
+            study=name, job=job, state="running", done=0, total=0, text="starting", reason=None, claims=None
+        )
+        if self._state is not None and self._reader is not None and self._reader.is_alive():
+            reason = f"The worker runs study {self._state.study}."
+            self._on_change(fresh.model_copy(update={"state": "failed", "text": "", "reason": reason}))
             return
         self._stopping = False
-        self._state = {"study": name, "job": job, "done": 0, "total": 0, "text": "", "reason": None, "claims": None}
-        self._tell(state="running", text="starting")
+        self._state = fresh
+        self._on_change(fresh)
         if name not in NAMES:
             self._tell(state="failed", reason=f"study must be one of {', '.join(NAMES)}. Found {name[:40]!r}.")
             return
@@ -115,10 +120,12 @@ class StudyRunner:
             self._tell(state="failed", reason=f"The study was ended by {name}; started again, it goes on from here.")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-            if code == 0 and self._state["claims"] is not None:
-                self._tell(state="finished", done=self._state["total"], text="", reason=None)
+            state = self._state
+            assert state is not None
+            if code == 0 and state.claims is not None:
+                self._tell(state="finished", done=state.total, text="", reason=None)
             else:
-                said = last_words or self._state["reason"] or f"The study ended with code {code} and no result."
+                said = last_words or state.reason or f"The study ended with code {code} and no result."
                 self._tell(state="failed", reason=said, claims=None)
 
     def _said(self, message: dict[str, Any]) -> None:
@@ -129,11 +136,15 @@ class StudyRunner:
             case "problem":
                 self._tell(reason=str(message["text"])[:MAX_TEXT])
             case "result":
-                self._state = {**self._state, "claims": [dict(claim) for claim in message["claims"]][:MAX_CLAIMS]}
+                claims = [bounded_json(dict(claim)) for claim in message["claims"]][:MAX_CLAIMS]
+                assert self._state is not None
+                self._state = self._state.model_copy(update={"claims": claims})
 
     def _tell(self, **changes: Any) -> None:
-        self._state = {**self._state, **changes}
-        self._on_change(dict(self._state))
+        """Change the state and say so. Raises pydantic's ValidationError, a ValueError, for what is no state."""
+        assert self._state is not None
+        self._state = StudyReport(**{**dict(self._state), **changes})
+        self._on_change(self._state)
 
     def _stop(self) -> None:
         """Ask the process group to end, and kill it when it does not."""

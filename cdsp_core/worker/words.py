@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
 
-from cdsp_core.wire.frames import CommandResult
+from cdsp_core.wire.messages.commands import (
+    ResetCommand,
+    RestoreCommand,
+    RunUntilCommand,
+    SetCommand,
+    SpeedCommand,
+    StepCommand,
+)
+from cdsp_core.wire.messages.link import CommandMessage
+from cdsp_core.wire.messages.run import CommandResult
 
-CONTROLLER: Final = "controller"
-"""who asked for a command, where it was no person"""
 
-
-def told(command: dict[str, Any], result: CommandResult) -> str:
+def told(message: CommandMessage, result: CommandResult) -> str:
     """What a command did, in one sentence for the timeline."""
+    command = message.command
     if result.status == "rejected":
-        return f"{command['type']} was refused: {result.reason}"
-    match command["type"]:
-        case "set":
+        return f"{command.type} was refused: {result.reason}"
+    match command:
+        case SetCommand():
             parts = [f"{name} {number(result.old[name])} to {number(value)}" for name, value in result.new.items()]
             changed = f"{', '.join(parts)} at step {result.applied_step}."
-            return f"The controller: {changed} {result.reason}" if command.get("by") == CONTROLLER else changed
-        case "speed":
-            speed = command["steps_per_s"]
+            return f"The controller: {changed} {result.reason}" if message.by == "controller" else changed
+        case SpeedCommand(steps_per_s=speed):
             return "As fast as it goes." if speed is None else f"At most {number(speed)} steps a second."
-        case "reset":
+        case ResetCommand():
             return f"Reset with seed {result.new['seed']}."
-        case "restore":
+        case RestoreCommand():
             return f"Restored the checkpoint of step {result.new['step']}."
-        case "step" | "run_until":
+        case StepCommand() | RunUntilCommand():
             return f"Training from step {result.applied_step} to {result.new['pause_at']}."
-        case kind:
-            return f"{kind} at step {result.applied_step}."
+        case _:
+            return f"{command.type} at step {result.applied_step}."
 
 
 def number(value: float) -> str:

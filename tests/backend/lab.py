@@ -25,6 +25,7 @@ from backend.runs import Runs
 from backend.settings import Settings
 from backend.studies import Catalogue
 from cdsp_core.wire.frames import Array, Frame, decode_frame
+from cdsp_core.wire.messages.link import End, Order
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
@@ -235,7 +236,7 @@ class ThreadWorker:
         lost_after_s: float = 60.0,
         study_command: MakeCommand = smallest_form,
     ) -> None:
-        self.inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self.outbox = Outbox()
         self.worker_id = uuid.uuid4().hex
         self.link = Link(
@@ -269,7 +270,7 @@ class ThreadWorker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.inbox.put({"type": "end", "reason": "The test is over."})
+        self.inbox.put(End(reason="The test is over."))
         await asyncio.to_thread(self._thread.join, PATIENCE_S)
 
     @property

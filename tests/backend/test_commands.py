@@ -212,8 +212,8 @@ async def test_what_is_not_there_is_404_in_words(tmp_path: Path) -> None:
         assert "limit" in answer.json()["error"]
         assert (await it.http.get(f"/api/runs/{run_id}/frames?after=x")).status_code == 422
         assert (await it.http.get(f"/api/runs/{run_id}/export?format=xml")).status_code == 422
-        answer = await it.http.delete(f"/api/runs/{run_id}")
-        assert (answer.status_code, answer.json()["error"]) == (404, f"There is no DELETE /api/runs/{run_id}.")
+        answer = await it.http.delete(f"/api/runs/{run_id}/frames")
+        assert (answer.status_code, answer.json()["error"]) == (404, f"There is no DELETE /api/runs/{run_id}/frames.")
 
 
 async def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from backend.history import ScalarHistory
 from cdsp_core.wire.frames import Frame, decode_frame
+from cdsp_core.wire.messages.link import EventMessage
+from cdsp_core.wire.messages.run import Event
 from cdsp_core.worker.outbox import Outbox
+
+EVENT = EventMessage(
+    run="run-1",
+    event=Event(kind="phase", run="run-1", epoch=0, step=0, revision=0, time_ms=0.0, text="said", data={}),
+)
 
 
 def rows_of(steps: int, every: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -71,7 +78,7 @@ def test_an_outbox_that_overflows_keeps_every_scalar_and_event_in_order(happenin
             outbox.put(frame(seq, epoch=epoch))
             sent += [(epoch, seq)] * 2
         elif happening == "event":
-            outbox.put({"type": "event"})
+            outbox.put(EVENT)
             events += 1
         elif happening == "epoch":
             epoch, seq = epoch + 1, -1
@@ -96,7 +103,7 @@ def test_an_outbox_says_what_was_not_delivered() -> None:
     assert outbox.scalars("run-1", 0) is None
     for seq in range(4):
         outbox.put(frame(seq))
-    outbox.put({"type": "event"})
+    outbox.put(EVENT)
     outbox.forget(2)
     left = outbox.scalars("run-1", 0)
     assert left is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from backend.store import Store
 from cdsp_core.settings.config import ModelConfig
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame
+from cdsp_core.wire.messages.run import Event
 from cdsp_core.wire.phases import IDLE_STEPS, PhaseWatch
 from tests.backend.lab import ThreadWorker, lab
 
@@ -21,7 +23,9 @@ def a_hub(folder: Path) -> RunHub:
     """A hub that no worker trains."""
     store = Store(folder / "history.sqlite", gather_s=0.0)
     config = dataclasses.replace(preset("live"), model=ModelConfig(architecture="dense"))
-    state = RunState(run_id="run-1", name="test", config=config, created_ms=0.0, status="running", epoch=0, revision=4)
+    state = RunState(
+        run_id="run-1", name="test", config=config, created_ms=0.0, status="running", generation=0, revision=4
+    )
     return RunHub(state, store=store, checkpoint_dir=folder, timeout_s=1, start_timeout_s=1, begin=lambda hub: None)
 
 
@@ -36,11 +40,19 @@ async def test_before_a_worker_has_begun_the_hello_says_what_the_model_lacks(tmp
 
 async def test_what_the_controller_moved_is_in_force_for_everybody(tmp_path: Path) -> None:
     hub = a_hub(tmp_path)
-    hub.state.requested["p_drop"] = 0.7
+    hub.state.ask({"p_drop": 0.7})
     moved = {"old": {"lambda_conflict": 10.0}, "new": {"lambda_conflict": 12.0}}
-    event = {"kind": "applied", "run": "run-1", "epoch": 0, "step": 400, "revision": 5, "time_ms": 0.0, "text": "moved"}
-    hub.on_event({**event, "data": {"by": "controller", **moved}}, "worker", 1)
-    state = hub.to_json()
+    event: dict[str, Any] = {
+        "kind": "applied",
+        "run": "run-1",
+        "epoch": 0,
+        "step": 400,
+        "revision": 5,
+        "time_ms": 0.0,
+        "text": "moved",
+    }
+    hub.on_event(Event(**event, data={"by": "controller", **moved}), "worker", 1)
+    state = hub.info().to_json()
     assert state["revision"] == 5
     assert state["controls"]["applied"]["lambda_conflict"] == 12.0
     assert state["controls"]["requested"]["lambda_conflict"] == 12.0
@@ -52,7 +64,7 @@ async def test_a_person_who_did_not_see_the_controllers_move_is_told_the_values_
         run_id = await it.new_run()
         await it.until_status(run_id, "running")
         hub = it.runs.get(run_id)
-        event = {
+        event: dict[str, Any] = {
             "kind": "applied",
             "run": run_id,
             "epoch": 0,
@@ -62,7 +74,7 @@ async def test_a_person_who_did_not_see_the_controllers_move_is_told_the_values_
             "text": "moved",
         }
         moved = {"by": "controller", "old": {"lambda_conflict": 10.0}, "new": {"lambda_conflict": 12.0}}
-        hub.on_event({**event, "data": moved}, "controller", 1)
+        hub.on_event(Event(**event, data=moved), "controller", 1)
         answer = await it.command(run_id, "set", base_revision=0, controls={"p_drop": 0.1})
         assert answer.status_code == 409
         assert answer.json()["controls"]["applied"]["lambda_conflict"] == 12.0

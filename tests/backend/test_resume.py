@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from backend import history
+from cdsp_core.wire.frames import decode_frame
 from tests.backend.lab import ThreadWorker, lab
 
 
@@ -117,3 +118,18 @@ async def test_a_finished_run_is_shown_whole_after_a_new_start(tmp_path: Path) -
         snapshot = await page.frame("snapshot")
         assert snapshot.step == 60
         np.testing.assert_array_equal(page.scalars[:, 0], np.arange(1, 61))
+
+
+async def test_a_run_stopped_before_its_first_step_goes_on_with_every_step(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+        run_id = await it.new_run()
+        await it.until_status(run_id, "running")
+        for kind in ("pause", "reset", "stop", "resume"):
+            answer = await it.command(run_id, kind)
+            assert (answer.status_code, answer.json()["status"]) == (200, "applied"), kind
+        await it.until(run_id, lambda run: run["step"] > 30)
+        await it.command(run_id, "pause")
+        run = await it.run(run_id)
+        assert run["epoch"] == 2
+        scalars = decode_frame((await it.http.get(f"/api/runs/{run_id}/scalars?epoch=2")).content).arrays["scalars"]
+        assert scalars[:, 0].tolist() == list(range(1, run["step"] + 1))

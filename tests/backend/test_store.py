@@ -13,6 +13,8 @@ from backend.export import csv_lines
 from backend.state import RunState
 from backend.store import NEVER_THINNED, Store, StoreError
 from cdsp_core.settings.presets import preset
+from cdsp_core.wire.messages.run import Event, KeptResult
+from cdsp_core.wire.messages.vocabulary import Outcome
 from tests.backend.lab import ThreadWorker, lab, until
 
 
@@ -24,6 +26,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
+def event_at(epoch: int, step: int, text: str = "") -> Event:
+    said = text or f"at {step}"
+    return Event(kind="phase", run="run-1", epoch=epoch, step=step, revision=0, time_ms=0.0, text=said, data={})
+
+
+def answer(status: Outcome) -> KeptResult:
+    return KeptResult(command_id="a", status=status, applied_step=1, revision=0, old={}, new={}, stale=False)
+
+
 def add_frames(store: Store, number: int, *, size: int, epoch: int = 0, first: int = 0) -> None:
     for seq in range(first, first + number):
         rows = np.full((2, 3), seq, dtype=np.float32)
@@ -31,9 +42,9 @@ def add_frames(store: Store, number: int, *, size: int, epoch: int = 0, first: i
 
 
 def test_old_frames_are_thinned_by_powers_of_two_and_no_scalar_or_event_goes(store: Store) -> None:
-    store.save_epoch("run-1", 0, None, ["step", "loss", "x"])
+    store.save_generation("run-1", 0, None, ["step", "loss", "x"])
     for n in range(50):
-        store.save_event("run-1", "test", n, {"text": str(n)})
+        store.save_event("run-1", "test", n, event_at(0, n))
     total = 4000
     for first in range(0, total, 500):
         add_frames(store, 500, size=700, first=first)
@@ -62,16 +73,16 @@ def test_large_frames_are_thinned_too(store: Store) -> None:
 def test_what_is_handed_over_twice_is_stored_once(store: Store) -> None:
     for _ in range(2):
         add_frames(store, 5, size=10)
-        store.save_event("run-1", "worker", 7, {"text": "once"})
-        store.save_answer("run-1", "a", {"status": "applied"})
+        store.save_event("run-1", "worker", 7, event_at(0, 1, "once"))
+        store.save_answer("run-1", answer("applied"))
         store.save_received("worker", 7)
-    store.save_answer("run-1", "a", {"status": "rejected"})
+    store.save_answer("run-1", answer("rejected"))
     store.flush()
     scalars = store.archive.scalars("run-1", 0)
     assert scalars is not None
     assert scalars[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert len(store.archive.events("run-1")) == 1
-    assert store.archive.answer("run-1", "a") == {"status": "applied"}
+    assert store.archive.answer("run-1", "a") == answer("applied")
     assert store.archive.received("worker") == 7
     assert store.archive.received("another") == 0
 
@@ -79,7 +90,7 @@ def test_what_is_handed_over_twice_is_stored_once(store: Store) -> None:
 def test_an_epoch_continues_the_scalars_of_its_parent_up_to_the_checkpoint(store: Store) -> None:
     names = ["step"]
     for epoch, parent, steps in ((0, None, (1, 2, 3, 4)), (1, (0, 2), (3, 4, 5, 6)), (2, (1, 4), (5, 6, 7))):
-        store.save_epoch("run-1", epoch, parent, names)
+        store.save_generation("run-1", epoch, parent, names)
         rows = np.array(steps, dtype=np.float32)[:, None] + epoch / 10
         store.save_frame("run-1", epoch, 0, after_seq=-1, step=0, message=b"", scalars=rows)
     store.flush()
@@ -90,7 +101,7 @@ def test_an_epoch_continues_the_scalars_of_its_parent_up_to_the_checkpoint(store
 
 def test_scalars_of_a_parent_that_measured_other_things_have_the_columns_of_the_epoch(store: Store) -> None:
     for epoch, parent, names in ((0, None, ["step", "gone", "loss"]), (1, (0, 1), ["step", "loss", "new"])):
-        store.save_epoch("run-1", epoch, parent, names)
+        store.save_generation("run-1", epoch, parent, names)
         rows = np.array([[1 + epoch, 10, 100], [2 + epoch, 20, 200]], dtype=np.float32)
         store.save_frame("run-1", epoch, 0, after_seq=-1, step=0, message=b"", scalars=rows)
     store.flush()
@@ -190,9 +201,9 @@ async def test_history_is_served_as_json_as_binary_and_as_files(tmp_path: Path) 
 
 def test_what_happened_between_rows_stands_at_its_place_in_the_csv(store: Store) -> None:
     state = RunState(run_id="run-1", name="x", config=preset("live"), created_ms=0.0)
-    store.save_epoch("run-1", 1, (0, 100), ["step", "loss"])
+    store.save_generation("run-1", 1, (0, 100), ["step", "loss"])
     for n, step in enumerate((100, 101, 110, 90)):
-        store.save_event("run-1", "test", n, {"epoch": 1, "step": step, "text": f"at {step}"})
+        store.save_event("run-1", "test", n, event_at(1, step))
     rows = np.array([[101, 0.5], [102, 0.25]], dtype=np.float32)
     store.save_frame("run-1", 1, 0, after_seq=-1, step=102, message=None, scalars=rows)
     store.flush()

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,9 +18,10 @@ from backend.hub import RunHub
 from backend.state import RunState
 from backend.store import Store
 from backend.viewers import IN_FLIGHT, Viewer
-from cdsp_core.settings.config import to_dict
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame, decode_frame
+from cdsp_core.wire.messages.link import Started
+from cdsp_core.wire.messages.run import Description
 from tests.backend.lab import ThreadWorker, lab
 from tests.backend.tiny import NAMES, TinyTrainer
 
@@ -36,19 +38,20 @@ class Hub:
         config = preset("live")
         self._seq, self._step = -1, 0
         await self.hub.on_started(
-            {
-                "epoch": epoch,
-                "parent": None,
-                "config": to_dict(config),
-                "controls": to_dict(config)["controls"],
-                "speed": None,
-                "revision": 0,
-                "status": "running",
-                "pause_at": None,
-                "step": 0,
-                "total_steps": 1000,
-                "static": TinyTrainer(config).describe(),
-            }
+            Started(
+                run=self.hub.run_id,
+                epoch=epoch,
+                parent=None,
+                config=config,
+                controls=asdict(config.controls),
+                speed=None,
+                revision=0,
+                status="running",
+                pause_at=None,
+                step=0,
+                total_steps=1000,
+                static=Description(**TinyTrainer(config).describe()),
+            )
         )
 
     def frame(self, rows: int) -> None:
@@ -58,7 +61,7 @@ class Hub:
         self._seq += 1
         frame = Frame(
             run=self.hub.run_id,
-            epoch=self.hub.state.epoch,
+            epoch=self.hub.state.generation,
             seq=self._seq,
             after_seq=self._seq - 1,
             step=self._step,

@@ -15,6 +15,7 @@ from cdsp_core.settings.config import Controls, RunConfig, to_dict
 from cdsp_core.settings.presets import from_dict
 from cdsp_core.training.controller import Move
 from cdsp_core.wire.frames import Array
+from cdsp_core.wire.messages.run import Data, Description, Device, Task, sizes
 
 NAMES = ["step", "data_epoch", "loss", "test_accuracy/mnist"]
 
@@ -43,19 +44,14 @@ class TinyTrainer:
         self.names = [*NAMES[:3], *further, *NAMES[3:]]
 
     def describe(self) -> dict[str, Any]:
-        return {
-            "tasks": [{"name": "mnist", "label": "MNIST", "note": ""}],
-            "scalar_names": self.names,
-            "layers": 1,
-            "experts": 4,
-            "partitions": 4,
-            "dims": 16,
-            "rank": 8,
-            "num_tokens": 4,
-            "steps_per_epoch": 10,
-            "data": {"train": 1, "test": 1, "note": ""},
-            "device": {"kind": "cpu", "name": "tiny", "memory_mib": 1, "threads": 1},
-        }
+        return Description(
+            tasks=[Task(name="mnist", label="MNIST", note="")],
+            scalar_names=self.names,
+            **{**sizes(self.config.model), "layers": 1, "experts": 4, "partitions": 4, "dims": 16, "rank": 8},
+            steps_per_epoch=10,
+            data=Data(train=1, test=1, note=""),
+            device=Device(kind="cpu", name="tiny", memory_mib=1, threads=1),
+        ).to_json()
 
     def train_step(self) -> None:
         time.sleep(self._step_s)

@@ -1,0 +1,80 @@
+"""Reading the bodies of requests: JSON into messages, or one sentence that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from backend.errors import BadInputError
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.settings.fields import shown
+from cdsp_core.wire.messages.api import NewRun, RunChange
+from cdsp_core.wire.messages.commands import Command
+from cdsp_core.wire.messages.sentences import MessageError, read, read_command
+
+
+def command_of(body: bytes) -> Command:
+    """A command with every field checked against its bounds. Raises BadInputError, one sentence."""
+    try:
+        return read_command(read_json(body))
+    except MessageError as error:
+        raise BadInputError(str(error)) from None
+
+
+def new_run_of(body: bytes, *, data: str) -> tuple[RunConfig, str | None]:
+    """The config and the name of a run to create; `data` where it says nothing of that. Raises BadInputError."""
+    try:
+        asked = read(NewRun, read_json(body), called="a new run", known=["preset", "config", "seed", "name", "data"])
+        return asked.read(data=data), asked.name
+    except ValueError as error:
+        raise BadInputError(str(error)) from None
+
+
+def change_of(body: bytes) -> RunChange:
+    """A new name or note of a run. Raises BadInputError."""
+    try:
+        return read(RunChange, read_json(body), called="a change of a run")
+    except MessageError as error:
+        raise BadInputError(str(error)) from None
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`. Raises BadInputError, one sentence."""
+    try:
+        value = json.loads(
+            body, parse_constant=_no_constant, parse_int=_whole, parse_float=_real, object_pairs_hook=_each_name_once
+        )
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise BadInputError("The message must be JSON. Found something that is not.") from None
+    except RecursionError:
+        raise BadInputError("The message must be a flat JSON object. Found one nested too deeply.") from None
+    if not isinstance(value, dict):
+        raise BadInputError(f"The message must be a JSON object. Found {shown(value)}.")
+    return value
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise BadInputError(f"an object must have each name once. Found {shown(name)} twice.")
+        found[name] = value
+    return found
+
+
+def _no_constant(text: str) -> Any:
+    raise BadInputError(f"a number must be finite. Found {text}.")
+
+
+def _whole(text: str) -> int:
+    if len(text) > 20:
+        raise BadInputError(f"a whole number must have at most 20 digits. Found {len(text)}.")
+    return int(text)
+
+
+def _real(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise BadInputError(f"a number must be finite. Found {text[:40]}.")
+    return value

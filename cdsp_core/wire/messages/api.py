@@ -1,0 +1,150 @@
+"""Bodies of HTTP requests and answers that are no run, command or study."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.settings.presets import PRESETS, from_dict, preset
+from cdsp_core.wire.messages.commands import Seed
+from cdsp_core.wire.messages.fields import Config, Count, Measured, Message, Says, config_schema
+from cdsp_core.wire.messages.run import ControlStates, RunInfo
+from cdsp_core.wire.messages.vocabulary import MAX_NAME, MAX_NOTE
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise AssertionError("not printable")
+    return text
+
+
+def _readable(text: str) -> str:
+    if not all(character.isprintable() or character == "\n" for character in text):
+        raise AssertionError("not printable")
+    return text
+
+
+def _known_preset(raw: Any) -> Any:
+    preset(raw)
+    return raw
+
+
+def _readable_config(raw: Any) -> Any:
+    from_dict(raw)
+    return raw
+
+
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_NAME),
+    AfterValidator(_printable),
+    Says(f"1 to {MAX_NAME} printable characters"),
+]
+Note = Annotated[
+    str, Field(max_length=MAX_NOTE), AfterValidator(_readable), Says(f"at most {MAX_NOTE} printable characters")
+]
+PresetName = Annotated[str, BeforeValidator(_known_preset), WithJsonSchema({"enum": list(PRESETS)})]
+ConfigGiven = Annotated[dict[str, Any] | None, BeforeValidator(_readable_config), WithJsonSchema(config_schema())]
+DataName = Literal["embedded", "full"]
+
+
+class NewRun(Message):
+    """A run to create, from a preset (by default `live`) or a config that says where it differs from one."""
+
+    name: Name | None = None
+    preset: PresetName = "live"
+    config: ConfigGiven = None
+    seed: Seed | None = None
+    data: Annotated[DataName | None, Says("one of embedded, full")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_source(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and "preset" in raw and "config" in raw:
+            raise ValueError("a new run must have a preset or a config, not both. Found both.")
+        return raw
+
+    def read(self, *, data: str) -> RunConfig:
+        """The config of the run; `data` where it says nothing of that. Raises ValueError, one sentence."""
+        given = self.config if self.config is not None else {"preset": self.preset}
+        config = from_dict(given)
+        chosen: dict[str, Any] = {} if self.seed is None else {"seed": self.seed}
+        if self.data is not None:
+            chosen["data"] = self.data
+        elif "data" not in given.get("train", {}):
+            chosen["data"] = data
+        return replace(config, train=replace(config.train, **chosen))
+
+
+class RunChange(Message):
+    """What people change of a run that is no training."""
+
+    name: Annotated[Name | None, Says(f"1 to {MAX_NAME} printable characters")] = None
+    note: Annotated[Note | None, Says(f"at most {MAX_NOTE} printable characters")] = None
+
+
+class ListedRun(RunInfo):
+    """A run in the list of runs, with what it came to."""
+
+    size_bytes: Count
+    """on disk: frames, scalars and checkpoints"""
+    accuracy: Measured | None
+    """the last one measured on test images with task ID, mean over the tasks"""
+    accuracy_blind: Measured | None
+    """the same without task ID"""
+    links_cut: Measured | None
+    """share of the entries of sigma(A) below 0.1, mean over the layers; null without A"""
+
+
+class Preset(Message):
+    """A named config."""
+
+    name: str
+    text: str
+    config: Config
+
+
+class Checkpoint(Message):
+    """What `restore` takes."""
+
+    checkpoint_id: str
+    epoch: Count
+    step: Count
+    kept: bool
+    """whether somebody asked for it"""
+
+
+class Health(Message):
+    """How the server is."""
+
+    status: Literal["ok"] = "ok"
+    workers: Count
+    runs: Count
+    """those that train or wait"""
+    store: str | None
+    """why the history cannot be written; null while it can"""
+
+
+class ErrorAnswer(Message):
+    """Why a request was not carried out."""
+
+    error: str
+    """one sentence"""
+
+
+class StaleAnswer(ErrorAnswer):
+    """The controls have changed since the sender last looked: the values now."""
+
+    revision: Count
+    controls: ControlStates
+
+
+class FramesAsJson(Message):
+    """Stored frames, null for no value."""
+
+    frames: list[dict[str, Any]]
+    next: str | None
+    """what `after` continues from; null at the end"""
