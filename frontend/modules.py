@@ -21,8 +21,8 @@ ASK_AGAIN: Final = "no-cache"
 HASH_DIGITS: Final = 16
 
 RELOAD_ONCE: Final = (
-    "if(sessionStorage.getItem('modules')==='{hash}')document.body.append('A part of the page is missing: load it again.');"
-    "else{{sessionStorage.setItem('modules','{hash}');location.reload()}}"
+    "if(sessionStorage.getItem('modules')!=='{hash}'){{sessionStorage.setItem('modules','{hash}');location.reload()}}"
+    "else document.body.append('A part of the page is missing: load it again.')"
 )
 """Where a module is missing the server has newer ones: the page is asked for anew, once for each version it names."""
 

@@ -46,7 +46,7 @@ const layerOf = (layer) => Math.max(0, Number(layer) - 1) || 0;
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @param {Element} root */
-function start(root) {
+function begin(root) {
   loadPlotly();
   buildColours();
   const { run, layer, view: values } = readAddress();
@@ -120,4 +120,4 @@ function start(root) {
   requestAnimationFrame(draw);
 }
 
-whenLaidOut(start);
+whenLaidOut(begin);

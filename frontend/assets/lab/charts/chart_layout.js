@@ -120,7 +120,14 @@ function marked({ layer, untilStep, marks }, lastStep, plot) {
   });
   if (untilStep === null) return { shapes, labels: markLabels(shown, lastStep, plot) };
   const { accent, panel } = colours;
-  shapes.push({ ...vertical(untilStep), type: "rect", x1: lastStep, fillcolor: panel, opacity: 0.65, line: { width: 0 } });
+  shapes.push({
+    ...vertical(untilStep),
+    type: "rect",
+    x1: lastStep,
+    fillcolor: panel,
+    opacity: 0.65,
+    line: { width: 0 },
+  });
   shapes.push({ ...vertical(untilStep), line: { color: accent, width: 3, dash: "solid" } });
   /** @type {Labelled} */
   const here = { step: untilStep, label: `step ${count(untilStep)}`, by: "here" };
@@ -207,7 +214,9 @@ function endLabels(drawn, range, plotHeight) {
 function valueText({ end, besides, text }) {
   if (end === undefined) return "";
   if (!besides.length) return text(end);
-  return [end, ...besides].map((share) => (share !== undefined && Number.isFinite(share) ? Math.round(100 * share) : "?")).join(" · ");
+  return [end, ...besides]
+    .map((share) => (share !== undefined && Number.isFinite(share) ? Math.round(100 * share) : "?"))
+    .join(" · ");
 }
 
 /**

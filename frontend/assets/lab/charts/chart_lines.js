@@ -212,7 +212,9 @@ function taskLines(model, task, q) {
 function ofLayers({ hello }, chosen, measures) {
   const others = Array.from({ length: hello.layers }, (_, layer) => layer).filter((layer) => layer !== chosen);
   return [
-    ...others.flatMap((layer) => measures.map((line) => ({ ...line, key: `layer${layer}/${line.key}`, faint: true, unlabelled: true }))),
+    ...others.flatMap((layer) =>
+      measures.map((line) => ({ ...line, key: `layer${layer}/${line.key}`, faint: true, unlabelled: true })),
+    ),
     ...measures.map((line) => ({ ...line, key: `layer${chosen}/${line.key}` })),
   ];
 }

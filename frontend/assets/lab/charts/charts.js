@@ -68,7 +68,12 @@ export class Charts {
     const box = element("div", { className: "chart-plot" });
     const keys = (chart.keys || []).map(({ scalar, text, hint }) => ({
       scalar,
-      sample: element("span", { className: "line-key", title: hint }, element("span", { className: `line-sample line-${text}` }), text),
+      sample: element(
+        "span",
+        { className: "line-key", title: hint },
+        element("span", { className: `line-sample line-${text}` }),
+        text,
+      ),
     }));
     const choices = Object.entries(chart.views?.choices || {}).map(([view, meaning]) =>
       element("button", { type: "button", textContent: view, title: meaning, dataset: { view } }),
@@ -78,11 +83,22 @@ export class Charts {
       const group = element("div", { className: "segments", role: "group" }, ...choices);
       group.setAttribute("aria-label", chart.views?.label || "");
       head.append(group);
-    } else if (keys.length) head.append(element("div", { className: "line-keys" }, ...keys.map(({ sample }) => sample)));
-    else head.append(element("span", { textContent: chart.caption || "" }));
+    } else if (keys.length) {
+      head.append(element("div", { className: "line-keys" }, ...keys.map(({ sample }) => sample)));
+    } else head.append(element("span", { textContent: chart.caption || "" }));
     const figure = element("figure", { className: "chart", dataset: { chart: chart.name } }, head, box);
     /** @type {Shown} */
-    const shown = { chart, figure, box, choices, keys, view: "", isDirty: true, isVisible: true, drawnAt: -HIDDEN_TICK_MS };
+    const shown = {
+      chart,
+      figure,
+      box,
+      choices,
+      keys,
+      view: "",
+      isDirty: true,
+      isVisible: true,
+      drawnAt: -HIDDEN_TICK_MS,
+    };
     this.#choose(shown, choices.length ? choices[0].dataset.view || "" : "");
     for (const button of choices) {
       button.addEventListener("click", () => {
@@ -156,7 +172,9 @@ export class Charts {
     const model = this.#model;
     const moment = this.#moment();
     const { layer, untilStep } = moment;
-    const lines = isKnown(model) ? chart.lines(model, layer, view).filter((line) => model.scalarNames.has(line.key)) : [];
+    const lines = isKnown(model)
+      ? chart.lines(model, layer, view).filter((line) => model.scalarNames.has(line.key))
+      : [];
     const drawn = lines.map((line) => pointsOf(model.store, line, untilStep)).filter((line) => line.xs.length);
     const traces = drawn.map((line) => ({
       type: "scatter",
@@ -172,7 +190,9 @@ export class Charts {
     }));
     window.Plotly.react(box, traces, layoutOf(box.getBoundingClientRect(), chart, view, drawn, model, moment), CONFIG);
     this.redraws += 1;
-    const ends = drawn.flatMap(({ faint, end, label, text }) => (faint || end === undefined ? [] : [`${label} ${text(end)}`]));
+    const ends = drawn.flatMap(({ faint, end, label, text }) =>
+      faint || end === undefined ? [] : [`${label} ${text(end)}`],
+    );
     const step = untilStep === null ? Math.max(10, model.store.lastStep) : untilStep;
     box.setAttribute("aria-label", ends.length ? `At step ${step}: ${ends.join(", ")}` : "No values yet");
     return drawn.length > 0;
@@ -211,6 +231,8 @@ function pointsOf(store, line, untilStep) {
   const { xs, ys } = series.means(BUCKETS, Infinity);
   const { scale } = line;
   const end = untilStep === null ? ys[ys.length - 1] : series.at(untilStep);
-  const besides = (line.beside || []).map((key) => (untilStep === null ? store.get(key).last : store.get(key).at(untilStep)));
+  const besides = (line.beside || []).map((key) =>
+    untilStep === null ? store.get(key).last : store.get(key).at(untilStep),
+  );
   return { ...line, xs, ys: scale ? ys.map((y) => y / scale) : ys, raw: ys, end, besides };
 }

@@ -63,7 +63,9 @@ export class Marks {
   get all() {
     const { events, run } = this.#model;
     const epoch = run ? run.epoch : 0;
-    if (this.#made?.events !== events || this.#made.epoch !== epoch) this.#made = { events, epoch, marks: marksOf(events, epoch) };
+    if (this.#made?.events !== events || this.#made.epoch !== epoch) {
+      this.#made = { events, epoch, marks: marksOf(events, epoch) };
+    }
     return this.#made.marks;
   }
 }

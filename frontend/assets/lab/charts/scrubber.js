@@ -34,12 +34,26 @@ export class Scrubber {
     this.#onPin = onPin;
     this.#host = parts.find("scrubber");
     const id = parts.id("scrub");
-    this.range = element("input", { type: "range", id, min: "0", max: "0", value: "0", step: "1", disabled: true, dataset: { part: "scrub" } });
+    this.range = element("input", {
+      type: "range",
+      id,
+      min: "0",
+      max: "0",
+      value: "0",
+      step: "1",
+      disabled: true,
+      dataset: { part: "scrub" },
+    });
     this.range.setAttribute("aria-label", "Moment shown");
     this.output = element("output", { textContent: "live" });
-    this.output.htmlFor.add(id);
+    this.output.setAttribute("for", id);
     const icon = element("span", { className: "icon icon-live" });
-    this.button = element("button", { type: "button", className: "button", title: "Back to live (End)", disabled: true }, icon, "Live");
+    this.button = element(
+      "button",
+      { type: "button", className: "button", title: "Back to live (End)", disabled: true },
+      icon,
+      "Live",
+    );
     this.#host.append(this.range, this.output, this.button);
     this.range.addEventListener("input", () => this.#want(Number(this.range.value)));
     this.button.addEventListener("click", () => this.live());

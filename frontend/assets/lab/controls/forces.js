@@ -30,7 +30,12 @@ export class Forces {
       const name = host.dataset.control || "";
       const spec = settings.controls[name];
       if (!spec) throw new Error(`A slider must be of a control of the settings. Found ${name}.`);
-      return new Slider(host, { name, spec, id: parts.id(name), commit: (control, value) => this.#set(control, value) });
+      return new Slider(host, {
+        name,
+        spec,
+        id: parts.id(name),
+        commit: (control, value) => this.#set(control, value),
+      });
     });
   }
 
@@ -51,7 +56,13 @@ export class Forces {
       if (!(name in requested)) continue;
       const step = steps[name] || 0;
       const life = `${run.run_id}:${run.epoch}`;
-      const truth = { requested: requested[name], applied: applied[name], step, life, ...this.#lastChange(run, name, step) };
+      const truth = {
+        requested: requested[name],
+        applied: applied[name],
+        step,
+        life,
+        ...this.#lastChange(run, name, step),
+      };
       slider.setTruth(truth, preset?.[name]);
     }
   }

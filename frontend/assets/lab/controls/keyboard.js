@@ -4,7 +4,9 @@ import { settings } from "../core/settings.js";
 
 const TYPING = 'input:not([type="range"]), select, textarea';
 
-const actions = new Map(settings.shortcuts.flatMap(({ action, keys }) => keys.map((key, i) => [key, { action, place: i }])));
+const actions = new Map(
+  settings.shortcuts.flatMap(({ action, keys }) => keys.map((key, i) => [key, { action, place: i }])),
+);
 
 /**
  * Listen until the page ends. `act` has a function for every action of the settings, which is given the key's place

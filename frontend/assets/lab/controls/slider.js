@@ -60,7 +60,13 @@ export class Slider {
     this.#spec = spec;
     this.#scale = new SliderScale(spec);
     this.#commit = commit;
-    this.entry = element("input", { className: "control-value", id, inputMode: "decimal", autocomplete: "off", disabled: true });
+    this.entry = element("input", {
+      className: "control-value",
+      id,
+      inputMode: "decimal",
+      autocomplete: "off",
+      disabled: true,
+    });
     this.range = element("input", { type: "range", min: "0", max: String(POSITIONS), step: "1", disabled: true });
     this.note = element("p", { className: "note", id: `${id}-note`, textContent: "\u00a0" });
     this.tick = element("span", { className: "control-tick", hidden: true });
@@ -73,8 +79,19 @@ export class Slider {
   #build(id) {
     const { label, gloss, unit, doc } = this.#spec;
     const unitText = unit ? `\u2009${unit}` : "";
-    const entry = element("span", { className: "control-entry" }, this.entry, element("span", { className: "control-unit", textContent: unitText }));
-    const name = element("label", { htmlFor: id }, label, " ", element("span", { className: "control-gloss", textContent: gloss }));
+    const entry = element(
+      "span",
+      { className: "control-entry" },
+      this.entry,
+      element("span", { className: "control-unit", textContent: unitText }),
+    );
+    const name = element(
+      "label",
+      { htmlFor: id },
+      label,
+      " ",
+      element("span", { className: "control-gloss", textContent: gloss }),
+    );
     this.note.setAttribute("aria-live", "polite");
     this.range.setAttribute("aria-label", label);
     for (const input of [this.range, this.entry]) input.setAttribute("aria-describedby", this.note.id);
@@ -160,7 +177,14 @@ export class Slider {
     }
     stats.settled(performance.now() - asked_ms);
     const after = result.body.new?.[this.name] ?? value;
-    this.truth = { ...this.truth, requested: after, applied: after, step: result.body.applied_step, before: this.truth.applied, by: "person" };
+    this.truth = {
+      ...this.truth,
+      requested: after,
+      applied: after,
+      step: result.body.applied_step,
+      before: this.truth.applied,
+      by: "person",
+    };
     this.#show();
   }
 
@@ -197,7 +221,8 @@ export class Slider {
     const unexplained = same && known.step === said.step && said.before === undefined;
     const truth = unexplained ? { ...said, before: known.before, by: known.by } : said;
     if (this.#waiting || (same && known.step > truth.step)) return;
-    const changed = !same || known.requested !== truth.requested || known.applied !== truth.applied || known.step !== truth.step;
+    const changed =
+      !same || known.requested !== truth.requested || known.applied !== truth.applied || known.step !== truth.step;
     this.truth = truth;
     if (changed && !this.#touched) this.problem = null;
     if (changed || this.range.disabled) this.#show();

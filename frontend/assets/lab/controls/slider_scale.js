@@ -40,7 +40,12 @@ export class SliderScale {
   /** The position of a value, between 0 and POSITIONS, a fraction. @param {number} value */
   position(value) {
     const { scale, low, high } = this.#spec;
-    const share = scale === "linear" ? (value - low) / (high - low) : value <= this.#floor ? 0 : Math.log(value / this.#floor) / this.#ratio;
+    const share =
+      scale === "linear"
+        ? (value - low) / (high - low)
+        : value <= this.#floor
+          ? 0
+          : Math.log(value / this.#floor) / this.#ratio;
     return Math.max(0, Math.min(POSITIONS, share * POSITIONS));
   }
 
@@ -86,7 +91,10 @@ export class SliderScale {
     const value = decimal(text);
     const found = text.slice(0, 20) || "nothing";
     if (value === null && text.includes(",")) {
-      return { value, problem: `${label} must be written with a decimal point and without thousands separators. Found ${found}.` };
+      return {
+        value,
+        problem: `${label} must be written with a decimal point and without thousands separators. Found ${found}.`,
+      };
     }
     if (value === null || value < low || value > high) {
       return { value: null, problem: `${label} must be ${setting(low)} to ${setting(high)}. Found ${found}.` };

@@ -13,7 +13,19 @@ const DARK_INK = [27, 36, 48];
 const LIGHT_INK = [255, 255, 255];
 
 /** @type {Record<Token, string>} */
-const NONE = { ground: "", panel: "", ink: "", muted: "", line: "", accent: "", change: "", warning: "", low: "", high: "", conflict: "" };
+const NONE = {
+  ground: "",
+  panel: "",
+  ink: "",
+  muted: "",
+  line: "",
+  accent: "",
+  change: "",
+  warning: "",
+  low: "",
+  high: "",
+  conflict: "",
+};
 const TOKENS = /** @type {Token[]} */ (Object.keys(NONE));
 
 /** The colours of the present theme; the tasks' are as many as the style sheet has. */
@@ -55,7 +67,9 @@ const mix = (a, b, share) => a.map((value, i) => value + (b[i] - value) * share)
 
 /** @param {Rgb} c */
 function luminance(c) {
-  const [r, g, b] = c.map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+  const [r, g, b] = c.map((value) =>
+    value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
+  );
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
@@ -88,7 +102,9 @@ export function buildColours() {
   /** @param {string} name */
   const token = (name) => style.getPropertyValue(`--${name}`).trim();
   for (const name of TOKENS) colours[name] = token(name);
-  const [ground, panel, line, low, high, conflict] = ["ground", "panel", "line", "low-fill", "high", "conflict"].map((name) => rgb(token(name)));
+  const [ground, panel, line, low, high, conflict] = ["ground", "panel", "line", "low-fill", "high", "conflict"].map(
+    (name) => rgb(token(name)),
+  );
   colours.tasks = [];
   for (let task = 0; token(`task-${task}`); task++) colours.tasks.push(token(`task-${task}`));
   colours.taskTexts = colours.tasks.map((_, task) => token(`task-text-${task}`));

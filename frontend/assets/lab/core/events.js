@@ -24,7 +24,9 @@ const labelOf = (name) => settings.controls[name].label;
  * @param {string | null | undefined} text
  */
 export function inWords(text) {
-  const named = (text || "").replace(/\b[a-z_]+[a-z0-9_]*\b/g, (word) => (word in settings.controls ? labelOf(word) : word));
+  const named = (text || "").replace(/\b[a-z_]+[a-z0-9_]*\b/g, (word) =>
+    word in settings.controls ? labelOf(word) : word,
+  );
   return named.replace(LONG, (digits) => count(Number(digits)));
 }
 

@@ -30,7 +30,11 @@ export class Parts {
   find(name, type) {
     const found = this.#search(name);
     const wanted = type || HTMLElement;
-    if (!(found instanceof wanted)) throw new Error(`A view must have a ${wanted.name} data-part="${name}". Found ${found ? found.nodeName : "none"}.`);
+    if (!(found instanceof wanted)) {
+      throw new Error(
+        `A view must have a ${wanted.name} data-part="${name}". Found ${found ? found.nodeName : "none"}.`,
+      );
+    }
     return /** @type {T} */ (found);
   }
 

@@ -27,7 +27,9 @@ export const backbone = {
   absent: ({ full, owns }) => `${full} has no shared backbone to divide: ${owns}.`,
   legend: (hello) => {
     const hasOwn = !hello || hello.experts === hello.partitions;
-    const held = hasOwn ? [legendItem("own", { colour: colours.high }), legendItem("others'", { colour: colours.low })] : [legendItem("held", { colour: colours.low })];
+    const held = hasOwn
+      ? [legendItem("own", { colour: colours.high }), legendItem("others'", { colour: colours.low })]
+      : [legendItem("held", { colour: colours.low })];
     return [...held, legendItem("thin: shared", { swatch: "swatch-thin" })];
   },
 
@@ -90,11 +92,14 @@ function paintSubspaces(c, g, { rows, dims, width, own, holds, holders }) {
   const barHeight = Math.max(1, g.cellHeight - Math.max(1, g.gap));
   for (let e = 0; e < rows; e++) {
     /** @param {number} dim */
-    const kind = (dim) => (holds(e, dim) ? (own && Math.floor(dim / width) === e ? OWN : OTHERS) + (holders[dim] > 1 ? SHARED : 0) : NOT_HELD);
+    const kind = (dim) =>
+      holds(e, dim)
+        ? (own && Math.floor(dim / width) === e ? OWN : OTHERS) + (holders[dim] > 1 ? SHARED : 0)
+        : NOT_HELD;
     const y = g.top + e * g.cellHeight;
     c.fillStyle = colours.ground;
     c.fillRect(g.left, y, dims * dimWidth, barHeight);
-    for (let start = 0; start < dims; ) {
+    for (let start = 0; start < dims;) {
       const what = kind(start);
       let end = start + 1;
       while (end < dims && kind(end) === what) end++;

@@ -98,7 +98,13 @@ export function drawSkeleton(c, size) {
  */
 function fillCell(c, g, row, col) {
   c.beginPath();
-  c.roundRect(g.left + col * g.cellWidth, g.top + row * g.cellHeight, g.cellWidth - g.gap, g.cellHeight - g.gap, g.radius);
+  c.roundRect(
+    g.left + col * g.cellWidth,
+    g.top + row * g.cellHeight,
+    g.cellWidth - g.gap,
+    g.cellHeight - g.gap,
+    g.radius,
+  );
   c.fill();
 }
 
@@ -115,7 +121,9 @@ function drawLabels(c, g, m) {
     c.textAlign = "center";
     const widest = 6 * m.colLabels(m.cols - 1).length + 5;
     const every = Math.max(1, Math.ceil(widest / g.cellWidth));
-    for (let col = 0; col < m.cols; col += every) c.fillText(m.colLabels(col), g.left + (col + 0.5) * g.cellWidth - g.gap / 2, 7);
+    for (let col = 0; col < m.cols; col += every) {
+      c.fillText(m.colLabels(col), g.left + (col + 0.5) * g.cellWidth - g.gap / 2, 7);
+    }
   }
   const every = Math.max(1, Math.ceil(11 / g.cellHeight));
   for (let row = 0; row < m.rows; row += every) {
@@ -155,7 +163,11 @@ function drawCells(c, g, m) {
       const text = readable && m.text(row, col);
       if (!text) continue;
       c.fillStyle = scale.text[level];
-      c.fillText(text, g.left + (col + 0.5) * g.cellWidth - g.gap / 2, g.top + (row + 0.5) * g.cellHeight - g.gap / 2 + 0.5);
+      c.fillText(
+        text,
+        g.left + (col + 0.5) * g.cellWidth - g.gap / 2,
+        g.top + (row + 0.5) * g.cellHeight - g.gap / 2 + 0.5,
+      );
     }
   }
 }

@@ -65,7 +65,8 @@ export class PicturePanel {
    * @param {{ layers: number, raw: boolean, hello: Hello | null, isPresent: boolean }} state
    */
   mark({ layers, raw, hello, isPresent }) {
-    const named = this.slot !== null && layers <= 2 ? `${this.picture.title}, layer ${this.layer + 1}` : this.picture.title;
+    const named =
+      this.slot !== null && layers <= 2 ? `${this.picture.title}, layer ${this.layer + 1}` : this.picture.title;
     this.#title.textContent = named;
     this.section.setAttribute("aria-label", named);
     this.section.hidden = this.slot !== null && this.slot >= layers;

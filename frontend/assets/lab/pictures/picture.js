@@ -54,6 +54,7 @@ export function extremes(array, rowName, colName, verb) {
   }
   if (high < 0) return "No values yet.";
   /** @param {number} i */
-  const place = (i) => `${cell(array.data[i])} (${rowName(Math.floor(i / array.cols))} ${verb} ${colName(i % array.cols)})`;
+  const place = (i) =>
+    `${cell(array.data[i])} (${rowName(Math.floor(i / array.cols))} ${verb} ${colName(i % array.cols)})`;
   return `Largest ${place(high)}, smallest ${place(low)}.`;
 }

@@ -61,7 +61,9 @@ export class Pictures {
     const { hello } = this.#model;
     if (!hello) return;
     const words = architectureOf(this.#model);
-    for (const panel of this.panels) if (!panel.section.hidden) panel.show(frame, hello, this.raw, panel.picture.absent(words));
+    for (const panel of this.panels) {
+      if (!panel.section.hidden) panel.show(frame, hello, this.raw, panel.picture.absent(words));
+    }
   }
 
   /** For screen readers; once a second is often enough. */

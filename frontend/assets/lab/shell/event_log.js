@@ -21,7 +21,8 @@ function isNoise({ kind, data }) {
 }
 
 /** @param {RunEvent} event */
-const isWarning = ({ kind, data }) => kind === "rejected" || kind === "error" || WARNING_PHASES.includes(data.phase || "");
+const isWarning = ({ kind, data }) =>
+  kind === "rejected" || kind === "error" || WARNING_PHASES.includes(data.phase || "");
 
 export class EventLog {
   /** The newest event shown. @type {RunEvent | null} */
@@ -63,7 +64,9 @@ export class EventLog {
   #item(event) {
     const changed = changes(event);
     const kind = isWarning(event) ? "warning" : byController(event) ? "controller" : event.kind;
-    const text = changed.length ? element("b", { textContent: changed.map(changeLabel).join(", ") }) : eventInWords(event);
+    const text = changed.length
+      ? element("b", { textContent: changed.map(changeLabel).join(", ") })
+      : eventInWords(event);
     const meta = element("p", { className: "event-meta", textContent: whenOf(event) });
     if (event.kind === "phase" && event.step > 1) meta.append(" · ", this.#jump(event));
     return element("li", { className: `event event-${kind}` }, element("p", {}, text), meta);
@@ -94,5 +97,7 @@ function whenOf(event) {
   if (kind !== "applied") return `step ${count(step)} · ${clock(event.time_ms)}`;
   if (byController(event)) return `by the controller, at step ${count(step)}. ${inWords(data.reason)}`;
   const asked = data.command?.requested_step;
-  return typeof asked === "number" ? `asked at ${count(asked)}, applied at ${count(step)}` : `applied at step ${count(step)}`;
+  return typeof asked === "number"
+    ? `asked at ${count(asked)}, applied at ${count(step)}`
+    : `applied at step ${count(step)}`;
 }

@@ -72,7 +72,9 @@ export class RunList {
     this.select.value = shown;
     this.select.disabled = !listed.length;
     const beside = others ? `${others} other ${others === 1 ? "run trains" : "runs train"} on this server. ` : "";
-    this.select.title = run ? `The run shown: preset ${run.preset}, seed ${run.seed}. ${beside}Choose another here.` : "Choose a run";
+    this.select.title = run
+      ? `The run shown: preset ${run.preset}, seed ${run.seed}. ${beside}Choose another here.`
+      : "Choose a run";
     this.others.textContent = others ? `+${others}` : "";
   }
 }

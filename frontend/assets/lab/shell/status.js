@@ -56,7 +56,8 @@ export class Status {
   refresh() {
     const { run } = this.#model;
     const pinned = this.#pinned();
-    const lost_ms = this.#lostSince_ms !== null && Date.now() - this.#lostSince_ms > QUIET_MS ? this.#lostSince_ms : null;
+    const lost_ms =
+      this.#lostSince_ms !== null && Date.now() - this.#lostSince_ms > QUIET_MS ? this.#lostSince_ms : null;
     const lost = lost_ms !== null;
     const status = run && statusOf(run.status);
     this.#banner(run, lost_ms);
