@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 from_pypi=24.19.0
 needed='process.versions.node.split(".").map(Number)'
-new_enough() { "$1" -e "const [a, b] = $needed; process.exit(a === 20 ? b < 19 : a === 22 ? b < 13 : a < 24)" 2>/dev/null; }
+new_enough() { "$1" -e "const [a, b] = $needed; process.exit(Number(a === 20 ? b < 19 : a === 22 ? b < 13 : a < 24))" 2>/dev/null; }
 complete() { new_enough "$1/node" && [ -x "$1/npm" ]; }
 
 on_the_path=$(dirname "$(command -v node || echo /none/node)")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.served import Server, drawn, patiently
 
@@ -273,20 +273,19 @@ def test_a_dead_link_says_so_and_offers_the_newest_run(open_page: OpenPage, runn
 
 def test_a_page_whose_modules_are_gone_loads_itself_again_and_only_once(open_page: OpenPage, running: Server) -> None:
     page = drawn(open_page(may_fail=True))
-    missing = []
-
-    def miss(route: Route) -> None:
-        missing.append(route.request.url)
-        route.fulfill(status=404, body="")
-
-    page.route("**/core/store.js", miss, times=1)
+    documents: list[str] = []
+    page.on("request", lambda request: request.is_navigation_request() and documents.append(request.url))
+    page.route(
+        "**/core/store.js",
+        lambda route: route.fulfill(status=404) if len(documents) == 1 else route.continue_(),
+    )
     page.reload()
+    patiently(lambda: len(documents) == 2, "the page to load itself again")
     drawn(page)
-    assert len(missing) == 1
-    page.route("**/core/store.js", miss)
+    page.route("**/core/store.js", lambda route: route.fulfill(status=404))
     page.reload()
     expect(page.locator("body")).to_contain_text("A part of the page is missing: load it again.")
-    assert len(missing) == 3
+    assert len(documents) == 4
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
