@@ -1,4 +1,5 @@
-# Two commands: `make run` and `make test`. Everything they need goes into .venv, at the versions of requirements.lock.
+# Two commands: `make run` and `make test`. Everything they need goes into .venv, at the versions of requirements.lock;
+# what checks the page's modules goes into node_modules, at those of package-lock.json. `make run` needs nothing of that.
 
 VENV := .venv/bin
 PYTHON_CODE := backend bench cdsp_core frontend scripts tests
@@ -13,16 +14,19 @@ run: environment  ## start everything and open a running experiment; ARGS="--por
 	@exec $(VENV)/python -m backend $(ARGS)
 
 test: lint  ## format, lint and type checks, then every test, in a real browser too; ARGS="tests/core -x" narrows pytest
+	@scripts/node.sh test
 	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser $(VENV)/python -m pytest $(ARGS)
 
 lint: dev-environment  ## format, lint and type checks only
 	$(VENV)/ruff format --check $(wildcard $(PYTHON_CODE))
 	$(VENV)/ruff check $(wildcard $(PYTHON_CODE))
 	$(VENV)/mypy
+	@scripts/node.sh lint
 
 format: dev-environment  ## rewrite the code in the project's format
 	$(VENV)/ruff format $(wildcard $(PYTHON_CODE))
 	$(VENV)/ruff check --fix $(wildcard $(PYTHON_CODE))
+	@scripts/node.sh format
 
 bench: dev-environment  ## measure, as ratios within one run
 	$(VENV)/python -m bench $(ARGS)
@@ -33,7 +37,7 @@ lock: ## renew requirements.lock from pyproject.toml, in a new .venv
 	$(VENV)/python -m pip freeze --all --exclude pip > requirements.lock
 
 clean:  ## remove the environment and every cache
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results build dist *.egg-info
+	rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 environment:

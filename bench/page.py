@@ -27,15 +27,15 @@ FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networkin
 WATCH_THE_START: Final = """
 window.bench = {};
 (function look() {
-  const drawn = window.lab?.stats?.frames > 0;
-  if (!bench.laid_out && window.lab?.controls) bench.laid_out = performance.now();
+  const drawn = window.topologyLab?.stats.frames > 0;
+  if (!bench.laid_out && window.topologyLab) bench.laid_out = performance.now();
   if (!bench.picture && drawn) Object.assign(bench, { picture: performance.now(), picture_time_ms: Date.now() });
-  if (drawn && lab.charts.redraws >= 6) bench.charts = performance.now();
+  if (drawn && topologyLab.views[0].charts.redraws >= 6) bench.charts = performance.now();
   else requestAnimationFrame(look);
 })();
 """
 CHANGE_P_DROP: Final = """async ([changes, pause_ms]) => {
-  const slider = lab.controls.sliders.find((s) => s.name === "p_drop");
+  const slider = topologyLab.views[0].controls.forces.sliders.find((s) => s.name === "p_drop");
   const refused = [];
   for (let i = 0; i < changes; i++) {
     await slider.ask(i % 2 ? 0.5 : 0.45);
@@ -216,7 +216,7 @@ def _open(page: Page, server: Server) -> None:
 
 def _report(page: Page) -> dict[str, Any]:
     """What the page measures of itself, over its last 512 pictures and changes."""
-    found: dict[str, Any] = page.evaluate("({ ...lab.stats.report(), now_s: performance.now() / 1000 })")
+    found: dict[str, Any] = page.evaluate("({ ...topologyLab.stats.report(), now_s: performance.now() / 1000 })")
     return found
 
 

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from frontend.layout import claims_body, lab_body
+from frontend.modules import FreshPages, ModuleFolder
+from frontend.page_settings import settings_script
 from frontend.pages import CLAIMS
 from frontend.pages.claims import SCRIPTS, STYLES
 from frontend.rendered import to_html
@@ -33,6 +35,8 @@ INDEX = """<!DOCTYPE html>
   <link rel="preload" href="/assets/fonts/inter-latin-wght-normal.woff2" as="font" type="font/woff2" crossorigin>
   {%css%}
   <script src="/assets/theme.js"></script>
+  {settings}
+  {modules}
   <link rel="preload" href="/assets/vendor/plotly-cartesian.min.js" as="script">
 </head>
 <body>
@@ -73,14 +77,17 @@ def mount(app: FastAPI, *, evidence: Path = EVIDENCE) -> None:
     `evidence` is the file with the claims' results, which `python -m cdsp_core evidence` makes.
     """
     _mount_claims(app, evidence)
+    lab = ModuleFolder(ASSETS / "lab", prefix="lab", entry="main.js")
+    lab.mount(app)
+    app.add_middleware(FreshPages)
     dash_app = LabApp(
         "topology_lab",
         server=app,  # type: ignore[arg-type]  # its annotation knows Flask only
         title="Topology Lab",
         update_title="",
         assets_folder=str(ASSETS),
-        assets_ignore=r"^(theme|plotly-cartesian\.min|claims\w*)\.(js|css)$",
-        index_string=INDEX,
+        assets_ignore=r"\.js$|^claims\.css$",  # scripts are named by the index, and served as modules
+        index_string=INDEX.replace("{settings}", settings_script()).replace("{modules}", lab.preloads() + lab.script()),
         add_log_handler=False,
         meta_tags=[
             {"name": "viewport", "content": "width=device-width, initial-scale=1, viewport-fit=cover"},

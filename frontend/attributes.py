@@ -15,5 +15,10 @@ def data(**values: str) -> dict[str, Any]:
     return _prefixed("data", values)
 
 
+def part(name: str) -> dict[str, Any]:
+    """The name under which a `RunView` finds an element inside its root."""
+    return data(part=name)
+
+
 def _prefixed(prefix: str, values: dict[str, str]) -> dict[str, Any]:
     return {f"{prefix}-{name}": value for name, value in values.items()}

@@ -5,33 +5,23 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from frontend.attributes import aria
+from frontend.attributes import aria, data, part
+from frontend.page_settings import SHORTCUTS, key_of
 from frontend.pages import CLAIMS, LAB, PAGES, Page
 
-SHORTCUTS = (
-    ("Space", "run or pause"),
-    ("S", "one step"),
-    ("R", "reset with the same seed; keeps your sliders"),
-    ("1 to 8", "choose the layer"),
-    ("L", "σ(A) or raw logits"),
-    ("D", "light or dark"),
-    ("Arrows", "read cells of a picture that has the focus"),
-    ("End", "back to live"),
-    ("?", "this list"),
-)
-
-THEME_BUTTON = ("theme-toggle", "contrast", "Light or dark (D)")
-SHORTCUTS_BUTTON = ("shortcuts-open", "keyboard", "Keyboard shortcuts (?)")
+THEME_BUTTON = ("theme-toggle", "contrast", f"Light or dark ({key_of('theme')})")
+SHORTCUTS_BUTTON = ("shortcuts-open", "keyboard", f"Keyboard shortcuts ({key_of('help')})")
 
 
 def lab_body() -> Component:
-    """The whole body of the Lab."""
+    """The whole body of the Lab: what is of the page, around what is of the one run that it shows."""
     return html.Div(
         id="app",
+        **data(**{"run-view": ""}),
         children=[
             html.A("Skip to the pictures", href="#pictures", className="skip-link"),
             header(LAB, chips=run_chips(), buttons=[THEME_BUTTON, SHORTCUTS_BUTTON]),
-            html.Div(id="banner", role="status", hidden=True),
+            html.Div(className="banner", role="status", hidden=True, **part("banner")),
             LAB.layout(),
             html.Div(id="tooltip", hidden=True, **aria(hidden="true")),
             announcer(),
@@ -85,20 +75,30 @@ def run_chips() -> list[Component]:
         html.Div(
             [
                 html.Div(
-                    [html.Span(id="chip-model"), html.Span(id="other-runs", className="other-runs")],
+                    [
+                        html.Span(**part("chip-model")),
+                        html.Span(className="other-runs", **part("other-runs")),
+                    ],
                     className="chip chip-model",
                 ),
-                html.Select([], id="run-list", disabled=True, **aria(label="Run shown")),
+                html.Select([], className="run-list", disabled=True, **part("run-list"), **aria(label="Run shown")),
             ],
             className="run-choice",
         ),
         html.Div(
-            [html.Span(className="dot"), html.Span("Connecting…", id="chip-status")], className="chip", id="chip-main"
+            [html.Span(className="dot"), html.Span("Connecting…", **part("chip-status"))],
+            className="chip",
+            **part("chip-main"),
         ),
-        html.Div(id="chip-speed", className="chip", title="Training speed and pictures drawn"),
-        html.Div(id="chip-device", className="chip", title="Where the run trains, and how long it will take"),
-        html.Div(id="chip-watching", className="chip", title="People with this run open"),
+        chip("speed", "Training speed and pictures drawn"),
+        chip("device", "Where the run trains, and how long it will take"),
+        chip("watching", "People with this run open"),
     ]
+
+
+def chip(name: str, meaning: str) -> Component:
+    """One fact about the run; hidden while it is empty."""
+    return html.Div(className=f"chip chip-{name}", title=meaning, **part(f"chip-{name}"))
 
 
 def icon_button(element_id: str, icon: str, label: str) -> Component:
@@ -115,7 +115,7 @@ def icon_button(element_id: str, icon: str, label: str) -> Component:
 
 def shortcuts_dialog() -> Component:
     """The list of keyboard shortcuts, opened with `?`."""
-    rows = [html.Tr([html.Td(html.Kbd(key)), html.Td(meaning)]) for key, meaning in SHORTCUTS]
+    rows = [html.Tr([html.Td(html.Kbd(key.shown)), html.Td(key.meaning)]) for key in SHORTCUTS]
     return html.Dialog(
         id="shortcuts",
         **aria(label="Keyboard shortcuts"),

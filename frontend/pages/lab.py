@@ -1,12 +1,14 @@
-"""The Lab: controls on the left, what is in the centre, what it means on the right, time below."""
+"""The Lab: controls on the left, what is in the centre, what it means on the right, time below.
+
+The page's modules (`assets/lab/`) fill it: the pictures and the charts are declared there, one file each.
+"""
 
 from __future__ import annotations
 
 from dash import html
 from dash.development.base_component import Component
 
-from frontend.attributes import aria, data
-from frontend.pages.lab_charts import time_panel
+from frontend.attributes import aria, part
 from frontend.pages.lab_controls import controls_panel
 from frontend.panel import layer_switch, panel
 
@@ -54,17 +56,12 @@ def layout() -> Component:
         children=[
             html.Div([controls_panel(), facts_panel()], className="column column-left"),
             html.Div(
-                id="pictures",
                 className="column column-centre",
                 tabIndex=-1,
+                **part("centre"),
                 children=[
-                    html.Div(id="notice", className="notice", hidden=True, role="alert"),
-                    topology_panel(0),
-                    topology_panel(1),
-                    conflict_panel(),
-                    routing_panel("routing", "Routing with ID", "share of each task's tokens"),
-                    routing_panel("routing-blind", "Routing blind", "the same images, task ID removed"),
-                    backbone_panel(),
+                    html.Div(className="notice", hidden=True, role="alert", **part("notice")),
+                    html.Div(className="pictures", **part("pictures")),
                     time_panel(),
                 ],
             ),
@@ -73,72 +70,22 @@ def layout() -> Component:
     )
 
 
-def picture(name: str) -> Component:
-    """The box of one canvas, of fixed size before data comes."""
-    return html.Div(id=f"picture-{name}", className=f"picture picture-{name.rstrip('01-')}")
-
-
 def facts_panel() -> Component:
     """Which run this is: tasks, sizes, data."""
-    return panel("facts", "This run", "what is being trained", [html.Div(id="facts")])
+    return panel("facts", "This run", "what is being trained", [html.Div(**part("facts"))])
 
 
-def topology_panel(slot: int) -> Component:
-    """sigma(A) of one layer."""
+def time_panel() -> Component:
+    """Charts over the same steps, and the way back in time; the page makes both from what they declare."""
     return panel(
-        f"topology{slot}",
-        f"Topology, layer {slot + 1}",
-        "which expert holds which block",
-        [picture(f"topology{slot}"), html.Div(id=f"legend-topology{slot}", className="legend")],
+        "time",
+        "Time",
+        "steps from left to right; drag below, or click a chart, to go back",
         [
-            html.Div(
-                id=f"slots-topology{slot}", className="segments layer-switch", role="group", **aria(label="Layer")
-            ),
-            html.Div(
-                [
-                    html.Button(
-                        "σ(A)",
-                        type="button",
-                        title="Between 0 and 1 (L)",
-                        **data(raw="false"),
-                        **aria(pressed="true"),
-                    ),
-                    html.Button(
-                        "A", type="button", title="Raw logits (L)", **data(raw="true"), **aria(pressed="false")
-                    ),
-                ],
-                className="segments view-switch",
-                role="group",
-                **aria(label="Values"),
-            ),
+            html.Div(className="charts", **part("charts")),
+            html.Div(className="scrubber", **part("scrubber")),
         ],
-    )
-
-
-def conflict_panel() -> Component:
-    """Conflict of last step's expert gradients."""
-    return panel(
-        "conflict",
-        "Gradient conflict",
-        "last step, shared dimensions only",
-        [picture("conflict"), html.Div(id="legend-conflict", className="legend")],
-        [layer_switch("conflict")],
-    )
-
-
-def routing_panel(name: str, title: str, subtitle: str) -> Component:
-    """Which experts each task's tokens go to."""
-    return panel(name, title, subtitle, [picture(name)], [layer_switch(name)])
-
-
-def backbone_panel() -> Component:
-    """Which backbone dimensions each expert holds."""
-    return panel(
-        "backbone",
-        "Backbone",
-        "who holds which dimensions",
-        [picture("backbone"), html.Div(id="legend-backbone", className="legend")],
-        [layer_switch("backbone")],
+        [layer_switch("time")],
     )
 
 
@@ -148,7 +95,7 @@ def events_panel() -> Component:
         "events",
         "What is happening",
         "newest first",
-        [html.Ol(id="events", className="events", tabIndex=0, **aria(label="Events, newest first"))],
+        [html.Ol(className="events", tabIndex=0, **part("events"), **aria(label="Events, newest first"))],
     )
 
 

@@ -60,7 +60,7 @@ def open_page(chromium: Browser, server: Server) -> Iterator[Callable[..., Page]
         height: int = 800,
         theme: Any = "light",
         may_fail: bool = False,
-        wait_for: str = "#panel-topology0",
+        wait_for: str = "[data-picture=topology0]",
         answers: dict[str, Any] | None = None,
     ) -> Page:
         """`answers`: what the page is told at some addresses in place of what the server says."""

@@ -83,7 +83,10 @@ def patiently(condition: Callable[[], Any], what: str) -> Any:
 
 def drawn(page: Page) -> Page:
     """The page, once it has drawn some frames and every chart."""
-    patiently(lambda: page.evaluate("window.lab?.stats?.frames > 3 && lab.charts.redraws >= 6"), "frames and charts")
+    patiently(
+        lambda: page.evaluate("window.topologyLab?.stats.frames > 3 && topologyLab.views[0].charts.redraws >= 6"),
+        "frames and charts",
+    )
     return page
 
 

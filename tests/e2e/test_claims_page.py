@@ -73,7 +73,7 @@ def test_the_lab_links_to_the_claims_and_back(open_page: OpenPage) -> None:
     expect(page.locator("h1")).to_have_text("Claims")
     expect(page.locator("nav [aria-current=page]")).to_have_text("Claims")
     page.click("nav >> text=Lab")
-    expect(page.locator("#panel-topology0")).to_be_visible()
+    expect(page.locator("[data-picture=topology0]")).to_be_visible()
 
 
 def test_every_claim_shows_verdict_figures_interval_and_on_demand_its_reason(claims: Page) -> None:

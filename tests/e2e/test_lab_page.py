@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.served import Server, drawn, patiently
 
@@ -21,19 +21,47 @@ OpenPage = Callable[..., Page]
 
 def pixels(page: Page, picture: str) -> str:
     """What a canvas shows, as text that differs when the picture differs."""
-    return str(page.evaluate("name => document.querySelector(`#picture-${name} canvas`).toDataURL()", picture))
+    return str(page.evaluate("name => document.querySelector(`[data-picture='${name}'] canvas`).toDataURL()", picture))
+
+
+def part(page: Page, name: str) -> Locator:
+    """An element of the view, by the name that the page's modules find it by."""
+    return page.locator(f"[data-part={name}]")
+
+
+def view(page: Page, expression: str) -> Any:
+    """A value of the view of the run, such as `model.run`."""
+    return page.evaluate(f"topologyLab.views[0].{expression}")
+
+
+def thumb(control: str) -> str:
+    """Selector of a slider."""
+    return f"[data-control={control}] input[type=range]"
+
+
+def entry(control: str) -> str:
+    """Selector of the field beside a slider."""
+    return f"[data-control={control}] .control-value"
+
+
+def note(control: str) -> str:
+    """Selector of what is said under a slider."""
+    return f"[data-control={control}] .note"
 
 
 def marks(page: Page, chart: str) -> list[float]:
     """Steps of the violet lines on a chart."""
-    script = """name => (document.getElementById(`chart-${name}`).layout?.shapes || [])
-      .filter((shape) => shape.line.color === lab.colours.change).map((shape) => shape.x0)"""
+    script = """name => {
+      const violet = getComputedStyle(document.documentElement).getPropertyValue("--change").trim();
+      const { shapes = [] } = document.querySelector(`[data-chart="${name}"] .chart-plot`).layout || {};
+      return shapes.filter((shape) => shape.line.color === violet).map((shape) => shape.x0);
+    }"""
     return list(page.evaluate(script, chart))
 
 
 def test_without_a_run_the_page_says_so_and_starts_one(open_page: OpenPage, server: Server) -> None:
     page = open_page()
-    expect(page.locator("#notice")).to_contain_text("No run yet")
+    expect(part(page, "notice")).to_contain_text("No run yet")
     page.click("text=Start the live run")
     drawn(page)
     assert server.run()["run_id"] in page.url
@@ -43,25 +71,25 @@ def test_every_picture_shows_the_run_and_moves_with_it(lab: Page) -> None:
     before = {name: pixels(lab, name) for name in PICTURES}
     for name in PICTURES:
         patiently(lambda name=name: pixels(lab, name) != before[name], f"{name} to change")
-    step = lab.evaluate("lab.model.store.lastStep")
-    patiently(lambda: lab.evaluate("lab.model.store.lastStep") > step, "training to go on")
-    expect(lab.locator("#chip-status")).to_contain_text(re.compile(r"Training · step [\d,]+ · epoch \d+ of \d+"))
-    expect(lab.locator("#chip-speed")).to_contain_text(re.compile(r"steps/s · \d+ frames/s"))
-    expect(lab.locator("#facts")).to_contain_text("stand-in for KMNIST")
+    step = view(lab, "model.store.lastStep")
+    patiently(lambda: view(lab, "model.store.lastStep") > step, "training to go on")
+    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Training · step [\d,]+ · epoch \d+ of \d+"))
+    expect(part(lab, "chip-speed")).to_contain_text(re.compile(r"steps/s · \d+ frames/s"))
+    expect(part(lab, "facts")).to_contain_text("stand-in for KMNIST")
 
 
 def test_each_main_slider_shows_what_applied_and_marks_every_chart(lab: Page, running: Server) -> None:
-    known = lab.evaluate("lab.model.marks().filter((mark) => mark.change).length")
+    known = view(lab, "marks.all.filter((mark) => mark.by === 'person').length")
     for name in ("p_drop", "lambda_conflict", "lr_ratio"):
-        lab.locator(f"#range-{name}").focus()
+        lab.locator(thumb(name)).focus()
         before = running.run()["controls"]["applied"][name]
         lab.keyboard.press("PageUp")
         patiently(
             lambda name=name, before=before: running.run()["controls"]["applied"][name] != before, f"{name} to apply"
         )
-        expect(lab.locator(f"#note-{name}")).to_contain_text(re.compile(r"→ [\d.]+, applied at step [\d,]+"))
+        expect(lab.locator(note(name))).to_contain_text(re.compile(r"→ [\d.]+, applied at step [\d,]+"))
         applied = running.run()["controls"]["applied"][name]
-        assert float(lab.locator(f"#value-{name}").input_value()) == pytest.approx(applied, rel=1e-3)
+        assert float(lab.locator(entry(name)).input_value()) == pytest.approx(applied, rel=1e-3)
     for chart in CHARTS:
         patiently(lambda chart=chart: len(marks(lab, chart)) == known + 3, f"three marks on {chart}")
     changes = lab.locator(".event-applied")
@@ -72,17 +100,17 @@ def test_a_slider_is_dragged_typed_and_restored_by_a_double_click(lab: Page, run
     def value() -> Any:
         return running.run()["controls"]["applied"]["p_drop"]
 
-    box = lab.locator("#range-p_drop").bounding_box()
+    box = lab.locator(thumb("p_drop")).bounding_box()
     assert box is not None
     lab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     lab.mouse.down()
     lab.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2, steps=4)
     lab.mouse.up()
     patiently(lambda: value() > 0.8, "the dragged value")
-    lab.fill("#value-p_drop", "0.25")
+    lab.fill(entry("p_drop"), "0.25")
     lab.keyboard.press("Enter")
     patiently(lambda: value() == 0.25, "the typed value")
-    lab.dblclick("#range-p_drop")
+    lab.dblclick(thumb("p_drop"))
     patiently(lambda: value() == 0.5, "the preset's value")
 
 
@@ -90,82 +118,82 @@ def test_one_arrow_key_moves_a_slider_and_back_and_sends_nothing_else(lab: Page,
     def controls() -> Any:
         return running.run()["controls"]["applied"]
 
-    lab.fill("#value-p_drop", "0.4")
+    lab.fill(entry("p_drop"), "0.4")
     lab.keyboard.press("Enter")
     patiently(lambda: controls()["p_drop"] == 0.4, "the typed value")
-    lab.locator("#range-p_drop").focus()
+    lab.locator(thumb("p_drop")).focus()
     lab.keyboard.press("ArrowRight")
     patiently(lambda: controls()["p_drop"] == 0.41, "one step up")
-    expect(lab.locator("#note-p_drop")).to_contain_text("0.4 → 0.41")
+    expect(lab.locator(note("p_drop"))).to_contain_text("0.4 → 0.41")
     revision = running.run()["revision"]
-    lab.fill("#value-p_drop", "0,41")
+    lab.fill(entry("p_drop"), "0,41")
     lab.keyboard.press("Enter")
-    expect(lab.locator("#value-p_drop")).to_have_value("0.41")
-    lab.click("#control-p_drop .control-preset")
+    expect(lab.locator(entry("p_drop"))).to_have_value("0.41")
+    lab.click("[data-control=p_drop] .control-preset")
     patiently(lambda: controls()["p_drop"] == 0.5, "the preset's value")
     assert running.run()["revision"] == revision + 1
-    expect(lab.locator("#control-p_drop .control-preset")).to_be_hidden()
+    expect(lab.locator("[data-control=p_drop] .control-preset")).to_be_hidden()
 
 
 @pytest.mark.parametrize("typed", ["0x1", "1,000", "1 0"])
 def test_what_is_not_clearly_a_decimal_number_is_refused(lab: Page, running: Server, typed: str) -> None:
     applied = running.run()["controls"]["applied"]["lr_ratio"]
-    lab.fill("#value-lr_ratio", typed)
+    lab.fill(entry("lr_ratio"), typed)
     lab.keyboard.press("Enter")
-    expect(lab.locator("#note-lr_ratio")).to_contain_text(f"Found {typed}.")
+    expect(lab.locator(note("lr_ratio"))).to_contain_text(f"Found {typed}.")
     assert running.run()["controls"]["applied"]["lr_ratio"] == applied
 
 
 def test_a_value_out_of_bounds_is_refused_in_one_sentence_and_the_truth_returns(lab: Page, running: Server) -> None:
     applied = running.run()["controls"]["applied"]["p_drop"]
-    lab.fill("#value-p_drop", "7")
+    lab.fill(entry("p_drop"), "7")
     lab.keyboard.press("Enter")
-    expect(lab.locator("#note-p_drop")).to_have_text("p_drop must be 0 to 1. Found 7.")
-    expect(lab.locator("#value-p_drop")).to_have_value(str(applied))
+    expect(lab.locator(note("p_drop"))).to_have_text("p_drop must be 0 to 1. Found 7.")
+    expect(lab.locator(entry("p_drop"))).to_have_value(str(applied))
     assert running.run()["controls"]["applied"]["p_drop"] == applied
-    expect(lab.locator("#note-p_drop")).not_to_contain_text("Found 7", timeout=20_000)
+    expect(lab.locator(note("p_drop"))).not_to_contain_text("Found 7", timeout=20_000)
 
 
 def test_a_refused_stop_leaves_the_field_and_is_told_in_words(lab: Page, running: Server) -> None:
     stop = str(running.run()["total_steps"])
-    lab.fill("#until", stop)
+    lab.fill("[data-part=until]", stop)
     lab.keyboard.press("Enter")
     expect(lab.locator("#announcer")).to_have_text(f"Running until step {stop}.")
-    lab.fill("#until", "99999999")
+    lab.fill("[data-part=until]", "99999999")
     lab.keyboard.press("Enter")
-    expect(lab.locator("#transport-note")).to_contain_text("Found 99999999.")
+    expect(part(lab, "transport-note")).to_contain_text("Found 99999999.")
     expect(lab.locator(".event-warning").first).to_contain_text(re.compile(r"^Run until was refused: step must be"))
     lab.keyboard.press("Escape")
-    expect(lab.locator("#until")).to_have_value(stop)
+    expect(part(lab, "until")).to_have_value(stop)
 
 
 def test_the_preset_s_value_is_ticked_once_a_slider_left_it(lab: Page, running: Server) -> None:
-    lab.fill("#value-lr_base", "1e-4")
+    lab.fill(entry("lr_base"), "1e-4")
     lab.keyboard.press("Enter")
-    expect(lab.locator("#control-lr_base .control-preset")).to_have_text(re.compile(r"^preset [\d.]"))
-    expect(lab.locator("#control-lr_base .control-tick")).to_be_visible()
-    lab.click("#control-lr_base .control-preset")
-    expect(lab.locator("#control-lr_base .control-tick")).to_be_hidden()
+    expect(lab.locator("[data-control=lr_base] .control-preset")).to_have_text(re.compile(r"^preset [\d.]"))
+    expect(lab.locator("[data-control=lr_base] .control-tick")).to_be_visible()
+    lab.click("[data-control=lr_base] .control-preset")
+    expect(lab.locator("[data-control=lr_base] .control-tick")).to_be_hidden()
 
 
 def test_a_change_of_someone_else_moves_the_slider(lab: Page, running: Server) -> None:
     revision = running.run()["revision"]
     running.command("set", base_revision=revision, controls={"lambda_conflict": 3.0})
-    expect(lab.locator("#value-lambda_conflict")).to_have_value("3")
+    expect(lab.locator(entry("lambda_conflict"))).to_have_value("3")
 
 
 def test_a_lost_connection_greys_the_pictures_and_resumes_without_a_gap(open_page: OpenPage, running: Server) -> None:
     page = drawn(open_page(f"http://127.0.0.1:{running.proxy.port}", may_fail=True))
-    before = page.evaluate("lab.model.store.lastStep")
+    before = view(page, "model.store.lastStep")
     running.proxy.cut()
-    expect(page.locator("#banner")).to_contain_text("Connection lost at")
-    expect(page.locator("body")).to_have_class(re.compile("is-stale"))
+    expect(part(page, "banner")).to_contain_text("Connection lost at")
+    expect(page.locator("[data-run-view]")).to_have_class(re.compile("is-stale"))
     running.proxy.mend()
-    patiently(lambda: page.evaluate("lab.stream.reconnects") == 1, "the page to reconnect")
-    patiently(lambda: page.evaluate("lab.model.store.lastStep") > before + 20, "new steps")
-    expect(page.locator("#banner")).to_be_hidden()
-    assert page.evaluate("lab.model.store.gaps") == 0
-    jumps = """from => { const { x, length } = lab.model.store.get("step");
+    patiently(lambda: view(page, "stream.reconnects") == 1, "the page to reconnect")
+    patiently(lambda: view(page, "model.store.lastStep") > before + 20, "new steps")
+    expect(part(page, "banner")).to_be_hidden()
+    assert view(page, "model.store.gaps") == 0
+    jumps = """from => { const { x, length } = topologyLab.views[0].model.store.get("step");
       const pairs = Array.from(x.slice(1, length), (step, i) => [x[i], step]);
       return pairs.filter(([at, next]) => at >= from && next !== at + 1); }"""
     assert page.evaluate(jumps, before - 20) == []
@@ -174,12 +202,12 @@ def test_a_lost_connection_greys_the_pictures_and_resumes_without_a_gap(open_pag
 def test_the_page_is_driven_by_keyboard_alone(lab: Page, running: Server) -> None:
     lab.keyboard.press("Space")
     running.wait_for_run("paused")
-    expect(lab.locator("#run-pause")).to_have_text("Run")
+    expect(part(lab, "run-pause")).to_have_text("Run")
     step = running.run()["step"]
     lab.keyboard.press("s")
     patiently(lambda: running.run()["step"] == step + 1, "one step")
     epoch = running.run()["epoch"]
-    lab.locator("#picture-topology0 canvas").focus()
+    lab.locator("[data-picture=topology0] .picture canvas").focus()
     lab.keyboard.press("ArrowRight")
     lab.keyboard.press("ArrowDown")
     expect(lab.locator("#announcer")).to_have_text(re.compile(r"E1 to block B0: σ\(A\) \d\.\d+, A -?\d"))
@@ -193,39 +221,42 @@ def test_the_page_is_driven_by_keyboard_alone(lab: Page, running: Server) -> Non
     expect(lab.locator("#shortcuts")).to_be_hidden()
     lab.keyboard.press("r")
     patiently(lambda: running.run()["epoch"] > epoch, "the reset")
-    patiently(lambda: lab.evaluate("lab.model.run.epoch") > epoch, "the page to follow the reset")
+    patiently(lambda: view(lab, "model.run.epoch") > epoch, "the page to follow the reset")
 
 
 def test_looking_back_shows_a_stored_moment_until_live(lab: Page, running: Server) -> None:
-    patiently(lambda: lab.evaluate("lab.model.store.lastStep") > 40, "some history")
-    lab.evaluate("lab.scrubber.seekStep(20)")
-    expect(lab.locator("#chip-status")).to_contain_text(re.compile(r"Looking back at step \d+"))
-    assert lab.evaluate("lab.scrubber.pinned.step") <= 20
+    patiently(lambda: view(lab, "model.store.lastStep") > 40, "some history")
+    view(lab, "scrubber.seekStep(20)")
+    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back at step \d+"))
+    assert view(lab, "scrubber.pinned.step") <= 20
     shown = pixels(lab, "topology0")
-    newest = lab.evaluate("lab.stats.frames")
-    patiently(lambda: lab.evaluate("lab.stats.frames") > newest + 5, "training to go on")
+    newest = lab.evaluate("topologyLab.stats.frames")
+    patiently(lambda: lab.evaluate("topologyLab.stats.frames") > newest + 5, "training to go on")
     assert pixels(lab, "topology0") == shown
-    lab.locator("#scrub").focus()
+    part(lab, "scrub").focus()
     lab.keyboard.press("End")
-    expect(lab.locator("#chip-status")).to_contain_text("Training")
+    expect(part(lab, "chip-status")).to_contain_text("Training")
 
 
 def test_a_moment_before_a_reset_can_still_be_seen(lab: Page, running: Server) -> None:
-    patiently(lambda: lab.evaluate("lab.model.store.lastStep") > 40, "some history")
+    patiently(lambda: view(lab, "model.store.lastStep") > 40, "some history")
     epoch = running.run()["epoch"]
     running.command("reset")
-    patiently(lambda: lab.evaluate("lab.model.frame?.epoch") == epoch + 1, "the page to follow the reset")
+    patiently(lambda: view(lab, "model.frame?.epoch") == epoch + 1, "the page to follow the reset")
     expect(lab.locator(".events-divider").first).to_have_text("before the reset")
-    lab.evaluate("epoch => lab.scrubber.seekStep(20, epoch)", epoch)
-    expect(lab.locator("#chip-status")).to_contain_text(re.compile(r"Looking back at step \d+, before the reset"))
-    assert lab.evaluate("[lab.scrubber.pinned.epoch, lab.scrubber.pinned.step <= 20]") == [epoch, True]
+    lab.evaluate("epoch => topologyLab.views[0].scrubber.seekStep(20, epoch)", epoch)
+    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back at step \d+, before the reset"))
+    assert view(lab, "scrubber.pinned.epoch") == epoch
+    assert view(lab, "scrubber.pinned.step") <= 20
 
 
 def test_a_reloaded_link_brings_back_run_layer_view_and_theme(open_page: OpenPage, running: Server) -> None:
     run_id = running.run()["run_id"]
     page = drawn(open_page(f"{running.url}/#run={run_id}&layer=2&view=logits&theme=dark"))
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    expect(page.locator("#layers-conflict button").nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-picture=conflict] .layer-switch button").nth(1)).to_have_attribute(
+        "aria-pressed", "true"
+    )
     expect(page.locator("[data-raw=true]").first).to_have_attribute("aria-pressed", "true")
     page.click("#theme-toggle")
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
@@ -234,17 +265,34 @@ def test_a_reloaded_link_brings_back_run_layer_view_and_theme(open_page: OpenPag
 
 def test_a_dead_link_says_so_and_offers_the_newest_run(open_page: OpenPage, running: Server) -> None:
     page = open_page(f"{running.url}/#run=gone", may_fail=True)
-    expect(page.locator("#notice")).to_contain_text("There is no run “gone” here.")
+    expect(part(page, "notice")).to_contain_text("There is no run “gone” here.")
     page.click("text=Show the newest run")
     drawn(page)
     assert running.run()["run_id"] in page.url
+
+
+def test_a_page_whose_modules_are_gone_loads_itself_again_and_only_once(open_page: OpenPage, running: Server) -> None:
+    page = drawn(open_page(may_fail=True))
+    documents: list[str] = []
+    page.on("request", lambda request: request.is_navigation_request() and documents.append(request.url))
+    page.route(
+        "**/core/store.js",
+        lambda route: route.fulfill(status=404) if len(documents) == 1 else route.continue_(),
+    )
+    page.reload()
+    patiently(lambda: len(documents) == 2, "the page to load itself again")
+    drawn(page)
+    page.route("**/core/store.js", lambda route: route.fulfill(status=404))
+    page.reload()
+    expect(page.locator("body")).to_contain_text("A part of the page is missing: load it again.")
+    assert len(documents) == 4
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_overflows(open_page: OpenPage, running: Server, width: int, theme: str) -> None:
     page = open_page(width=width, theme=theme)
-    patiently(lambda: page.evaluate("window.lab?.stats?.frames > 3"), "frames")
+    patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 3"), "frames")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     cut = """() => [...document.querySelectorAll("button, label, h2, .chip, .legend")]
       .filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1).map((e) => e.id || e.textContent)"""
@@ -253,82 +301,84 @@ def test_nothing_overflows(open_page: OpenPage, running: Server, width: int, the
 
 def test_on_a_phone_the_controls_are_one_tap_away(open_page: OpenPage, running: Server) -> None:
     page = open_page(width=390, height=844)
-    patiently(lambda: page.evaluate("window.lab?.stats?.frames > 3"), "frames")
-    expect(page.locator("#range-p_drop")).to_be_hidden()
-    page.click("#sheet-toggle")
-    expect(page.locator("#range-p_drop")).to_be_visible()
+    patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 3"), "frames")
+    expect(page.locator(thumb("p_drop"))).to_be_hidden()
+    page.click("[data-part=sheet-toggle]")
+    expect(page.locator(thumb("p_drop"))).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.locator("#range-p_drop")).to_be_hidden()
-    page.click("#run-pause")
+    expect(page.locator(thumb("p_drop"))).to_be_hidden()
+    page.click("[data-part=run-pause]")
     running.wait_for_run("paused")
 
 
 def test_a_new_run_with_another_seed_replaces_this_one(lab: Page, running: Server) -> None:
     before = running.run()["run_id"]
-    lab.fill("#until", str(running.run()["total_steps"]))
+    lab.fill("[data-part=until]", str(running.run()["total_steps"]))
     lab.keyboard.press("Enter")
     expect(lab.locator("#announcer")).to_contain_text("Running until step")
-    lab.fill("#value-lambda_conflict", "0")
+    lab.fill(entry("lambda_conflict"), "0")
     lab.keyboard.press("Enter")
-    expect(lab.locator("#note-lambda_conflict")).to_contain_text("→ 0, applied at step")
-    lab.fill("#seed", "12")
-    lab.click("#new-run")
+    expect(lab.locator(note("lambda_conflict"))).to_contain_text("→ 0, applied at step")
+    lab.fill("[data-part=seed]", "12")
+    lab.click("[data-part=new-run]")
     patiently(lambda: running.run()["run_id"] != before, "the new run")
     running.wait_for_run("running")
     assert running.run()["seed"] == 12
-    expect(lab.locator("#until")).to_have_value("")
-    expect(lab.locator("#value-lambda_conflict")).to_have_value("10")
-    expect(lab.locator("#note-lambda_conflict")).not_to_contain_text("→")
-    patiently(lambda: lab.evaluate("lab.model.run?.seed === 12 && lab.model.store.lastStep > 5"), "its first steps")
+    expect(part(lab, "until")).to_have_value("")
+    expect(lab.locator(entry("lambda_conflict"))).to_have_value("10")
+    expect(lab.locator(note("lambda_conflict"))).not_to_contain_text("→")
+    patiently(lambda: view(lab, "model.run?.seed") == 12 and view(lab, "model.store.lastStep") > 5, "its first steps")
     assert running.run()["run_id"] in lab.url
     assert running.ask("GET", f"/api/runs/{before}")["status"] == "interrupted"
     lab.go_back()
-    patiently(lambda: lab.evaluate("lab.model.run?.run_id") == before, "the earlier run")
-    expect(lab.locator("#run-pause")).to_have_text("Resume")
-    expect(lab.locator("#transport-note")).to_contain_text("Interrupted:")
+    patiently(lambda: view(lab, "model.run?.run_id") == before, "the earlier run")
+    expect(part(lab, "run-pause")).to_have_text("Resume")
+    expect(part(lab, "transport-note")).to_contain_text("Interrupted:")
 
 
 def test_a_run_started_elsewhere_is_counted_and_can_be_chosen_from_the_list(lab: Page, running: Server) -> None:
     shown = running.run()["run_id"]
-    patiently(lambda: lab.evaluate("lab.model.run?.run_id") == shown, "the first run")
+    patiently(lambda: view(lab, "model.run?.run_id") == shown, "the first run")
     other = running.ask("POST", "/api/runs", {"preset": "live", "seed": 7, "name": "of a script"})["run_id"]
     running.wait_for_run("running")
-    runs = lab.locator("#run-list")
+    runs = part(lab, "run-list")
     runs.focus()
-    expect(lab.locator("#other-runs")).to_have_text("+1")
+    expect(part(lab, "other-runs")).to_have_text("+1")
     expect(runs).to_have_value(shown)
     expect(runs.locator("option").first).to_contain_text("of a script · seed 7 · training")
     runs.select_option(other)
-    patiently(lambda: lab.evaluate("lab.model.run?.seed") == 7, "the chosen run")
+    patiently(lambda: view(lab, "model.run?.seed") == 7, "the chosen run")
     assert other in lab.url
     running.ask("POST", f"/api/runs/{shown}/commands", {"command_id": f"list-{time.monotonic_ns()}", "type": "stop"})
     runs.blur()
     runs.focus()
-    expect(lab.locator("#other-runs")).to_have_text("")
+    expect(part(lab, "other-runs")).to_have_text("")
     expect(runs.locator(f"option[value={shown}]")).to_contain_text("interrupted at step")
 
 
 def test_a_model_without_topology_says_so_and_everything_else_goes_on(lab: Page, running: Server) -> None:
-    expect(lab.locator("#chip-model")).to_have_text("CDSP-MoE")
-    lab.select_option("#preset", "standard")
-    lab.click("#new-run")
+    expect(part(lab, "chip-model")).to_have_text("CDSP-MoE")
+    lab.select_option("[data-part=preset]", "standard")
+    lab.click("[data-part=new-run]")
     patiently(lambda: running.run()["preset"] == "standard", "the new run")
-    expect(lab.locator("#chip-model")).to_have_text("Standard MoE")
+    expect(part(lab, "chip-model")).to_have_text("Standard MoE")
     sentence = "A standard mixture of experts has no topology matrix: each expert owns its weights."
-    expect(lab.locator("#picture-topology0")).to_have_text(sentence)
+    expect(lab.locator("[data-picture=topology0] .picture")).to_have_text(sentence)
     for picture in ("conflict", "backbone"):
-        expect(lab.locator(f"#picture-{picture}")).to_contain_text("A standard mixture of experts has no")
+        expect(lab.locator(f"[data-picture={picture}] .picture")).to_contain_text(
+            "A standard mixture of experts has no"
+        )
     for control in ("lambda_conflict", "lr_ratio", "l1", "binarize"):
-        expect(lab.locator(f"#range-{control}")).to_be_disabled()
-        expect(lab.locator(f"#range-{control}")).to_have_attribute("title", re.compile("no topology matrix A"))
-        expect(lab.locator(f"#note-{control}")).to_have_text("no effect: this model has no A")
-    expect(lab.locator("#range-p_drop")).to_be_enabled()
+        expect(lab.locator(thumb(control))).to_be_disabled()
+        expect(lab.locator(thumb(control))).to_have_attribute("title", re.compile("no topology matrix A"))
+        expect(lab.locator(note(control))).to_have_text("no effect: this model has no A")
+    expect(lab.locator(thumb("p_drop"))).to_be_enabled()
     for chart in ("structure", "oligarchy", "conflict"):
-        expect(lab.locator(f"#figure-{chart}")).to_be_hidden()
+        expect(lab.locator(f"[data-chart={chart}]")).to_be_hidden()
     before = pixels(lab, "routing")
     patiently(lambda: pixels(lab, "routing") != before, "the routing to change")
-    lines = "name => (document.getElementById(`chart-${name}`).data || []).length"
+    lines = "name => (document.querySelector(`[data-chart='${name}'] .chart-plot`).data || []).length"
     for chart in ("losses", "accuracy", "load"):
         patiently(lambda chart=chart: lab.evaluate(lines, chart) > 0, f"lines on {chart}")
-    lab.evaluate("lab.scrubber.seekStep(10)")
-    expect(lab.locator("#chip-status")).to_contain_text(re.compile(r"Looking back at step \d+"))
+    view(lab, "scrubber.seekStep(10)")
+    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back at step \d+"))

@@ -19,6 +19,7 @@ import frontend
 from cdsp_core.settings.config import control_bounds, schema
 from frontend.app import mount
 from frontend.layout import claims_body, lab_body
+from frontend.page_settings import page_settings
 from frontend.rendered import to_html
 
 ASSETS = Path(frontend.__file__).parent / "assets"
@@ -56,8 +57,9 @@ def client(tmp_path: Path) -> httpx.AsyncClient:
 
 @pytest.mark.parametrize("name", schema()["controls"])
 def test_every_control_of_the_schema_has_a_slider_that_takes_its_bounds_from_the_config(name: str) -> None:
-    slider = next(c for c in components(lab_body()) if attribute(c, "id") == f"control-{name}")
-    assert (float(attribute(slider, "data-low")), float(attribute(slider, "data-high"))) == control_bounds(name)
+    assert [c for c in components(lab_body()) if attribute(c, "data-control") == name]
+    told = page_settings()["controls"][name]
+    assert (told["low"], told["high"]) == control_bounds(name)
 
 
 @pytest.mark.parametrize("body", [lab_body, claims_body])
@@ -88,6 +90,14 @@ async def test_the_page_links_no_bundle_it_does_not_use(client: httpx.AsyncClien
 async def test_the_page_loads_no_script_of_another_page(client: httpx.AsyncClient) -> None:
     assert "claims_page" not in (await client.get("/")).text
     assert "charts.js" not in (await client.get("/claims")).text
+
+
+async def test_the_lab_has_one_module_for_its_entry_and_no_script_that_dash_found(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/")).text
+    assert re.findall(r'<script type="module" src="([^"]+)"', page) == re.findall(
+        r'"(/lab/\w+/main\.js)" onerror', page
+    )
+    assert "/assets/lab/" not in page
 
 
 async def test_the_claims_are_a_document_that_needs_no_dash(client: httpx.AsyncClient) -> None:
@@ -125,7 +135,7 @@ async def test_every_script_and_style_a_page_links_is_served(client: httpx.Async
 
 
 def test_no_asset_of_our_own_names_another_host() -> None:
-    own = [*ASSETS.glob("*.js"), *ASSETS.glob("*.css"), *ASSETS.glob("icons/*.svg")]
+    own = [*ASSETS.glob("*.js"), *ASSETS.glob("lab/**/*.js"), *ASSETS.glob("*.css"), *ASSETS.glob("icons/*.svg")]
     named = {url for path in own for url in re.findall(r"https?://[\w.-]+", path.read_text())}
     assert named <= {"http://www.w3.org"}
 

@@ -1,0 +1,45 @@
+// Everything that posts a command, and the sheet it lies on where a page is narrow.
+
+import { Commands } from "../core/commands.js";
+import { Forces } from "./forces.js";
+import { NewRun } from "./new_run.js";
+import { Transport } from "./transport.js";
+
+/** @import { Model } from "../core/model.js" */
+/** @import { Parts } from "../core/parts.js" */
+
+export class Controls {
+  #model;
+
+  /**
+   * @param {Parts} parts
+   * @param {Model} model
+   * @param {(runId: string) => void} openRun shows another run
+   */
+  constructor(parts, model, openRun) {
+    this.#model = model;
+    const commands = new Commands(model);
+    this.transport = new Transport(parts, model, commands);
+    this.forces = new Forces(parts, model, commands, () => this.refresh());
+    this.newRun = new NewRun(parts, model, commands, { openRun, presetsKnown: () => this.refresh() });
+    this.sheet = parts.find("sheet");
+    this.sheetButton = parts.button("sheet-toggle");
+    this.sheet.id = parts.id("sheet");
+    this.sheetButton.setAttribute("aria-controls", this.sheet.id);
+    this.sheetButton.addEventListener("click", () => this.toggleSheet());
+    this.toggleSheet(false);
+  }
+
+  /** Show a run's truth in every control. */
+  refresh() {
+    const { run } = this.#model;
+    this.transport.refresh();
+    this.newRun.refresh();
+    this.forces.refresh(this.transport.rest, run ? this.newRun.controlsOf(run.preset) : undefined);
+  }
+
+  toggleSheet(open = !this.sheet.classList.contains("is-open")) {
+    this.sheet.classList.toggle("is-open", open);
+    this.sheetButton.setAttribute("aria-expanded", String(open));
+  }
+}

@@ -1,0 +1,125 @@
+// The next run: its preset, its seed, and the button that starts it.
+
+import { element } from "../core/element.js";
+import { whole } from "../core/format.js";
+import { request } from "../core/requests.js";
+import { settings } from "../core/settings.js";
+
+/** @import { Commands } from "../core/commands.js" */
+/** @import { ControlValues, PresetEntry } from "../core/messages.js" */
+/** @import { Model } from "../core/model.js" */
+/** @import { Parts } from "../core/parts.js" */
+
+const SEEDS_TO_DRAW = 10000;
+
+export class NewRun {
+  /** @type {Map<string, PresetEntry>} */
+  #presets = new Map();
+  /** The run whose preset and seed are shown. */
+  #shown = "";
+  #model;
+  #commands;
+  #openRun;
+
+  /**
+   * @param {Parts} parts
+   * @param {Model} model
+   * @param {Commands} commands
+   * @param {{ openRun: (runId: string) => void, presetsKnown: () => void }} on
+   */
+  constructor(parts, model, commands, { openRun, presetsKnown }) {
+    this.#model = model;
+    this.#commands = commands;
+    this.#openRun = openRun;
+    this.preset = parts.select("preset");
+    this.presetNote = parts.find("preset-note");
+    this.button = parts.button("new-run");
+    this.note = parts.find("new-run-note");
+    this.seed = element("input", { inputMode: "numeric", autocomplete: "off", value: "0", dataset: { part: "seed" } });
+    this.seed.setAttribute("aria-label", "Seed");
+    parts.find("seed-field").append(this.seed, this.#dice());
+    this.seed.addEventListener("keydown", (event) => event.key === "Enter" && this.#ask());
+    this.seed.addEventListener("input", () => {
+      this.note.textContent = "";
+    });
+    this.preset.addEventListener("change", () => this.#explain());
+    this.button.addEventListener("click", () => this.#ask());
+    this.#load(presetsKnown);
+  }
+
+  #dice() {
+    const icon = element("span", { className: "icon icon-dice" });
+    const dice = element("button", { type: "button", className: "icon-button", title: "Another seed" }, icon);
+    dice.setAttribute("aria-label", "Another seed");
+    dice.addEventListener("click", () => {
+      this.seed.value = String(Math.floor(Math.random() * SEEDS_TO_DRAW));
+    });
+    return dice;
+  }
+
+  /** @param {() => void} presetsKnown */
+  async #load(presetsKnown) {
+    const answer = await request("GET", "/api/presets");
+    if (!answer.ok) return;
+    for (const preset of answer.body) this.#presets.set(preset.name, preset);
+    this.#explain();
+    presetsKnown();
+  }
+
+  /** What a preset sets the controls to, once that is known. @param {string} preset @returns {ControlValues | undefined} */
+  controlsOf(preset) {
+    return this.#presets.get(preset)?.config.controls;
+  }
+
+  #explain() {
+    const text = this.#presets.get(this.preset.value)?.text;
+    this.presetNote.textContent = text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "";
+  }
+
+  refresh() {
+    const { run, active } = this.#model;
+    this.button.textContent = active ? "Stop this, start new" : "Start new run";
+    if (!run || this.#shown === `${run.run_id}:${run.seed}`) return;
+    this.#shown = `${run.run_id}:${run.seed}`;
+    this.seed.value = String(run.seed);
+    this.preset.value = run.preset;
+    this.#explain();
+  }
+
+  async #ask() {
+    const typed = this.seed.value.trim();
+    const seed = whole(typed);
+    if (seed === null || seed > settings.max_seed) {
+      this.#say(`Seed must be a whole number from 0 to ${settings.max_seed}. Found ${typed || "nothing"}.`, true);
+      return;
+    }
+    await this.start(this.preset.value, seed);
+  }
+
+  /**
+   * Start a run and show it; the run shown before is stopped, so that it does not take half the machine.
+   *
+   * @param {string} preset
+   * @param {number} seed
+   */
+  async start(preset, seed) {
+    const isBefore = this.#model.active;
+    this.#say("starting…", false);
+    this.button.disabled = true;
+    const answer = await request("POST", "/api/runs", { preset, seed });
+    this.button.disabled = false;
+    this.#say(answer.reason, !answer.ok);
+    if (!answer.ok) return;
+    if (isBefore) await this.#commands.send("stop");
+    this.#openRun(answer.body.run_id);
+  }
+
+  /**
+   * @param {string} text
+   * @param {boolean} isWrong
+   */
+  #say(text, isWrong) {
+    this.note.textContent = text;
+    this.note.classList.toggle("is-wrong", isWrong);
+  }
+}

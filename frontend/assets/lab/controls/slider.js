@@ -1,0 +1,297 @@
+// One live control. It shows what was asked, what is in force and since which step, and marks the preset's value.
+
+import { element } from "../core/element.js";
+import { inWords } from "../core/events.js";
+import { count, setting } from "../core/format.js";
+import { stats } from "../core/stats.js";
+import { POSITIONS, SliderScale } from "./slider_scale.js";
+
+/** @import { Answer } from "../core/requests.js" */
+/** @import { ControlSpec } from "../core/settings.js" */
+
+const COMMIT_MS = 250; // keys pressed in a row are one change, and a double-click is none
+const REFUSAL_MS = 6000; // long enough to read a refusal after leaving the field
+
+/**
+ * @typedef {object} Truth what the run says of a control
+ * @property {number} requested
+ * @property {number} applied
+ * @property {number} step since when it is in force
+ * @property {string} life names run and epoch
+ * @property {number} [before] the value before the last change
+ * @property {"person" | "controller"} [by]
+ *
+ * @typedef {{ short: string, full: string }} Unused why a control does nothing
+ */
+
+export class Slider {
+  /** @type {Truth | null} */
+  truth = null;
+  /** Why the last change was refused, while it is shown. @type {string | null} */
+  problem = null;
+  /** Changes under way. */
+  #waiting = 0;
+  #asked = 0;
+  #shown = 0;
+  /** Whether a person is at it, so that the run's value does not move it. */
+  #touched = false;
+  /** @type {Unused | null} */
+  #unused = null;
+  /** @type {number | undefined} */
+  #preset = undefined;
+  #commitTimer = 0;
+  #refusalTimer = 0;
+  #host;
+  #spec;
+  #scale;
+  #commit;
+
+  /**
+   * @param {HTMLElement} host
+   * @param {object} control
+   * @param {string} control.name
+   * @param {ControlSpec} control.spec
+   * @param {string} control.id for the inputs, unique on the page
+   * @param {(name: string, value: number) => Promise<Answer>} control.commit sends a change
+   */
+  constructor(host, { name, spec, id, commit }) {
+    this.name = name;
+    this.#host = host;
+    this.#spec = spec;
+    this.#scale = new SliderScale(spec);
+    this.#commit = commit;
+    this.entry = element("input", {
+      className: "control-value",
+      id,
+      inputMode: "decimal",
+      autocomplete: "off",
+      disabled: true,
+    });
+    this.range = element("input", { type: "range", min: "0", max: String(POSITIONS), step: "1", disabled: true });
+    this.note = element("p", { className: "note", id: `${id}-note`, textContent: "\u00a0" });
+    this.tick = element("span", { className: "control-tick", hidden: true });
+    this.back = element("button", { type: "button", className: "control-preset", hidden: true });
+    this.#build(id);
+    this.#listen();
+  }
+
+  /** @param {string} id */
+  #build(id) {
+    const { label, gloss, unit, doc } = this.#spec;
+    const unitText = unit ? `\u2009${unit}` : "";
+    const entry = element(
+      "span",
+      { className: "control-entry" },
+      this.entry,
+      element("span", { className: "control-unit", textContent: unitText }),
+    );
+    const name = element(
+      "label",
+      { htmlFor: id },
+      label,
+      " ",
+      element("span", { className: "control-gloss", textContent: gloss }),
+    );
+    this.note.setAttribute("aria-live", "polite");
+    this.range.setAttribute("aria-label", label);
+    for (const input of [this.range, this.entry]) input.setAttribute("aria-describedby", this.note.id);
+    this.#host.title = `${doc}; double-click the slider for the preset's value`;
+    this.#host.append(
+      element("div", { className: "control-head" }, name, this.back, entry),
+      element("div", { className: "control-rail" }, this.tick, this.range),
+      this.note,
+    );
+  }
+
+  #listen() {
+    this.range.addEventListener("input", () => {
+      this.#touched = true;
+      this.#display(this.#scale.rounded(Number(this.range.value)), false);
+    });
+    this.range.addEventListener("keydown", (event) => {
+      const value = this.#scale.byKey(event.key, this.#shown);
+      if (value === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      this.#touched = true;
+      this.#display(value, true);
+      this.#soon(value);
+    });
+    this.range.addEventListener("change", () => this.#soon(this.#scale.rounded(Number(this.range.value))));
+    this.range.addEventListener("dblclick", () => this.#restore());
+    this.back.addEventListener("click", () => {
+      this.#restore();
+      this.range.focus();
+    });
+    this.entry.addEventListener("focus", () => this.entry.select());
+    this.entry.addEventListener("change", () => this.#typed());
+    this.entry.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.entry.blur();
+      if (event.key === "Escape") {
+        if (this.truth) this.entry.value = setting(this.truth.requested);
+        this.#forgive();
+        this.entry.blur();
+      }
+    });
+  }
+
+  /** @param {number} value */
+  #soon(value) {
+    clearTimeout(this.#commitTimer);
+    this.#commitTimer = window.setTimeout(() => this.ask(value), COMMIT_MS);
+  }
+
+  #typed() {
+    const { value, problem } = this.#scale.read(this.entry.value);
+    if (problem !== null) this.#refuse(problem);
+    else this.ask(value);
+  }
+
+  #restore() {
+    clearTimeout(this.#commitTimer);
+    if (this.#preset !== undefined) this.ask(this.#preset);
+  }
+
+  /** Ask for a value, show that it is under way, then what the worker said. @param {number} value */
+  async ask(value) {
+    if (!this.truth) return;
+    clearTimeout(this.#commitTimer);
+    this.problem = null;
+    if (value === (this.#waiting ? this.#asked : this.truth.requested)) {
+      this.#touched = false;
+      this.#show();
+      return;
+    }
+    this.#asked = value;
+    this.#touched = true;
+    this.#waiting += 1;
+    this.#display(value, true);
+    this.#explain(this.truth);
+    const asked_ms = performance.now();
+    const result = await this.#commit(this.name, value);
+    this.#waiting -= 1;
+    if (this.#waiting) return;
+    this.#touched = false;
+    if (!result.ok) {
+      this.#refuse(result.reason);
+      return;
+    }
+    stats.settled(performance.now() - asked_ms);
+    const after = result.body.new?.[this.name] ?? value;
+    this.truth = {
+      ...this.truth,
+      requested: after,
+      applied: after,
+      step: result.body.applied_step,
+      before: this.truth.applied,
+      by: "person",
+    };
+    this.#show();
+  }
+
+  /** @param {string} reason */
+  #refuse(reason) {
+    this.problem = inWords(reason);
+    this.#touched = false;
+    clearTimeout(this.#refusalTimer);
+    this.#refusalTimer = window.setTimeout(() => this.#forgive(), REFUSAL_MS);
+    this.#show();
+  }
+
+  /** The refusal has been read: what is in force is said again. */
+  #forgive() {
+    if (!this.problem) return;
+    this.problem = null;
+    this.#show();
+  }
+
+  /**
+   * The run's truth. Ignored while a change of one's own is under way, and where it is older than what is known of the
+   * same life.
+   *
+   * @param {Truth} said
+   * @param {number | undefined} preset
+   */
+  setTruth(said, preset) {
+    if (this.#preset !== preset) {
+      this.#preset = preset;
+      this.#offerPreset();
+    }
+    const known = this.truth;
+    const same = known !== null && known.life === said.life;
+    const unexplained = same && known.step === said.step && said.before === undefined;
+    const truth = unexplained ? { ...said, before: known.before, by: known.by } : said;
+    if (this.#waiting || (same && known.step > truth.step)) return;
+    const changed =
+      !same || known.requested !== truth.requested || known.applied !== truth.applied || known.step !== truth.step;
+    this.truth = truth;
+    if (changed && !this.#touched) this.problem = null;
+    if (changed || this.range.disabled) this.#show();
+  }
+
+  /**
+   * @param {boolean} enabled
+   * @param {string} reason why it is off, shown as the tooltip
+   * @param {Unused | null} unused
+   */
+  setEnabled(enabled, reason, unused) {
+    for (const input of [this.range, this.entry, this.back]) input.disabled = !enabled || unused !== null;
+    if (this.#unused?.short !== unused?.short) {
+      this.#unused = unused;
+      this.#show();
+    }
+    const title = unused ? unused.full : enabled ? "" : reason;
+    for (const input of [this.range, this.entry]) if (input.title !== title) input.title = title;
+  }
+
+  #offerPreset() {
+    const preset = this.#preset;
+    const moved = this.truth !== null && preset !== undefined && this.truth.requested !== preset;
+    this.back.hidden = !moved;
+    this.#host.classList.toggle("is-moved", moved);
+    this.tick.hidden = !moved || this.#unused !== null;
+    if (!moved) return;
+    this.tick.style.left = `calc(8px + (100% - 16px) * ${this.#scale.position(preset) / POSITIONS})`;
+    this.back.textContent = `preset ${setting(preset)}`;
+    this.back.title = `Back to the preset's ${this.#spec.label}, ${setting(preset)}`;
+  }
+
+  #show() {
+    if (!this.truth) return;
+    if (!this.#touched) this.#display(this.truth.requested, true);
+    this.#explain(this.truth);
+    this.#offerPreset();
+  }
+
+  /**
+   * @param {number} value
+   * @param {boolean} moveThumb
+   */
+  #display(value, moveThumb) {
+    this.#shown = value;
+    const position = this.#scale.position(value);
+    if (moveThumb) this.range.value = String(Math.round(position));
+    const text = setting(value);
+    if (document.activeElement !== this.entry || this.#waiting) this.entry.value = text;
+    this.range.style.setProperty("--fill", `${position / (POSITIONS / 100)}%`);
+    this.range.setAttribute("aria-valuetext", `${text}${this.#spec.unit ? ` ${this.#spec.unit}` : ""}`);
+  }
+
+  /** @param {Truth} truth */
+  #explain({ applied, step, before, by, requested }) {
+    const moved = before !== undefined && before !== applied ? `${setting(before)} → ${setting(applied)}` : "";
+    /** @type {[string, string]} */
+    const [state, text] = this.#unused
+      ? ["unused", this.#unused.short]
+      : this.problem
+        ? ["wrong", this.problem]
+        : this.#waiting > 0 || requested !== applied
+          ? ["waiting", `${setting(applied)} in force, waiting for the next step…`]
+          : moved && by === "controller"
+            ? ["steered", `${moved} by the controller, step ${count(step)}`]
+            : moved
+              ? ["changed", `${moved}, applied at step ${count(step)}`]
+              : ["calm", step > 0 ? `applied at step ${count(step)}` : ""];
+    this.#host.dataset.state = state;
+    if (this.note.textContent !== text) this.note.textContent = text;
+  }
+}

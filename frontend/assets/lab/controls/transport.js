@@ -1,0 +1,162 @@
+// What drives the run: run, pause, step, reset, speed, run until a step.
+
+import { announce } from "../core/announcer.js";
+import { element } from "../core/element.js";
+import { inWords } from "../core/events.js";
+import { whole } from "../core/format.js";
+
+/** @import { Commands } from "../core/commands.js" */
+/** @import { Run } from "../core/messages.js" */
+/** @import { Model } from "../core/model.js" */
+/** @import { Parts } from "../core/parts.js" */
+/** @import { Answer } from "../core/requests.js" */
+
+/** What can be done with a run at rest. @type {Record<string, string>} */
+const RESTING = {
+  finished: "Finished: reset it or start a new run.",
+  interrupted: "Interrupted: resume it, reset it or start a new run.",
+  failed: "Failed: resume it, reset it or start a new run.",
+};
+
+/** @param {Run | null} run */
+const isRunning = (run) => run?.status === "running" || run?.status === "starting";
+
+export class Transport {
+  /** The last stop that was accepted. */
+  #stop = "";
+  /** @type {string | null} */
+  #runId = null;
+  #rest = "";
+  #model;
+  #commands;
+
+  /**
+   * @param {Parts} parts
+   * @param {Model} model
+   * @param {Commands} commands
+   */
+  constructor(parts, model, commands) {
+    this.#model = model;
+    this.#commands = commands;
+    this.runButton = parts.button("run-pause");
+    this.stepButton = parts.button("step");
+    this.resetButton = parts.button("reset");
+    this.speed = parts.select("speed");
+    this.note = parts.find("transport-note");
+    this.until = element("input", {
+      inputMode: "numeric",
+      autocomplete: "off",
+      placeholder: "no stop",
+      title: "Enter: run, then pause there",
+      dataset: { part: "until" },
+    });
+    parts.find("until-field").append(this.until);
+    this.runButton.addEventListener("click", () => this.runOrPause());
+    this.stepButton.addEventListener("click", () => this.step());
+    this.resetButton.addEventListener("click", () => this.reset());
+    this.speed.addEventListener("change", () => this.#askSpeed());
+    this.until.addEventListener("input", () => this.#tell(""));
+    this.until.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.#runUntil(this.until.value.trim());
+      if (event.key === "Escape") this.until.blur();
+    });
+    this.until.addEventListener("blur", () => {
+      this.until.value = this.#stop;
+      this.#tell("");
+    });
+  }
+
+  /** Why nothing can be changed in a run at rest; empty while it goes on. */
+  get rest() {
+    return this.#rest;
+  }
+
+  refresh() {
+    const { run, active } = this.#model;
+    const held = run !== null && run.status !== "queued";
+    for (const input of [this.stepButton, this.speed, this.until]) input.disabled = !held || !active;
+    this.runButton.disabled = !held || run.status === "finished";
+    this.resetButton.disabled = !held;
+    this.#showRunButton(run);
+    const rest = (run && RESTING[run.status]) || "";
+    if (this.#rest !== rest) {
+      this.#rest = rest;
+      this.#tell("");
+    }
+    if (!run) return;
+    if (document.activeElement !== this.speed) this.#showSpeed(run.speed);
+    if (this.#runId === run.run_id) return;
+    this.#runId = run.run_id;
+    this.#stop = "";
+    this.until.value = "";
+  }
+
+  /** @param {Run | null} run */
+  #showRunButton(run) {
+    const running = isRunning(run);
+    const icon = this.runButton.querySelector(".icon");
+    const text = this.runButton.querySelector(".button-text");
+    const resumes = run?.status === "interrupted" || run?.status === "failed";
+    if (icon) icon.className = `icon icon-${running ? "pause" : "play"}`;
+    if (text) text.textContent = running ? "Pause" : resumes ? "Resume" : "Run";
+  }
+
+  /** @param {number | null} speed */
+  #showSpeed(speed) {
+    const value = speed === null ? "" : String(speed);
+    const known = [...this.speed.options].some((option) => option.value === value);
+    if (!known) this.speed.add(new Option(`${value} steps/s`, value));
+    this.speed.value = value;
+  }
+
+  #askSpeed() {
+    const { value } = this.speed;
+    this.#say(this.#commands.send("speed", { steps_per_s: value === "" ? null : Number(value) }));
+  }
+
+  /** @param {string} text */
+  async #runUntil(text) {
+    if (text === "") {
+      const stopped = this.#stop;
+      this.#stop = "";
+      if (stopped && isRunning(this.#model.run)) this.#say(this.#commands.send("resume"));
+      return;
+    }
+    const step = whole(text);
+    if (step === null) {
+      this.#tell(`Run until step must be a whole number. Found ${text.slice(0, 20)}.`);
+      return;
+    }
+    const result = await this.#say(this.#commands.send("run_until", { step }));
+    if (!result.ok) return;
+    this.#stop = text;
+    announce(`Running until step ${text}.`);
+    if (document.activeElement !== this.until) this.until.value = text;
+  }
+
+  /** @param {Promise<Answer>} promise */
+  async #say(promise) {
+    const result = await promise;
+    this.#tell(result.ok ? "" : inWords(result.reason));
+    return result;
+  }
+
+  /** What went wrong, or with nothing what can be done with a run at rest. @param {string} problem */
+  #tell(problem) {
+    this.note.textContent = problem || this.#rest;
+    this.note.classList.toggle("is-wrong", problem !== "");
+    if (problem) announce(problem);
+  }
+
+  runOrPause() {
+    if (!this.runButton.disabled) this.#say(this.#commands.send(isRunning(this.#model.run) ? "pause" : "resume"));
+  }
+
+  step() {
+    if (!this.stepButton.disabled) this.#say(this.#commands.send("step", { steps: 1 }));
+  }
+
+  reset() {
+    if (!this.resetButton.disabled) this.#say(this.#commands.send("reset"));
+  }
+}

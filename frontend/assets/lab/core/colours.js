@@ -1,0 +1,114 @@
+// Colour tokens from CSS, and 256-step scales made from them. Rebuilt when the theme changes.
+
+/**
+ * @typedef {number[]} Rgb
+ * @typedef {object} Scale 256 steps
+ * @property {string[]} fill
+ * @property {string[]} text what can be read on the fill
+ * @property {number[]} bytes as a canvas stores a pixel
+ * @typedef {"ground" | "panel" | "ink" | "muted" | "line" | "accent" | "change" | "warning" | "low" | "high" | "conflict"} Token
+ */
+
+const DARK_INK = [27, 36, 48];
+const LIGHT_INK = [255, 255, 255];
+
+/** @type {Record<Token, string>} */
+const NONE = {
+  ground: "",
+  panel: "",
+  ink: "",
+  muted: "",
+  line: "",
+  accent: "",
+  change: "",
+  warning: "",
+  low: "",
+  high: "",
+  conflict: "",
+};
+const TOKENS = /** @type {Token[]} */ (Object.keys(NONE));
+
+/** The colours of the present theme; the tasks' are as many as the style sheet has. */
+export const colours = {
+  ...NONE,
+  /** @type {string[]} */
+  tasks: [],
+  /** @type {string[]} */
+  taskTexts: [],
+  diverging: scale(() => LIGHT_INK),
+  opposition: scale(() => LIGHT_INK),
+  /** Shares of a task's tokens. @type {Scale[]} */
+  shares: [],
+};
+
+/**
+ * A task's entry of one of the lists above; with more tasks than colours they come again.
+ *
+ * @template T
+ * @param {T[]} list
+ * @param {number} task
+ */
+export const ofTask = (list, task) => list[task % list.length];
+
+/** @param {string} hex */
+const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+
+/** @param {Rgb} c */
+function css(c) {
+  return `rgb(${c.map(Math.round).join(",")})`;
+}
+
+/**
+ * @param {Rgb} a
+ * @param {Rgb} b
+ * @param {number} share
+ */
+const mix = (a, b, share) => a.map((value, i) => value + (b[i] - value) * share);
+
+/** @param {Rgb} c */
+function luminance(c) {
+  const [r, g, b] = c.map((value) =>
+    value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
+  );
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+/** @param {Rgb} background */
+function readable(background) {
+  const level = luminance(background);
+  const onDark = (luminance(LIGHT_INK) + 0.05) / (level + 0.05);
+  const onLight = (level + 0.05) / (luminance(DARK_INK) + 0.05);
+  return css(onDark > onLight ? LIGHT_INK : DARK_INK);
+}
+
+/**
+ * `colourAt` gives [r, g, b] for a share from 0 to 1.
+ *
+ * @param {(share: number) => Rgb} colourAt
+ * @returns {Scale}
+ */
+function scale(colourAt) {
+  const steps = Array.from({ length: 256 }, (_, i) => colourAt(i / 255));
+  return {
+    fill: steps.map(css),
+    text: steps.map(readable),
+    bytes: steps.map((c) => (255 << 24) | (Math.round(c[2]) << 16) | (Math.round(c[1]) << 8) | Math.round(c[0])),
+  };
+}
+
+/** Read the tokens of the present theme. */
+export function buildColours() {
+  const style = getComputedStyle(document.documentElement);
+  /** @param {string} name */
+  const token = (name) => style.getPropertyValue(`--${name}`).trim();
+  for (const name of TOKENS) colours[name] = token(name);
+  const [ground, panel, line, low, high, conflict] = ["ground", "panel", "line", "low-fill", "high", "conflict"].map(
+    (name) => rgb(token(name)),
+  );
+  colours.tasks = [];
+  for (let task = 0; token(`task-${task}`); task++) colours.tasks.push(token(`task-${task}`));
+  colours.taskTexts = colours.tasks.map((_, task) => token(`task-text-${task}`));
+  colours.diverging = scale((s) => (s < 0.5 ? mix(low, ground, 2 * s) : mix(ground, high, 2 * s - 1)));
+  colours.opposition = scale((s) => mix(mix(panel, line, 0.45), conflict, s));
+  colours.shares = colours.tasks.map((task) => scale((s) => mix(mix(panel, rgb(task), 0.06), rgb(task), s)));
+}

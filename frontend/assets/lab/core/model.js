@@ -1,0 +1,104 @@
+// What a view knows about its run: the hello, the run, its events, its scalars and the newest frame.
+
+import { statusOf } from "./settings.js";
+import { Store } from "./store.js";
+
+/** @import { CommandAnswer, Hello, Run, RunEvent } from "./messages.js" */
+/** @import { Frame } from "./frames.js" */
+
+export class Model {
+  store = new Store();
+  /** @type {Hello | null} */
+  hello = null;
+  /** @type {Set<string>} */
+  scalarNames = new Set();
+  /** @type {Run | null} */
+  run = null;
+  /** @type {Frame | null} */
+  frame = null;
+  /** @type {RunEvent[]} */
+  events = [];
+
+  forget() {
+    this.store.clear();
+    this.hello = null;
+    this.scalarNames = new Set();
+    this.run = null;
+    this.frame = null;
+    this.events = [];
+  }
+
+  /** @param {Hello} hello */
+  setHello(hello) {
+    this.hello = hello;
+    this.scalarNames = new Set(hello.scalar_names);
+    this.setRun(hello.run);
+    this.events = hello.events.slice();
+  }
+
+  /** Another array each time, so that what is made of the events knows when it is out of date. @param {RunEvent} event */
+  addEvent(event) {
+    this.events = [...this.events, event];
+  }
+
+  /**
+   * The run as a message of the socket has it. Its controls are the truth unless an answer to a command came first,
+   * with a higher revision.
+   *
+   * @param {Run} run
+   */
+  setRun(run) {
+    const known = this.run;
+    const same = known && known.run_id === run.run_id && known.epoch === run.epoch;
+    const older = same && run.revision < known.revision;
+    this.run = older ? { ...run, revision: known.revision, controls: known.controls } : run;
+  }
+
+  /**
+   * What the answer to a command says of the controls, if it is of this run and not older than what is known.
+   *
+   * @param {string} runId
+   * @param {CommandAnswer} answer
+   */
+  answered(runId, { status, revision, controls, new: values, applied_step }) {
+    const { run } = this;
+    if (!run || run.run_id !== runId || typeof revision !== "number" || revision < run.revision) return;
+    run.revision = revision;
+    if (controls) run.controls = controls;
+    else if (status === "applied" && values && typeof applied_step === "number") {
+      const { requested, applied, applied_step: steps } = run.controls;
+      const known = Object.entries(values).filter(([name]) => name in applied);
+      const since = Object.fromEntries(known.map(([name]) => [name, applied_step]));
+      const set = Object.fromEntries(known);
+      run.controls = {
+        requested: { ...requested, ...set },
+        applied: { ...applied, ...set },
+        applied_step: { ...steps, ...since },
+      };
+    }
+  }
+
+  get active() {
+    return this.run !== null && statusOf(this.run.status).active;
+  }
+
+  /** The kind of network; CDSP before it is known. */
+  get architecture() {
+    return this.hello?.config?.model.architecture || "cdsp";
+  }
+
+  /** Whether the model has a topology matrix A, and with it conflict and a backbone to share. */
+  get hasTopology() {
+    const said = this.hello?.topology;
+    return typeof said === "boolean" ? said : this.architecture === "cdsp";
+  }
+
+  /** Whether tokens are routed to experts. */
+  get hasRouting() {
+    return !this.hello || this.hello.experts > 0;
+  }
+
+  get layers() {
+    return this.hello ? this.hello.layers : 2;
+  }
+}

@@ -1,0 +1,123 @@
+// The Lab's entry: what is of the page and not of a run, and the one drawing loop.
+
+import { readAddress, writeAddress } from "./core/address.js";
+import { buildColours } from "./core/colours.js";
+import { stats } from "./core/stats.js";
+import { listen } from "./controls/keyboard.js";
+import { RunView } from "./run_view.js";
+import { followSystem, otherTheme, showTheme } from "./shell/theme.js";
+
+/** @import { Theme } from "./shell/theme.js" */
+
+const REFRESH_MS = 250;
+const DESCRIBE_MS = 1000;
+const PLOTLY = "/assets/vendor/plotly-cartesian.min.js";
+
+sessionStorage.removeItem("modules"); // every module came: the next time one is missing the page may load itself again
+
+/** Call `start` with the layout's root, once it is there. @param {(root: Element) => void} start */
+function whenLaidOut(start) {
+  const find = () => document.querySelector("[data-run-view]");
+  const root = find();
+  if (root) {
+    start(root);
+    return;
+  }
+  const watcher = new MutationObserver(() => {
+    const made = find();
+    if (!made) return;
+    watcher.disconnect();
+    start(made);
+  });
+  watcher.observe(document.body, { childList: true, subtree: true });
+}
+
+/** Plotly is downloaded from the first byte on, but run only now: the pictures need not wait for it. */
+function loadPlotly() {
+  const script = document.createElement("script");
+  script.src = PLOTLY;
+  document.head.append(script);
+}
+
+/** The layer that a link names, from 0. @param {string | undefined} layer */
+const layerOf = (layer) => Math.max(0, Number(layer) - 1) || 0;
+
+/** @param {string} id */
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** @param {Element} root */
+function begin(root) {
+  loadPlotly();
+  buildColours();
+  const { run, layer, view: values } = readAddress();
+  const view = new RunView(root, {
+    addressed: (changes) => {
+      const { run: before } = readAddress();
+      writeAddress(changes, Boolean(changes.run && before && before !== changes.run)); // Back leads to the run before
+    },
+    titled: (title) => {
+      document.title = `${title} · Topology Lab`;
+    },
+  });
+  const views = [view];
+  view.pictures.layer = layerOf(layer);
+  if (values === "logits") view.pictures.setRaw(true);
+  view.repaint();
+
+  /**
+   * @param {Theme} theme
+   * @param {boolean} remember
+   */
+  const setTheme = (theme, remember) => {
+    showTheme(theme, remember);
+    buildColours();
+    for (const each of views) each.repaint();
+    if (remember) writeAddress({ theme });
+  };
+  const switchTheme = () => setTheme(otherTheme(), true);
+  followSystem((theme) => setTheme(theme, false));
+
+  const shortcuts = /** @type {HTMLDialogElement} */ (byId("shortcuts"));
+  byId("theme-toggle").addEventListener("click", switchTheme);
+  byId("shortcuts-open").addEventListener("click", () => shortcuts.showModal());
+  byId("shortcuts-close").addEventListener("click", () => shortcuts.close());
+  document.querySelector(".skip-link")?.addEventListener("click", (event) => {
+    event.preventDefault(); // the link's hash holds the page's state
+    /** @type {HTMLElement | null} */ (root.querySelector('[data-part="centre"]'))?.focus();
+  });
+  listen(
+    {
+      runOrPause: () => view.controls.transport.runOrPause(),
+      step: () => view.controls.transport.step(),
+      reset: () => view.controls.transport.reset(),
+      live: () => view.scrubber.live(),
+      layer: (place) => view.pictures.setLayer(place),
+      rawLogits: () => view.pictures.setRaw(!view.pictures.raw),
+      theme: switchTheme,
+      help: () => shortcuts.showModal(),
+    },
+    { dismiss: () => view.controls.toggleSheet(false), isBlocked: () => shortcuts.open },
+  );
+
+  addEventListener("popstate", () => {
+    const address = readAddress();
+    if (address.run && address.run !== view.stream.runId) view.openLinked(address.run);
+    view.pictures.setLayer(layerOf(address.layer));
+    view.pictures.setRaw(address.view === "logits");
+  });
+  setInterval(() => views.forEach((each) => each.status.refresh()), REFRESH_MS);
+  setInterval(() => views.forEach((each) => each.pictures.describe()), DESCRIBE_MS);
+
+  /** @param {number} now */
+  const draw = (now) => {
+    requestAnimationFrame(draw);
+    for (const each of views) each.draw(now);
+  };
+
+  window.topologyLab = { views, stats };
+  if (run) view.openLinked(run);
+  else view.openNewest();
+  requestAnimationFrame(draw);
+}
+
+whenLaidOut(begin);

@@ -1,0 +1,8 @@
+// The pictures of the Lab, in the order in which they stand. A new one is declared in a file of its own and named here.
+
+import { backbone } from "./backbone.js";
+import { conflict } from "./conflict.js";
+import { routing, routingBlind } from "./routing.js";
+import { topology } from "./topology.js";
+
+export const PICTURES = [topology, conflict, routing, routingBlind, backbone];

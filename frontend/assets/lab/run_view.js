@@ -1,0 +1,219 @@
+// All that shows one run, in the elements inside one root: a page can hold two.
+
+import { announce } from "./core/announcer.js";
+import { Model } from "./core/model.js";
+import { Parts } from "./core/parts.js";
+import { request, runPath } from "./core/requests.js";
+import { statusOf } from "./core/settings.js";
+import { stats } from "./core/stats.js";
+import { Stream } from "./core/stream.js";
+import { Charts } from "./charts/charts.js";
+import { Marks } from "./charts/marks.js";
+import { Scrubber } from "./charts/scrubber.js";
+import { Controls } from "./controls/controls.js";
+import { Pictures } from "./pictures/pictures.js";
+import { EventLog } from "./shell/event_log.js";
+import { showFacts } from "./shell/facts.js";
+import { Notice } from "./shell/notice.js";
+import { RunList } from "./shell/run_list.js";
+import { Status } from "./shell/status.js";
+
+/** @import { Frame } from "./core/frames.js" */
+/** @import { Hello, Run } from "./core/messages.js" */
+
+const ASK_AGAIN_MS = 1000; // for a server that does not answer
+const NEXT_LOOK_MS = 3000; // for the first run, while there is none
+
+/**
+ * What a view tells the page that holds it.
+ *
+ * @typedef {object} Page
+ * @property {(changes: Record<string, string | null>) => void} addressed what a link to the view says
+ * @property {(title: string) => void} titled
+ */
+
+/** @type {Page} */
+const NOBODY = { addressed: () => {}, titled: () => {} };
+
+export class RunView {
+  model = new Model();
+  #ended = new AbortController();
+  #timer = 0;
+  #page;
+
+  /**
+   * @param {Element} root holds the elements, each named by its data-part
+   * @param {Page} [page]
+   */
+  constructor(root, page = NOBODY) {
+    const { model } = this;
+    const parts = new Parts(root);
+    this.root = root;
+    this.#page = page;
+    this.marks = new Marks(model);
+    this.pictures = new Pictures(parts, model, (changes) => {
+      page.addressed(changes);
+      this.charts?.invalidate();
+    });
+    this.scrubber = new Scrubber(parts, model, (frame) => this.#pin(frame));
+    this.charts = new Charts(
+      parts,
+      model,
+      () => ({ layer: this.pictures.layer, untilStep: this.#pinnedStep(), marks: this.marks.all }),
+      (step) => this.scrubber.seekStep(step),
+    );
+    this.status = new Status(parts, model, () => this.scrubber.pinned, page.titled);
+    this.log = new EventLog(parts.find("events"), (step, epoch) => this.scrubber.seekStep(step, epoch));
+    this.controls = new Controls(parts, model, (runId) => this.open(runId));
+    this.runs = new RunList(parts, model, (runId) => this.open(runId), this.#ended.signal);
+    this.facts = parts.find("facts");
+    this.notice = new Notice(parts.find("notice"), {
+      startLive: () => this.controls.newRun.start("live", 0),
+      openNewest: () => this.openNewest(),
+    });
+    this.stream = new Stream(
+      {
+        state: (state) => this.status.connection(state),
+        hello: (hello) => this.#hello(hello),
+        run: (run) => this.#run(run),
+        event: (event) => {
+          model.addEvent(event);
+          this.log.add(event);
+          this.charts.invalidate();
+        },
+        reset: () => {
+          this.scrubber.live();
+          model.store.clear();
+          model.frame = null;
+          this.charts.invalidate();
+        },
+        scalars: (frame, isSnapshot) => {
+          if (isSnapshot) model.store.clear();
+          if (model.hello) model.store.append(model.hello.scalar_names, frame.scalars, isSnapshot);
+          this.charts.invalidate();
+        },
+        missing: (runId) => {
+          model.forget();
+          this.notice.deadLink(runId);
+          this.#changed();
+        },
+        trouble: announce,
+      },
+      this.#ended.signal,
+    );
+    this.log.showAll([]);
+    this.pictures.setUp();
+    this.#changed();
+  }
+
+  /** End everything that goes on by itself; the elements stay as they are. */
+  close() {
+    this.#ended.abort();
+    clearTimeout(this.#timer);
+    this.pictures.close();
+    this.charts.close();
+  }
+
+  /** Show a run from now on. @param {string} runId */
+  open(runId) {
+    this.scrubber.live();
+    this.model.forget();
+    this.log.showAll([]);
+    this.charts.invalidate();
+    this.#page.addressed({ run: runId });
+    this.controls.toggleSheet(false);
+    this.status.connection("open");
+    this.stream.open(runId);
+  }
+
+  /** Show a run that a link names, if there is one. @param {string} runId */
+  async openLinked(runId) {
+    const answer = await request("GET", runPath(runId));
+    if (answer.status === 404) this.notice.deadLink(runId);
+    else this.open(runId);
+  }
+
+  /** Show the run that goes on, else the newest; while there is none, say so and look again. */
+  async openNewest() {
+    clearTimeout(this.#timer);
+    const answer = await request("GET", "/api/runs");
+    if (this.#ended.signal.aborted) return;
+    if (!answer.ok) {
+      this.notice.noServer(answer.reason);
+      this.#timer = window.setTimeout(() => this.openNewest(), ASK_AGAIN_MS);
+      return;
+    }
+    /** @type {Run[]} */
+    const runs = answer.body;
+    const newest = runs.find((run) => statusOf(run.status).active) || runs[0];
+    if (newest) {
+      this.open(newest.run_id);
+      return;
+    }
+    this.status.refresh();
+    this.notice.noRun();
+    this.#timer = window.setTimeout(() => this.stream.runId || this.openNewest(), NEXT_LOOK_MS);
+  }
+
+  /** Draw what is new. Called from the page's one drawing loop. @param {number} now */
+  draw(now) {
+    const frame = this.model.hello && this.stream.take();
+    if (frame) {
+      this.model.frame = frame;
+      const began_ms = performance.now();
+      if (!this.scrubber.pinned) this.pictures.show(frame);
+      this.scrubber.follow(frame);
+      this.stream.ack(frame);
+      stats.drawn(frame, performance.now() - began_ms);
+    }
+    this.charts.tick(now);
+  }
+
+  /** The colours have changed. */
+  repaint() {
+    this.pictures.repaint();
+    this.charts.invalidate();
+  }
+
+  /** @param {Hello} hello */
+  #hello(hello) {
+    const { model } = this;
+    const isAnother = model.run?.run_id !== hello.run.run_id || model.run.epoch !== hello.run.epoch;
+    if (isAnother) model.store.clear();
+    model.setHello(hello);
+    this.notice.hide();
+    this.pictures.setUp();
+    this.charts.setUp();
+    this.log.showAll(model.events);
+    showFacts(this.facts, model);
+    this.#changed();
+  }
+
+  /** @param {Run} run */
+  #run(run) {
+    const before = JSON.stringify(this.model.run?.device);
+    this.model.setRun(run);
+    if (JSON.stringify(run.device) !== before) showFacts(this.facts, this.model);
+    this.#changed();
+  }
+
+  #changed() {
+    this.controls.refresh();
+    this.status.refresh();
+    this.runs.follow();
+  }
+
+  /** Show a stored frame, or with null the live one again. @param {Frame | null} frame */
+  #pin(frame) {
+    const shown = frame || this.model.frame;
+    if (shown) this.pictures.show(shown);
+    this.charts.invalidate();
+    this.status.refresh();
+  }
+
+  /** Where the charts are looked back at; a moment of an earlier epoch is none of theirs. */
+  #pinnedStep() {
+    const { pinned } = this.scrubber;
+    return pinned && pinned.epoch === this.model.run?.epoch ? pinned.step : null;
+  }
+}

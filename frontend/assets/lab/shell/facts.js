@@ -1,0 +1,73 @@
+// "This run": tasks, sizes and data, from the hello message.
+
+import { architectureOf } from "../core/architectures.js";
+import { colours } from "../core/colours.js";
+import { element } from "../core/element.js";
+import { count } from "../core/format.js";
+import { runPath } from "../core/requests.js";
+
+/** @import { Hello, Run, RunConfig, Task } from "../core/messages.js" */
+/** @import { Model } from "../core/model.js" */
+
+/**
+ * @param {HTMLElement} box
+ * @param {Model} model
+ */
+export function showFacts(box, model) {
+  const { hello, run } = model;
+  if (!hello?.config || !run) {
+    box.replaceChildren();
+    return;
+  }
+  const list = element("dl", { className: "facts" });
+  for (const [term, text] of rowsOf(hello, hello.config, run, architectureOf(model).name)) {
+    if (text) list.append(element("dt", { textContent: term }), element("dd", { textContent: text }));
+  }
+  box.replaceChildren(...hello.tasks.map(taskLine), list, downloads(run.run_id));
+}
+
+/**
+ * @param {Hello} hello
+ * @param {RunConfig} config
+ * @param {Run} run
+ * @param {string} name
+ * @returns {[string, string][]}
+ */
+function rowsOf(hello, { model: net, train }, { device, run_id }, name) {
+  const execution = device ? [device.execution, device.compiled ? "compiled" : "eager"] : [];
+  return [
+    ["Model", name],
+    ["Experts", hello.experts ? `${hello.experts} a layer, top ${net.top_k}` : "none"],
+    ["Layers", String(hello.layers)],
+    ["Backbone", hello.dims ? `${count(hello.dims)} dimensions, ${hello.rank} an expert` : ""],
+    ["Tokens", `${hello.num_tokens} an image, ${net.patch_size} × ${net.patch_size} pixels`],
+    ["Batch", `${count(train.batch_size)} images`],
+    ["Data", hello.data ? `${count(hello.data.train)} to train, ${count(hello.data.test)} to test` : ""],
+    ["Execution", execution.filter(Boolean).join(", ")],
+    ["Run", run_id],
+  ];
+}
+
+/**
+ * @param {Task} task
+ * @param {number} q
+ */
+function taskLine(task, q) {
+  const dot = element("span", { className: "task-dot" });
+  dot.style.background = `var(--task-${q % colours.tasks.length})`;
+  return element("p", { className: "task-line", title: task.note }, dot, element("b", { textContent: task.label }));
+}
+
+/** Every step's scalars and every event, as a file. @param {string} runId */
+function downloads(runId) {
+  const links = ["csv", "json"].flatMap((format) => [
+    element("a", {
+      href: `${runPath(runId)}/export?format=${format}`,
+      download: `${runId}.${format}`,
+      className: "link",
+      textContent: format.toUpperCase(),
+    }),
+    " ",
+  ]);
+  return element("p", { className: "downloads" }, "Download ", ...links);
+}

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+
+import { drawingOf, freshPage, the } from "./page.js";
+import { Socket, aHello, aRun, anEvent, frameBytes } from "./run.js";
+import { buildColours } from "../../../frontend/assets/lab/core/colours.js";
+import { RunView } from "../../../frontend/assets/lab/run_view.js";
+
+const BUTTONS = ["run-pause", "step", "reset", "sheet-toggle", "new-run"];
+const SELECTS = ["run-list", "speed", "preset"];
+const OTHERS = [
+  ...["banner", "chip-model", "chip-status", "chip-main", "chip-speed", "chip-device", "chip-watching", "other-runs"],
+  ...["centre", "pictures", "charts", "scrubber", "layers-time", "notice", "facts", "events", "sheet"],
+  ...["transport-note", "until-field", "seed-field", "preset-note", "new-run-note"],
+];
+
+/** The elements that one view needs. @param {string} id */
+const markup = (id) => `<div id="${id}">
+  ${BUTTONS.map((name) => `<button data-part="${name}"></button>`).join("")}
+  ${SELECTS.map((name) => `<select data-part="${name}"><option value=""></option></select>`).join("")}
+  ${OTHERS.map((name) => `<div data-part="${name}"></div>`).join("")}
+  <div data-control="p_drop"></div></div>`;
+
+/** What was asked of the server, as "METHOD path". @type {string[]} */
+const asked = [];
+/** What the server says at a path; 404 elsewhere. @type {Record<string, unknown>} */
+let answers = {};
+/** @type {RunView[]} */
+let views = [];
+
+beforeEach(() => {
+  asked.length = 0;
+  views = [];
+  Socket.opened = [];
+  answers = { "/api/runs": [], "/api/presets": [] };
+  Object.assign(globalThis, {
+    WebSocket: Socket,
+    fetch: async (/** @type {string} */ path, /** @type {RequestInit} */ { method = "GET" } = {}) => {
+      asked.push(`${method} ${path}`);
+      const body = JSON.stringify(answers[path] ?? { error: "There is no such thing." });
+      const headers = { "Content-Type": "application/json" };
+      return new Response(body, { status: path in answers ? 200 : 404, headers });
+    },
+  });
+  freshPage(markup("a") + markup("b"));
+  buildColours();
+});
+
+afterEach(() => {
+  for (const view of views) view.close();
+});
+
+/** @param {string} id @param {ConstructorParameters<typeof RunView>[1]} [page] */
+function aView(id, page) {
+  const view = new RunView(the(`#${id}`), page);
+  views.push(view);
+  return view;
+}
+
+/** A view that shows a run, and its socket. @param {string} id @param {Partial<ReturnType<typeof aRun>>} [run] */
+function connected(id, run) {
+  const view = aView(id);
+  view.open(run?.run_id || "a-run");
+  const socket = Socket.opened[Socket.opened.length - 1];
+  socket.hear(aHello({ run: aRun(run) }));
+  return { view, socket };
+}
+
+/** @param {number} seq @param {number} value of every sigma(A) */
+const frame = (seq, value) =>
+  frameBytes({ seq: String(seq), after_seq: String(seq - 1), step: String(seq) }, [
+    ["scalars", "F32", [1, 2], [seq, value]],
+    ["layer0/connection", "F32", [2, 2], [value, value, value, value]],
+    ["layer0/topology_logits", "F32", [2, 2], [0, 0, 0, 0]],
+  ]);
+
+const soon = () => new Promise((done) => setTimeout(done, 5));
+
+/** @param {string} id */
+const topologyOf = (id) => drawingOf(the(`#${id} [data-picture="topology0"] canvas`)).texts;
+
+test("two views on one page show two runs", () => {
+  const a = connected("a", { run_id: "one" });
+  const b = connected("b", { run_id: "two", status: "finished" });
+  a.socket.hear(frame(1, 0.25));
+  b.socket.hear(frame(1, 0.75));
+  for (const { view } of [a, b]) view.draw(0);
+  assert.ok(topologyOf("a").includes(".25"));
+  assert.ok(topologyOf("b").includes(".75"));
+  assert.equal(the('#a [data-part="chip-status"]').textContent, "Training · step 1");
+  assert.equal(the('#b [data-part="chip-status"]').textContent, "Finished · step 1");
+  assert.match(a.socket.url, /\/ws\/runs\/one$/);
+  assert.match(b.socket.url, /\/ws\/runs\/two$/);
+});
+
+test("two views give no element the same id", () => {
+  connected("a");
+  connected("b");
+  const ids = [...document.querySelectorAll("[id]")].map(({ id }) => id);
+  assert.equal(new Set(ids).size, ids.length);
+  for (const label of document.querySelectorAll("label")) {
+    const input = document.getElementById(label.htmlFor);
+    assert.equal(input?.closest("[data-control]"), label.closest("[data-control]"));
+  }
+});
+
+test("a frame is drawn once, acknowledged, and its scalars are kept", () => {
+  const { view, socket } = connected("a");
+  socket.hear(frame(1, 0.25));
+  socket.hear(frame(2, 0.5));
+  view.draw(0);
+  view.draw(16);
+  assert.deepEqual(socket.sent, ['{"type":"ack","epoch":0,"seq":2}']);
+  assert.equal(view.model.store.get("loss").length, 2);
+  assert.ok(topologyOf("a").includes(".50"));
+});
+
+test("a frame that does not follow the one before is asked for again, after the last that did", async () => {
+  const { view, socket } = connected("a");
+  answers["/api/runs/a-run"] = aRun();
+  socket.hear(frame(1, 0.25));
+  socket.hear(frame(3, 0.75));
+  assert.equal(view.model.store.lastStep, 1);
+  await new Promise((done) => setTimeout(done, 200));
+  assert.match(Socket.opened[1].url, /\?after=0:1$/);
+});
+
+test("an event moves into the log, onto the charts and under the slider", () => {
+  const { view, socket } = connected("a");
+  const values = { p_drop: 0.9, lambda_conflict: 10, lr_ratio: 3 };
+  socket.hear(anEvent({ step: 5, data: { old: { p_drop: 0.5 }, new: { p_drop: 0.9 } } }));
+  const controls = { requested: values, applied: values, applied_step: { p_drop: 5 } };
+  socket.hear({ type: "run", run: aRun({ revision: 2, controls }) });
+  assert.equal(the("#a .event b").textContent, "p_drop 0.5 → 0.9");
+  assert.deepEqual(
+    view.marks.all.map(({ step }) => step),
+    [5],
+  );
+  assert.equal(the("#a [data-control] .note").textContent, "0.5 → 0.9, applied at step 5");
+});
+
+test("without a run the view says so; a run that comes later is shown", async () => {
+  const view = aView("a");
+  await view.openNewest();
+  assert.match(the('#a [data-part="notice"]').textContent || "", /No run yet/);
+  answers["/api/runs"] = [aRun({ run_id: "old", status: "finished" }), aRun({ run_id: "new" })];
+  await view.openNewest();
+  assert.equal(view.stream.runId, "new");
+});
+
+test("a link to a run that is gone says so and tells the page nothing", async () => {
+  /** @type {unknown[]} */
+  const told = [];
+  const view = aView("a", { addressed: (changes) => told.push(changes), titled: () => {} });
+  await view.openLinked("gone");
+  assert.match(the('#a [data-part="notice"]').textContent || "", /There is no run “gone” here\./);
+  assert.deepEqual([view.stream.runId, told], [null, []]);
+});
+
+test("a closed view asks for nothing more", async () => {
+  const { view, socket } = connected("a");
+  await soon();
+  view.close();
+  asked.length = 0;
+  document.dispatchEvent(new Event("visibilitychange"));
+  window.dispatchEvent(new Event("online"));
+  await soon();
+  assert.deepEqual([asked, socket.readyState, Socket.opened.length], [[], 3, 1]);
+});
+
+test("a view without one of its elements says which", () => {
+  the('#a [data-part="scrubber"]').remove();
+  assert.throws(() => aView("a"), /data-part="scrubber"\. Found none\./);
+});
