@@ -6,7 +6,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from frontend.attributes import aria
-from frontend.pages import CLAIMS, LAB, PAGES, Page
+from frontend.pages import LAB, RUNS, TABS, Page
 
 SHORTCUTS = (
     ("Space", "run or pause"),
@@ -40,19 +40,6 @@ def lab_body() -> Component:
     )
 
 
-def claims_body() -> Component:
-    """The whole body of the page of claims."""
-    return html.Div(
-        id="app",
-        children=[
-            html.A("Skip to the claims", href="#studies", className="skip-link"),
-            header(CLAIMS, chips=[], buttons=[THEME_BUTTON]),
-            CLAIMS.layout(),
-            announcer(),
-        ],
-    )
-
-
 def announcer() -> Component:
     """What screen readers are told."""
     return html.Div(id="announcer", className="visually-hidden", **aria(live="polite"))
@@ -65,7 +52,7 @@ def header(current: Page, *, chips: list[Component], buttons: list[tuple[str, st
         children=[
             html.Span("Topology Lab", className="brand"),
             html.Nav(
-                [tab(page, is_current=page is current) for page in PAGES],
+                [tab(page, is_current=page is current) for page in TABS],
                 **aria(label="Pages"),
             ),
             html.Div(chips, className="chips"),
@@ -92,6 +79,7 @@ def run_chips() -> list[Component]:
             ],
             className="run-choice",
         ),
+        html.A("All runs", href=RUNS.path, className="chip chip-link"),
         html.Div(
             [html.Span(className="dot"), html.Span("Connecting…", id="chip-status")], className="chip", id="chip-main"
         ),
