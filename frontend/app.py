@@ -20,7 +20,8 @@ ASSETS = Path(__file__).parent / "assets"
 EVIDENCE = Path(__file__).parent / "evidence.json"
 
 LAB_STYLES: Final = ("base", "controls", "header", "panels", "tokens")
-PLOTLY: Final = "vendor/plotly-cartesian.min.js"
+START: Final = "main.js"
+"""The Lab's last script: it needs all others."""
 
 LAB_INDEX: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -55,8 +56,8 @@ def mount(app: FastAPI, *, evidence: Path = EVIDENCE) -> None:
 def _mount_lab(app: FastAPI) -> None:
     """The Lab: Dash's HTML components as a document, and the scripts that draw into it; nothing of Dash is loaded."""
     styles = "".join(f'<link rel="stylesheet" href="{address(ASSETS, f"{name}.css")}">' for name in LAB_STYLES)
-    names = sorted(path.name for path in ASSETS.glob("*.js") if path.name != "theme.js")
-    scripts = "".join(f'<script src="{address(ASSETS, name)}"></script>' for name in names)
+    parts = sorted(path.name for path in ASSETS.glob("*.js") if path.name not in ("theme.js", START))
+    scripts = "".join(f'<script src="{address(ASSETS, name)}"></script>' for name in [*parts, START])
     page = LAB_INDEX.format(styles=styles, body=to_html(lab_body()), scripts=scripts)
 
     @app.get("/", include_in_schema=False)

@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from frontend.attributes import aria
 from frontend.evidence import Bound, Claim, Study
 from frontend.figures.curves import curves
-from frontend.figures.dots import DotRow, dots, groups, interval_in_words
+from frontend.figures.dots import DotRow, axis_px, dots, groups, interval_in_words
 from frontend.figures.palette import Palette
 from frontend.numbers import decimals, fixed, minus, plain
 from frontend.study_state import LiveStudy, study_live
@@ -128,6 +128,7 @@ def short_entry(view: ThemeView) -> Component:
 def plot_block(rows: Sequence[Row], palette: Palette, key: str) -> Component:
     """Claims that share an axis: a list, and level with its rows the dots."""
     lines = max(math.ceil(len(row.claim.text) / LINE_CHARACTERS) for row in rows)
+    drawn = [dot_row(row) for row in rows]
     height = max(LEAST_ROW_PX, LINE_PX * lines + 10, 60 if any(row.fresh and row.stored for row in rows) else 0)
     return html.Div(
         [
@@ -135,7 +136,7 @@ def plot_block(rows: Sequence[Row], palette: Palette, key: str) -> Component:
             html.Div(
                 dcc.Graph(
                     id={"type": "dots", "block": key},
-                    figure=dots([dot_row(row) for row in rows], palette),
+                    figure=dots(drawn, palette),
                     config=PLOT_CONFIG,
                     responsive=True,
                     className="dots",
@@ -146,7 +147,7 @@ def plot_block(rows: Sequence[Row], palette: Palette, key: str) -> Component:
             ),
         ],
         className="plot-block",
-        style={"--rows": len(rows), "--row": f"{height}px"},
+        style={"--rows": len(rows), "--row": f"{height}px", "--axis": f"{axis_px(drawn)}px"},
     )
 
 

@@ -18,7 +18,7 @@ from frontend.evidence import Claim, Evidence, EvidenceFile
 from frontend.figures.palette import palette_of
 from frontend.pages import claims as page
 from frontend.study_state import LiveStudy, progress, read_study, when
-from frontend.themes import THEMES, theme_of
+from frontend.themes import THEMES, studies_of, theme_of
 from frontend.verdicts import counted
 
 Live = dict[str, LiveStudy]
@@ -37,18 +37,30 @@ def connect(app: Dash, evidence: EvidenceFile, api: Api) -> None:
     @app.callback(
         Output("claims-head", "children"),
         Output("claims-foot", "children"),
-        Output("claims-filter", "options"),
         Input("claims-address", "pathname"),
     )
     async def show_head(pathname: Any) -> tuple[Any, ...]:
         found = evidence.read()
-        return page.head(found), page.foot(found), page.choices(found)
+        return page.head(found), page.foot(found)
+
+    @app.callback(Output("filter", "children"), Input("claims-shown", "data"))
+    async def show_choices(chosen: Any) -> list[Component]:
+        return page.choices(evidence.read(), chosen if isinstance(chosen, str) else "All")
+
+    @app.callback(
+        Output("claims-shown", "data"),
+        Input({"type": "claims-show", "word": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    async def choose(clicks: Any) -> Any:
+        pressed = bool(ctx.triggered and ctx.triggered[0]["value"]) and ctx.triggered_id
+        return str(pressed["word"]) if pressed else no_update
 
     @app.callback(
         Output("themes", "children"),
         Output("themes", "aria-busy"),
         Input("theme", "data"),
-        Input("claims-filter", "value"),
+        Input("claims-shown", "data"),
         Input("claims-search", "value"),
         Input("claims-opened", "data"),
         Input("studies-seen", "data"),
@@ -109,13 +121,13 @@ def connect(app: Dash, evidence: EvidenceFile, api: Api) -> None:
 
     @app.callback(
         Output("claims-opened", "data", allow_duplicate=True),
-        Output("claims-filter", "value"),
+        Output("claims-shown", "data", allow_duplicate=True),
         Output("claims-search", "value"),
         Output("claims-unknown", "children"),
         Output("claims-goto", "data"),
         Input("claims-address", "hash"),
         Input("claims-address", "search"),
-        State("claims-filter", "value"),
+        State("claims-shown", "data"),
         State("claims-search", "value"),
         State("claims-opened", "data"),
         prevent_initial_call="initial_duplicate",
@@ -196,7 +208,9 @@ def themes(evidence: Evidence, live: Live, shown: Shown, opened: Iterable[str]) 
     for key in sorted(rows, key=lambda key: order.get(key, (len(order), key))):
         each = tuple((name, stored.get(name), live.get(name)) for name in studies.get(key, {}))
         is_open = key in opened or any(study is not None and study.is_running for _, _, study in each)
-        matching = [row for row in rows[key] if shown(row)]
+        place = {name: i for i, name in enumerate(studies_of(key))}
+        ranked = sorted(rows[key], key=lambda row: place.get(row.claim.study, len(place)))
+        matching = [row for row in ranked if shown(row)]
         some = matching if is_open else leading(matching)
         views.append(
             ThemeView(

@@ -40,7 +40,6 @@ THEMES: Final = (
     Theme(key="neighbours", sentence="It keeps up with related methods.", studies=("neighbours",)),
     Theme(key="cheap", sentence="Measuring conflict rarely is enough.", studies=("cost-ladder",)),
 )
-OTHER: Final = "other"
 
 NOT_FOR_METHOD: Final = ("A standard mixture that is told", "Standard MoE reaches", "Blind MoE reaches")
 """How claims begin that speak for a baseline: one that holds is no success of the method."""
@@ -49,6 +48,11 @@ NOT_FOR_METHOD: Final = ("A standard mixture that is told", "Standard MoE reache
 def theme_of(study: str) -> str:
     """Key of the theme to which a study's claims belong; the study's own name where none has it."""
     return next((theme.key for theme in THEMES if study in theme.studies), study)
+
+
+def studies_of(key: str) -> tuple[str, ...]:
+    """Studies of a theme, the one that weighs most first; none of a theme that is not known here."""
+    return next((theme.studies for theme in THEMES if theme.key == key), ())
 
 
 def is_for_method(claim: str) -> bool:

@@ -12,8 +12,10 @@ from frontend.numbers import measure
 
 Figure = dict[str, Any]
 
-AXIS_PX: Final = 44
-"""Height below the rows, for ticks and the axis' name."""
+AXIS_PX: Final = 24
+"""Height below the rows, for the ticks."""
+NAME_PX: Final = 18
+"""Height below the ticks, for the axis' name where it has one."""
 BAND_PX: Final = 11
 """Half of the height of the shaded side of a threshold."""
 DOT_PX: Final = 9
@@ -73,7 +75,7 @@ def dots(rows: Sequence[DotRow], palette: Palette) -> Figure:
         "data": list(_traces(rows, palette)),
         "layout": {
             "autosize": True,
-            "margin": {"l": 8, "r": 8, "t": 0, "b": AXIS_PX},
+            "margin": {"l": 8, "r": 8, "t": 0, "b": axis_px(rows)},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"family": "Inter, system-ui, sans-serif", "size": 12, "color": palette.muted},
@@ -107,6 +109,11 @@ def axis_name(rows: Sequence[DotRow]) -> str:
     return rows[0].unit or quantity
 
 
+def axis_px(rows: Sequence[DotRow]) -> int:
+    """Height below the rows."""
+    return AXIS_PX + (NAME_PX if axis_name(rows) else 0)
+
+
 def extent(values: Sequence[float]) -> tuple[float, float]:
     """Ends of an axis that has room for all values."""
     if not values:
@@ -134,6 +141,7 @@ def _side(row: DotRow, i: int, low: float, high: float, palette: Palette) -> Ite
     for end in row.bound.ends:
         yield {
             **place,
+            "layer": "between",
             "type": "line",
             "x0": end,
             "x1": end,

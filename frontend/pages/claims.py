@@ -14,6 +14,13 @@ from frontend.numbers import minus
 from frontend.verdicts import MEANINGS, TONES, counted, shape
 
 CLOCK_MS: Final = 1000
+SAID: Final = {
+    "holds": "hold",
+    "fails": "fail",
+    "no effect": "show no effect",
+    "undecided": "are undecided",
+    "mixed": "are mixed",
+}
 
 
 def layout() -> Component:
@@ -22,17 +29,14 @@ def layout() -> Component:
         [
             dcc.Location(id="claims-address", refresh=False),
             dcc.Interval(id="claims-clock", interval=CLOCK_MS),
-            *(dcc.Store(id=name) for name in ("claims-opened", "claims-goto", "claims-asked", "studies-seen")),
+            *(
+                dcc.Store(id=name)
+                for name in ("claims-shown", "claims-opened", "claims-goto", "claims-asked", "studies-seen")
+            ),
             html.Div(html.H1("Claims"), id="claims-head", className="claims-head"),
             html.Div(
                 [
-                    html.Div(
-                        dcc.RadioItems(
-                            id="claims-filter", options=["All"], value="All", className="choice", inline=True
-                        ),
-                        role="radiogroup",
-                        **aria(label="Show claims"),
-                    ),
+                    html.Div(id="filter", className="choice", role="group", **aria(label="Show claims")),
                     dcc.Input(
                         id="claims-search",
                         type="search",
@@ -89,9 +93,9 @@ def title(evidence: Evidence) -> str:
     ours = [claim for claim in evidence.claims if claim.for_method]
     of_paper = [claim for claim in ours if claim.is_of_paper] or ours
     words = Counter(claim.verdict for claim in of_paper)
-    parts = [f"{words[word]} {counted(word)}" for word in VERDICTS if words[word]]
-    whose = "the paper's claims" if of_paper is not ours else "the claims"
-    return f"Of {len(of_paper)} of {whose} for its method, {in_a_row(parts)}."
+    parts = [f"{words[word]} {SAID[word]}" for word in VERDICTS if words[word]]
+    whose = f"the paper's {len(of_paper)} claims" if of_paper is not ours else f"{len(of_paper)} claims"
+    return f"Of {whose} for its method, {in_a_row(parts)}."
 
 
 def in_a_row(parts: list[str]) -> str:
@@ -133,10 +137,23 @@ def foot(evidence: Evidence) -> list[Component]:
     ]
 
 
-def choices(evidence: Evidence) -> list[str]:
-    """What can be shown alone."""
+def choices(evidence: Evidence, chosen: str) -> list[Component]:
+    """One button for each kind of claims that can be shown alone, the chosen one pressed."""
     if evidence.missing:
-        return ["All"]
+        return []
+    return [
+        html.Button(
+            word,
+            id={"type": "claims-show", "word": word},
+            type="button",
+            **aria(pressed=str(word == chosen).lower()),
+        )
+        for word in kinds(evidence)
+    ]
+
+
+def kinds(evidence: Evidence) -> list[str]:
+    """What can be shown alone."""
     used = {claim.verdict for claim in evidence.claims}
     of_paper = sum(claim.is_of_paper for claim in evidence.claims)
     verdicts = [counted(word).capitalize() for word in VERDICTS if word in used]
