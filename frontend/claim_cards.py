@@ -11,7 +11,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from frontend.attributes import aria
-from frontend.evidence import Bound, Claim, Study
+from frontend.evidence import Claim, Study
 from frontend.figures.curves import curves
 from frontend.figures.dots import DotRow, axis_px, dots, groups, interval_in_words
 from frontend.figures.palette import Palette
@@ -180,7 +180,7 @@ def claim_row(row: Row, place: int) -> Component:
         [
             html.Span(html.A(minus(claim.text), href=claim.address, className="row-name"), className="row-claim"),
             html.Span(className="row-plot"),
-            html.Span([*figures, html.Span(threshold(claim.bound), className="threshold")], className="row-value"),
+            html.Span([*figures, html.Span(threshold(claim), className="threshold")], className="row-value"),
             html.Span(verdict(claim), className="row-verdict"),
             html.Span(see, className="row-see"),
         ],
@@ -204,13 +204,18 @@ def value_and_interval(claim: Claim) -> Component:
     return html.Span([html.B(value), f" {low} to {high}"])
 
 
-def threshold(bound: Bound) -> str:
-    """Where a claim holds."""
+def threshold(claim: Claim) -> str:
+    """Where a claim holds, and how many seeds would decide one that is undecided."""
+    bound = claim.bound
+    side = "no threshold"
     if bound.low is not None and bound.high is not None:
-        return f"claim: {plain(bound.low)} to {plain(bound.high)}"
-    if bound.low is not None:
-        return f"claim: above {plain(bound.low)}"
-    return "claim: no threshold" if bound.high is None else f"claim: below {plain(bound.high)}"
+        side = f"{plain(bound.low)} to {plain(bound.high)}"
+    elif bound.low is not None:
+        side = f"above {plain(bound.low)}"
+    elif bound.high is not None:
+        side = f"below {plain(bound.high)}"
+    decided = f"; {claim.decided_by:,} seeds would decide" if claim.decided_by else ""
+    return f"claim: {side}{decided}"
 
 
 def study_section(

@@ -90,13 +90,13 @@ def mount_pages(app: FastAPI, pages: Sequence[Page], *, assets: Path) -> Dash:
             path=page.path,
             name=page.name,
             title=f"{page.name} · Topology Lab",
-            layout=_body(page),
+            layout=body_of(page),
         )
         app.get(page.path, include_in_schema=False)(_document(dash_app, page))
     return dash_app
 
 
-def _body(page: Page) -> Callable[..., Component]:
+def body_of(page: Page) -> Callable[..., Component]:
     """The whole body of a page; what the link asks for is read by its callbacks."""
 
     def body(**asked: str) -> Component:

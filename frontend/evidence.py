@@ -24,9 +24,11 @@ VERDICTS: Final = ("holds", "fails", "no effect", "undecided", "mixed")
 """Every word a verdict can be; "mixed" is of older files, which did not tell "no effect" from "undecided"."""
 
 PAPER: Final = "arXiv:2512.20291"
-_ABOVE = re.compile(r"lies above (-?[\d.]*\d)")
-_BELOW = re.compile(r"Holds when the whole interval lies below (-?[\d.]*\d)")
-_BETWEEN = re.compile(r"lies between (-?[\d.]*\d) and (-?[\d.]*\d)")
+HEADLINE: Final = "headline"
+"""Study of headline claims that no stored study has measured."""
+_ABOVE = re.compile(r"Holds (?:when the whole interval lies )?above (-?[\d.]*\d)")
+_BELOW = re.compile(r"Holds (?:when the whole interval lies )?below (-?[\d.]*\d)")
+_BETWEEN = re.compile(r"Holds (?:when the whole interval lies )?between (-?[\d.]*\d) and (-?[\d.]*\d)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +46,10 @@ class Bound:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """One sentence, and what was measured about it. `measured` is None where nothing was, `interval` with one seed."""
+    """One sentence, and what was measured about it. `measured` is None where nothing was, `interval` with one seed.
+
+    A difference within `equivalence` of the threshold is no effect; `decided_by` seeds would decide what is undecided.
+    """
 
     key: str
     study: str
@@ -55,8 +60,10 @@ class Claim:
     measured: float | None
     interval: tuple[float, float] | None
     bound: Bound
+    equivalence: float | None
     unit: str
     seeds: int
+    decided_by: int | None
     summary: str
     why: str
     published: str | None
@@ -153,9 +160,15 @@ def read_evidence(content: str | bytes) -> Evidence:
     raw = json.loads(content)
     if not isinstance(raw, dict) or not isinstance(raw.get("studies"), list):
         raise ValueError("evidence.json must hold an object with a list `studies`. Found something else.")
-    headline = {str(each.get("claim") if isinstance(each, dict) else each) for each in raw.get("headline") or ()}
+    named = [each if isinstance(each, dict) else {"claim": each} for each in raw.get("headline") or ()]
+    headline = {str(each.get("claim")) for each in named}
     keys: set[str] = set()
     studies = tuple(_study(each, headline, keys) for each in raw["studies"])
+    there = {claim.text for study in studies for claim in study.claims}
+    if waiting := [each for each in named if "verdict" in each and each.get("claim") not in there]:
+        question = "What was promised before the runs and is not measured yet."
+        unmeasured = {"study": HEADLINE, "title": "Headline claims", "question": question, "claims": waiting}
+        studies = (*studies, _study(unmeasured, headline, keys))
     if not any(study.claims for study in studies):
         return Evidence(missing=str(raw.get("missing") or NO_EVIDENCE))
     sentences = tuple(map(str, raw.get("sentences") or ()))
@@ -200,8 +213,10 @@ def _claim(raw: Mapping[str, Any], study: str, headline: set[str] | frozenset[st
         measured=_number(raw.get("measured")),
         interval=_interval(raw.get("interval")),
         bound=_bound(raw.get("bound"), why),
+        equivalence=_number(raw.get("equivalence")),
         unit=str(raw.get("unit") or _unit(summary)),
         seeds=int(raw.get("seeds") or 0),
+        decided_by=int(raw["decided_by"]) if raw.get("decided_by") else None,
         summary=summary,
         why=why,
         published=str(raw["published"]) if raw.get("published") else None,

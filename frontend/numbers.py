@@ -19,7 +19,7 @@ def measure(value: float, *, digits: int = 3) -> str:
     """A value with the digits that matter: 0.1234 is "0.123", 12.34 "12.3", 1234.5 "1,235"; 0.00001 is "1e−05"."""
     size = abs(value)
     if size and size < 1e-3:
-        return minus(f"{value:.1g}")
+        return minus(f"{value:.1g}").replace("e-", f"e{MINUS}")
     decimals = digits if size == 0 else max(0, digits - 1 - math.floor(math.log10(size)))
     return minus(f"{value:,.{min(decimals, digits)}f}" if size else "0")
 

@@ -20,25 +20,33 @@ class Theme:
 
 
 THEMES: Final = (
-    Theme(key="sparsity", sentence="Conflict carves the topology.", studies=("conflict-necessity",), leads=True),
     Theme(
-        key="blind",
-        sentence="Inference without the task ID costs little.",
-        studies=("blind", "deceptive"),
+        key="conflict",
+        sentence="Conflict is what shapes the topology.",
+        studies=("conflict-necessity", "interference", "beneficial-sharing"),
         leads=True,
     ),
-    Theme(key="dropout", sentence="Hiding the ID teaches inference without it.", studies=("p-drop",), leads=True),
-    Theme(key="cost", sentence="The structure costs under one point.", studies=("table-full", "table"), leads=True),
-    Theme(key="clustering", sentence="Tasks that look alike share experts.", studies=("clustering",), leads=True),
-    Theme(key="speeds", sentence="A faster topology decides itself further.", studies=("lr-ratio",)),
-    Theme(key="continual", sentence="It forgets less than a dense net.", studies=("continual",)),
-    Theme(key="opposite", sentence="It learns opposite tasks that a shared net cannot.", studies=("interference",)),
-    Theme(key="depth", sentence="Deeper layers share less.", studies=("depth",)),
-    Theme(key="sharing", sentence="Sharing stays where it helps.", studies=("beneficial-sharing",)),
-    Theme(key="theory", sentence="Conflict follows the paper's theory.", studies=("theory",)),
-    Theme(key="language", sentence="It tells code from prose by itself.", studies=("tiny-lm",)),
-    Theme(key="neighbours", sentence="It keeps up with related methods.", studies=("neighbours",)),
-    Theme(key="cheap", sentence="Measuring conflict rarely is enough.", studies=("cost-ladder",)),
+    Theme(
+        key="without ID",
+        sentence="Inference without the task ID costs little.",
+        studies=("blind", "deceptive", "p-drop"),
+        leads=True,
+    ),
+    Theme(
+        key="accuracy",
+        sentence="The structure costs under one point.",
+        studies=("table-full", "table", "neighbours"),
+        leads=True,
+    ),
+    Theme(key="routing", sentence="Tasks that look alike share experts.", studies=("clustering",), leads=True),
+    Theme(key="structure", sentence="Structure forms as the paper's theory says.", studies=("theory",), leads=True),
+    Theme(key="rates and depth", sentence="It holds at other rates and depths.", studies=("lr-ratio", "depth")),
+    Theme(
+        key="beyond images",
+        sentence="It carries over to tasks in sequence and to text.",
+        studies=("continual", "tiny-lm"),
+    ),
+    Theme(key="cost", sentence="Measuring conflict rarely is enough.", studies=("cost-ladder",)),
 )
 
 NOT_FOR_METHOD: Final = ("A standard mixture that is told", "Standard MoE reaches", "Blind MoE reaches")
