@@ -18,8 +18,8 @@ COOKIE: Final = "topology_lab"
 WORKER_PATH: Final = "/ws/worker"
 HEALTH_PATH: Final = "/healthz"
 MAX_CONTROL_BYTES: Final = 4096
-MAX_BODY_BYTES: Final = 1_000_000
-"""bodies of the page's own callbacks, which hold layout state"""
+MAX_BODY_BYTES: Final = 16_384
+"""bodies of the pages' own callbacks, which hold inputs and a few chosen rows"""
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (

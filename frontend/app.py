@@ -1,112 +1,79 @@
-"""Mount the Dash app on the backend's FastAPI app, on the same origin as /api and /ws."""
+"""Mount the pages on the backend's FastAPI app, on the same origin as /api and /ws."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-from dash import Dash
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from frontend.layout import claims_body, lab_body
+from frontend import claims_live, runs_live
+from frontend.api import OwnApi
+from frontend.dash_pages import address, mount_pages
+from frontend.evidence import NO_EVIDENCE, EvidenceFile
+from frontend.layout import lab_body
 from frontend.modules import FreshPages, ModuleFolder
 from frontend.page_settings import settings_script
-from frontend.pages import CLAIMS
-from frontend.pages.claims import SCRIPTS, STYLES
+from frontend.pages import CLAIMS, DASH_PAGES
 from frontend.rendered import to_html
 
 ASSETS = Path(__file__).parent / "assets"
 EVIDENCE = Path(__file__).parent / "evidence.json"
-NO_EVIDENCE = (
-    "No results are stored yet: measure with python -m cdsp_core study NAME, "
-    "then write them down with python -m cdsp_core evidence."
-)
 
-UNUSED_BUNDLES = ("/dash/dcc/", "/dash/dash_table/")
-"""Dash links these on every page. This one uses neither, and they are half a megabyte to load and parse."""
+LAB_STYLES: Final = ("base", "controls", "header", "panels", "tokens")
 
-INDEX = """<!DOCTYPE html>
-<html lang="en">
-<head>
-  {%metas%}
-  <title>{%title%}</title>
-  <link rel="icon" type="image/svg+xml" href="/assets/icons/favicon.svg">
-  <link rel="preload" href="/assets/fonts/inter-latin-wght-normal.woff2" as="font" type="font/woff2" crossorigin>
-  {%css%}
-  <script src="/assets/theme.js"></script>
-  {settings}
-  {modules}
-  <link rel="preload" href="/assets/vendor/plotly-cartesian.min.js" as="script">
-</head>
-<body>
-  {%app_entry%}
-  <footer>{%config%}{%scripts%}{%renderer%}</footer>
-</body>
-</html>"""
-
-CLAIMS_INDEX = """<!DOCTYPE html>
+LAB_INDEX: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
   <meta name="color-scheme" content="light dark">
-  <title>Claims · Topology Lab</title>
+  <title>Topology Lab</title>
   <link rel="icon" type="image/svg+xml" href="/assets/icons/favicon.svg">
+  <link rel="preload" href="/assets/fonts/inter-latin-wght-normal.woff2" as="font" type="font/woff2" crossorigin>
   {styles}
   <script src="/assets/theme.js"></script>
+  {settings}
+  {modules}
+  <link rel="preload" href="/assets/vendor/plotly-cartesian.min.js" as="script">
 </head>
-<body>{body}{scripts}</body>
+<body>{body}</body>
 </html>"""
 
 
-class LabApp(Dash):
-    """Dash with an index page that links only what the page uses."""
-
-    def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]  # Dash names every argument
-        """The index page, from its parts as Dash made them."""
-        scripts = parts["scripts"].splitlines()
-        used = [line for line in scripts if not any(bundle in line for bundle in UNUSED_BUNDLES)]
-        page: str = super().interpolate_index(**{**parts, "scripts": "\n".join(used)})  # type: ignore[no-untyped-call]
-        return page
-
-
 def mount(app: FastAPI, *, evidence: Path = EVIDENCE) -> None:
-    """Serve the Lab at `/` of `app` and the claims at `/claims`. Routes that `app` already has keep priority.
+    """Serve the Lab at `/` of `app`, every other page as Dash. Routes that `app` already has keep priority.
 
     `evidence` is the file with the claims' results, which `python -m cdsp_core evidence` makes.
     """
-    _mount_claims(app, evidence)
-    lab = ModuleFolder(ASSETS / "lab", prefix="lab", entry="main.js")
-    lab.mount(app)
+    _mount_lab(app)
+    _mount_results(app, evidence)
+    pages = mount_pages(app, DASH_PAGES, assets=ASSETS)
+    api = OwnApi(app)
+    claims_live.connect(pages, EvidenceFile(evidence), api)
+    runs_live.connect(pages, api)
+
+
+def _mount_lab(app: FastAPI) -> None:
+    """The Lab: Dash's HTML components as a document, and the modules that draw into it; nothing of Dash is loaded."""
+    modules = ModuleFolder(ASSETS / "lab", prefix="lab", entry="main.js")
+    modules.mount(app)
     app.add_middleware(FreshPages)
-    dash_app = LabApp(
-        "topology_lab",
-        server=app,  # type: ignore[arg-type]  # its annotation knows Flask only
-        title="Topology Lab",
-        update_title="",
-        assets_folder=str(ASSETS),
-        assets_ignore=r"\.js$|^claims\.css$",  # scripts are named by the index, and served as modules
-        index_string=INDEX.replace("{settings}", settings_script()).replace("{modules}", lab.preloads() + lab.script()),
-        add_log_handler=False,
-        meta_tags=[
-            {"name": "viewport", "content": "width=device-width, initial-scale=1, viewport-fit=cover"},
-            {"name": "color-scheme", "content": "light dark"},
-        ],
+    page = LAB_INDEX.format(
+        styles="".join(f'<link rel="stylesheet" href="{address(ASSETS, f"{name}.css")}">' for name in LAB_STYLES),
+        settings=settings_script(),
+        modules=modules.preloads() + modules.script(),
+        body=to_html(lab_body()),
     )
-    dash_app.backend.websocket_capability = False  # no callback needs Dash's own socket, so no page opens one
-    dash_app.layout = lab_body
 
-
-def _mount_claims(app: FastAPI, evidence: Path) -> None:
-    """The page of claims, a document without Dash, and the results it shows."""
-    styles = "".join(f'<link rel="stylesheet" href="{_asset(f"{name}.css")}">' for name in STYLES)
-    scripts = "".join(f'<script src="{_asset(f"{name}.js")}"></script>' for name in SCRIPTS)
-    page = CLAIMS_INDEX.format(styles=styles, body=to_html(claims_body()), scripts=scripts)
-
-    @app.get(CLAIMS.path, include_in_schema=False)
-    def claims() -> HTMLResponse:
+    @app.get("/", include_in_schema=False)
+    def lab() -> HTMLResponse:
         return HTMLResponse(page)
+
+
+def _mount_results(app: FastAPI, evidence: Path) -> None:
+    """The results that the page of claims shows, as they are stored and as a table."""
 
     @app.get(f"{CLAIMS.path}/evidence.json", include_in_schema=False)
     def results() -> Response:
@@ -115,7 +82,6 @@ def _mount_claims(app: FastAPI, evidence: Path) -> None:
         except FileNotFoundError:
             return JSONResponse({"studies": [], "missing": NO_EVIDENCE})
 
-
-def _asset(name: str) -> str:
-    """The address of an asset, which changes when the file does."""
-    return f"/assets/{name}?m={(ASSETS / name).stat().st_mtime_ns}"
+    @app.get(f"{CLAIMS.path}/claims.csv", include_in_schema=False)
+    def table() -> Response:
+        return PlainTextResponse(claims_live.table(EvidenceFile(evidence).read()), media_type="text/csv")

@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from frontend.attributes import aria, data, part
 from frontend.page_settings import SHORTCUTS, key_of
-from frontend.pages import CLAIMS, LAB, PAGES, Page
+from frontend.pages import LAB, RUNS, TABS, Page
 
 THEME_BUTTON = ("theme-toggle", "contrast", f"Light or dark ({key_of('theme')})")
 SHORTCUTS_BUTTON = ("shortcuts-open", "keyboard", f"Keyboard shortcuts ({key_of('help')})")
@@ -30,19 +30,6 @@ def lab_body() -> Component:
     )
 
 
-def claims_body() -> Component:
-    """The whole body of the page of claims."""
-    return html.Div(
-        id="app",
-        children=[
-            html.A("Skip to the claims", href="#studies", className="skip-link"),
-            header(CLAIMS, chips=[], buttons=[THEME_BUTTON]),
-            CLAIMS.layout(),
-            announcer(),
-        ],
-    )
-
-
 def announcer() -> Component:
     """What screen readers are told."""
     return html.Div(id="announcer", className="visually-hidden", **aria(live="polite"))
@@ -55,7 +42,7 @@ def header(current: Page, *, chips: list[Component], buttons: list[tuple[str, st
         children=[
             html.Span("Topology Lab", className="brand"),
             html.Nav(
-                [tab(page, is_current=page is current) for page in PAGES],
+                [tab(page, is_current=page is current) for page in TABS],
                 **aria(label="Pages"),
             ),
             html.Div(chips, className="chips"),
@@ -85,6 +72,7 @@ def run_chips() -> list[Component]:
             ],
             className="run-choice",
         ),
+        html.A("All runs", href=RUNS.path, className="chip chip-link"),
         html.Div(
             [html.Span(className="dot"), html.Span("Connecting…", **part("chip-status"))],
             className="chip",

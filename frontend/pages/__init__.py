@@ -1,4 +1,4 @@
-"""The pages of the dashboard. A page is listed here when it exists; the header shows one tab for each."""
+"""The pages of the dashboard. A page is listed here when it exists; the header shows one tab for most."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from dataclasses import dataclass
 
 from dash.development.base_component import Component
 
-from frontend.pages import claims, lab
+from frontend.pages import claims, lab, runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """One tab: its name, its address and what it shows."""
+    """One page: its name, its address and what it shows; `bundles` are the large parts that it needs."""
 
     name: str
     path: str
     layout: Callable[[], Component]
+    has_tab: bool = True
+    bundles: tuple[str, ...] = ()
 
 
 LAB = Page(name="Lab", path="/", layout=lab.layout)
-CLAIMS = Page(name="Claims", path="/claims", layout=claims.layout)
-PAGES = (LAB, CLAIMS)
+CLAIMS = Page(name="Claims", path="/claims", layout=claims.layout, bundles=("plotly-cartesian",))
+RUNS = Page(name="Runs", path="/runs", layout=runs.layout, has_tab=False, bundles=("dash_ag_grid/",))
+TABS = (LAB, CLAIMS)
+DASH_PAGES = (CLAIMS, RUNS)
+"""Every page but the Lab, whose pictures are drawn by scripts of its own."""

@@ -1,90 +1,173 @@
-"""Claims: what the paper says, what was measured here, and each study to be run again in its smallest form."""
+"""Claims: what the paper says, what was measured here, and each study to be measured again in its smallest form."""
 
 from __future__ import annotations
 
-from dash import html
+from collections import Counter
+from typing import Final
+
+from dash import dcc, html
 from dash.development.base_component import Component
 
-from frontend.attributes import aria, data
+from frontend.attributes import aria
+from frontend.evidence import VERDICTS, Evidence
+from frontend.numbers import minus
+from frontend.verdicts import MEANINGS, TONES, counted, shape
 
-STYLES = ("tokens", "base", "header", "controls", "panels", "claims")
-SCRIPTS = (
-    "theme_switch",
-    "format",
-    "tooltip",
-    "commands",
-    "claims_whisker",
-    "claims_chart",
-    "claims_study",
-    "claims_page",
-)
-"""The page's parts of `assets/`, in the order they are loaded."""
-
-VERDICTS = (
-    ("holds", "hold", "the whole interval lies on the claim's side"),
-    ("mixed", "mixed", "the interval lies on both sides"),
-    ("fails", "fail", "none of the interval lies on the claim's side"),
-)
-"""A verdict, how it reads after a number, and the rule."""
+CLOCK_MS: Final = 1000
+SAID: Final = {
+    "holds": "hold",
+    "fails": "fail",
+    "no effect": "show no effect",
+    "undecided": "are undecided",
+    "mixed": "are mixed",
+}
 
 
 def layout() -> Component:
-    """What does not depend on results; `claims_page.js` fills in the rest."""
-    return html.Main(
-        id="page",
-        className="claims",
-        children=[
-            html.Div(
-                className="claims-head",
-                children=[
-                    html.H1("Claims"),
-                    html.P("What the paper says of CDSP-MoE, and what was measured here over seeds."),
-                    html.Ul([tally(*verdict) for verdict in VERDICTS], id="tallies", className="tallies", hidden=True),
-                    verdict_filter(),
-                    html.P(id="made", className="claims-made"),
-                    html.P(id="caveat", className="claims-caveat"),
-                    html.P(id="unavailable", className="note", role="status"),
-                    html.P(id="unknown", className="note is-wrong", role="status"),
-                ],
+    """What does not depend on results; the callbacks of claims_live.py fill in the rest."""
+    return html.Div(
+        [
+            dcc.Location(id="claims-address", refresh=False),
+            dcc.Interval(id="claims-clock", interval=CLOCK_MS),
+            *(
+                dcc.Store(id=name)
+                for name in ("claims-shown", "claims-opened", "claims-goto", "claims-asked", "studies-seen")
             ),
+            html.Div(html.H1("Claims"), id="claims-head", className="claims-head"),
             html.Div(
-                [html.Div(className="panel study-skeleton") for _ in range(3)],
-                id="studies",
+                [
+                    html.Div(id="filter", className="choice", role="group", **aria(label="Show claims")),
+                    dcc.Input(
+                        id="claims-search",
+                        type="search",
+                        value="",
+                        placeholder="Search the claims",
+                        debounce=0.2,
+                        className="search",
+                        maxLength=80,
+                    ),
+                    legend(),
+                ],
+                className="claims-tools",
+            ),
+            html.P(id="claims-unavailable", className="note is-wrong", role="status"),
+            html.P(id="claims-unknown", className="note is-wrong", role="status"),
+            html.Div(
+                [html.Div(className="panel theme-skeleton") for _ in range(4)],
+                id="themes",
                 tabIndex=-1,
                 **aria(busy="true"),
             ),
-        ],
+            html.Div(id="claims-foot", className="claims-foot"),
+        ]
     )
 
 
-def verdict_filter() -> Component:
-    """Which claims to show: all, or those with one verdict."""
+def head(evidence: Evidence) -> list[Component]:
+    """The page's sentence, what lies under it, and how the claims came out."""
+    if evidence.missing:
+        return [html.Div([html.H1("Claims"), html.P(evidence.missing, id="made")])]
+    claims = evidence.claims
+    studied = len({study.name.removesuffix("-full") for study in evidence.studies})
+    of_paper = sum(claim.is_of_paper for claim in claims)
+    made = (
+        f"{len(claims)} claims of {studied} studies, {of_paper} of them the paper's or drawn from its text. "
+        "One sentence a theme; under it the claims that make its verdict."
+    )
+    return [
+        html.Div(
+            [
+                html.H1(title(evidence)),
+                *(html.P(minus(sentence)) for sentence in evidence.sentences[1:]),
+                html.P(made, id="made"),
+            ]
+        ),
+        tally(evidence),
+    ]
+
+
+def title(evidence: Evidence) -> str:
+    """The evidence's own first sentence, else the paper's claims in numbers."""
+    if evidence.sentences:
+        return minus(evidence.sentences[0])
+    ours = [claim for claim in evidence.claims if claim.for_method]
+    of_paper = [claim for claim in ours if claim.is_of_paper] or ours
+    words = Counter(claim.verdict for claim in of_paper)
+    parts = [f"{words[word]} {SAID[word]}" for word in VERDICTS if words[word]]
+    whose = f"the paper's {len(of_paper)} claims" if of_paper is not ours else f"{len(of_paper)} claims"
+    return f"Of {whose} for its method, {in_a_row(parts)}."
+
+
+def in_a_row(parts: list[str]) -> str:
+    """Parts of a sentence: a, b and c."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def tally(evidence: Evidence) -> Component:
+    """How many claims for the method have each verdict, as a bar and in numbers; those for a baseline apart."""
+    ours = Counter(claim.verdict for claim in evidence.claims if claim.for_method)
+    others = Counter(claim.verdict for claim in evidence.claims if not claim.for_method)
+    words = [word for word in VERDICTS if ours[word]]
+    bar = [html.Span(className=f"tone-{TONES[word]}", style={"flexGrow": ours[word]}) for word in words]
+    numbers = [
+        html.Li(
+            [shape(word, TONES[word]), html.B(str(ours[word]), id=f"tally-{word.replace(' ', '-')}"), counted(word)],
+            title=MEANINGS[word],
+        )
+        for word in words
+    ]
+    aside = in_a_row([f"{others[word]} {counted(word)}" for word in VERDICTS if others[word]])
     return html.Div(
         [
-            html.Span("Show", className="segments-label"),
-            html.Div(
-                [
-                    html.Button(word, type="button", **data(verdict=word), **aria(pressed=str(word == "all").lower()))
-                    for word in ("all", *(word for word, *_ in VERDICTS))
-                ],
-                className="segments",
-            ),
+            html.Div(bar, className="tally-bar", **aria(hidden="true")),
+            html.Ul(numbers, className="tallies"),
+            *([html.P(f"Claims for a baseline, counted apart: {aside}.", id="tally-aside")] if aside else []),
         ],
-        id="filter",
-        className="claims-filter",
-        role="group",
-        hidden=True,
-        **aria(label="Show claims"),
+        className="tally",
     )
 
 
-def tally(word: str, counted: str, meaning: str) -> Component:
-    """A verdict, its shape, and how many claims have it."""
-    return html.Li(
-        [
-            html.Span(className=f"shape shape-{word}"),
-            html.B("–", id=f"tally-{word}"),
-            html.Span([html.Span(counted), html.Span(f": {meaning}", className="tally-meaning")]),
-        ],
-        className="tally",
+def foot(evidence: Evidence) -> list[Component]:
+    """What holds for all numbers, and the way to them."""
+    if evidence.missing:
+        return []
+    return [
+        html.P(minus(evidence.caveat), id="caveat"),
+        html.P([html.A("All as a table (CSV)", href="/claims/claims.csv", download="claims.csv")]),
+    ]
+
+
+def choices(evidence: Evidence, chosen: str) -> list[Component]:
+    """One button for each kind of claims that can be shown alone, the chosen one pressed."""
+    if evidence.missing:
+        return []
+    return [
+        html.Button(
+            word,
+            id={"type": "claims-show", "word": word},
+            type="button",
+            **aria(pressed=str(word == chosen).lower()),
+        )
+        for word in kinds(evidence)
+    ]
+
+
+def kinds(evidence: Evidence) -> list[str]:
+    """What can be shown alone."""
+    used = {claim.verdict for claim in evidence.claims}
+    of_paper = sum(claim.is_of_paper for claim in evidence.claims)
+    verdicts = [counted(word).capitalize() for word in VERDICTS if word in used]
+    baseline = ["For a baseline"] if any(not claim.for_method for claim in evidence.claims) else []
+    return ["All", *([f"The paper's {of_paper}"] if of_paper else []), *verdicts, *baseline]
+
+
+def legend() -> Component:
+    """How to read the dots."""
+    items = (
+        ("side", "the claim's side of its threshold"),
+        ("dot", "measured here: mean, interval"),
+        ("diamond", "published value"),
+    )
+    return html.Ul(
+        [html.Li([html.Span(className=f"key key-{name}"), text]) for name, text in items], className="claims-legend"
     )

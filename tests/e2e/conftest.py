@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
+from tests.e2e.page_server import PageServer
 from tests.e2e.served import Server, drawn, patiently
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -24,6 +25,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="package")
+def all_pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+    server = PageServer(tmp_path_factory.mktemp("pages"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def pages(all_pages: PageServer) -> PageServer:
+    """The Dash pages on an API that says what the test says."""
+    all_pages.reset()
+    return all_pages
 
 
 @pytest.fixture(scope="package")
@@ -48,7 +63,7 @@ def running(server: Server) -> Server:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, server: Server) -> Iterator[Callable[..., Page]]:
+def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """Opens pages. When the test is over, none of them may have had an error or asked another host."""
     contexts = []
     faults: list[str] = []
@@ -67,14 +82,15 @@ def open_page(chromium: Browser, server: Server) -> Iterator[Callable[..., Page]
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
         contexts.append(context)
         page = context.new_page()
-        home = urlparse(address or server.url).netloc
+        address = address or request.getfixturevalue("server").url
+        home = urlparse(address).netloc
         page.on("pageerror", lambda error: faults.append(f"error on the page: {error}"))
         page.on("request", lambda request: _check_host(request.url, home, faults))
         if not may_fail:
             page.on("console", lambda message: message.type == "error" and faults.append(f"console: {message.text}"))
         for path, answer in (answers or {}).items():
             page.route(f"**{path}", _telling(answer))
-        page.goto(address or server.url)
+        page.goto(address)
         page.wait_for_selector(wait_for)
         return page
 

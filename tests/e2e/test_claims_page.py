@@ -1,4 +1,4 @@
-"""The page of claims in a real browser, on a real worker."""
+"""The page of claims in a real browser."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from frontend.app import NO_EVIDENCE
+from tests.e2e.page_server import PageServer
 from tests.e2e.served import Server, patiently
 
 pytestmark = pytest.mark.browser
@@ -17,22 +18,24 @@ pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
 
 
-def claim(text: str, verdict: str, measured: float, interval: list[float], published: str | None) -> dict[str, Any]:
+def claim(text: str, verdict: str, measured: float, interval: list[float], **more: Any) -> dict[str, Any]:
     return {
         "claim": text,
         "source": "arXiv:2512.20291, section 4",
-        "published": published,
+        "published": None,
         "verdict": verdict,
         "text": f"What was measured: {measured}.",
         "measured": measured,
         "interval": interval,
         "seeds": 10,
-        "why": f"The reason of: {text}",
+        "why": f"Holds above 0, fails below. The reason of: {text}",
+        **more,
     }
 
 
 LINE = {"label": "CDSP-MoE", "x": [1, 2, 3], "mean": [0.5, 0.7, 0.8], "low": [0.4, 0.6, 0.7], "high": [0.6, 0.8, 0.9]}
 CHART = {"title": "By epoch", "x_label": "epoch", "y_label": "accuracy", "x_labels": [], "x_scale": "linear"}
+BASELINE = "A standard mixture that is told the task trains to a higher accuracy than CDSP-MoE"
 EVIDENCE = {
     "format": 1,
     "caveat": "No number compares with one on KMNIST.",
@@ -45,154 +48,250 @@ EVIDENCE = {
             "form": "whole",
             "seeds": 10,
             "claims": [
-                claim("It is as good.", "holds", 95.4, [95.2, 95.6], "95.14 %"),
-                claim("It is better than blind.", "fails", -0.8, [-1.3, -0.4], None),
-                claim("It is near.", "mixed", 0.3, [-0.1, 0.7], "-0.6 points"),
+                claim("It is as good.", "holds", 2.5, [2.1, 2.9], published="95.14 %", published_value=2.2),
+                claim("It is better than blind.", "fails", -0.8, [-1.3, -0.4]),
+                claim("It is near.", "mixed", 0.3, [-0.1, 0.7], published="-0.6 points"),
+                claim(BASELINE, "holds", 1.5, [1.4, 1.6], see="/#run=abc"),
+                claim("It is last.", "undecided", 0.1, [-0.5, 0.7], decided_by=24),
             ],
             "charts": [{**CHART, "lines": [LINE]}],
             "notes": ["kana is easier."],
         }
     ],
 }
+IDLE = {"title": "Any", "question": "Which?", "reason": None, "started_ms": 1, "ended_ms": None, "result": None}
+IDLE |= {"state": "idle", "done": 0, "total": 0, "text": ""}
+STUDIES = [{**IDLE, "study": "table", "title": "Table"}, {**IDLE, "study": "blind", "title": "Blind"}]
+LAST = "#claim-table-it-is-last"
 
 
 @pytest.fixture
-def claims(open_page: OpenPage, server: Server) -> Page:
-    return claims_page(open_page, server)
+def known(pages: PageServer) -> PageServer:
+    """The pages with known results and two studies that can be started."""
+    pages.tell(EVIDENCE)
+    pages.studies["studies"] = [dict(study) for study in STUDIES]
+    return pages
 
 
-def claims_page(open_page: OpenPage, server: Server, **options: Any) -> Page:
-    """The page with known results in place of those of the repository, addressed at the study that has some."""
-    answers = {"/claims/evidence.json": EVIDENCE}
-    return open_page(f"{server.url}/claims#study-table", wait_for="#study-table .claim", answers=answers, **options)
+@pytest.fixture
+def claims(open_page: OpenPage, known: PageServer) -> Page:
+    return open_page(f"{known.url}/claims", wait_for=".claim")
+
+
+def press(page: Page, word: str) -> None:
+    page.click(f"#filter >> text='{word}'")
+    expect(page.locator("#filter [aria-pressed=true]")).to_have_text(word)
 
 
 def test_the_lab_links_to_the_claims_and_back(open_page: OpenPage) -> None:
     page = open_page()
     page.click("nav >> text=Claims")
-    expect(page.locator("h1")).to_have_text("Claims")
     expect(page.locator("nav [aria-current=page]")).to_have_text("Claims")
+    expect(page.locator("h1")).to_contain_text("claims")
     page.click("nav >> text=Lab")
     expect(page.locator("[data-picture=topology0]")).to_be_visible()
 
 
-def test_every_claim_shows_verdict_figures_interval_and_on_demand_its_reason(claims: Page) -> None:
-    for word, count in (("holds", "1"), ("mixed", "1"), ("fails", "1")):
-        expect(claims.locator(f"#tally-{word}")).to_have_text(count)
-    row = claims.locator("#study-table .claim").nth(1)
+def test_the_page_says_in_one_sentence_how_the_claims_came_out(claims: Page) -> None:
+    sentence = "Of the paper's 4 claims for its method, 1 hold, 1 fail, 1 are undecided and 1 are mixed."
+    expect(claims.locator("h1")).to_have_text(sentence)
+    expect(claims.locator("#tally-holds")).to_have_text("1")
+    expect(claims.locator("#tally-aside")).to_have_text("Claims for a baseline, counted apart: 1 hold.")
+
+
+def test_every_claim_has_verdict_figures_interval_and_its_own_threshold(claims: Page) -> None:
+    row = claims.locator("#claim-table-it-is-better-than-blind")
     expect(row.locator(".verdict")).to_have_text("fails")
     expect(row.locator(".shape-fails")).to_be_visible()
-    expect(row).not_to_contain_text("Published")
-    expect(claims.locator("#study-table .claim").nth(2)).to_contain_text("Published−0.6 points")
-    expect(row).to_contain_text("What was measured: −0.8.")
-    expect(row.locator("svg")).to_have_attribute("aria-label", "stored: −0.800, interval −1.30 to −0.400")
-    expect(row.locator(".claim-why p")).to_be_hidden()
-    row.locator("summary").focus()
+    expect(row.locator(".row-value")).to_have_text("−0.80 −1.30 to −0.40claim: above 0")
+    expect(claims.locator(".plot .point")).to_have_count(5)
+    symbols = claims.locator(".plot .point").evaluate_all("all => all.map((each) => each.getBoundingClientRect().y)")
+    middle = row.bounding_box()
+    assert middle is not None
+    assert min(abs(y + 4.5 - middle["y"] - middle["height"] / 2) for y in symbols) < 3
+
+
+def test_a_claim_for_a_baseline_is_told_apart_and_never_a_green_success(claims: Page) -> None:
+    verdict = claims.locator(".claim", has_text="A standard mixture").locator(".verdict")
+    expect(verdict).to_have_text("holdsfor a baseline")
+    colour = "getComputedStyle(document.querySelector(arguments)).color"
+    assert verdict.evaluate("each => getComputedStyle(each).color") != claims.locator(
+        "#claim-table-it-is-as-good .verdict"
+    ).evaluate("each => getComputedStyle(each).color"), colour
+    press(claims, "Hold")
+    expect(claims.locator(".claim .verdict")).to_have_text(["holds", "holdsfor a baseline"])
+    press(claims, "For a baseline")
+    expect(claims.locator(".claim")).to_have_count(1)
+
+
+def test_a_claim_with_a_recipe_leads_into_the_lab(claims: Page) -> None:
+    see = claims.locator(".claim", has_text="A standard mixture").get_by_text("See it")
+    expect(see).to_have_attribute("href", "/#run=abc")
+    expect(claims.get_by_text("See it")).to_have_count(1)
+
+
+def test_the_fold_holds_what_stands_behind_each_claim(claims: Page) -> None:
+    fold = claims.locator("#theme-accuracy .fold")
+    expect(fold).to_have_text("Details, 5 claims, 4 drawn")
+    expect(claims.locator("#study-table")).to_have_count(0)
+    fold.focus()
     claims.keyboard.press("Enter")
-    expect(row.locator(".claim-why p")).to_have_text("The reason of: It is better than blind.")
+    expect(claims.locator("#theme-accuracy .claim")).to_have_count(5)
+    expect(claims.locator("#theme-accuracy .fold")).to_be_focused()
+    why = claims.locator("#study-table .claim-why").nth(2)
+    expect(why.locator("dl")).to_be_hidden()
+    why.locator("summary").focus()
+    claims.keyboard.press("Enter")
+    expect(why.locator("dl")).to_contain_text("The reason of: It is near.")
+    expect(why.locator("dl")).to_contain_text("Published−0.6 points")
     claims.click("#study-table .study-more summary")
-    expect(claims.locator("#study-table .study-chart")).to_be_visible()
+    expect(claims.locator("#study-table .curves .js-line")).to_have_count(2)
+    claims.keyboard.press("Shift+Tab")
+    claims.locator("#theme-accuracy .fold").click()
+    expect(claims.locator("#study-table")).to_have_count(0)
 
 
-def test_a_study_is_folded_to_its_verdicts_until_opened_addressed_or_filtered(
-    open_page: OpenPage, server: Server
-) -> None:
-    answers = {"/claims/evidence.json": EVIDENCE}
-    page = open_page(f"{server.url}/claims", wait_for="#study-blind", answers=answers)
-    counts = page.locator("#study-table .study-counts")
-    expect(counts.locator(".verdict")).to_have_text(["1 hold", "1 mixed", "1 fail"])
-    expect(counts.locator(".shape-holds, .shape-mixed, .shape-fails")).to_have_count(3)
-    shown = page.locator(".claim:visible")
-    expect(shown).to_have_count(0)
-    page.locator("#study-table .study-fold > summary").focus()
-    page.keyboard.press("Enter")
-    expect(shown).to_have_count(3)
-    page.keyboard.press("Enter")
-    expect(shown).to_have_count(0)
-    page.locator("#filter >> text=fails").focus()
-    page.keyboard.press("Space")
-    expect(shown.locator(".claim-verdict")).to_have_text(["fails"])
-    expect(counts.locator(".verdict")).to_have_text(["1 fail"])
-    expect(page.locator("#study-blind")).to_be_hidden()
-    page.click("#filter >> text=all")
-    expect(shown).to_have_count(0)
-    expect(counts.locator(".verdict")).to_have_count(3)
-    expect(page.locator("#study-blind .button")).to_be_visible()
+def test_the_filter_shows_the_claims_of_one_verdict_alone(claims: Page) -> None:
+    claims.locator("#filter >> text=Fail").focus()
+    claims.keyboard.press("Space")
+    expect(claims.locator(".claim .verdict")).to_have_text(["fails"])
+    expect(claims.locator(".theme-counts .verdict")).to_have_text(["1 fail"])
+    expect(claims.locator("#filter >> text=Fail")).to_be_focused()
+    expect(claims.locator("#theme-without\\ ID")).to_have_count(0)
+    press(claims, "All")
+    expect(claims.locator("[id='theme-without ID']")).to_be_visible()
+
+
+def test_the_search_finds_claims_by_their_words(claims: Page) -> None:
+    claims.fill("#claims-search", "than BLIND")
+    expect(claims.locator(".claim")).to_have_count(1)
+    claims.fill("#claims-search", "nowhere said")
+    expect(claims.locator(".nothing")).to_have_text("No claim has these words and this verdict.")
+
+
+def test_a_link_to_a_claim_opens_its_theme_under_any_filter(claims: Page) -> None:
+    press(claims, "Hold")
+    claims.evaluate(f"location.hash = '{LAST}'")
+    expect(claims.locator(LAST)).to_be_focused()
+    expect(claims.locator("#filter [aria-pressed=true]")).to_have_text("All")
+    expect(claims.locator(LAST)).to_contain_text("24 seeds would decide")
+
+
+def test_a_link_with_a_question_mark_is_as_good(open_page: OpenPage, known: PageServer) -> None:
+    page = open_page(f"{known.url}/claims?claim=table-it-is-last", wait_for=LAST)
+    expect(page.locator(LAST)).to_be_in_viewport()
 
 
 def test_a_link_to_a_study_that_there_is_not_says_so_until_another_is_followed(claims: Page) -> None:
     claims.evaluate("location.hash = 'study-nope'")
-    expect(claims.locator("#unknown")).to_have_text("There is no study nope.")
+    expect(claims.locator("#claims-unknown")).to_have_text("There is no study nope.")
     claims.evaluate("location.hash = 'study-blind'")
-    expect(claims.locator("#unknown")).to_have_text("")
+    expect(claims.locator("#claims-unknown")).to_have_text("")
+    expect(claims.locator("#study-blind")).to_be_visible()
 
 
 def test_a_link_to_another_study_unfolds_it_even_where_the_filter_hid_it(claims: Page) -> None:
-    claims.click("#filter >> text=holds")
-    expect(claims.locator("#study-blind")).to_be_hidden()
+    press(claims, "Hold")
+    expect(claims.locator("[id='theme-without ID']")).to_have_count(0)
     claims.evaluate("location.hash = 'study-blind'")
     expect(claims.locator("#study-blind .study-question")).to_be_visible()
-    expect(claims.locator("#filter [aria-pressed=true]")).to_have_text("all")
+    expect(claims.locator("#filter [aria-pressed=true]")).to_have_text("All")
 
 
-def test_a_study_that_runs_is_shown_whatever_the_filter(open_page: OpenPage, server: Server) -> None:
-    quiet = {"title": "Any", "question": "Which?", "reason": None, "started_ms": 1, "ended_ms": None, "result": None}
-    running = {**quiet, "study": "blind", "state": "running", "done": 0.5, "total": 2, "text": "step 10 of 20"}
-    idle = {**quiet, "study": "deceptive", "state": "idle", "done": 0, "total": 0, "text": ""}
-    answers = {
-        "/claims/evidence.json": EVIDENCE,
-        "/api/studies": {"unavailable": None, "studies": [running, idle]},
-    }
-    page = open_page(f"{server.url}/claims", wait_for="#study-blind [role=progressbar]", answers=answers)
-    page.click("#filter >> text=mixed")
-    expect(page.locator("#study-deceptive")).to_be_hidden()
-    expect(page.locator("#study-blind")).to_contain_text(re.compile(r"25.% of 2 jobs · step 10 of 20"))
-    expect(page.locator("#study-blind .button")).to_have_text("Stop")
+def test_a_study_that_runs_is_shown_and_followed_whatever_the_filter(claims: Page, known: PageServer) -> None:
+    press(claims, "Mixed")
+    known.studies["studies"][1] |= {"state": "running", "done": 0.5, "total": 2, "text": "step 10 of 20"}
+    progress = claims.locator("#study-blind")
+    expect(progress).to_contain_text(re.compile(r"25 % of 2 jobs · step 10 of 20"))
+    expect(progress.locator("[role=progressbar]")).to_have_attribute("aria-valuenow", "25")
+    known.studies["studies"][1] |= {"done": 1.5, "text": "step 3 of 20"}
+    expect(progress).to_contain_text(re.compile(r"75 % of 2 jobs · step 3 of 20"))
+    expect(progress.locator(".button")).to_have_text("Stop")
+    known.studies["studies"][1]["state"] = "stopped"
+    expect(progress).to_have_count(0)
+    expect(claims.locator("#announcer")).to_have_text("Blind: stopped.")
 
 
-def test_a_study_is_started_watched_and_stopped(claims: Page) -> None:
+def test_a_study_is_started_and_stopped_by_keyboard(claims: Page, known: PageServer) -> None:
+    claims.click("#theme-accuracy .fold")
     button = claims.locator("#study-table .button")
     expect(button).to_have_text("Measure now")
     button.focus()
     claims.keyboard.press("Enter")
     expect(button).to_have_text("Stop")
-    progress = claims.locator("#study-table .study-progress")
-    patiently(lambda: re.search(r"% of \d+ jobs", progress.inner_text()), "the worker to begin the study")
-    claims.reload()
+    claims.keyboard.press("Enter")
+    expect(button).to_have_text("Go on measuring")
+    assert [path for _, path, _ in known.asked] == ["studies/table/start", "studies/table/stop"]
+
+
+def test_a_refused_start_says_why(claims: Page, known: PageServer) -> None:
+    known.refusal = "Study table is running already."
+    claims.click("#theme-accuracy .fold")
+    claims.click("#study-table .button")
+    expect(claims.locator("#study-table .study-note")).to_have_text(known.refusal)
+
+
+def test_where_no_study_can_be_started_the_page_says_why(open_page: OpenPage, known: PageServer) -> None:
+    known.studies["unavailable"] = "No worker is connected."
+    page = open_page(f"{known.url}/claims#study-table", wait_for="#study-table")
+    expect(page.locator("#claims-unavailable")).to_have_text("No worker is connected.")
+    expect(page.locator("#study-table .button")).to_be_disabled()
+
+
+def test_a_real_study_is_started_watched_and_stopped(open_page: OpenPage, server: Server) -> None:
+    page = open_page(f"{server.url}/claims#study-table", wait_for="#study-table .button")
+    button = page.locator("#study-table .button")
+    button.click()
     expect(button).to_have_text("Stop")
-    expect(claims.locator("#study-table [role=progressbar]")).to_be_visible()
-    expect(claims.locator("#study-blind .button")).to_be_disabled()
+    progress = page.locator("#study-table .study-act")
+    patiently(lambda: re.search(r"% of \d+ jobs", progress.inner_text()), "the worker to begin the study")
+    page.reload()
+    expect(button).to_have_text("Stop")
     button.click()
     patiently(lambda: button.inner_text() == "Go on measuring", "the study to end")
-    expect(claims.locator("#study-table .study-note")).to_have_text("Stopped; started again, it goes on from here.")
+    expect(page.locator("#study-table .study-note")).to_have_text("Stopped; started again, it goes on from here.")
 
 
-def test_new_results_stand_beside_the_stored_ones(open_page: OpenPage, server: Server) -> None:
-    new = claim("It is near.", "holds", 0.6, [0.2, 0.9], None)
-    live = {"study": "table", "title": "Table", "question": "Which?", "state": "finished", "done": 1, "total": 1}
-    live |= {"text": "", "reason": None, "started_ms": 1, "ended_ms": 2, "result": {"claims": [new], "ended_ms": 2}}
-    answers = {"/claims/evidence.json": EVIDENCE, "/api/studies": {"unavailable": None, "studies": [live]}}
-    page = open_page(f"{server.url}/claims#study-table", wait_for="#study-table .claim-fresh", answers=answers)
-    row = page.locator("#study-table .claim").nth(2)
-    expect(row.locator(".claim-fresh .verdict")).to_have_text("holds")
-    expect(row.locator(".claim-verdict .verdict")).to_have_text("mixed")
-    expect(row.locator(".whisker-stored circle, .whisker-new circle")).to_have_count(2)
+def test_new_results_stand_beside_the_stored_ones(open_page: OpenPage, known: PageServer) -> None:
+    new = claim("It is near.", "holds", 0.6, [0.2, 0.9])
+    known.studies["studies"][0] |= {"state": "finished", "result": {"claims": [new], "ended_ms": 2}}
+    page = open_page(f"{known.url}/claims#study-table", wait_for="#study-table")
+    row = page.locator("#claim-table-it-is-near")
+    expect(row.locator(".fresh .verdict")).to_have_text("holds")
+    expect(row.locator(".fresh")).to_contain_text("on 1970-01-01")
+    expect(row.locator(".row-verdict .verdict")).to_have_text("mixed")
     expect(page.locator("#study-table .button")).to_have_text("Measure again")
 
 
-def test_without_stored_results_the_page_says_which_command_makes_them(open_page: OpenPage, server: Server) -> None:
-    nothing = {"/claims/evidence.json": {"studies": [], "missing": NO_EVIDENCE}}
-    page = open_page(f"{server.url}/claims", wait_for="#study-table", answers=nothing)
+def test_without_stored_results_the_page_says_which_command_makes_them(open_page: OpenPage, pages: PageServer) -> None:
+    pages.studies["studies"] = [dict(study) for study in STUDIES]
+    page = open_page(f"{pages.url}/claims#study-table", wait_for="#study-table")
     expect(page.locator("#made")).to_have_text(NO_EVIDENCE)
-    expect(page.locator("#tallies, #filter").filter(visible=True)).to_have_count(0)
-    expect(page.locator("#study-table .button")).to_be_visible()
+    expect(page.locator(".tally, #filter button")).to_have_count(0)
+    expect(page.locator("#study-table .button")).to_be_enabled()
+
+
+def test_the_theme_of_the_dots_follows_the_button(claims: Page) -> None:
+    before = claims.locator(".plot .point").first.evaluate("each => getComputedStyle(each).fill")
+    claims.click("#theme-toggle")
+    patiently(
+        lambda: claims.locator(".plot .point").first.evaluate("each => getComputedStyle(each).fill") != before,
+        "the dots to be drawn anew",
+    )
+    claims.reload()
+    expect(claims.locator("html")).to_have_attribute("data-theme", "dark")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_of_the_claims_overflows(open_page: OpenPage, server: Server, width: int, theme: str) -> None:
-    page = claims_page(open_page, server, width=width, theme=theme)
+@pytest.mark.parametrize("width", [1440, 1280, 768, 390])
+def test_nothing_of_the_claims_overflows(open_page: OpenPage, known: PageServer, width: int, theme: str) -> None:
+    page = open_page(f"{known.url}/claims#study-table", wait_for="#study-table", width=width, theme=theme)
     page.click("#study-table .study-more summary")
     patiently(lambda: page.evaluate("document.fonts.status === 'loaded'"), "the typeface")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("document.documentElement.dataset.theme") == theme
+    row = page.locator("#claim-table-it-is-better-than-blind")
+    words, value = row.locator(".row-name").bounding_box(), row.locator(".row-value").bounding_box()
+    assert words is not None
+    assert value is not None
+    assert words["y"] + words["height"] <= value["y"] or words["x"] + words["width"] <= value["x"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dash
 import httpx
 import pytest
 from dash import html
@@ -18,8 +20,10 @@ from fastapi import FastAPI
 import frontend
 from cdsp_core.settings.config import control_bounds, schema
 from frontend.app import mount
-from frontend.layout import claims_body, lab_body
+from frontend.dash_pages import body_of
+from frontend.layout import lab_body
 from frontend.page_settings import page_settings
+from frontend.pages import CLAIMS, RUNS
 from frontend.rendered import to_html
 
 ASSETS = Path(frontend.__file__).parent / "assets"
@@ -62,7 +66,7 @@ def test_every_control_of_the_schema_has_a_slider_that_takes_its_bounds_from_the
     assert (told["low"], told["high"]) == control_bounds(name)
 
 
-@pytest.mark.parametrize("body", [lab_body, claims_body])
+@pytest.mark.parametrize("body", [lab_body, body_of(CLAIMS), body_of(RUNS)])
 def test_ids_are_unique(body: Callable[[], Component]) -> None:
     ids = [found for c in components(body()) if (found := attribute(c, "id"))]
     assert len(ids) == len(set(ids))
@@ -80,16 +84,23 @@ async def test_the_page_is_at_the_root_and_leaves_the_api_alone(client: httpx.As
     assert (await client.get("/api/runs")).json() == []
 
 
-async def test_the_page_links_no_bundle_it_does_not_use(client: httpx.AsyncClient) -> None:
+async def test_the_lab_loads_nothing_of_dash(client: httpx.AsyncClient) -> None:
     page = (await client.get("/")).text
-    assert "/dash/dcc/" not in page
-    assert "/dash/dash_table/" not in page
+    assert "/_dash-" not in page
     assert page.count("plotly-cartesian.min.js") == 1
 
 
-async def test_the_page_loads_no_script_of_another_page(client: httpx.AsyncClient) -> None:
-    assert "claims_page" not in (await client.get("/")).text
-    assert "charts.js" not in (await client.get("/claims")).text
+@pytest.mark.parametrize(
+    ("path", "used", "unused"),
+    [("/claims", "plotly-cartesian", "dash_ag_grid"), ("/runs", "dash_ag_grid", "plotly-cartesian")],
+)
+async def test_a_dash_page_links_only_the_large_parts_it_uses(
+    client: httpx.AsyncClient, path: str, used: str, unused: str
+) -> None:
+    scripts = " ".join(re.findall(r'<script src="([^"]+)"', (await client.get(path)).text))
+    assert used in scripts
+    assert unused not in scripts
+    assert "dash_table" not in scripts
 
 
 async def test_the_lab_has_one_module_for_its_entry_and_no_script_that_dash_found(client: httpx.AsyncClient) -> None:
@@ -100,11 +111,55 @@ async def test_the_lab_has_one_module_for_its_entry_and_no_script_that_dash_foun
     assert "/assets/lab/" not in page
 
 
-async def test_the_claims_are_a_document_that_needs_no_dash(client: httpx.AsyncClient) -> None:
-    page = (await client.get("/claims")).text
-    assert re.search(r'<a [^>]*aria-current="page"[^>]*>Claims</a>', page)
-    assert "_dash" not in page
-    assert "react" not in page
+@pytest.mark.parametrize(("path", "name"), [("/claims", "Claims"), ("/runs", "Runs")])
+async def test_every_dash_page_is_one_of_dashs_pages(client: httpx.AsyncClient, path: str, name: str) -> None:
+    assert "DashRenderer" in (await client.get(path)).text
+    page = next(each for each in dash.page_registry.values() if each["path"] == path)
+    assert page["title"] == f"{name} · Topology Lab"
+
+
+@pytest.mark.parametrize("path", ["dash/nothing.js", "torch/__init__.py", "dash/../../etc/passwd", "os/path.py"])
+async def test_a_script_that_dash_has_not_is_not_there(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(f"/_dash-component-suites/{path}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"[" * 2000,
+        b'{"output": 1}',
+        b'{"output": "nothing.children"}',
+        b'{"output": "filter.children"}',
+        b'{"output": "filter.children", "inputs": 7, "outputs": {"id": "filter", "property": "children"}}',
+        b'{"output": "filter.children", "inputs": [{"id": 1}], "outputs": {"id": "filter", "property": "children"}}',
+        b'{"output": "filter.children", "inputs": [{"id": "claims-shown", "property": "data"}], "outputs": 3}',
+    ],
+)
+async def test_a_post_that_no_page_sends_is_refused_and_breaks_nothing(client: httpx.AsyncClient, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert (await client.post("/_dash-update-component", content=body, headers=headers)).status_code == 400
+
+
+async def test_a_callback_answers_what_a_page_asks(client: httpx.AsyncClient) -> None:
+    asked = {
+        "output": "filter.children",
+        "outputs": {"id": "filter", "property": "children"},
+        "inputs": [{"id": "claims-shown", "property": "data", "value": {"not": "a word"}}],
+        "changedPropIds": ["claims-shown.data"],
+    }
+    answer = await client.post("/_dash-update-component", json=asked)
+    assert answer.json()["response"] == {"filter": {"children": []}}
+
+
+async def test_the_claims_are_had_as_a_table(tmp_path: Path) -> None:
+    claim = {"claim": "It is, as said, better.", "source": "memo", "verdict": "holds", "measured": 2, "why": ""}
+    studies = {"studies": [{"study": "table", "claims": [claim]}]}
+    (tmp_path / "evidence.json").write_text(json.dumps(studies))
+    table = (await client_of(tmp_path / "evidence.json").get("/claims/claims.csv")).text
+    assert table.splitlines()[1] == 'table,accuracy,"It is, as said, better.",holds,yes,2.0,,,'
 
 
 async def test_stored_results_are_served_as_they_are(tmp_path: Path) -> None:
@@ -125,7 +180,7 @@ def test_text_and_attributes_of_a_document_are_escaped() -> None:
         assert part in shown
 
 
-@pytest.mark.parametrize("path", ["/", "/claims"])
+@pytest.mark.parametrize("path", ["/", "/claims", "/runs"])
 async def test_every_script_and_style_a_page_links_is_served(client: httpx.AsyncClient, path: str) -> None:
     links = [link for link in re.findall(r'(?:src|href)="([^"]+)"', (await client.get(path)).text) if link[0] != "#"]
     assert links
@@ -135,7 +190,8 @@ async def test_every_script_and_style_a_page_links_is_served(client: httpx.Async
 
 
 def test_no_asset_of_our_own_names_another_host() -> None:
-    own = [*ASSETS.glob("*.js"), *ASSETS.glob("lab/**/*.js"), *ASSETS.glob("*.css"), *ASSETS.glob("icons/*.svg")]
+    own = [*ASSETS.glob("*.js"), *ASSETS.glob("lab/**/*.js"), *ASSETS.glob("*.css")]
+    own += [*ASSETS.glob("pages/*"), *ASSETS.glob("icons/*.svg")]
     named = {url for path in own for url in re.findall(r"https?://[\w.-]+", path.read_text())}
     assert named <= {"http://www.w3.org"}
 

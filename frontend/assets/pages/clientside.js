@@ -1,0 +1,92 @@
+"use strict";
+// What the Dash pages do in the browser itself: the theme, going to what a link names, and how cells of a table read.
+(function () {
+  const root = document.documentElement;
+
+  function show(theme, remember) {
+    root.dataset.theme = theme;
+    if (remember) localStorage.setItem("theme", theme);
+    return theme;
+  }
+
+  let follows = false;
+  function followSystem() {
+    if (follows) return;
+    follows = true;
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => {
+      if (localStorage.getItem("theme")) return;
+      window.dash_clientside.set_props("theme", { data: show(event.matches ? "dark" : "light", false) });
+    });
+  }
+
+  let gone = "";
+  const SOON_MS = 50;
+  const PATIENCE = 60;
+
+  /** Scroll to an element and give it the focus, as soon as it is there. */
+  function reach(id, tries) {
+    const element = document.getElementById(id);
+    if (!element) {
+      if (tries) setTimeout(() => reach(id, tries - 1), SOON_MS);
+      return;
+    }
+    element.scrollIntoView({ block: id.startsWith("claim-") ? "center" : "start" });
+    element.focus({ preventScroll: true });
+  }
+
+  const none = (value) => value === null || value === undefined || !Number.isFinite(value);
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    pages: {
+      theme(clicks) {
+        followSystem();
+        return clicks ? show(root.dataset.theme === "dark" ? "light" : "dark", true) : root.dataset.theme;
+      },
+      goto(themes, target) {
+        const link = `${target} ${location.href}`;
+        if (target && gone !== link) {
+          gone = link;
+          reach(target, PATIENCE);
+        }
+        return window.dash_clientside.no_update;
+      },
+    },
+  });
+
+  const SIZES = [
+    [1e9, "GB"],
+    [1e6, "MB"],
+    [1e3, "kB"],
+  ];
+  window.dashAgGridFunctions = Object.assign(window.dashAgGridFunctions || {}, {
+    runCount: (value) => (none(value) ? "" : value.toLocaleString("en-US")),
+    runPercent: (value) => (none(value) ? "" : (100 * value).toFixed(1)),
+    runSize(value) {
+      if (none(value)) return "";
+      const [scale, unit] = SIZES.find(([each]) => value >= each) || [1, "B"];
+      return `${Number((value / scale).toPrecision(3))} ${unit}`;
+    },
+    runTime(value) {
+      if (none(value)) return "";
+      const time = new Date(value);
+      const clock = time.toLocaleTimeString([], { hour12: false, hour: "2-digit", minute: "2-digit" });
+      return time.toDateString() === new Date().toDateString() ? clock : `${time.toLocaleDateString()} ${clock}`;
+    },
+    /** The table in the page's own colours, which follow the theme by themselves. */
+    runTheme: (quartz) =>
+      quartz.withParams({
+        fontFamily: "inherit",
+        fontSize: 13,
+        backgroundColor: "var(--panel)",
+        foregroundColor: "var(--ink)",
+        headerTextColor: "var(--muted)",
+        headerBackgroundColor: "var(--panel)",
+        borderColor: "var(--line)",
+        accentColor: "var(--accent)",
+        wrapperBorderRadius: 12,
+        rowHoverColor: "var(--control)",
+        selectedRowBackgroundColor: "var(--control)",
+        browserColorScheme: "inherit",
+      }),
+  });
+})();

@@ -1,0 +1,288 @@
+"""One theme of the page of claims as a card: its sentence, claims as rows beside their dots, studies in the fold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from frontend.attributes import aria
+from frontend.evidence import Claim, Study
+from frontend.figures.curves import curves
+from frontend.figures.dots import DotRow, axis_px, dots, groups, interval_in_words
+from frontend.figures.palette import Palette
+from frontend.numbers import decimals, fixed, minus, plain
+from frontend.study_state import LiveStudy, study_live
+from frontend.verdicts import counts, tone_of, verdict
+
+DRAWN: Final = 4
+"""Rows of a theme that is not open."""
+LINE_CHARACTERS: Final = 36
+LINE_PX: Final = 17
+LEAST_ROW_PX: Final = 40
+PLOT_CONFIG: Final = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+FORMS: Final = {"smallest": "smallest form", "whole": "whole form"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A claim with what is stored of it, what was measured just now, or both."""
+
+    stored: Claim | None
+    fresh: Claim | None = None
+    when: str = ""
+
+    @property
+    def claim(self) -> Claim:
+        """The stored one where there is one."""
+        claim = self.stored or self.fresh
+        assert claim is not None
+        return claim
+
+    @property
+    def verdicts(self) -> set[str]:
+        """Every verdict it has."""
+        return {claim.verdict for claim in (self.stored, self.fresh) if claim is not None}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ThemeView:
+    """A theme as it is shown now: `claims` are those asked for, `rows` those drawn, `hidden` how many more it has."""
+
+    key: str
+    sentence: str
+    claims: tuple[Claim, ...]
+    rows: tuple[Row, ...]
+    hidden: int
+    studies: tuple[tuple[str, Study | None, LiveStudy | None], ...]
+    is_open: bool
+
+
+def card(view: ThemeView, palette: Palette, *, unavailable: str | None) -> Component:
+    """The theme: its sentence and verdicts on the left, its claims on the right, its studies in the fold."""
+    blocks = [
+        plot_block([view.rows[i] for i in group], palette, f"{view.key}-{n}")
+        for n, group in enumerate(groups([dot_row(row) for row in view.rows]))
+    ]
+    if not blocks:
+        blocks = [html.P("Not measured yet.", className="theme-empty")]
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.Div(
+                        [
+                            html.H2(view.sentence, id=f"title-{view.key}"),
+                            html.Div(counts(view.claims), className="theme-counts"),
+                            fold_button(view),
+                        ],
+                        className="theme-head",
+                    ),
+                    html.Div(blocks, className="theme-blocks"),
+                ],
+                className="theme-body",
+            ),
+            *(study_section(*each, palette, unavailable) for each in view.studies if view.is_open),
+        ],
+        id=f"theme-{view.key}",
+        className="panel theme",
+        **aria(labelledby=f"title-{view.key}"),
+    )
+
+
+def fold_button(view: ThemeView) -> Component:
+    """Opens the theme, or closes it."""
+    total = len(view.rows) + view.hidden
+    claims = f"{total} claim{'' if total == 1 else 's'}" if total else "measure it"
+    drawn = f", {len(view.rows)} drawn" if view.hidden else ""
+    return html.Button(
+        f"Details, {claims}{drawn}",
+        id={"type": "theme-fold", "theme": view.key},
+        type="button",
+        className="fold",
+        **aria(expanded=str(view.is_open).lower(), controls=f"theme-{view.key}"),
+    )
+
+
+def short_entry(view: ThemeView) -> Component:
+    """A theme in the list of those that are not drawn."""
+    return html.Li(
+        html.Button(
+            [
+                html.Span(view.sentence, className="short-sentence"),
+                html.Span(counts(view.claims) or "not measured yet", className="theme-counts"),
+            ],
+            id={"type": "theme-fold", "theme": view.key},
+            type="button",
+            className="fold",
+            **aria(expanded="false"),
+        ),
+        id=f"theme-{view.key}",
+    )
+
+
+def plot_block(rows: Sequence[Row], palette: Palette, key: str) -> Component:
+    """Claims that share an axis: a list, and level with its rows the dots."""
+    lines = max(math.ceil(len(row.claim.text) / LINE_CHARACTERS) for row in rows)
+    drawn = [dot_row(row) for row in rows]
+    height = max(LEAST_ROW_PX, LINE_PX * lines + 10, 60 if any(row.fresh and row.stored for row in rows) else 0)
+    return html.Div(
+        [
+            html.Ul([claim_row(row, i) for i, row in enumerate(rows)], className="rows", role="list"),
+            html.Div(
+                dcc.Graph(
+                    id={"type": "dots", "block": key},
+                    figure=dots(drawn, palette),
+                    config=PLOT_CONFIG,
+                    responsive=True,
+                    className="dots",
+                ),
+                className="plot",
+                role="img",
+                **aria(label="Each claim's mean and interval against its threshold; the list says the same in numbers"),
+            ),
+        ],
+        className="plot-block",
+        style={"--rows": len(rows), "--row": f"{height}px", "--axis": f"{axis_px(drawn)}px"},
+    )
+
+
+def dot_row(row: Row) -> DotRow:
+    """What is drawn of a claim."""
+    claim, fresh = row.claim, row.fresh
+    stored = row.stored
+    return DotRow(
+        label=claim.text,
+        bound=claim.bound,
+        tone=tone_of(claim),
+        unit=claim.unit,
+        quantity=claim.summary.partition(":")[0],
+        measured=stored.measured if stored else None,
+        interval=stored.interval if stored else None,
+        published=claim.published_value,
+        fresh=(fresh.measured, fresh.interval) if fresh and fresh.measured is not None else None,
+    )
+
+
+def claim_row(row: Row, place: int) -> Component:
+    """A claim in words and numbers: its sentence, value and interval, threshold, verdict."""
+    claim, stored, fresh = row.claim, row.stored, row.fresh
+    figures: list[Any] = [value_and_interval(stored)] if stored else []
+    if fresh is not None:
+        word = [" ", verdict(fresh)] if stored else []
+        figures.append(html.Span([value_and_interval(fresh), f" {row.when}", *word], className="fresh"))
+    see = [html.A("See it", href=claim.see, className="see")] if claim.see else []
+    return html.Li(
+        [
+            html.Span(html.A(minus(claim.text), href=claim.address, className="row-name"), className="row-claim"),
+            html.Span(className="row-plot"),
+            html.Span([*figures, html.Span(threshold(claim), className="threshold")], className="row-value"),
+            html.Span(verdict(claim), className="row-verdict"),
+            html.Span(see, className="row-see"),
+        ],
+        id=f"claim-{claim.key}",
+        className="claim",
+        style={"--place": place + 1},
+        tabIndex=-1,
+    )
+
+
+def value_and_interval(claim: Claim) -> Component:
+    """The mean in bold, then the ends, with the digits that the interval's width makes worth reading."""
+    if claim.measured is None:
+        return html.Span("no value")
+    digits = decimals(claim.interval[1] - claim.interval[0]) if claim.interval else None
+    is_difference = not claim.bound.ends or min(claim.bound.ends) <= 0
+    value = fixed(claim.measured, digits, sign=is_difference)
+    if claim.interval is None:
+        return html.Span([html.B(value), " no interval"])
+    low, high = (fixed(end, digits) for end in claim.interval)
+    return html.Span([html.B(value), f" {low} to {high}"])
+
+
+def threshold(claim: Claim) -> str:
+    """Where a claim holds, and how many seeds would decide one that is undecided."""
+    bound = claim.bound
+    side = "no threshold"
+    if bound.low is not None and bound.high is not None:
+        side = f"{plain(bound.low)} to {plain(bound.high)}"
+    elif bound.low is not None:
+        side = f"above {plain(bound.low)}"
+    elif bound.high is not None:
+        side = f"below {plain(bound.high)}"
+    decided = f"; {claim.decided_by:,} seeds would decide" if claim.decided_by else ""
+    return f"claim: {side}{decided}"
+
+
+def study_section(
+    name: str, stored: Study | None, live: LiveStudy | None, palette: Palette, unavailable: str | None
+) -> Component:
+    """A study of the theme: how it was measured, the rule of each claim, and the button that measures again."""
+    title = (live.title if live else None) or (stored.title if stored else name)
+    question = (live.question if live else None) or (stored.question if stored else "")
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H3(f"Study: {title}"),
+                    html.P(question, className="study-question"),
+                    html.P(about(name, stored), className="study-about"),
+                ],
+                className="study-words",
+            ),
+            html.Div(rules(stored, palette), className="study-rules"),
+            html.Div(study_live(name, live, unavailable), className="study-act"),
+        ],
+        id=f"study-{name}",
+        className="study",
+        tabIndex=-1,
+        **aria(label=f"Study: {title}"),
+    )
+
+
+def about(name: str, stored: Study | None) -> list[Any]:
+    """Where the stored results come from."""
+    if stored is None:
+        return [html.Code(f"study {name}"), " · no stored results"]
+    seeds = f"{stored.seeds} {'seed' if stored.seeds == 1 else 'seeds'}"
+    return [html.Code(stored.command), f" · {FORMS.get(stored.form, stored.form)} · {seeds} · {stored.data}"]
+
+
+def rules(stored: Study | None, palette: Palette) -> list[Component]:
+    """Each claim's source, published words, measured words and rule; then charts and notes."""
+    if stored is None:
+        return []
+    shown: list[Component] = [claim_fold(claim) for claim in stored.claims]
+    if stored.charts or stored.notes:
+        count = len(stored.charts)
+        names = [f"{count} chart{'' if count == 1 else 's'}"] * bool(count) + ["notes"] * bool(stored.notes)
+        charts = [
+            html.Figure(
+                [
+                    html.Figcaption(chart.title),
+                    dcc.Graph(figure=curves(chart, palette), config=PLOT_CONFIG, responsive=True, className="curves"),
+                ]
+            )
+            for chart in stored.charts
+        ]
+        notes = [html.P(minus(note), className="study-about") for note in stored.notes]
+        shown.append(
+            html.Details(
+                [html.Summary(" and ".join(names).capitalize()), html.Div(charts, className="study-charts"), *notes],
+                className="study-more",
+            )
+        )
+    return shown
+
+
+def claim_fold(claim: Claim) -> Component:
+    """What stands behind one claim, on demand."""
+    words = [("Source", claim.source), ("Published", claim.published or ""), ("Measured", claim.summary)]
+    words += [("Rule", claim.why), ("Seeds", str(claim.seeds) if claim.seeds else "")]
+    pairs = [part for name, text in words if text for part in (html.Dt(name), html.Dd(minus(text)))]
+    said = f"{minus(claim.text)} ({interval_in_words(claim.interval)})" if claim.measured is None else minus(claim.text)
+    return html.Details([html.Summary(said), html.Dl(pairs)], className="claim-why")

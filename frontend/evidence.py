@@ -1,0 +1,308 @@
+"""Read evidence.json, the stored results of every study: the only module that knows its fields.
+
+The file is made by `python -m cdsp_core evidence`. Fields that newer files have (`theme`, `bound`, `unit`,
+`published_value`, `for_method`, `headline`, `see`) are read where they are there and derived where they are not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from frontend.themes import is_for_method, theme_of
+
+NO_EVIDENCE: Final = (
+    "No results are stored yet: measure with python -m cdsp_core study NAME, "
+    "then write them down with python -m cdsp_core evidence."
+)
+VERDICTS: Final = ("holds", "fails", "no effect", "undecided", "mixed")
+"""Every word a verdict can be; "mixed" is of older files, which did not tell "no effect" from "undecided"."""
+
+PAPER: Final = "arXiv:2512.20291"
+HEADLINE: Final = "headline"
+"""Study of headline claims that no stored study has measured."""
+_ABOVE = re.compile(r"Holds (?:when the whole interval lies )?above (-?[\d.]*\d)")
+_BELOW = re.compile(r"Holds (?:when the whole interval lies )?below (-?[\d.]*\d)")
+_BETWEEN = re.compile(r"Holds (?:when the whole interval lies )?between (-?[\d.]*\d) and (-?[\d.]*\d)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """The side of its threshold on which a claim holds: above `low`, below `high`, or between the two."""
+
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def ends(self) -> list[float]:
+        """The thresholds that there are."""
+        return [end for end in (self.low, self.high) if end is not None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """One sentence, and what was measured about it. `measured` is None where nothing was, `interval` with one seed.
+
+    A difference within `equivalence` of the threshold is no effect; `decided_by` seeds would decide what is undecided.
+    """
+
+    key: str
+    study: str
+    theme: str
+    text: str
+    source: str
+    verdict: str
+    measured: float | None
+    interval: tuple[float, float] | None
+    bound: Bound
+    equivalence: float | None
+    unit: str
+    seeds: int
+    decided_by: int | None
+    summary: str
+    why: str
+    published: str | None
+    published_value: float | None
+    for_method: bool
+    is_headline: bool
+    see: str | None
+
+    @property
+    def is_of_paper(self) -> bool:
+        """Whether the paper says it, or it is drawn from the paper's text."""
+        return self.source.startswith(PAPER)
+
+    @property
+    def address(self) -> str:
+        """Fragment of the link to it."""
+        return f"#claim-{self.key}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One curve over `x`, with a band over seeds; None where nothing was measured."""
+
+    label: str
+    x: tuple[float, ...]
+    mean: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chart:
+    """Curves of a study; `x_labels` name the places on x where these are no numbers."""
+
+    title: str
+    x_label: str
+    y_label: str
+    x_labels: tuple[str, ...]
+    is_log: bool
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Study:
+    """One stored study with its claims and curves."""
+
+    name: str
+    command: str
+    title: str
+    question: str
+    data: str
+    form: str
+    seeds: int
+    claims: tuple[Claim, ...]
+    charts: tuple[Chart, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """All stored results. `missing` is a sentence where there are none."""
+
+    studies: tuple[Study, ...] = ()
+    caveat: str = ""
+    sentences: tuple[str, ...] = ()
+    missing: str | None = None
+    claims: tuple[Claim, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "claims", tuple(claim for study in self.studies for claim in study.claims))
+
+
+class EvidenceFile:
+    """The file on disk, read again when it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = -1
+        self._read = Evidence(missing=NO_EVIDENCE)
+
+    def read(self) -> Evidence:
+        """The results as they now stand."""
+        try:
+            stamp = self._path.stat().st_mtime_ns
+            if stamp != self._stamp:
+                self._read, self._stamp = read_evidence(self._path.read_bytes()), stamp
+        except FileNotFoundError:
+            self._read, self._stamp = Evidence(missing=NO_EVIDENCE), -1
+        return self._read
+
+
+def read_evidence(content: str | bytes) -> Evidence:
+    """The results that a file holds. Raises ValueError when it is not JSON with a list `studies`."""
+    raw = json.loads(content)
+    if not isinstance(raw, dict) or not isinstance(raw.get("studies"), list):
+        raise ValueError("evidence.json must hold an object with a list `studies`. Found something else.")
+    named = [each if isinstance(each, dict) else {"claim": each} for each in raw.get("headline") or ()]
+    headline = {str(each.get("claim")) for each in named}
+    keys: set[str] = set()
+    studies = tuple(_study(each, headline, keys) for each in raw["studies"])
+    there = {claim.text for study in studies for claim in study.claims}
+    if waiting := [each for each in named if "verdict" in each and each.get("claim") not in there]:
+        question = "What was promised before the runs and is not measured yet."
+        unmeasured = {"study": HEADLINE, "title": "Headline claims", "question": question, "claims": waiting}
+        studies = (*studies, _study(unmeasured, headline, keys))
+    if not any(study.claims for study in studies):
+        return Evidence(missing=str(raw.get("missing") or NO_EVIDENCE))
+    sentences = tuple(map(str, raw.get("sentences") or ()))
+    return Evidence(studies=studies, caveat=str(raw.get("caveat", "")), sentences=sentences)
+
+
+def read_claims(raw: list[Any], study: str) -> tuple[Claim, ...]:
+    """Claims that a study has just measured, as GET /api/studies tells them."""
+    return tuple(_claim(each, study, frozenset(), set()) for each in raw if isinstance(each, dict))
+
+
+def _study(raw: Mapping[str, Any], headline: set[str], keys: set[str]) -> Study:
+    name = str(raw["study"])
+    return Study(
+        name=name,
+        command=str(raw.get("command") or f"study {name}"),
+        title=str(raw.get("title", name)),
+        question=str(raw.get("question", "")),
+        data=str(raw.get("data", "")),
+        form=str(raw.get("form", "")),
+        seeds=int(raw.get("seeds", 0)),
+        claims=tuple(_claim(each, name, headline, keys) for each in raw.get("claims", ())),
+        charts=tuple(map(_chart, raw.get("charts", ()))),
+        notes=tuple(map(str, raw.get("notes", ()))),
+    )
+
+
+def _claim(raw: Mapping[str, Any], study: str, headline: set[str] | frozenset[str], keys: set[str]) -> Claim:
+    text, summary, why = str(raw["claim"]), str(raw.get("text", "")), str(raw.get("why", ""))
+    key = _unused(str(raw.get("id") or f"{study}-{_slug(text)}"), keys)
+    verdict = str(raw["verdict"])
+    if verdict not in VERDICTS:
+        raise ValueError(f"verdict must be one of {', '.join(VERDICTS)}. Found {verdict[:40]!r}.")
+    for_method = raw.get("for_method")
+    return Claim(
+        key=key,
+        study=study,
+        theme=str(raw.get("theme") or theme_of(study)),
+        text=text,
+        source=str(raw.get("source", "")),
+        verdict=verdict,
+        measured=_number(raw.get("measured")),
+        interval=_interval(raw.get("interval")),
+        bound=_bound(raw.get("bound"), why),
+        equivalence=_number(raw.get("equivalence")),
+        unit=str(raw.get("unit") or _unit(summary)),
+        seeds=int(raw.get("seeds") or 0),
+        decided_by=int(raw["decided_by"]) if raw.get("decided_by") else None,
+        summary=summary,
+        why=why,
+        published=str(raw["published"]) if raw.get("published") else None,
+        published_value=_number(raw.get("published_value")),
+        for_method=is_for_method(text) if for_method is None else bool(for_method),
+        is_headline=bool(raw.get("headline")) or text in headline or key in headline,
+        see=_own_address(raw.get("see")),
+    )
+
+
+def _chart(raw: Mapping[str, Any]) -> Chart:
+    return Chart(
+        title=str(raw["title"]),
+        x_label=str(raw.get("x_label", "")),
+        y_label=str(raw.get("y_label", "")),
+        x_labels=tuple(map(str, raw.get("x_labels") or ())),
+        is_log=raw.get("x_scale") == "log",
+        lines=tuple(map(_line, raw["lines"])),
+    )
+
+
+def _line(raw: Mapping[str, Any]) -> Line:
+    mean, low, high = (tuple(map(_number, raw[name])) for name in ("mean", "low", "high"))
+    return Line(label=str(raw["label"]), x=tuple(map(float, raw["x"])), mean=mean, low=low, high=high)
+
+
+def _bound(raw: Any, why: str) -> Bound:
+    """The threshold as given (a number: above it, a pair, or {low, high}), else as the rule's sentence has it."""
+    if isinstance(raw, Mapping):
+        return Bound(low=_number(raw.get("low")), high=_number(raw.get("high")))
+    if isinstance(raw, list | tuple) and len(raw) == 2:
+        return Bound(low=_number(raw[0]), high=_number(raw[1]))
+    if (number := _number(raw)) is not None:
+        return Bound(low=number)
+    if between := _BETWEEN.search(why):
+        return Bound(low=float(between[1]), high=float(between[2]))
+    if below := _BELOW.search(why):
+        return Bound(high=float(below[1]))
+    above = _ABOVE.search(why)
+    return Bound(low=float(above[1]) if above else None)
+
+
+def _unit(summary: str) -> str:
+    """What the axis counts, from the sentence that says what was measured."""
+    if "percentage points" in summary:
+        return "percentage points"
+    return "percent" if re.search(r"\bpercent\b|%", summary) else ""
+
+
+def _interval(raw: Any) -> tuple[float, float] | None:
+    if not isinstance(raw, list | tuple) or len(raw) != 2:
+        return None
+    low, high = map(_number, raw)
+    return None if low is None or high is None else (low, high)
+
+
+def _number(raw: Any) -> float | None:
+    """A finite number, or None."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
+        return None
+    return float(raw)
+
+
+def _own_address(raw: Any) -> str | None:
+    """A path of this server, or None: evidence never links elsewhere."""
+    return raw if isinstance(raw, str) and re.match(r"/(?!/)", raw) else None
+
+
+def _slug(text: str) -> str:
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    return "-".join(_leading(words, 60))
+
+
+def _leading(words: list[str], most: int) -> Iterator[str]:
+    """Whole words, `most` characters in all."""
+    for word in words:
+        most -= len(word) + 1
+        if most < 0:
+            return
+        yield word
+
+
+def _unused(key: str, keys: set[str]) -> str:
+    """`key`, numbered where another claim has it."""
+    free, number = key, 2
+    while free in keys:
+        free, number = f"{key}-{number}", number + 1
+    keys.add(free)
+    return free
