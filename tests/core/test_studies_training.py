@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claims import MEASURES, found_verdicts, made_up
-from study_rows import rows_of
-from tiny_study import Silent
 
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import from_dict
@@ -21,6 +18,9 @@ from cdsp_core.studies.framework.results import StudyFolder, read_combined
 from cdsp_core.studies.framework.runner import run_study
 from cdsp_core.studies.framework.study import Job, Study, StudyOptions
 from cdsp_core.studies.framework.training import base_config, final, release_config, training_curve, training_job
+from tests.core.claims import MEASURES, found_verdicts, made_up
+from tests.core.study_rows import rows_of
+from tests.core.tiny_study import Silent
 
 SMALLEST = StudyOptions(seeds=2, smallest=True)
 TRAINED = (
