@@ -138,7 +138,7 @@ def test_the_favourite_expert_without_id_is_that_of_the_first_layer(kana: int, v
 )
 def test_conflict_is_needed_where_its_absence_takes_structure_away(sign: int, verdicts: list[str]) -> None:
     def with_conflict(job: Job, measure: str, place: dict[str, Any]) -> float:
-        return 0.5 + sign * 0.4 * (job.settings["lambda_conflict"] > 0)
+        return 0.5 + sign * 0.4 * float(job.settings["lambda_conflict"] > 0)
 
     assert found_verdicts("conflict-necessity", with_conflict)[:4] == verdicts
 
