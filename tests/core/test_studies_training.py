@@ -64,7 +64,7 @@ def test_where_nothing_differs_no_difference_is_claimed(name: str) -> None:
     for claim in findings.claims:
         compares_runs = name not in ("blind", "deceptive", "clustering") and " minus " in claim.measured
         if compares_runs and "above 0," in claim.why:
-            assert claim.verdict == "mixed", claim.claim
+            assert claim.verdict in ("no effect", "undecided"), claim.claim
         assert claim.seeds == 3
         assert math.isfinite(claim.value)
     assert all(len(row) == len(table.columns) for table in findings.tables for row in table.rows)

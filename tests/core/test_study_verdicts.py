@@ -39,7 +39,7 @@ def test_a_reason_is_always_said_and_a_cause_only_where_the_claim_does_not_hold(
 
 
 def test_one_seed_decides_nothing() -> None:
-    assert claim_of([5.0]).verdict == "mixed"
+    assert claim_of([5.0]).verdict == "undecided"
 
 
 def test_seeds_without_a_value_are_left_out_and_named() -> None:
