@@ -2,7 +2,9 @@
 # what checks the page's modules goes into node_modules, at those of package-lock.json. `make run` needs nothing of that.
 
 VENV := .venv/bin
-PYTHON_CODE := backend bench cdsp_core frontend scripts tests
+PYTHON_CODE := backend bench cdsp_core examples frontend scripts tests
+C_CODE := $(wildcard cdsp_core/kernels/native/*.[ch])
+SHELL_CODE := $(wildcard scripts/*.sh .ci/run)
 ARGS ?=
 
 .PHONY: help run test lint format bench lock clean environment dev-environment
@@ -18,12 +20,15 @@ test: lint  ## format, lint and type checks, then every test, in a real browser 
 	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser $(VENV)/python -m pytest $(ARGS)
 
 lint: dev-environment  ## format, lint and type checks only
+	$(VENV)/clang-format --dry-run --Werror $(C_CODE)
+	$(VENV)/shellcheck $(SHELL_CODE)
 	$(VENV)/ruff format --check $(wildcard $(PYTHON_CODE))
 	$(VENV)/ruff check $(wildcard $(PYTHON_CODE))
 	$(VENV)/mypy
 	@scripts/node.sh lint
 
 format: dev-environment  ## rewrite the code in the project's format
+	$(VENV)/clang-format -i $(C_CODE)
 	$(VENV)/ruff format $(wildcard $(PYTHON_CODE))
 	$(VENV)/ruff check --fix $(wildcard $(PYTHON_CODE))
 	@scripts/node.sh format

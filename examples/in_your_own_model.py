@@ -28,7 +28,7 @@ class Block(nn.Module):
         h_BSD = self.attention_norm(x_BSD)
         x_BSD = x_BSD + self.attention(h_BSD, h_BSD, h_BSD, need_weights=False)[0]
         task_BQ = x_BSD.new_zeros(len(x_BSD), CONFIG.d_task)  # 2. a vector of each sequence's task; zeros: unknown
-        y_BSD, _expert_TK = self.experts(self.ffn_norm(x_BSD), task_BQ)
+        y_BSD: Tensor = self.experts(self.ffn_norm(x_BSD), task_BQ)[0]  # [1] is expert_TK, who was chosen
         return x_BSD + y_BSD
 
 

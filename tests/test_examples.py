@@ -49,4 +49,4 @@ def test_the_public_names_hold_those_of_the_contract() -> None:
 
 def test_an_unknown_public_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match=r"^module 'cdsp_core' has no attribute 'CDSPLayers'$"):
-        _ = cdsp_core.CDSPLayers  # type: ignore[attr-defined]
+        _ = cdsp_core.CDSPLayers

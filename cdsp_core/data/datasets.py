@@ -51,7 +51,7 @@ class TaskData:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Datasets:
-    """What a run trains on and is tested on; test images come from the official test splits only."""
+    """Training and test images of a run; test images come from the official test splits only."""
 
     train: TaskData
     test: TaskData

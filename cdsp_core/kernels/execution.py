@@ -14,14 +14,14 @@ from cdsp_core.kernels.native import why_unavailable
 
 
 class Execution:
-    """What the config asks for, `auto`, `dense` or `sorted`, and what this machine can do."""
+    """Choice between `dense`, `sorted` and `native`, from what the config asks for and what this machine can do."""
 
     def __init__(self, asked: str) -> None:
         self._asked: Final = asked
         self._why_not_native = why_unavailable()
 
     def path(self, device: torch.device) -> str:
-        """`dense`, `sorted`, or `native`, which is sorted in one C function."""
+        """Path on that device: `dense`, `sorted`, or `native`, which is sorted in one C function."""
         if device.type != "cpu":
             return "sorted" if self._asked == "sorted" else "dense"
         if self._asked == "dense":
@@ -29,11 +29,11 @@ class Execution:
         return "sorted" if self._why_not_native else "native"
 
     def native(self, x: Tensor) -> bool:
-        """Whether C computes with `x`: float32 on a CPU that has the kernels, unless `dense` was asked for."""
+        """Tell whether C computes with `x`: float32 on a CPU that has the kernels, unless `dense` was asked for."""
         return x.dtype == torch.float32 and self.path(x.device) == "native"
 
     def note(self, device: torch.device) -> str | None:
-        """Why the native path is not taken where it would be, for people; None when there is nothing to say."""
+        """Reason, for people, why the native path is not taken where it would be; None when there is nothing to say."""
         return self._why_not_native if self.path(device) == "sorted" and device.type == "cpu" else None
 
 

@@ -28,7 +28,7 @@ def experts_on_cpu(x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, strength_E:
 
 
 class _Experts(torch.autograd.Function):
-    """The same two functions without the custom operation around them, which costs more than a small layer."""
+    """Forward and backward without the custom operation around them, which costs more than a small layer."""
 
     @staticmethod
     def forward(ctx: Any, *inputs: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def _grouped_outer_blocks(left_MA: Tensor, right_MB: Tensor, count_E: Tensor) ->
 
 
 def block_slots(count_E: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-    """Where each row goes when every group is padded to whole blocks, without asking the device for the sizes.
+    """Place of each row when every group is padded to whole blocks, without asking the device for the sizes.
 
     Returns slot_M, int64, the padded place of each row, and the expert of each block. The number of blocks is
     fixed by M and E alone (an upper bound); unused blocks hold zeros and belong to the last expert.

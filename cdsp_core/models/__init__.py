@@ -1,1 +1,1 @@
-"""Whole networks: the encoder, what its blocks can hold, baselines and related methods."""
+"""Networks: the encoder, the layers its blocks can hold, baselines and related methods."""

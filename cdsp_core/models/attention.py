@@ -41,7 +41,7 @@ class Attention(nn.Module):
 
 
 def rotary_tables(tokens: int, head_width: int) -> tuple[Tensor, Tensor]:
-    """What a head is multiplied by, and what its swapped halves are: cos_S1C and sin_S1C, whose first half is -sin.
+    """Rotary tables cos_S1C and sin_S1C: factors of a head and of its swapped halves; the first half of sin is -sin.
 
     The pair (c, c + C/2) at position s is turned by s * 10000 ** (-2 c / C).
     """

@@ -1,6 +1,6 @@
-"""What mixtures with experts of their own are made of: the experts, and the load-balance loss.
+"""Parts of mixtures whose experts own their weights: the experts, and the load-balance loss.
 
-Nothing here shares weights between experts; `baselines.py` and `neighbours/` put the pieces together.
+Nothing here shares weights between experts; `baselines.py` and `related/` put the pieces together.
 
 Shapes: T tokens, D model width, E experts, K chosen, H hidden width of an expert, N = 2 D: a hidden unit's input
 weights followed by its output weights.
@@ -42,7 +42,7 @@ class Experts(nn.Module):
                 return sorted_experts(x_TD, gate_TK, expert_TK, self._ones(), self.weight_EHN)
 
     def all_of_them(self, x_TD: Tensor, gate_TE: Tensor) -> Tensor:
-        """The same with a weight for every expert: one feed-forward of width E H, no shape that depends on data."""
+        """Output with a weight for every expert, [T, D], by one feed-forward of width E H; no shape depends on data."""
         experts, width, _ = self.weight_EHN.shape
         u_MD, v_MD = self.weight_EHN.flatten(0, 1).split(x_TD.shape[1], dim=1)
         coeff_TM = gate_TE[:, :, None].expand(-1, experts, width).flatten(1)
@@ -50,11 +50,11 @@ class Experts(nn.Module):
         return y_TD
 
     def path(self, device: torch.device) -> str:
-        """How the experts are computed there: `dense`, `sorted` or `native`."""
+        """Path on that device: `dense`, `sorted` or `native`."""
         return self._execution.path(device)
 
     def path_note(self, device: torch.device) -> str | None:
-        """Why the native path is not taken where it would be, for people; None when there is nothing to say."""
+        """Reason, for people, why the native path is not taken where it would be; None when there is nothing to say."""
         return self._execution.note(device)
 
     def _ones(self) -> Tensor:

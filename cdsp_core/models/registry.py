@@ -33,10 +33,10 @@ class Layer(Protocol):
         """y_BSD, and expert_TK: int64, -1 where a slot is unused, no columns where nothing is routed."""
 
     def path(self, device: torch.device) -> str:
-        """How it is computed there: `dense`, `sorted` or `native`."""
+        """Path on that device: `dense`, `sorted` or `native`."""
 
     def path_note(self, device: torch.device) -> str | None:
-        """Why it is not computed as it could be, for people."""
+        """Reason, for people, why a faster path is not taken; None when there is nothing to say."""
 
 
 @runtime_checkable
@@ -51,7 +51,7 @@ class WithAuxiliaryLoss(Protocol):
 
 
 def layer_maker(config: ModelConfig) -> MakeLayer:
-    """What makes the layers of this model."""
+    """Maker of this model's layers."""
     return _MAKERS[config.architecture]
 
 

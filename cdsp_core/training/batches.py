@@ -1,4 +1,4 @@
-"""Which images come at which step, and whose task ID is hidden: streams that depend on the seed and step alone.
+"""Streams of images and hidden task IDs that depend on the seed and step alone.
 
 Initial weights, data order and task dropout each have a stream of their own, so changing p_drop does not change
 which images come next. A stream is a function of (seed, data epoch): nothing has to be saved to resume it, and it
@@ -106,7 +106,7 @@ class TestSet:
 
     @property
     def looks(self) -> int:
-        """How many looks it takes to see every test image once; the last one may be smaller."""
+        """Number of looks that show every test image once; the last one may be smaller."""
         return -(-min(len(indices) for indices in self._per_task) // self._share)
 
     def look(self, number: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -104,7 +104,7 @@ def _read_head(path: Path) -> dict[str, Any]:
 
 
 def _named_as_today(weights: dict[str, torch.Tensor], written_as: int) -> dict[str, torch.Tensor]:
-    """The same weights under the names this version gives them."""
+    """Weights under the names that this version gives them."""
     if written_as == FORMAT:
         return weights
     renamed = {}

@@ -63,7 +63,7 @@ class Controller:
         self._rewards: list[tuple[str, float]] = []
 
     def consider(self, step: int, accuracy: Callable[[], float], controls: Controls) -> Move | None:
-        """What to change after this many steps, at most once a step; None for nothing.
+        """Change to make after this many steps, at most one a step; None for none.
 
         `accuracy` gives the newest look's mean accuracy without task ID; it is called only at the steps of a look.
         """

@@ -142,7 +142,7 @@ def show_with_every_id(
 
 
 def show_whole_test_set(model: PatchTransformer, test: TestSet, *, tasks: int, experts: int) -> Shown:
-    """The same over every test image, averaged over looks by their number of images."""
+    """Accuracy over every test image, averaged over looks by their number of images."""
     shown, weights = [], []
     for number in range(test.looks):
         images = test.look(number)

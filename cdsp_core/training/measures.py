@@ -48,14 +48,14 @@ def diagonal_gini(connection_EP: Array) -> float:
 
 
 def diagonals_above(connection_EP: Array) -> float:
-    """How many diagonal entries of sigmoid(A) lie above 0.8. NaN when A has no diagonal."""
+    """Number of diagonal entries of sigmoid(A) above 0.8. NaN when A has no diagonal."""
     if not _has_diagonal(connection_EP):
         return float("nan")
     return float((np.diagonal(connection_EP) > STRONG_ABOVE).sum())
 
 
 def idle_experts(load_E: Array) -> float:
-    """How many experts take less than 1 % of the traffic."""
+    """Number of experts that take less than 1 % of the traffic."""
     return float((load_E < IDLE_BELOW_FRAC).sum())
 
 

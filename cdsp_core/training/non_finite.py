@@ -1,4 +1,4 @@
-"""What happens when a loss or a gradient is NaN or infinite: the step is left out on the device, and then said so."""
+"""Handling of a loss or gradient that is NaN or infinite: the device leaves the step out, the host reports it."""
 
 from __future__ import annotations
 

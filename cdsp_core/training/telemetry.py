@@ -1,4 +1,4 @@
-"""What a frame holds: the arrays of every layer, and the log of scalars, one row a step.
+"""Contents of a frame: the arrays of every layer, and the log of scalars, one row a step.
 
 The log lives on the device, so that writing a row does not wait for it; `take` brings all rows over at once.
 
@@ -90,7 +90,7 @@ class ScalarLog:
         self._used += 1
 
     def add_look(self, values: Tensor) -> None:
-        """What was measured on test images, into the last row."""
+        """Write measurements on test images into the last row."""
         assert self._used, "a look belongs to a step"
         self._rows[self._used - 1, self._first_look : self._first_look + len(values)] = values
 

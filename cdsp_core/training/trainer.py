@@ -126,7 +126,7 @@ class Trainer:
             layer.topology.sharing = controls.sharing
 
     def steer(self) -> Move | None:
-        """What the run's controller asks for before the next step; None where nothing, or there is no controller.
+        """Ask the run's controller for a move before the next step; None for no move, or without a controller.
 
         Waits for the device at the steps of a look.
         """
@@ -195,7 +195,7 @@ class Trainer:
         return {"scalars": rows, **arrays}
 
     def describe(self) -> dict[str, Any]:
-        """What does not change while the run trains, as JSON."""
+        """Facts that do not change while the run trains, as JSON."""
         model, layer = self.config.model, self.model.layers[0]
         held_out = self.looked_at.data if self.looked_at is not self.test else None
         return {

@@ -43,7 +43,7 @@ STARTED: dict[str, Any] = {
     "total_steps": 10,
     "static": {"tasks": [], "scalar_names": ["step"], **sizes(preset("live").model)},
 }
-RESULT = {
+RESULT: dict[str, Any] = {
     "command_id": "a",
     "status": "applied",
     "applied_step": 1,
@@ -52,7 +52,16 @@ RESULT = {
     "new": {},
     "reason": None,
 }
-EVENT = {"type": "event", "kind": "error", "run": "r", "epoch": 0, "step": 0, "revision": 0, "time_ms": 0, "text": ""}
+EVENT: dict[str, Any] = {
+    "type": "event",
+    "kind": "error",
+    "run": "r",
+    "epoch": 0,
+    "step": 0,
+    "revision": 0,
+    "time_ms": 0,
+    "text": "",
+}
 
 
 def nested(depth: int) -> Any:
@@ -105,7 +114,7 @@ def test_a_message_is_the_same_after_its_way_as_text() -> None:
 
 @pytest.mark.parametrize("kind", COMMAND_KINDS)
 def test_a_command_reaches_the_worker_as_it_was_sent(kind: str) -> None:
-    fields = {
+    fields: dict[str, dict[str, Any]] = {
         "set": {"controls": {"p_drop": 0.5}, "base_revision": 3},
         "run_until": {"step": 5},
         "reset": {"seed": 7},

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from study_rows import rows_of, verdicts
-
 from cdsp_core.studies import load_study
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions
+from tests.core.study_rows import rows_of, verdicts
 
 THREE_SEEDS = StudyOptions(seeds=3)
 MEASURES = {

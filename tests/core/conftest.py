@@ -22,6 +22,6 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _tiny_numbers_stay() -> Iterator[None]:
-    """`train` in this process makes numbers below the normal range zero; the tests after it need them."""
+    """Keep denormals: `train` in this process turns them into zeros, and the tests after it need them."""
     yield
     torch.set_flush_denormal(False)

@@ -9,6 +9,8 @@ import torch
 
 from cdsp_core.data.datasets import Datasets, TaskData
 from cdsp_core.data.tasks import FASHION, KANA, MNIST
+from cdsp_core.method.layer import CDSPLayer
+from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.training.trainer import Trainer
@@ -96,3 +98,8 @@ def state_of(trainer: Trainer) -> dict[str, torch.Tensor]:
 def with_data_order(config: RunConfig, seed: int) -> RunConfig:
     """The same config from another seed."""
     return replace(config, train=replace(config.train, seed=seed))
+
+
+def cdsp_layers(model: PatchTransformer) -> list[CDSPLayer]:
+    """The layers of a model that have a topology."""
+    return [layer for layer in model.layers if isinstance(layer, CDSPLayer)]

@@ -107,7 +107,7 @@ def test_descending_the_load_balance_loss_evens_the_load_out() -> None:
         _, expert_TK = layer(x_BSD, task_BQ)
         loads.append(torch.bincount(expert_TK.flatten(), minlength=4) / expert_TK.numel())
         descent.zero_grad()
-        layer.auxiliary_loss().backward()  # type: ignore[no-untyped-call]
+        layer.auxiliary_loss().backward()
         descent.step()
     assert loads[0][0] > 0.45
     assert (loads[-1] - 0.25).abs().max() < 0.05
@@ -283,7 +283,7 @@ def test_experts_that_do_not_come_out_even_are_refused_in_one_sentence(settings:
 
 def test_cdsp_and_the_dense_net_need_no_even_share() -> None:
     for architecture in ("cdsp", "dense"):
-        assert ModelConfig(architecture=architecture, num_experts=6, num_partitions=8).num_experts == 6  # type: ignore[arg-type]
+        assert ModelConfig(architecture=architecture, num_experts=6, num_partitions=8).num_experts == 6
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -17,7 +17,7 @@ from cdsp_core.training.batched import BatchedTrainer, why_not_batched
 from cdsp_core.training.evaluation import show_whole_test_set
 from cdsp_core.training.trainer import Trainer
 from tests.core.small import CPU, small_config, small_data
-from tests.core.test_no_host_waiting import NoWaiting
+from tests.core.test_no_host_waiting import no_waiting
 
 RUNS: list[dict[str, Any]] = [
     {"seed": 0},
@@ -69,10 +69,10 @@ def test_every_run_of_a_batch_is_its_single_run_at_every_step(settings: dict[str
             for ours, theirs in zip(rows, single.parameters, strict=False):
                 torch.testing.assert_close(ours, theirs, rtol=0, atol=WITHIN)
         if step in (4, 15, 20, 22):  # into a second data epoch; at looks and between them
-            for ours, theirs in zip(trainer.arrays(), (single.arrays() for single in alone), strict=True):
-                assert ours.keys() == theirs.keys()
-                for name, array in theirs.items():
-                    np.testing.assert_allclose(ours[name], array, rtol=2e-4, atol=WITHIN, err_msg=name)
+            for found, wanted in zip(trainer.arrays(), (single.arrays() for single in alone), strict=True):
+                assert found.keys() == wanted.keys()
+                for name, array in wanted.items():
+                    np.testing.assert_allclose(found[name], array, rtol=2e-4, atol=WITHIN, err_msg=name)
 
 
 def test_a_batch_shows_the_whole_test_set_as_single_runs_do() -> None:
@@ -106,7 +106,7 @@ def test_a_run_that_breaks_stays_where_it_was_and_the_others_go_on() -> None:
 def test_a_step_of_a_batch_never_waits_for_the_device(settings: dict[str, Any]) -> None:
     trainer = batched(**settings)
     trainer.train_step()
-    with NoWaiting():
+    with no_waiting():
         for _ in range(3):
             trainer.train_step()
     assert trainer.step == 4

@@ -74,7 +74,7 @@ class Quiet:
         pass
 
 
-def silent(_done_frac: float, _text: str) -> None:
+def silent(done_frac: float, text: str) -> None:
     pass
 
 
@@ -92,7 +92,7 @@ def test_a_run_of_a_batch_has_the_rows_of_a_single_run(architecture: str) -> Non
 
 def test_jobs_in_batches_are_done_for_the_study_and_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    measured = batched_jobs.measured_batch
+    measured = measured_batch
 
     def counted(configs: Any, *arguments: Any, **named: Any) -> Any:
         sizes.append(len(configs))

@@ -138,7 +138,7 @@ def by_path(case: Case, path: str) -> tuple[dict[str, Tensor], BlockSparseBackbo
     else:
         run = sorted_experts if path == "sorted" else experts_on_cpu
         y_TD = run(*routed, backbone.expert_weights(gathered + tap, subspaces))
-    (y_TD * case.dy_TD).sum().backward()  # type: ignore[no-untyped-call]
+    (y_TD * case.dy_TD).sum().backward()
     dexpert = torch.zeros(case.config.num_experts, case.config.held_dims, gathered.shape[2])
     for expert, dims in enumerate(subspaces.index_Er.tolist()):
         dexpert[expert, dims] = gradient(tap)[expert]

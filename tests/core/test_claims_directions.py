@@ -6,9 +6,9 @@ import zlib
 from typing import Any
 
 import pytest
-from claims import found_verdicts
 
 from cdsp_core.studies.framework.study import Job, StudyOptions
+from tests.core.claims import found_verdicts
 
 OPTIONS = {"": StudyOptions(seeds=2), "full data": StudyOptions(seeds=2, data="full")}
 Known = tuple[str, float, float, dict[str, Any]]

@@ -233,14 +233,14 @@ def test_the_schema_is_json_with_type_default_bounds_and_a_line_of_text() -> Non
 
 def test_configs_cannot_be_changed_in_place() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        RunConfig().controls.p_drop = 0.1  # type: ignore[misc]
+        RunConfig().controls.p_drop = 0.1
 
 
 @given(experts=st.integers(2, 128), dims=st.integers(8, 4096))
 def test_the_rank_is_the_largest_whole_number_below_its_rule(experts: int, dims: int) -> None:
     for rule in ("sqrt", "linear"):
         try:
-            rank = ModelConfig(num_experts=experts, num_partitions=1, d_base=dims, top_k=1, rank_rule=rule).rank  # type: ignore[arg-type]
+            rank = ModelConfig(num_experts=experts, num_partitions=1, d_base=dims, top_k=1, rank_rule=rule).rank
         except ValueError:
             continue
         bound = dims**2 / experts if rule == "sqrt" else (dims // experts) ** 2

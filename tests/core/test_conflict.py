@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from cdsp_core.method.conflict import (
 )
 from tests.core.oracle import cosine_by_loops, dimension_conflict_by_loops
 
-TINY = {"rtol": 0.0, "atol": 2e-5}
+TINY: dict[str, Any] = {"rtol": 0.0, "atol": 2e-5}
 
 
 @st.composite

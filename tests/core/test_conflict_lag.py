@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.training.trainer import Trainer
 from tests.core.oracle import cosine_by_loops
-from tests.core.small import small_trainer, steps
+from tests.core.small import cdsp_layers, small_trainer, steps
 
 
 def task_gradients(trainer: Trainer) -> tuple[PatchTransformer, Tensor]:
@@ -21,14 +22,14 @@ def task_gradients(trainer: Trainer) -> tuple[PatchTransformer, Tensor]:
     batch = trainer.batches.batch(trainer.step)
     keep_BL = (batch.uniform_BL >= trainer.controls.p_drop).float()
     loss = F.cross_entropy(model(batch.image_BHW, batch.task_B, keep_BL)[0], batch.label_B)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     return model, loss.detach()
 
 
 def conflict_by_hand(model: PatchTransformer) -> list[Tensor]:
     """relu(-cosine) of every layer's expert gradients by plain loops, 0 where there is no value."""
     cosines = []
-    for layer in model.layers:
+    for layer in cdsp_layers(model):
         subspaces = layer.topology.subspaces()
         cosine_EE = torch.tensor(cosine_by_loops(layer.expert_gradient(), subspaces.mask_ER), dtype=torch.float32)
         cosines.append(torch.relu(-cosine_EE).nan_to_num(0.0).fill_diagonal_(0.0))
@@ -46,13 +47,13 @@ def test_a_step_keeps_the_conflict_of_its_own_gradients_and_subspaces() -> None:
     for _ in range(6):
         model, _ = task_gradients(trainer)
         expected = conflict_by_hand(model)
-        before = [layer.topology.subspaces().index_Er for layer in trainer.model.layers]
+        before = [layer.topology.subspaces().index_Er for layer in trainer.cdsp_layers]
         trainer.train_step()
-        for layer, conflict_EE in zip(trainer.model.layers, expected, strict=True):
+        for layer, conflict_EE in zip(trainer.cdsp_layers, expected, strict=True):
             torch.testing.assert_close(layer.pressure_EP, conflict_EE, rtol=1e-4, atol=1e-5)
             conflicts += int(conflict_EE.count_nonzero())
     assert conflicts
-    after = [layer.topology.subspaces().index_Er for layer in trainer.model.layers]
+    after = [layer.topology.subspaces().index_Er for layer in trainer.cdsp_layers]
     assert not all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
 
 
@@ -66,9 +67,9 @@ def test_the_next_step_pays_for_the_conflict_of_the_last_one() -> None:
     for _ in range(5):
         kept = conflict_by_hand(task_gradients(trainer)[0])
         trainer.train_step()
-        due = sum(
+        due = math.fsum(
             float((layer.topology.topology_logits.detach() * conflict_EE).sum())
-            for layer, conflict_EE in zip(trainer.model.layers, kept, strict=True)
+            for layer, conflict_EE in zip(trainer.cdsp_layers, kept, strict=True)
         )
         trainer.train_step()
         assert scalar(trainer, "conflict_penalty") == pytest.approx(due, rel=1e-4, abs=1e-6)
@@ -78,21 +79,21 @@ def test_the_gradient_on_a_is_the_tasks_plus_lambda_times_last_steps_conflict_an
     trainer = steps(small_trainer(lambda_conflict=7.0, l1=0.3, binarize=0.2), 3)
     model, _ = task_gradients(trainer)
     expected = []
-    for layer in model.layers:
+    for layer in cdsp_layers(model):
         logits, task = layer.topology.topology_logits.detach(), layer.topology.topology_logits.grad
         assert task is not None
         p = torch.sigmoid(logits)
         pull = (0.3 * logits.sign() + 0.2 * p * (1 - p) * (1 - 2 * p)) / logits.numel()
         expected.append(task + 7.0 * (layer.pressure_EP + pull))
-    trainer._loss(trainer.batches.batch(trainer.step))[0].backward()  # type: ignore[no-untyped-call]
-    for layer, gradient in zip(trainer.model.layers, expected, strict=True):
+    trainer._loss(trainer.batches.batch(trainer.step))[0].backward()
+    for layer, gradient in zip(trainer.cdsp_layers, expected, strict=True):
         torch.testing.assert_close(layer.topology.topology_logits.grad, gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_the_conflict_reaches_no_weight_but_a() -> None:
     trainer = steps(small_trainer(lambda_conflict=100.0), 3)
     model, _ = task_gradients(trainer)
-    trainer._loss(trainer.batches.batch(trainer.step))[0].backward()  # type: ignore[no-untyped-call]
+    trainer._loss(trainer.batches.batch(trainer.step))[0].backward()
     for (name, found), expected in zip(trainer.model.named_parameters(), model.parameters(), strict=True):
         if not name.endswith("topology_logits"):
             torch.testing.assert_close(found.grad, expected.grad)

@@ -51,7 +51,7 @@ def same(first: list[Tensor], second: list[Tensor]) -> bool:
 
 def test_between_two_measurements_cosines_overlap_and_pressure_are_kept() -> None:
     trainer = small_trainer(conflict_every=3)
-    layers = trainer.model.layers
+    layers = trainer.cdsp_layers
     games = []
     for _ in range(7):
         steps(trainer, 1)
@@ -65,7 +65,7 @@ def test_between_two_measurements_cosines_overlap_and_pressure_are_kept() -> Non
 
 def test_a_measured_step_measures_what_the_exact_game_does() -> None:
     rare, exact = steps(small_trainer(conflict_every=5), 1), steps(small_trainer(), 1)
-    for mine, theirs in zip(rare.model.layers, exact.model.layers, strict=True):
+    for mine, theirs in zip(rare.cdsp_layers, exact.cdsp_layers, strict=True):
         assert same(game_of(mine), game_of(theirs))
 
 

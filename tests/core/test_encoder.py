@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from cdsp_core.kernels.attention import native_attention
 from cdsp_core.kernels.execution import Execution
 from cdsp_core.kernels.native import why_unavailable
+from cdsp_core.method.backbone import Backbone
 from cdsp_core.models.attention import Attention, rotary_tables
 from cdsp_core.models.norm import RMSNorm
 from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.settings.config import ModelConfig
 from cdsp_core.settings.presets import PRESETS
-from tests.core.small import small_config
+from tests.core.small import cdsp_layers, small_config
 
 needs_kernel = pytest.mark.skipif(why_unavailable() is not None, reason="no kernel")
 RELATIVE_ERROR = 1e-5
@@ -255,7 +256,8 @@ def test_logits_are_the_head_of_the_mean_over_tokens() -> None:
 
 def test_u_and_v_start_orthogonal() -> None:
     model = PatchTransformer(small_config().model, generator=torch.Generator().manual_seed(0))
-    backbone = model.layers[0].backbone
+    backbone = cdsp_layers(model)[0].backbone
+    assert isinstance(backbone, Backbone)
     torch.testing.assert_close(backbone.u_DR @ backbone.u_DR.T, torch.eye(16), rtol=0.0, atol=1e-5)
     torch.testing.assert_close(backbone.v_RD.T @ backbone.v_RD, torch.eye(16), rtol=0.0, atol=1e-5)
 

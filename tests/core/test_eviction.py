@@ -40,7 +40,7 @@ def test_an_expert_loses_the_dimensions_where_its_gradient_opposes_the_others(ex
     (push_EP,) = torch.autograd.grad(penalty, logits_EP)
     free = 32 - held
     with torch.no_grad():
-        logits_EP -= 1000.0 * push_EP
+        logits_EP.sub_(1000.0 * push_EP)
     now = layer.topology.subspaces().mask_ER
     for expert in range(2):
         lost = set((~now[expert, :held]).nonzero().flatten().tolist())
@@ -118,7 +118,7 @@ def test_every_way_to_run_gives_the_same_pressure(partitions: int) -> None:
     found = []
     for execution in EXECUTIONS:
         trainer = steps(small_trainer(execution=execution, num_partitions=partitions, top_k=1), 1)
-        found.append(torch.stack([layer.pressure_EP for layer in trainer.model.layers]))
+        found.append(torch.stack([layer.pressure_EP for layer in trainer.cdsp_layers]))
     torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found[0], found[2], rtol=1e-4, atol=1e-5)
     assert found[0].any()

@@ -105,7 +105,7 @@ def outcome(case: Case, path: str) -> tuple[LayerOutcome, Backbone]:
     tap = torch.zeros_like(gathered).requires_grad_()
     routed = (x_TD, gate_TK, case.expert_TK, topology.strength(subspaces), gathered + tap)
     y_TD = PATHS[path](*routed) if path != "dense" else dense_experts(*routed, backbone, subspaces)
-    (y_TD * case.dy_TD).sum().backward()  # type: ignore[no-untyped-call]
+    (y_TD * case.dy_TD).sum().backward()
     dexpert_ERN = torch.zeros(case.config.num_experts, case.config.d_base, 2 * case.config.d_model)
     for expert, dims in enumerate(subspaces.index_Er.tolist()):
         dexpert_ERN[expert, dims] = gradient(tap)[expert]
@@ -132,7 +132,8 @@ class PaddedBlocks(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows_MA: Tensor, weight_EAB: Tensor, count_E: Tensor) -> Tensor:
         ctx.save_for_backward(rows_MA, weight_EAB, count_E)
-        return grouped._grouped_mm_blocks(rows_MA, weight_EAB, count_E)
+        out_MB: Tensor = grouped._grouped_mm_blocks(rows_MA, weight_EAB, count_E)
+        return out_MB
 
     @staticmethod
     def backward(ctx: Any, dout_MB: Tensor) -> tuple[Tensor | None, ...]:
@@ -183,7 +184,15 @@ def test_every_path_equals_the_plain_loop(path: str, case: Case) -> None:
     assert_equals_the_loop(case, path)
 
 
-SHAPE = {"experts": 4, "partitions": 4, "block": 8, "tokens": 9, "rank_rule": "sqrt", "ties": False, "seed": 3}
+SHAPE: dict[str, Any] = {
+    "experts": 4,
+    "partitions": 4,
+    "block": 8,
+    "tokens": 9,
+    "rank_rule": "sqrt",
+    "ties": False,
+    "seed": 3,
+}
 
 
 @pytest.mark.parametrize("path", AVAILABLE_PATHS)

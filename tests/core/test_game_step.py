@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 
 from cdsp_core.studies.experiments.game_step import GameStep
-from tests.core.small import small_trainer
+from tests.core.small import cdsp_layers, small_trainer
 
 
 @pytest.mark.parametrize("settings", [{}, {"conflict_every": 3}, {"penalty": "sigmoid"}, {"architecture": "standard"}])
 def test_its_steps_are_the_trainers(settings: dict[str, object]) -> None:
     trainer = small_trainer(clip_scope="apart", load_balance=0.0, **settings)
     model = copy.deepcopy(trainer.model)
-    layers = [layer for layer in model.layers if layer.config.has_topology]
+    layers = cdsp_layers(model)
     start = [parameter.detach().clone() for parameter in model.parameters()]
     game = GameStep(model, layers, trainer.controls, weight_decay=trainer.config.train.weight_decay)
     for step in range(7):

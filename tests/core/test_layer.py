@@ -9,6 +9,7 @@ import torch
 
 from cdsp_core.kernels.native import why_unavailable
 from cdsp_core.method import conflict
+from cdsp_core.method.backbone import Backbone
 from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.settings.config import ModelConfig
 from tests.core.small import CPU, small_config
@@ -33,6 +34,7 @@ def test_expert_gradients_add_up_to_the_ordinary_gradient(execution: str) -> Non
     layer = layer_of(execution=execution)
     run_backward(layer)
     summed_RN = layer.expert_gradient().sum(0)
+    assert isinstance(layer.backbone, Backbone)
     du_DR, dv_RD = layer.backbone.u_DR.grad, layer.backbone.v_RD.grad
     assert du_DR is not None
     assert dv_RD is not None
@@ -148,5 +150,6 @@ def test_the_output_is_the_same_for_every_expert_count_of_one_shared_subspace() 
     x_BSD = torch.randn(2, 4, 16)
     y_BSD, _ = layer(x_BSD, torch.zeros(2, 4))
     held = slice(0, config.rank)
+    assert isinstance(layer.backbone, Backbone)
     pre = x_BSD @ layer.backbone.u_DR[:, held]
     torch.testing.assert_close(y_BSD, 0.5 * torch.nn.functional.silu(pre) @ layer.backbone.v_RD[held])

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -126,7 +126,7 @@ def test_anything_but_float32_is_refused_before_the_kernel_reads_it(wrong: int) 
 
 HUGE = 2**54
 """a width for which no machine has the memory"""
-CALLS = {
+CALLS: dict[str, tuple[str, Sequence[float]]] = {
     "cdsp_forward": ("p" * 5 + "l" * 6 + "p" * 6 + "i", [0] * 5 + [1, 1, 1, HUGE, 1, 1] + [0] * 6 + [1]),
     "cdsp_backward": ("p" * 9 + "l" * 6 + "p" * 5 + "i", [0] * 9 + [1, 1, 1, HUGE, 1, 1] + [0] * 5 + [1]),
     "cdsp_game": ("p" * 3 + "l" * 5 + "p" * 3, [0] * 3 + [1, 1, 1, 1, HUGE] + [0] * 3),

@@ -54,7 +54,11 @@ def with_gradients(
     gate_TK, expert_TK = router(x_BSD, task_BQ)
     gate_TK.backward(dgate_TK.to(dtype))
     gradients = {"x": x_BSD.grad, "task": task_BQ.grad, **{n: p.grad for n, p in router.named_parameters()}}
-    return {"gate": gate_TK.detach().float(), "expert": expert_TK, **{n: g.float() for n, g in gradients.items()}}
+    return {
+        "gate": gate_TK.detach().float(),
+        "expert": expert_TK,
+        **{n: g.float() for n, g in gradients.items() if g is not None},
+    }
 
 
 @settings(deadline=None, max_examples=60)

@@ -57,11 +57,15 @@ class NoWaiting(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+def no_waiting() -> NoWaiting:
+    return NoWaiting()  # type: ignore[no-untyped-call]
+
+
 class Descent(torch.optim.Optimizer):
     """Plain gradient descent in place of the fused AdamW, which has no kernel on the meta device."""
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is None:  # the task embedding, where nothing reads it
@@ -89,7 +93,7 @@ def on_meta(trainer: Trainer) -> Trainer:
     pairs = list(zip(trainer.model.parameters(), is_topology, strict=True))
     weights, topology = [p for p, a in pairs if not a], [p for p, a in pairs if a]
     trainer.parameters = [*weights, *topology]
-    trainer.optimizer = Descent([{"params": weights}, {"params": topology}], {})
+    trainer.optimizer = Descent([{"params": weights}, {"params": topology}], {})  # type: ignore[assignment]
     trainer.log = ScalarLog(trainer.log.names, device=META)
     trainer.apply(trainer.controls)
     return trainer
@@ -121,7 +125,7 @@ def test_a_step_and_a_look_need_no_value_on_the_host(settings: dict[str, Any], e
 @pytest.mark.parametrize("settings", MODELS)
 def test_a_step_runs_no_operation_that_waits(settings: dict[str, Any]) -> None:
     trainer = steps(small_trainer(execution="dense", eval_every=2, **settings), 1)
-    with NoWaiting():
+    with no_waiting():
         steps(trainer, 3)
     assert trainer.step == 4
 
@@ -144,7 +148,7 @@ def test_only_taking_a_frame_copies_to_the_host() -> None:
     ],
 )
 def test_the_dispatch_mode_notices_what_waits(read: Callable[[torch.Tensor], object]) -> None:
-    with NoWaiting(), pytest.raises(AssertionError, match=r"waits? for the device"):
+    with no_waiting(), pytest.raises(AssertionError, match=r"waits? for the device"):
         read(torch.ones(3))
 
 

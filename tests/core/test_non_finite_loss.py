@@ -18,11 +18,11 @@ def poison_the_head(trainer: Trainer) -> None:
 
 
 def poison_a_logit(trainer: Trainer) -> None:
-    trainer.model.layers[0].topology.topology_logits.data[1, 2] = torch.inf
+    trainer.cdsp_layers[0].topology.topology_logits.data[1, 2] = torch.inf
 
 
 def poison_the_pressure(trainer: Trainer) -> None:
-    trainer.model.layers[1].pressure_EP[0, 1] = torch.nan
+    trainer.cdsp_layers[1].pressure_EP[0, 1] = torch.nan
 
 
 def poison_a_gradient(trainer: Trainer) -> None:

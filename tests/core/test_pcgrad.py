@@ -86,7 +86,7 @@ def gradients_at(trainer: Trainer) -> dict[str, Tensor]:
     batch = trainer.batches.batch(trainer.step)
     loss, penalty, _, logits_BC, _ = trainer._loss(batch)
     if trainer.config.train.aggregation == "sum":
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
     else:
         trainer._backward_by_task(batch, logits_BC, penalty)
     return {name: p.grad.clone() for name, p in trainer.model.named_parameters() if p.grad is not None}

@@ -25,7 +25,7 @@ def random_subspaces(experts: int, dims: int, rank: int, seed: int) -> Tensor:
 
 def gradient_on(logits_EP: Tensor, pressure_EP: Tensor, kind: str) -> Tensor:
     leaf = logits_EP.clone().requires_grad_()
-    topology_penalty(leaf, pressure_EP, kind=kind).backward()  # type: ignore[no-untyped-call]
+    topology_penalty(leaf, pressure_EP, kind=kind).backward()
     assert leaf.grad is not None
     return leaf.grad
 

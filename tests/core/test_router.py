@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from cdsp_core.method.router import Router, top_k_gate
 from cdsp_core.models.transformer import PatchTransformer
@@ -128,6 +128,7 @@ def test_an_id_hidden_from_one_layer_is_seen_by_the_other(hidden: int) -> None:
     model = PatchTransformer(small_config().model, generator=generator)
     seen = []
     for block in model.blocks:
+        assert isinstance(block.feed_forward, nn.Module)
         block.feed_forward.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
     keep_BL = torch.ones(3, 2)
     keep_BL[:, hidden] = 0.0
@@ -187,6 +188,6 @@ def test_mixed_fusion_bounds_what_a_task_can_do() -> None:
 
 def test_a_run_with_mixed_fusion_trains() -> None:
     trainer = small_trainer(task_fusion="mixed")
-    before = trainer.model.layers[0].router.weight.detach().clone()
+    before = trainer.cdsp_layers[0].router.weight.detach().clone()
     trainer.train_step()
-    assert not torch.equal(before, trainer.model.layers[0].router.weight)
+    assert not torch.equal(before, trainer.cdsp_layers[0].router.weight)

@@ -9,7 +9,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from tiny_study import FACTS, find, run, tiny_study
 
 from cdsp_core.studies import NAMES
 from cdsp_core.studies.framework.charts import svg
@@ -17,6 +16,7 @@ from cdsp_core.studies.framework.evidence import Evidence, claim_json, evidence_
 from cdsp_core.studies.framework.report import markdown, means, report_files
 from cdsp_core.studies.framework.results import ResultsError, StudyFolder, read_combined
 from cdsp_core.studies.framework.study import Row, StudyOptions, Table
+from tests.core.tiny_study import FACTS, find, run, tiny_study
 
 OPTIONS = StudyOptions(seeds=3, smallest=True)
 

@@ -11,7 +11,6 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tiny_study import FACTS, tiny_study
 
 from cdsp_core.studies.framework.results import (
     FORMAT,
@@ -25,6 +24,7 @@ from cdsp_core.studies.framework.results import (
     read_combined,
 )
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions
+from tests.core.tiny_study import FACTS, tiny_study
 
 OPTIONS = StudyOptions(seeds=2, smallest=True)
 ROWS: list[Row] = [{"step": 0, "gain": 0.5, "word": "a"}, {"step": 1, "gain": None}, {"step": None, "gain": math.nan}]

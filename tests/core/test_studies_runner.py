@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_study import Silent, run, set_up, tiny_study
 
 from cdsp_core.studies.framework.results import read_combined
 from cdsp_core.studies.framework.runner import Finished, StudyIncompleteError, run_study
 from cdsp_core.studies.framework.study import StudyOptions
 from cdsp_core.studies.framework.workers import Started, run_jobs
+from tests.core.tiny_study import Silent, run, set_up, tiny_study
 
 
 def start(out: Path, progress: Silent, seeds: int, **settings: Any) -> Finished:

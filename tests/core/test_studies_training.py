@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claims import MEASURES, found_verdicts, made_up
-from study_rows import rows_of
-from tiny_study import Silent
 
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import from_dict
@@ -21,6 +18,9 @@ from cdsp_core.studies.framework.results import StudyFolder, read_combined
 from cdsp_core.studies.framework.runner import run_study
 from cdsp_core.studies.framework.study import Job, Study, StudyOptions
 from cdsp_core.studies.framework.training import base_config, final, release_config, training_curve, training_job
+from tests.core.claims import MEASURES, found_verdicts, made_up
+from tests.core.study_rows import rows_of
+from tests.core.tiny_study import Silent
 
 SMALLEST = StudyOptions(seeds=2, smallest=True)
 TRAINED = (
@@ -64,7 +64,7 @@ def test_where_nothing_differs_no_difference_is_claimed(name: str) -> None:
     for claim in findings.claims:
         compares_runs = name not in ("blind", "deceptive", "clustering") and " minus " in claim.measured
         if compares_runs and "above 0," in claim.why:
-            assert claim.verdict == "mixed", claim.claim
+            assert claim.verdict in ("no effect", "undecided"), claim.claim
         assert claim.seeds == 3
         assert math.isfinite(claim.value)
     assert all(len(row) == len(table.columns) for table in findings.tables for row in table.rows)
@@ -138,7 +138,7 @@ def test_the_favourite_expert_without_id_is_that_of_the_first_layer(kana: int, v
 )
 def test_conflict_is_needed_where_its_absence_takes_structure_away(sign: int, verdicts: list[str]) -> None:
     def with_conflict(job: Job, measure: str, place: dict[str, Any]) -> float:
-        return 0.5 + sign * 0.4 * (job.settings["lambda_conflict"] > 0)
+        return 0.5 + sign * 0.4 * float(job.settings["lambda_conflict"] > 0)
 
     assert found_verdicts("conflict-necessity", with_conflict)[:4] == verdicts
 

@@ -6,14 +6,14 @@ import math
 
 import pytest
 import torch
-from small import small_config
-from study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
 from cdsp_core.studies.catalogue import cost_ladder
 from cdsp_core.studies.experiments import ladder_rungs
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions
+from tests.core.small import small_config
+from tests.core.study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
 NAN = math.nan
 TINY = {"patch_size": 14, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4, "batch_size": 8}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small import small_trainer, steps
-from study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
 from cdsp_core.studies.catalogue import beneficial_sharing, continual
 from cdsp_core.studies.experiments import image_tasks, task_overlap
 from cdsp_core.studies.experiments.image_tasks import ImageTask
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions
+from tests.core.small import small_trainer, steps
+from tests.core.study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
 ONE = StudyOptions(seeds=1, smallest=True)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from study_rows import SEEDS, rows_of, smallest_run, verdicts
 
 from cdsp_core.studies.catalogue.interference import STUDY
 from cdsp_core.studies.experiments.opposite_tasks import Learner, OppositeTasks
 from cdsp_core.studies.experiments.sizes import OPPOSITE_TASKS as MODEL
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions
 from cdsp_core.training.batches import stream_generator
+from tests.core.study_rows import SEEDS, rows_of, smallest_run, verdicts
 
 
 @pytest.mark.parametrize("variant", ["id", "content"])

@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from claims import found_verdicts, made_up
-from study_rows import rows_of, tell_nobody
 
 from cdsp_core.settings.config import to_dict
 from cdsp_core.settings.overrides import with_settings
@@ -16,6 +14,8 @@ from cdsp_core.studies import load_study
 from cdsp_core.studies.catalogue.neighbours import NAMES, PLAIN, RELATED, SETTINGS, STUDY, VARIANTS
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions
 from cdsp_core.studies.framework.training import final
+from tests.core.claims import found_verdicts, made_up
+from tests.core.study_rows import rows_of, tell_nobody
 
 FORMS = [
     StudyOptions(seeds=2, smallest=True),

@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from small import small_trainer, steps
-from study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
 from cdsp_core.studies.catalogue import theory
 from cdsp_core.studies.experiments import forced_conflict
 from cdsp_core.studies.experiments.pair_cosines import chance_cosines, kolmogorov_smirnov, scaled_cosines
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions
+from tests.core.small import small_trainer, steps
+from tests.core.study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
 
 def test_normal_values_are_at_a_distance_that_chance_gives_and_wider_ones_are_not() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
 from cdsp_core.studies.catalogue import tiny_lm
 from cdsp_core.studies.experiments import text_data, text_model
@@ -13,6 +12,7 @@ from cdsp_core.studies.experiments.sizes import text_config
 from cdsp_core.studies.experiments.text_data import Text
 from cdsp_core.studies.framework.study import Job, Row
 from cdsp_core.training.batches import stream_generator
+from tests.core.study_rows import SEEDS, rows_of, tell_nobody, verdicts
 
 SOURCE = '''"""What the module does."""
 # a comment

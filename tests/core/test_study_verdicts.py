@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from cdsp_core.studies.framework.study import Claim
+from cdsp_core.studies.framework.study import Claim, Row
 from cdsp_core.studies.framework.verdicts import by_seed, curve, difference, judged, means_table
 
 
@@ -39,7 +39,7 @@ def test_a_reason_is_always_said_and_a_cause_only_where_the_claim_does_not_hold(
 
 
 def test_one_seed_decides_nothing() -> None:
-    assert claim_of([5.0]).verdict == "mixed"
+    assert claim_of([5.0]).verdict == "undecided"
 
 
 def test_seeds_without_a_value_are_left_out_and_named() -> None:
@@ -60,7 +60,7 @@ def test_a_rule_has_one_threshold_or_one_range() -> None:
 
 
 def test_rows_are_averaged_by_seed_and_compared_seed_by_seed() -> None:
-    rows = [
+    rows: list[Row] = [
         {"seed": 0, "model": "a", "loss": 1.0},
         {"seed": 0, "model": "a", "loss": 3.0},
         {"seed": 1, "model": "a", "loss": None},
@@ -73,7 +73,7 @@ def test_rows_are_averaged_by_seed_and_compared_seed_by_seed() -> None:
 
 
 def test_a_curve_leaves_out_places_without_a_value() -> None:
-    rows = [
+    rows: list[Row] = [
         {"seed": seed, "step": step, "loss": loss}
         for seed, step, loss in [(0, 0, 1.0), (1, 0, 3.0), (0, 5, None), (1, 5, math.nan), (1, 10, 4.0), (0, 10, 2.0)]
     ]
@@ -83,7 +83,7 @@ def test_a_curve_leaves_out_places_without_a_value() -> None:
 
 
 def test_a_table_has_a_line_for_every_kind_of_row() -> None:
-    rows = [{"seed": seed, "model": model, "loss": 1.0 + seed} for seed in (0, 2) for model in ("a", "b")]
+    rows: list[Row] = [{"seed": seed, "model": model, "loss": 1.0 + seed} for seed in (0, 2) for model in ("a", "b")]
     table = means_table("Losses", rows, by=("model",), of=("loss",))
     assert table.columns == ("model", "loss")
     assert [line[0] for line in table.rows] == ["a", "b"]

@@ -100,7 +100,7 @@ def test_strength_reaches_a_only_through_the_partitions_held(seed: int, partitio
     logits_EP = torch.randn(4, partitions, generator=torch.Generator().manual_seed(seed))
     topology = topology_with(logits_EP)
     subspaces = topology.subspaces()
-    topology.strength(subspaces).sum().backward()  # type: ignore[no-untyped-call]
+    topology.strength(subspaces).sum().backward()
     slope = topology.connection() * (1 - topology.connection())
     expected = slope * subspaces.mask_ER.view(4, partitions, -1).float().sum(2) / topology.rank
     torch.testing.assert_close(topology.topology_logits.grad, expected.detach())

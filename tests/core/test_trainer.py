@@ -110,7 +110,7 @@ def test_the_two_speeds_have_their_own_learning_rate_and_only_the_weights_decay(
 def test_the_first_step_moves_a_by_ratio_times_the_base_rate_and_decays_nothing_of_it() -> None:
     # Adam's first step has the size of the learning rate; a huge decay of the weights must not reach A.
     trainer = small_trainer(lr_base=1e-3, lr_ratio=10.0, weight_decay=1.0, lambda_conflict=0.0)
-    logits = trainer.model.layers[0].topology.topology_logits
+    logits = trainer.cdsp_layers[0].topology.topology_logits
     before = logits.detach().clone()
     trainer.train_step()
     moved = (logits.detach() - before).abs()
@@ -122,9 +122,7 @@ def test_without_pressure_a_moves_by_the_task_alone_and_with_pressure_it_thins_o
     free, pressed = small_trainer(lambda_conflict=0.0, epochs=9), small_trainer(lambda_conflict=50.0, epochs=9)
     off_diagonal = ~torch.eye(4, dtype=torch.bool)
     means = [
-        torch.stack(
-            [layer.topology.connection()[off_diagonal].mean() for layer in steps(each, 100).model.layers]
-        ).mean()
+        torch.stack([layer.topology.connection()[off_diagonal].mean() for layer in steps(each, 100).cdsp_layers]).mean()
         for each in (free, pressed)
     ]
     assert means[1] < means[0] - 0.02
@@ -133,7 +131,7 @@ def test_without_pressure_a_moves_by_the_task_alone_and_with_pressure_it_thins_o
 def clipped(**settings: Any) -> tuple[list[torch.Tensor], list[torch.Tensor], float]:
     """Gradients of weights and of A after clipping at a step under pressure, and the norm before it."""
     trainer = steps(small_trainer(grad_clip=1e-3, **settings), 3)
-    trainer._loss(trainer.batches.batch(trainer.step))[0].backward()  # type: ignore[no-untyped-call]
+    trainer._loss(trainer.batches.batch(trainer.step))[0].backward()
     before = torch.stack([gradient_of(p).square().sum() for p in trainer.parameters]).sum().sqrt()
     norm = trainer._clip()
     torch.testing.assert_close(norm, before)
@@ -219,7 +217,7 @@ def test_load_is_the_share_of_the_steps_own_assignments() -> None:
 def test_the_packed_subspace_unpacks_to_the_experts_dimensions() -> None:
     trainer = steps(small_trainer(), 3)
     arrays = trainer.arrays()
-    for number, layer in enumerate(trainer.model.layers):
+    for number, layer in enumerate(trainer.cdsp_layers):
         unpacked = np.unpackbits(arrays[f"layer{number}/subspace"], axis=1)[:, :32]
         assert np.array_equal(unpacked.astype(bool), layer.topology.subspaces().mask_ER.numpy())
 

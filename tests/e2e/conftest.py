@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 
 from tests.e2e.page_server import PageServer
 from tests.e2e.served import Server, drawn, patiently
@@ -87,7 +88,7 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Cal
         page.on("pageerror", lambda error: faults.append(f"error on the page: {error}"))
         page.on("request", lambda request: _check_host(request.url, home, faults))
         if not may_fail:
-            page.on("console", lambda message: message.type == "error" and faults.append(f"console: {message.text}"))
+            page.on("console", partial(_note_error, faults))
         for path, answer in (answers or {}).items():
             page.route(f"**{path}", _telling(answer))
         page.goto(address)
@@ -114,3 +115,8 @@ def _check_host(url: str, home: str, faults: list[str]) -> None:
     parts = urlparse(url)
     if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != home:
         faults.append(f"a request to another host: {url}")
+
+
+def _note_error(faults: list[str], message: ConsoleMessage) -> None:
+    if message.type == "error":
+        faults.append(f"console: {message.text}")

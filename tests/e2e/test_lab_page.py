@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.e2e.served import Server, drawn, patiently
 
@@ -274,7 +274,12 @@ def test_a_dead_link_says_so_and_offers_the_newest_run(open_page: OpenPage, runn
 def test_a_page_whose_modules_are_gone_loads_itself_again_and_only_once(open_page: OpenPage, running: Server) -> None:
     page = drawn(open_page(may_fail=True))
     documents: list[str] = []
-    page.on("request", lambda request: request.is_navigation_request() and documents.append(request.url))
+
+    def note(request: Request) -> None:
+        if request.is_navigation_request():
+            documents.append(request.url)
+
+    page.on("request", note)
     page.route(
         "**/core/store.js",
         lambda route: route.fulfill(status=404) if len(documents) == 1 else route.continue_(),

@@ -7,8 +7,8 @@ import re
 from dataclasses import fields
 from typing import get_args, get_type_hints
 
-from backend.state import ACTIVE
 from cdsp_core.settings.config import MAX_SEED, ModelConfig, schema
+from cdsp_core.wire.messages.vocabulary import ACTIVE
 from frontend import page_settings as page
 from frontend.layout import shortcuts_dialog
 from frontend.rendered import to_html

@@ -75,7 +75,7 @@ def loss_curve(config: RunConfig = CONFIG) -> dict[str, list[float]]:
             row = trainer.log.last_row()[0]
             for name in ("task_loss", "conflict_penalty"):
                 curve[name].append(float(row[trainer.log.names.index(name)]))
-            below = [(layer.topology.connection() < 0.1).float().mean() for layer in trainer.model.layers]
+            below = [(layer.topology.connection() < 0.1).float().mean() for layer in trainer.cdsp_layers]
             curve["alpha_sparsity"].append(float(torch.stack(below).mean()))
     finally:
         torch.set_num_threads(threads)

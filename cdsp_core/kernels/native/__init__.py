@@ -74,7 +74,7 @@ def pointers(*tensors: torch.Tensor) -> list[int]:
 
 
 def why_unavailable() -> str | None:
-    """None when the kernel can be used, otherwise the reason, for people."""
+    """Reason, for people, why the kernels cannot be used; None when they can."""
     try:
         load_library()
     except NativeBuildError as error:
@@ -131,7 +131,7 @@ def _cache_folder() -> Path:
 
 
 def _cpu() -> bytes:
-    """What -march=native depends on: the machine and its instruction sets."""
+    """Machine and instruction sets, which -march=native depends on."""
     cpuinfo = Path("/proc/cpuinfo")
     flags = ""
     if cpuinfo.exists():

@@ -37,11 +37,11 @@ typedef struct {
 } shape_t;
 
 typedef struct {
-    float *key, *value, *dkey, *dvalue;           /* [S, W], rows padded to ROWS with zeros */
-    float *query, *dmixed, *out;                  /* [TILE, W] */
-    float *query_t, *dmixed_t;                    /* [W, TILE] */
-    float *share, *dshare;                        /* [S, TILE]: softmax of the scores, its gradient */
-    int32_t last[TILE];                           /* the last key that a row of the tile sees */
+    float *key, *value, *dkey, *dvalue; /* [S, W], rows padded to ROWS with zeros */
+    float *query, *dmixed, *out;        /* [TILE, W] */
+    float *query_t, *dmixed_t;          /* [W, TILE] */
+    float *share, *dshare;              /* [S, TILE]: softmax of the scores, its gradient */
+    int32_t last[TILE];                 /* the last key that a row of the tile sees */
 } room_t;
 
 static int64_t padded(int64_t size, int64_t to) { return (size + to - 1) / to * to; }
@@ -165,8 +165,7 @@ INLINE void softmax_backward(room_t *room, int64_t keys) {
         for (int r = 0; r < TILE; r++) along[r] += share[j * TILE + r] * dshare[j * TILE + r];
     for (int64_t j = 0; j < keys; j++)
 #pragma omp simd
-        for (int r = 0; r < TILE; r++)
-            dshare[j * TILE + r] = share[j * TILE + r] * (dshare[j * TILE + r] - along[r]);
+        for (int r = 0; r < TILE; r++) dshare[j * TILE + r] = share[j * TILE + r] * (dshare[j * TILE + r] - along[r]);
 }
 
 INLINE void forward_group(const float *qkv, float *mixed, int64_t group, const shape_t *s, int64_t width,

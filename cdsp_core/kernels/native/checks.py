@@ -1,4 +1,4 @@
-"""What a tensor must be before its address is handed to C."""
+"""Check of tensors before their addresses are handed to C."""
 
 from __future__ import annotations
 

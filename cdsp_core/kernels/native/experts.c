@@ -51,8 +51,7 @@ static void sort_by_expert(const int64_t *expert, int64_t assignments, int64_t e
 }
 
 static void gather(const float *x, const int64_t *order, int64_t rows, int64_t top_k, int64_t width, float *out) {
-    for (int64_t i = 0; i < rows; i++)
-        memcpy(out + i * width, x + order[i] / top_k * width, width * sizeof(float));
+    for (int64_t i = 0; i < rows; i++) memcpy(out + i * width, x + order[i] / top_k * width, width * sizeof(float));
 }
 
 /* out[t] = sum of the rows of token t's K assignments. */

@@ -50,7 +50,8 @@ static void route(const float *restrict logits, int64_t rows, const sizes_t *at,
         for (int64_t k = 0; k < full; k++) {
             float *restrict v = value + k * rows, *restrict i = index + k * rows;
 #pragma omp simd
-            for (int64_t t = 0; t < rows; t++) { /* one that was pushed has a lower index than e: it stays above equals */
+            for (int64_t t = 0; t < rows;
+                 t++) { /* one that was pushed has a lower index than e: it stays above equals */
                 const float a = moving[t], b = v[t], ai = moving_index[t], bi = i[t];
                 const int up = above(a, b) | (ai < e);
                 v[t] = up ? a : b;
@@ -196,7 +197,8 @@ int cdsp_gate_forward(const float *x, const float *norm_weight, const float *nor
     const int64_t a_chunk = samples_a_chunk(&at), chunks = (samples + a_chunk - 1) / a_chunk;
     const int64_t of_thread = a_chunk * tokens * (width + 2 * (top_k + 1));
     float *scaled = malloc(width * experts * sizeof *scaled), *same = malloc((experts + samples) * sizeof *same);
-    float *of_sample = calloc(samples * experts + 1, sizeof *of_sample), *room = malloc(threads * of_thread * sizeof *room);
+    float *of_sample = calloc(samples * experts + 1, sizeof *of_sample),
+          *room = malloc(threads * of_thread * sizeof *room);
     const int no_memory = !scaled || !same || !of_sample || !room;
     if (no_memory) goto end;
     scale_weight(norm_weight, weight, &at, scaled);
@@ -235,12 +237,12 @@ end:
 /* Gradients of x, norm_weight, norm_bias, weight, bias and task.
    Returns 1, and has written nothing, when there is no memory to work in; otherwise 0. */
 int cdsp_gate_backward(const float *dgate, const float *x, const float *norm_weight, const float *norm_bias,
-                        const float *weight, const float *bias, const float *task, const float *gate,
-                        const int64_t *expert, const float *logits, const float *mean, const float *scale,
-                        const float *row_scale, int64_t samples, int64_t tokens, int64_t width, int64_t task_width,
-                        int64_t experts, int64_t top_k, int64_t group, int over_all, float mix, float *dx,
-                        float *dnorm_weight, float *dnorm_bias, float *dweight, float *dbias, float *dtask,
-                        int threads) {
+                       const float *weight, const float *bias, const float *task, const float *gate,
+                       const int64_t *expert, const float *logits, const float *mean, const float *scale,
+                       const float *row_scale, int64_t samples, int64_t tokens, int64_t width, int64_t task_width,
+                       int64_t experts, int64_t top_k, int64_t group, int over_all, float mix, float *dx,
+                       float *dnorm_weight, float *dnorm_bias, float *dweight, float *dbias, float *dtask,
+                       int threads) {
     const sizes_t at = {samples, tokens, width, task_width, experts, top_k, group, over_all, mix};
     const int64_t a_chunk = samples_a_chunk(&at), chunks = (samples + a_chunk - 1) / a_chunk, weights = width * experts;
     const int64_t of_thread = a_chunk * tokens * (width + experts) + experts;

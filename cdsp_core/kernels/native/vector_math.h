@@ -13,8 +13,13 @@ static inline float exp_(float x) {
     const float k = rintf(x * 1.44269504f);
     const float z = (x - k * 0.693359375f) + k * 2.12194440e-4f;
     const float p = ((((1.9875691500e-4f * z + 1.3981999507e-3f) * z + 8.3334519073e-3f) * z + 4.1665795894e-2f) * z +
-                     1.6666665459e-1f) * z + 5.0000001201e-1f;
-    const union { int32_t bits; float value; } power = {((int32_t)k + 127) << 23};
+                     1.6666665459e-1f) *
+                        z +
+                    5.0000001201e-1f;
+    const union {
+        int32_t bits;
+        float value;
+    } power = {((int32_t)k + 127) << 23};
     return (p * z * z + z + 1.0f) * power.value;
 }
 
