@@ -83,9 +83,11 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
     claims = [claim for labels in schemes for claim in _order(rows, labels)]
     whole = not options.smallest
     if whole and options.data == "full":
-        claims += [*_levels(rows), *full_data.claims(rows)]
+        claims += _levels(rows)
     if whole:
         claims += _structure(rows)
+    if whole and options.data == "full":
+        claims += full_data.claims(rows)
     accuracy = {
         labels: {name: final(rows, "train_accuracy", labels=labels, model=model) for model, name in models.items()}
         for labels in schemes

@@ -24,8 +24,9 @@ CAVEAT: Final = (
 RULES: Final = (
     "Intervals are 95 % Student-t intervals over seeds. A claim holds or fails when a t-test against its threshold "
     "says so, has no effect when the interval lies within its bound of equivalence, and is undecided otherwise; "
-    "adjusted by Holm over the twelve, by Benjamini and Hochberg over all others. The rules are in docs/preregistration.md. Some "
-    "configurations of the smallest forms changed after a first measurement; docs/decisions.md tells which and why."
+    "adjusted by Holm over the twelve, by Benjamini and Hochberg over all others. The rules are in "
+    "docs/preregistration.md. Some configurations of the smallest forms changed after a first measurement; "
+    "docs/decisions.md tells which and why."
 )
 ON_ID: Final[dict[Verdict, str]] = {
     "holds": "doing without the task ID is more than the work of task dropout",
