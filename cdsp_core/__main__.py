@@ -74,6 +74,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     evidence.add_argument(
         "--json", type=Path, default=Path("frontend/evidence.json"), metavar="FILE", help="for the page"
     )
+    evidence.add_argument("--pdf", type=Path, metavar="FILE", help="the same as a report with every chart")
     evidence.set_defaults(run=_evidence)
     return parser
 
@@ -192,7 +193,7 @@ def _study(options: argparse.Namespace) -> int:
         raise ValueError("--data full needs --data-root, the folder of the full sets. Found none.")
     _check_packages()
 
-    from cdsp_core.studies.framework.evidence import claim_json
+    from cdsp_core.studies.framework.evidence_page import claim_json
     from cdsp_core.studies.framework.progress import Bar, JsonLines, print_json
     from cdsp_core.studies.framework.runner import StudyIncompleteError, run_study
     from cdsp_core.studies.framework.study import StudyOptions
@@ -260,12 +261,23 @@ def _interrupt(_signal: int, _frame: object) -> None:
 def _evidence(options: argparse.Namespace) -> int:
     _check_packages()
 
-    from cdsp_core.studies.framework.evidence import evidence_json, evidence_markdown, gather
+    from cdsp_core.studies.framework.evidence import gather, headline_of
+    from cdsp_core.studies.framework.evidence_page import evidence_json
+    from cdsp_core.studies.framework.evidence_text import evidence_markdown, first_page
+    from cdsp_core.studies.framework.forest import forest_svg, pdf
     from cdsp_core.studies.framework.results import write_whole
 
     gathered = gather(options.folders)
-    for path, content in ((options.markdown, evidence_markdown(gathered)), (options.json, evidence_json(gathered))):
-        write_whole(path, content.encode())
+    plot = options.markdown.parent / "img" / "headline.svg"
+    made = {
+        options.markdown: evidence_markdown(gathered).encode(),
+        plot: forest_svg(headline_of(gathered)),
+        options.json: evidence_json(gathered).encode(),
+    }
+    if options.pdf is not None:
+        made[options.pdf] = pdf(headline_of(gathered), first_page(gathered), gathered)
+    for path, content in made.items():
+        write_whole(path, content)
         print(path)
     return 0
 

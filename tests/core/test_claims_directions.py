@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cdsp_core.studies.experiments import full_data
 from cdsp_core.studies.framework.study import Job, StudyOptions
 from tests.core.claims import found_verdicts
 
@@ -24,7 +25,7 @@ def order(labels: str, first: int) -> dict[tuple[str, int, str], list[Known]]:
     name = "train_accuracy"
     return {
         ("table", first, "told mixture below CDSP-MoE"): [
-            known(name, 0.951, 0.949, labels=labels, model="standard"),
+            known(name, 0.97, 0.93, labels=labels, model="standard"),
             known(name, 0.950, 0.950, labels=labels, model="cdsp"),
         ],
         ("table", first + 1, "more than a point below the told mixture"): [
@@ -32,7 +33,7 @@ def order(labels: str, first: int) -> dict[tuple[str, int, str], list[Known]]:
             known(name, 0.950, 0.950, labels=labels, model="standard"),
         ],
         ("table", first + 2, "below the blind mixture"): [
-            known(name, 0.951, 0.949, labels=labels, model="cdsp"),
+            known(name, 0.97, 0.93, labels=labels, model="cdsp"),
             known(name, 0.950, 0.950, labels=labels, model="blind"),
         ],
     }
@@ -50,24 +51,30 @@ CLAIMS: dict[tuple[str, int, str], list[Known]] = {
     ("table", 7, "experts hold on alike"): [
         known("diagonal_gini", 0.11, 0.09, labels="release", model="cdsp", layer=0)
     ],
-    ("table, full data", 3, "CDSP-MoE below its level"): [
-        known("train_accuracy", 0.946, 0.944, labels="release", model="cdsp")
+    ("table, full data", 3, "CDSP-MoE below its published level"): [
+        known("train_accuracy", 0.945, 0.934, labels="release", model="cdsp")
     ],
-    ("table, full data", 4, "told mixture below its level"): [
-        known("train_accuracy", 0.952, 0.950, labels="release", model="standard")
+    ("table, full data", 4, "mixture with ID above its published level"): [
+        known("train_accuracy", 0.951, 0.962, labels="release", model="standard")
     ],
-    ("table, full data", 5, "blind mixture below its level"): [
-        known("train_accuracy", 0.940, 0.938, labels="release", model="blind")
+    ("table, full data", 5, "blind mixture above its published level"): [
+        known("train_accuracy", 0.939, 0.950, labels="release", model="blind")
+    ],
+    ("table, full data", 6, "too few entries close"): [
+        known("alpha_sparsity", 0.21, 0.19, labels="release", model="cdsp", layer=0)
+    ],
+    ("table, full data", 7, "experts hold on alike"): [
+        known("diagonal_gini", 0.11, 0.09, labels="release", model="cdsp", layer=0)
     ],
     ("blind", 0, "without ID 1.3 points are lost"): [
         known("accuracy", 0.9, 0.9, model="cdsp", given="own"),
         known("accuracy", 0.889, 0.887, model="cdsp", given="none"),
     ],
     ("blind", 1, "the blind mixture reads better"): [
-        known("accuracy", 0.801, 0.799, model="cdsp", given="none"),
+        known("accuracy", 0.83, 0.77, model="cdsp", given="none"),
         known("accuracy", 0.800, 0.800, model="blind", given="none"),
     ],
-    ("blind", 2, "tokens go where other tasks' go"): [known("blind_routing_margin", 0.01, -0.01, model="cdsp")],
+    ("blind", 2, "tokens go where other tasks' go"): [known("blind_routing_margin", 0.09, 0.07, model="cdsp")],
     ("deceptive", 0, "a wrong ID costs 5.1 points"): [
         known("accuracy", 0.9, 0.9, model="cdsp", given="own"),
         known("accuracy_deceptive", 0.851, 0.849, model="cdsp"),
@@ -76,21 +83,21 @@ CLAIMS: dict[tuple[str, int, str], list[Known]] = {
         known("accuracy", 0.8, 0.8, model="cdsp", given="own"),
         known("accuracy_deceptive", 0.7, 0.7, model="cdsp"),
         known("accuracy", 0.9, 0.9, model="standard", given="own"),
-        known("accuracy_deceptive", 0.799, 0.801, model="standard"),
+        known("accuracy_deceptive", 0.77, 0.83, model="standard"),
     ],
-    ("deceptive", 2, "tokens follow the claimed ID"): [known("deceptive_routing_margin", 0.01, -0.01, model="cdsp")],
+    ("deceptive", 2, "tokens follow the claimed ID"): [known("deceptive_routing_margin", 0.1, -0.1, model="cdsp")],
     ("conflict-necessity", 0, "conflict closes fewer entries"): [
-        known("alpha_sparsity", 0.31, 0.29, lambda_conflict=10.0),
+        known("alpha_sparsity", 0.40, 0.20, lambda_conflict=10.0),
         known("alpha_sparsity", 0.30, 0.30, lambda_conflict=0.0),
     ],
     ("conflict-necessity", 1, "too few entries close"): [known("alpha_sparsity", 0.21, 0.19, lambda_conflict=10.0)],
     ("conflict-necessity", 1, "too many entries close"): [known("alpha_sparsity", 0.39, 0.41, lambda_conflict=10.0)],
     ("conflict-necessity", 2, "conflict raises interference"): [
-        known("gradient_interference", 0.29, 0.31, lambda_conflict=10.0),
+        known("gradient_interference", 0.25, 0.35, lambda_conflict=10.0),
         known("gradient_interference", 0.30, 0.30, lambda_conflict=0.0),
     ],
     ("conflict-necessity", 3, "conflict brings tasks together"): [
-        known("isolation", 0.31, 0.29, lambda_conflict=10.0, given="own"),
+        known("isolation", 0.40, 0.20, lambda_conflict=10.0, given="own"),
         known("isolation", 0.30, 0.30, lambda_conflict=0.0, given="own"),
     ],
     ("conflict-necessity", 4, "structure costs 1.1 points"): [
@@ -98,7 +105,7 @@ CLAIMS: dict[tuple[str, int, str], list[Known]] = {
         known("accuracy", 0.900, 0.900, lambda_conflict=0.0, given="own"),
     ],
     ("lr-ratio", 0, "a fast topology stays less decided"): [
-        known("structural_entropy", 0.51, 0.49, lr_ratio=1.0),
+        known("structural_entropy", 0.60, 0.40, lr_ratio=1.0),
         known("structural_entropy", 0.50, 0.50, lr_ratio=10.0),
     ],
     ("lr-ratio", 1, "ratio 10 costs 1.1 points against 1"): [
@@ -110,30 +117,30 @@ CLAIMS: dict[tuple[str, int, str], list[Known]] = {
         known("accuracy", 0.909, 0.911, lr_ratio=20.0, given="own"),
     ],
     ("p-drop", 0, "hiding half makes blind inference worse"): [
-        known("accuracy", 0.801, 0.799, p_drop=0.5, given="none"),
+        known("accuracy", 0.83, 0.77, p_drop=0.5, given="none"),
         known("accuracy", 0.800, 0.800, p_drop=0.0, given="none"),
     ],
     ("p-drop", 1, "hiding widens the gap"): [
         known("accuracy", 0.90, 0.90, p_drop=0.0, given="own"),
         known("accuracy", 0.80, 0.80, p_drop=0.0, given="none"),
         known("accuracy", 0.85, 0.85, p_drop=0.9, given="own"),
-        known("accuracy", 0.751, 0.749, p_drop=0.9, given="none"),
+        known("accuracy", 0.77, 0.73, p_drop=0.9, given="none"),
     ],
     ("p-drop", 2, "hiding half costs 1.1 points with ID"): [
         known("accuracy", 0.891, 0.889, p_drop=0.5, given="own"),
         known("accuracy", 0.900, 0.900, p_drop=0.0, given="own"),
     ],
     ("p-drop", 3, "hiding makes the routing differ"): [
-        known("routing_consistency", 0.81, 0.79, p_drop=0.5),
+        known("routing_consistency", 0.90, 0.70, p_drop=0.5),
         known("routing_consistency", 0.80, 0.80, p_drop=0.0),
     ],
     ("depth", 0, "the last layer's experts share more"): [
-        known("rank_overlap", 0.31, 0.29, num_layers=6, layer=0),
+        known("rank_overlap", 0.40, 0.20, num_layers=6, layer=0),
         known("rank_overlap", 0.30, 0.30, num_layers=6, layer=5),
     ],
     ("depth", 1, "tasks are nearer in the last layer"): [
         known("isolation", 0.30, 0.30, num_layers=6, layer=0, given="own"),
-        known("isolation", 0.31, 0.29, num_layers=6, layer=5, given="own"),
+        known("isolation", 0.40, 0.20, num_layers=6, layer=5, given="own"),
     ],
     ("depth", 2, "six blocks lose 1.1 points"): [
         known("accuracy", 0.891, 0.889, num_layers=6, given="own"),
@@ -172,8 +179,10 @@ def test_a_claim_holds_and_fails_by_what_it_speaks_of_whatever_else_is_so(claim:
 
 
 @pytest.mark.parametrize("study", dict.fromkeys(study for study, _, _ in CLAIMS))
-def test_every_claim_has_its_worlds_and_where_seeds_disagree_on_everything_all_are_mixed(study: str) -> None:
+def test_every_claim_has_its_worlds_and_where_seeds_disagree_on_everything_all_are_undecided(study: str) -> None:
     name, _, data = study.partition(", ")
     found = found_verdicts(name, disagreeing, OPTIONS[data])
-    assert set(found) == {"mixed"}
+    if data:
+        found = found[: -len(full_data.claims([]))]  # test_study_full_data.py has their worlds
+    assert set(found) == {"undecided"}
     assert set(range(len(found))) == {number for it, number, _ in CLAIMS if it.partition(", ")[0] == name}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdsp_core.settings.config import RunConfig, to_dict
 from cdsp_core.settings.presets import from_dict
+from cdsp_core.studies.framework.preregistration import OVERLAP, POINT
 from cdsp_core.studies.framework.statistics import estimate
 from cdsp_core.studies.framework.study import Findings, Job, Row, Study, StudyOptions, Table, Tell
 from cdsp_core.studies.framework.training import at_live_sizes
@@ -142,6 +143,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what=f"Alike pairs minus unlike pairs, {dimensions}, task ID given",
             above=0.0,
+            equivalence=OVERLAP,
             reason=_each(rows, "dimension_overlap"),
         ),
         judged(
@@ -150,6 +152,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what=f"Halves minus opposed, {dimensions}, task ID given",
             above=0.0,
+            equivalence=OVERLAP,
             cause="Without ID the halves' routing is "
             f"{mean_over_seeds(over(['halves'], 'routing_overlap_blind')):.2f} alike, with it "
             f"{mean_over_seeds(over(['halves'], 'routing_overlap')):.2f}: random task embeddings set two IDs apart, "
@@ -161,6 +164,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Alike pairs minus MNIST and Fashion-MNIST, overlap of routing without task ID",
             above=0.0,
+            equivalence=OVERLAP,
             reason=_each(rows, "routing_overlap_blind")
             + " The opposed pair has the same images for both tasks, is routed alike by need and left out here.",
         ),
@@ -170,6 +174,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Unlike pairs minus alike pairs, mean conflict in the second half of training, lambda 0",
             above=0.0,
+            equivalence=0.01,
             reason=_each(rows, "gradient_interference", 0.0),
         ),
         judged(
@@ -186,6 +191,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what=f"Unlike pairs, lambda 0 minus lambda 10, {dimensions}",
             above=0.0,
+            equivalence=OVERLAP,
         ),
         judged(
             _points(difference(over(UNLIKE, "accuracy"), over(UNLIKE, "accuracy", 0.0))),
@@ -193,6 +199,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Test accuracy with lambda 10 minus with lambda 0, points, unlike pairs, task ID given",
             above=0.0,
+            equivalence=POINT,
             reason=f"{_each(rows, 'accuracy')} {_each(rows, 'accuracy', 0.0)}",
         ),
         judged(
@@ -201,6 +208,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Test accuracy together minus alone, points, alike pairs",
             above=0.0,
+            equivalence=POINT,
         ),
     ]
     return Findings(
@@ -262,4 +270,5 @@ STUDY = Study(
     jobs=jobs,
     run=run,
     find=find,
+    theme="conflict",
 )

@@ -1,10 +1,11 @@
-"""Blind inference: the network is read without a task ID after it learnt with the ID hidden half of the time."""
+"""Blind inference: the network classifies without a task ID after it learnt with the ID hidden half of the time."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from cdsp_core.studies.experiments.encoder_run import run_training
+from cdsp_core.studies.framework.preregistration import POINT
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     PAPER,
@@ -21,6 +22,7 @@ from cdsp_core.studies.framework.training import (
 )
 from cdsp_core.studies.framework.verdicts import judged
 
+UNTRAINED_MARGIN: Final = 0.08
 BLIND_COST_POINTS: Final = 1.22
 """What never seeing an ID costs in the paper's table: 95.14 % (standard mixture) minus 93.92 % (blind mixture)."""
 
@@ -40,7 +42,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
     claims = [
         judged(
             {seed: -value for seed, value in gap(rows, model="cdsp").items()},
-            claim="Read without task ID, CDSP-MoE is about as accurate as with it",
+            claim="Without task ID CDSP-MoE is about as accurate as with it",
             source=f"{PAPER}, blind inference",
             what="Test accuracy without minus with ID in percentage points, mean of the tasks",
             above=-BLIND_COST_POINTS,
@@ -50,10 +52,11 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
         ),
         judged(
             points(blind_accuracy["cdsp"], blind_accuracy["blind"]),
-            claim="Without task ID it reads better than a mixture that never saw one",
+            claim="Without task ID it classifies better than a mixture that never saw one",
             source=f"{PAPER}, table of accuracies",
             what="CDSP-MoE minus blind mixture, percentage points of test accuracy without ID",
             above=0.0,
+            equivalence=POINT,
             published="94.54 % against 93.92 %, but training accuracy, and CDSP-MoE's with IDs",
         ),
         judged(
@@ -61,7 +64,8 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             claim="Without task ID a task's tokens go where they go with it",
             source=f"{PAPER}, routing consistency",
             what="Overlap of a task's routing without ID with its own routing with ID, minus that with other tasks'",
-            above=0.0,
+            above=UNTRAINED_MARGIN,
+            reason="The threshold is the largest that eight untrained networks have; their mean is 0.04.",
             published=None,
         ),
     ]
@@ -95,8 +99,9 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
 STUDY: Final = Study(
     name="blind",
     title="Blind inference",
-    question="Does CDSP-MoE need to be told the task, once it has learnt with the ID hidden half of the time?",
+    question="Does CDSP-MoE need the task ID, once it has learnt with the ID hidden half of the time?",
     jobs=jobs,
     run=run_training,
     find=find,
+    theme="without ID",
 )

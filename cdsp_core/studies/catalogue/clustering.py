@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cdsp_core.studies.experiments.encoder_run import run_training
+from cdsp_core.studies.framework.preregistration import OVERLAP
 from cdsp_core.studies.framework.study import Claim, Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     FIRST_LAYER,
@@ -30,6 +31,8 @@ PUBLISHED: Final = {
 }
 READ: Final[dict[str, dict[str, int]]] = {"paper": {}, "release": {"layer": 0}}
 """Which layers count: the authors' program reads the first one only."""
+UNTRAINED: Final = {"own": 0.0, "none": 0.16}
+NULL: Final = "The threshold is what untrained networks have without ID: 0.15 and 0.16, mean of eight."
 SIGNS: Final = 2
 """The first tasks, whose images are of signs; the third's are of clothes."""
 
@@ -46,7 +49,6 @@ def jobs(options: StudyOptions) -> list[Job]:
 
 def find(rows: list[Row], options: StudyOptions) -> Findings:
     """One claim for each set of rules, with and without ID."""
-    claims = [*_overlaps(rows), *(_same_favourite(rows, rules) for rules in RULES)]
     clustering = {
         how: {rules: final(rows, "emergent_clustering", rules=rules, given=given) for rules in RULES}
         for given, how in GIVEN.items()
@@ -54,7 +56,8 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
     layers = sorted({int(row["layer"]) for row in rows if row["measure"] == "routing" and row["layer"] is not None})
     experts = sorted({int(row["expert"]) for row in rows if row["measure"] == "routing" and row["expert"] is not None})
     return Findings(
-        claims=claims,
+        claims=_overlaps(rows),
+        checks=[_same_favourite(rows, rules) for rules in RULES],
         charts=[bars("Emergent clustering", "overlap of alike minus overlap with other", clustering)],
         tables=[
             table_of(
@@ -88,11 +91,12 @@ def _overlaps(rows: Sequence[Row]) -> list[Claim]:
             final(rows, "emergent_clustering", rules=rules, given=given, **READ[rules]),
             claim=f"Similar tasks come to share experts ({text}, {how})",
             source=f"{PAPER}, routing by task",
-            what="Routing overlap of the two tasks of signs minus their mean overlap with clothes, "
+            what="Routing overlap of the two symbol tasks minus their mean overlap with clothes, "
             + ("in the first layer" if READ[rules] else "mean of the layers"),
-            above=0.0,
+            above=UNTRAINED[given],
+            equivalence=OVERLAP,
             published=PUBLISHED[given] if rules == "release" else None,
-            reason=FIRST_LAYER if READ[rules] else "",
+            reason=" ".join(filter(None, (NULL if given == "none" else "", FIRST_LAYER if READ[rules] else ""))),
         )
         for rules, text in RULES.items()
         for given, how in GIVEN.items()
@@ -107,12 +111,12 @@ def _same_favourite(rows: Sequence[Row], rules: str) -> Claim:
             favourites.setdefault(seed, set()).add(expert)
     return judged(
         {seed: float(len(experts) == 1) for seed, experts in favourites.items()},
-        claim=f"Without ID the two tasks of signs have the same favourite expert in the first layer ({RULES[rules]})",
+        claim=f"Without ID the two symbol tasks have the same favourite expert in the first layer ({RULES[rules]})",
         source="the authors' program, its own check at the end of a run",
         what="Share of the runs where they have",
         above=0.5,
         published="in one of the two runs whose logs are public" if rules == "release" else None,
-        reason="Chance alone gives one in eight. Nothing is said of clothes, which may have the same favourite.",
+        reason="Untrained networks have it in 94 to 100 % of 16 seeds: the images are alike.",
     )
 
 
@@ -134,4 +138,5 @@ STUDY: Final = Study(
     jobs=jobs,
     run=run_training,
     find=find,
+    theme="routing",
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cdsp_core.settings.config import RunConfig, to_dict
 from cdsp_core.settings.presets import from_dict
+from cdsp_core.studies.framework.preregistration import POINT
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Row, Study, StudyOptions, Tell
 from cdsp_core.studies.framework.training import at_live_sizes
 from cdsp_core.studies.framework.verdicts import (
@@ -113,6 +114,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what=f"Forgetting, {LABELS[other]} minus CDSP with lambda 10, {unit}",
             above=0.0,
+            equivalence=POINT,
             reason=_forgetting_text(forgetting, other),
         )
         for other, claim in (
@@ -129,6 +131,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Final mean accuracy of CDSP minus that of the dense net, in points",
             above=0.0,
+            equivalence=POINT,
             reason="At the end: "
             + ", ".join(f"{LABELS[model]} {mean_over_seeds(final[model]):.1f}" for model in MODELS)
             + ".",
@@ -207,5 +210,6 @@ STUDY = Study(
     jobs=jobs,
     run=run,
     find=find,
+    theme="beyond images",
     data=lambda options: f"Permuted MNIST, made from {'the full' if options.data == 'full' else 'the embedded'} MNIST.",
 )

@@ -8,6 +8,7 @@ from typing import Any
 from cdsp_core.settings.config import RunConfig, to_dict
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import from_dict
+from cdsp_core.studies.framework.preregistration import OVERLAP
 from cdsp_core.studies.framework.statistics import estimate
 from cdsp_core.studies.framework.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table, Tell
 from cdsp_core.studies.framework.training import at_live_sizes
@@ -78,11 +79,11 @@ def config_of(experts: int, seed: int, options: StudyOptions) -> RunConfig:
 
 
 def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
-    claims: list[Claim] = []
-    for experts in EXPERTS:
-        claims += _claims(rows, experts)
+    claims = [claim for experts in EXPERTS for claim in _claims(rows, experts)]
+    checks = [check for experts in EXPERTS for check in _checks(rows, experts)]
     return Findings(
         claims=claims,
+        checks=checks,
         charts=[
             _chart(rows, "error", "error", "Mean absolute error of a cosine", "error"),
             _chart(rows, "error", "relative_error", "Error over the mean size of a cosine", "ratio"),
@@ -109,7 +110,8 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
     )
 
 
-def _claims(rows: Sequence[Row], experts: int) -> list[Claim]:
+def _checks(rows: Sequence[Row], experts: int) -> list[Claim]:
+    """Better than none is what a rung must be to be one."""
     every, columns = f"every_{JUDGED_EVERY}", f"projection_{JUDGED_COLUMNS}"
     better = "A relative error of 1 is what knowing nothing gives: taking every cosine for 0."
     return [
@@ -130,6 +132,12 @@ def _claims(rows: Sequence[Row], experts: int) -> list[Claim]:
             within=(0.0, 1.0),
             reason=better,
         ),
+    ]
+
+
+def _claims(rows: Sequence[Row], experts: int) -> list[Claim]:
+    every = f"every_{JUDGED_EVERY}"
+    return [
         judged(
             difference(
                 _error(rows, experts, "co_active", "conflict_frac"), _error(rows, experts, "co_active", "pairs_frac")
@@ -138,6 +146,7 @@ def _claims(rows: Sequence[Row], experts: int) -> list[Claim]:
             source=SOURCE,
             what="Share of all conflict that co-active pairs carry, minus their share of the pairs",
             above=0.0,
+            equivalence=OVERLAP,
         ),
         *(
             judged(
@@ -205,4 +214,5 @@ STUDY = Study(
     jobs=jobs,
     run=run,
     find=find,
+    theme="cost",
 )

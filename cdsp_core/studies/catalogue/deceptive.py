@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from cdsp_core.studies.experiments.encoder_run import run_training
+from cdsp_core.studies.framework.preregistration import OVERLAP, POINT
 from cdsp_core.studies.framework.study import Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
-    PAPER,
     bars,
     base_config,
     final,
@@ -20,7 +20,7 @@ from cdsp_core.studies.framework.training import (
 from cdsp_core.studies.framework.verdicts import difference, judged
 
 ALLOWED_LOSS_POINTS: Final = 5.0
-SOURCE: Final = f"{PAPER}, deceptive inference"
+SOURCE: Final = "this project: the paper has no such protocol"
 
 
 def jobs(options: StudyOptions) -> list[Job]:
@@ -58,6 +58,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="The standard mixture's loss minus CDSP-MoE's in percentage points",
             above=0.0,
+            equivalence=POINT,
             published=None,
             reason="The standard mixture never met a hidden ID while it learnt; CDSP-MoE did half of the time.",
         ),
@@ -67,6 +68,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Overlap of the routing under a wrong ID with the image's own task, minus that with the claimed task",
             above=0.0,
+            equivalence=OVERLAP,
             published=None,
         ),
     ]
@@ -105,8 +107,9 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
 STUDY: Final = Study(
     name="deceptive",
     title="Deceptive inference",
-    question="What happens when CDSP-MoE is told the wrong task?",
+    question="What happens when CDSP-MoE is given the wrong task ID?",
     jobs=jobs,
     run=run_training,
     find=find,
+    theme="without ID",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cdsp_core.studies.experiments.encoder_run import run_training
+from cdsp_core.studies.framework.preregistration import OVERLAP
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     EQUAL_WITHIN_POINTS,
@@ -43,6 +44,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Mean Jaccard overlap of the subspaces in the first layer minus in the last",
             above=0.0,
+            equivalence=OVERLAP,
         ),
         judged(
             last_minus_first("isolation", given="own"),
@@ -50,6 +52,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Isolation of the tasks in the last layer minus in the first",
             above=0.0,
+            equivalence=OVERLAP,
         ),
         judged(
             points(accuracy[deepest], accuracy[2]),
@@ -104,4 +107,5 @@ STUDY: Final = Study(
     jobs=jobs,
     run=run_training,
     find=find,
+    theme="rates and depth",
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cdsp_core.settings.config import to_dict
 from cdsp_core.studies.experiments.sizes import opposite_tasks_config
+from cdsp_core.studies.framework.preregistration import OVERLAP
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Row, Study, StudyOptions, Tell
 from cdsp_core.studies.framework.verdicts import (
     LAMBDA_0_NOTE,
@@ -72,22 +73,26 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
         return difference(final(variant, other, column), final(variant, "cdsp", column))
 
     loss = "in units of the targets' variance (1 is what predicting zero gives)"
-    claims = [
+    checks = [
         judged(
             advantage("id", "mlp"),
             claim="CDSP learns two opposite tasks that a shared MLP of the same size cannot learn.",
             source=SOURCE,
             what=f"Error of the shared MLP minus that of CDSP, {loss}",
             above=0.0,
+            equivalence=0.01,
             reason="The MLP is not told the task, so zero is the best it can say: this shows what knowing the task is "
             "worth, not what the game is worth.",
         ),
+    ]
+    claims = [
         judged(
             advantage("id", "mlp_told"),
             claim="CDSP learns two opposite tasks better than a shared MLP of the same size that is told the task.",
             source=SOURCE,
             what=f"Error of the MLP that is told the task minus that of CDSP, {loss}",
             above=0.0,
+            equivalence=0.01,
         ),
         judged(
             advantage("content", "mlp"),
@@ -95,6 +100,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what=f"Error of the shared MLP minus that of CDSP, task readable from the input, {loss}",
             above=0.0,
+            equivalence=0.01,
         ),
     ]
     for variant, known in (("id", "by ID"), ("content", "by content")):
@@ -103,8 +109,9 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
                 advantage(variant, "cdsp_lambda_0", "dimension_overlap"),
                 claim=f"The conflict penalty moves opposite tasks, known {known}, to different backbone dimensions.",
                 source=SOURCE,
-                what="Share of the backbone's use that both tasks have in common, lambda 0 minus lambda 10",
+                what="Overlap of the backbone dimensions that the tasks use, lambda 0 minus lambda 10",
                 above=0.0,
+                equivalence=OVERLAP,
                 reason=_shared_text(rows, variant),
             ),
             judged(
@@ -113,10 +120,12 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
                 source=SOURCE,
                 what=f"Error with lambda 0 minus error with lambda 10, {loss}",
                 above=0.0,
+                equivalence=0.01,
             ),
         ]
     return Findings(
         claims=claims,
+        checks=checks,
         charts=[
             _chart(rows, "id", "loss", "Error, task known by ID", "mean squared error / variance"),
             _chart(rows, "content", "loss", "Error, task readable from the input", "mean squared error / variance"),
@@ -177,6 +186,7 @@ STUDY = Study(
     jobs=jobs,
     run=run,
     find=find,
+    theme="conflict",
     data=lambda options: (
         "Drawn from a formula: normal inputs, and the outputs of a fixed random network and their negatives."
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cdsp_core.studies.experiments.encoder_run import run_training
+from cdsp_core.studies.framework.preregistration import OVERLAP
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     EQUAL_WITHIN_POINTS,
@@ -36,10 +37,11 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
     claims = [
         judged(
             difference(entropy[1.0], entropy[10.0]),
-            claim="A topology that learns ten times faster than the weights decides itself further than one as fast",
+            claim="A topology that learns ten times faster than the weights becomes more decided than one as fast",
             source=SOURCE,
             what="Structural entropy at ratio 1 minus at 10, bits an entry of sigmoid(A), last epoch",
             above=0.0,
+            equivalence=OVERLAP,
         ),
         judged(
             points(accuracy[10.0], accuracy[1.0]),
@@ -90,4 +92,5 @@ STUDY: Final = Study(
     jobs=jobs,
     run=run_training,
     find=find,
+    theme="rates and depth",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cdsp_core.studies.experiments.encoder_run import run_training
+from cdsp_core.studies.framework.preregistration import OVERLAP, POINT
 from cdsp_core.studies.framework.study import Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     EQUAL_WITHIN_POINTS,
@@ -21,7 +22,7 @@ from cdsp_core.studies.framework.training import (
 from cdsp_core.studies.framework.verdicts import difference, judged
 
 DROPS: Final = (0.0, 0.1, 0.5, 0.9)
-SOURCE: Final = f"{PAPER}, Eq. 10-12 and its ablation of p_drop"
+SOURCE: Final = f"{PAPER}, Eq. 10-12"
 
 
 def jobs(options: StudyOptions) -> list[Job]:
@@ -42,6 +43,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Test accuracy without ID at p_drop 0.5 minus at 0 in percentage points",
             above=0.0,
+            equivalence=POINT,
         ),
         judged(
             difference(gaps[0.0], gaps[0.9]),
@@ -49,6 +51,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Gap between accuracy with and without ID at p_drop 0 minus at 0.9 in percentage points",
             above=0.0,
+            equivalence=POINT,
         ),
         judged(
             points(own[0.5], own[0.0]),
@@ -63,6 +66,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Routing consistency at p_drop 0.5 minus at 0",
             above=0.0,
+            equivalence=OVERLAP,
         ),
     ]
     accuracy = {
@@ -90,4 +94,5 @@ STUDY: Final = Study(
     jobs=jobs,
     run=run_training,
     find=find,
+    theme="without ID",
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from cdsp_core.settings.config import to_dict
 from cdsp_core.studies.experiments.sizes import text_config
+from cdsp_core.studies.framework.preregistration import OVERLAP
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Line, Row, Study, StudyOptions, Tell
 from cdsp_core.studies.framework.verdicts import (
     LAMBDA_0_NOTE,
@@ -74,26 +75,28 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
     claims = [
         judged(
             final("cdsp", "isolation_blind"),
-            claim="Told nothing, the experts separate code from prose: most of their traffic goes to different ones.",
+            claim="Without the kind the experts separate code from prose: most traffic goes to different ones.",
             source=SOURCE,
             what=f"{isolation}, at the end",
             above=APART_ABOVE,
         ),
         judged(
             difference(final("cdsp", "isolation_blind"), start("isolation_blind")),
-            claim="Told nothing, code and prose come to be routed further apart than by a random router.",
+            claim="Without the kind code and prose come to be routed further apart than by a random router.",
             source=SOURCE,
             what=f"{isolation}: end minus start",
             above=0.0,
+            equivalence=OVERLAP,
             reason=f"From {_mean(start('isolation_blind'))} to {_mean(final('cdsp', 'isolation_blind'))}; with the "
             f"kind given {_mean(final('cdsp', 'isolation'))}. A random router separates a little: the bytes differ.",
         ),
         judged(
             difference(start("dimension_overlap_blind"), final("cdsp", "dimension_overlap_blind")),
-            claim="Told nothing, code and prose come to use different dimensions of the backbone.",
+            claim="Without the kind code and prose come to use different dimensions of the backbone.",
             source=SOURCE,
-            what="Share of the backbone's use in common, kind hidden: start minus end",
+            what="Overlap of the backbone dimensions used, kind hidden: start minus end",
             above=0.0,
+            equivalence=OVERLAP,
         ),
         judged(
             difference(final("cdsp", "isolation_blind"), final("cdsp_lambda_0", "isolation_blind")),
@@ -101,14 +104,16 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what=f"{isolation}: lambda 10 minus lambda 0",
             above=0.0,
+            equivalence=OVERLAP,
             reason=f"Lambda 0 ends at {_mean(final('cdsp_lambda_0', 'isolation_blind'))}.",
         ),
         judged(
             difference(final("cdsp", "routing_consistency"), final("cdsp", "routing_confusion")),
-            claim="Text whose kind is hidden is routed as its own kind is when told, rather than as the other kind.",
+            claim="Text without its kind is routed as its own kind is with it, rather than as the other kind.",
             source=SOURCE,
             what="Overlap of hidden routing with the own kind's told routing minus with the other kind's",
             above=0.0,
+            equivalence=OVERLAP,
             reason=f"Own {_mean(final('cdsp', 'routing_consistency'))}, "
             f"other {_mean(final('cdsp', 'routing_confusion'))}.",
         ),
@@ -118,14 +123,16 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Bits a byte of the dense net minus those of CDSP, kind given, mean of the kinds",
             above=0.0,
+            equivalence=0.02,
             reason=_bits_text(rows),
         ),
         judged(
             difference(final("dense", "bits"), final("cdsp", "bits_blind")),
-            claim="CDSP models code and prose better than a dense net also where it is not told which is which.",
+            claim="CDSP models code and prose better than a dense net also without the kind.",
             source=SOURCE,
             what="Bits a byte of the dense net minus those of CDSP, kind hidden, mean of the kinds",
             above=0.0,
+            equivalence=0.02,
         ),
         judged(
             difference(final("cdsp_lambda_0", "bits"), final("cdsp", "bits")),
@@ -133,6 +140,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             source=SOURCE,
             what="Bits a byte with lambda 0 minus with lambda 10, kind given, mean of the kinds",
             above=0.0,
+            equivalence=0.02,
         ),
     ]
     return Findings(
@@ -215,5 +223,6 @@ STUDY = Study(
     jobs=jobs,
     run=run,
     find=find,
+    theme="beyond images",
     data=lambda options: "Python's standard library: its code, and its English documentation strings.",
 )

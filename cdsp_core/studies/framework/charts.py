@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -39,17 +40,32 @@ _STYLE: Final[Any] = {
 
 
 def svg(chart: Chart) -> bytes:
-    """The chart as SVG: lines with a band over seeds, or dots with intervals when the chart names its places."""
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 3.4), layout="constrained")
-        axes = figure.add_subplot()
-        (_places if chart.x_labels else _lines)(axes, chart)
-        axes.set(title=chart.title, xlabel=chart.x_label, ylabel=chart.y_label)
-        if len(chart.lines) > 1:
-            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    """The chart as SVG."""
+    with style():
+        return svg_of(drawn(chart))
+
+
+def drawn(chart: Chart) -> Figure:
+    """Lines with a band over seeds, or dots with intervals when the chart names its places."""
+    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    (_places if chart.x_labels else _lines)(axes, chart)
+    axes.set(title=chart.title, xlabel=chart.x_label, ylabel=chart.y_label)
+    if len(chart.lines) > 1:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def svg_of(figure: Figure) -> bytes:
+    """A figure as SVG, the same bytes each time, without a background."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return buffer.getvalue()
+
+
+def style() -> AbstractContextManager[None]:
+    """Within it figures look alike."""
+    return mpl.rc_context(_STYLE)
 
 
 def _lines(axes: Any, chart: Chart) -> None:

@@ -24,7 +24,8 @@ def report_files(study: Study, metadata: dict[str, Any], findings: Findings, row
         f"# {study.title}",
         study.question,
         f"Study `{study.name}`, {form_text(metadata)}. {metadata['data']}",
-        "Every interval is a 95 % percentile bootstrap over seeds; over two or three seeds it is too narrow.",
+        "Intervals are 95 % Student-t intervals over seeds. Verdicts are of this study alone; docs/evidence.md adjusts "
+        "them for how many claims there are.",
         "## Claims",
         markdown(
             Table(
@@ -34,6 +35,7 @@ def report_files(study: Study, metadata: dict[str, Any], findings: Findings, row
             )
         ),
         "\n".join(f"* {claim.claim}: {claim.why}" for claim in findings.claims),
+        *([f"Checks, which count with no claims: {_checks(findings)}"] if findings.checks else []),
         *(f"![{chart.title}]({name})" for name, chart in charts.items()),
     ]
     if findings.notes:
@@ -80,6 +82,10 @@ def _mean(rows: Sequence[Row], name: str) -> str:
         if value is not None and math.isfinite(float(value)):
             of_seed.setdefault(row["seed"], []).append(float(value))
     return estimate([sum(values) / len(values) for values in of_seed.values()])
+
+
+def _checks(findings: Findings) -> str:
+    return " ".join(f"{check.claim} **{check.verdict}** ({check.measured})" for check in findings.checks)
 
 
 def _titled(table: Table) -> str:
