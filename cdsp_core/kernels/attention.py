@@ -36,7 +36,8 @@ def attend(qkv_BSF: Tensor, cos_S1C: Tensor, sin_S1C: Tensor, heads: int, kv_hea
     later = torch.full((tokens, tokens), -torch.inf, dtype=query.dtype, device=query.device).triu(1)
     # Written out: of torch's fused kernels none has a batching rule, and none takes groups of heads in float32.
     share = torch.softmax(query @ key[:, :, None].transpose(3, 4) + later, dim=4)
-    return (share @ value[:, :, None]).flatten(1, 2).transpose(1, 2).flatten(2)
+    mixed: Tensor = share @ value[:, :, None]
+    return mixed.flatten(1, 2).transpose(1, 2).flatten(2)
 
 
 class _Rotation(torch.autograd.Function):

@@ -45,7 +45,7 @@ def measured_batch(
             snapshots.append(trainer.snapshot())
             tell(trainer.step / total, f"step {trainer.step} of {total}")
     shown = trainer.show_whole_test_set()
-    about = {
+    about: dict[str, Any] = {
         "after": max(total - trainer.streams.steps_per_epoch, 0),
         "parameters": trainer.models.weights_of_one,
         "tasks": [task.name for task in trainer.tasks],
