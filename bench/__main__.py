@@ -51,6 +51,13 @@ def _kernels(options: argparse.Namespace) -> list[Result]:
     return (KernelsBench(rounds=4, turn_s=0.05) if options.quick else KernelsBench()).run()
 
 
+def _batched(options: argparse.Namespace) -> list[Result]:
+    from bench.batched import BatchedBench
+
+    quick = BatchedBench(runs=(1, 4), rounds=1, turn_s=0.5, architectures=("cdsp",))
+    return (quick if options.quick else BatchedBench()).run()
+
+
 def _frames(options: argparse.Namespace) -> list[Result]:
     from bench.frames import FramesBench
 
@@ -81,6 +88,7 @@ def _page(options: argparse.Namespace) -> list[Result]:
 PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Result]]]] = {
     "step": _step,
     "kernels": _kernels,
+    "batched": _batched,
     "frames": _frames,
     "viewers": _viewers,
     "training": _training,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import multiprocessing
 import os
 import signal
 import sys
 import time
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +102,9 @@ def _add_study(study: argparse.ArgumentParser) -> None:
     study.add_argument("--batched", action="store_true", help="train many runs at once on the CPU too")
     study.add_argument(
         "--batch-runs", type=_positive, default=128, metavar="N", help="most runs at once (128), fewer where none fit"
+    )
+    study.add_argument(
+        "--batches", type=_positive, default=1, metavar="N", help="batches side by side (1): small ones fill no GPU"
     )
     study.add_argument("--only-batched", action="store_true", help="end when the batches are done")
     study.add_argument("--out", type=_folder, default=RESULTS, metavar="DIR", help="keep results there (studies/)")
@@ -239,9 +245,24 @@ def _train_batches(chosen: list[Study], form: StudyOptions, options: argparse.Na
     prepare_process()
     use_threads(options.jobs)
     device = choose_device(options.device)
-    trained = train_in_batches(
-        chosen, form, out=options.out, device=device, at_once=options.batch_runs, progress=progress
-    )
+    with ExitStack() as ends:
+        beside: Executor | None = None
+        if device.type == "cuda":  # measuring on the other cores, so that the accelerator need not wait for it
+            others = max(1, len(os.sched_getaffinity(0)) - 1 - options.batches)
+            context = multiprocessing.get_context("spawn")
+            beside = ends.enter_context(
+                ProcessPoolExecutor(others, mp_context=context, initializer=use_threads, initargs=(1,))
+            )
+        trained = train_in_batches(
+            chosen,
+            form,
+            out=options.out,
+            device=device,
+            most_runs=options.batch_runs,
+            side_by_side=options.batches,
+            beside=beside,
+            progress=progress,
+        )
     for reason in trained.left:
         progress.problem(TITLE, f"Some jobs are left for the study's own processes: {reason}")
     return 1 if trained.failed else 0

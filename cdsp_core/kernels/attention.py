@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -32,9 +31,13 @@ def attend(qkv_BSF: Tensor, cos_S1C: Tensor, sin_S1C: Tensor, heads: int, kv_hea
     qk, value = qkv_BSF.split(((heads + kv_heads) * width, kv_heads * width), dim=2)
     qk_BSHC = _Rotation.apply(qk.view(batch, tokens, -1, width), cos_S1C, sin_S1C)
     query, key = qk_BSHC.transpose(1, 2).split((heads, kv_heads), dim=1)
+    query = query.unflatten(1, (kv_heads, -1)) * width**-0.5
     value = value.view(batch, tokens, -1, width).transpose(1, 2)
-    mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
-    return mixed.transpose(1, 2).flatten(2)
+    later = torch.full((tokens, tokens), -torch.inf, dtype=query.dtype, device=query.device).triu(1)
+    # Written out: of torch's fused kernels none has a batching rule, and none takes groups of heads in float32.
+    share = torch.softmax(query @ key[:, :, None].transpose(3, 4) + later, dim=4)
+    mixed: Tensor = share @ value[:, :, None]
+    return mixed.flatten(1, 2).transpose(1, 2).flatten(2)
 
 
 class _Rotation(torch.autograd.Function):

@@ -295,7 +295,7 @@ class BatchedTrainer:
             ]
 
         found = self._objective.call(tensors, self._load_XLE, look["routing_LQE"], look["routing_blind_LQE"])
-        return [{name: value.cpu().numpy() for name, value in layer.items()} for layer in found]
+        return [{name: value.cpu().numpy().copy() for name, value in layer.items()} for layer in found]
 
     def _write_look(self) -> None:
         """Into the last row of the log."""

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.models.transformer import PatchTransformer
@@ -66,9 +65,7 @@ class StackedModels:
             with_prefix = {f"model.{name}": value for name, value in own.items()}
             return functional_call(self._calls, with_prefix, (do, *arguments))
 
-        # The other kernels of attention have no batching rule for their backward pass.
-        with sdpa_kernel(SDPBackend.MATH):
-            return vmap(one, chunk_size=chunk)(named, *each)
+        return vmap(one, chunk_size=chunk)(named, *each)
 
     def buffers_of(self, layer: int) -> dict[str, Tensor]:
         """A layer's buffers by their own names, [X, ...]."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 WARM_UP_STEPS = 3
+
+ALONE = threading.Lock()
+"""held while a step is tried out and recorded, and by whoever frees memory or waits for the whole device: CUDA forbids
+both while another thread records"""
 
 
 class Captured:
@@ -24,15 +29,15 @@ class Captured:
         """why there is no graph, for people; None where there is one, or could be none"""
         if device.type == "cuda":
             before = [value.detach().clone() for value in changes]
-            try:
-                self._graph = _recorded(step)
-            except RuntimeError as error:
-                self.note = f"The step could not be recorded as a CUDA graph and runs eager: {_first_line(error)}"
-            finally:
+            with ALONE:
+                try:
+                    self._graph = _recorded(step)
+                except RuntimeError as error:
+                    self.note = f"The step could not be recorded as a CUDA graph and runs eager: {_first_line(error)}"
                 with torch.no_grad():
                     for value, old in zip(changes, before, strict=True):
                         value.copy_(old)
-                torch.cuda.synchronize(device)
+                torch.cuda.current_stream(device).synchronize()
 
     @property
     def is_graph(self) -> bool:
@@ -55,7 +60,7 @@ def _recorded(step: Callable[[], None]) -> torch.cuda.CUDAGraph:
     torch.cuda.current_stream().wait_stream(stream)
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         step()
     return graph
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ def silent(done_frac: float, text: str) -> None:
 @pytest.mark.parametrize("architecture", ["cdsp", "standard"])
 def test_a_run_of_a_batch_has_the_rows_of_a_single_run(architecture: str) -> None:
     configs = [tiny(seed=3, architecture=architecture), tiny(seed=4, p_drop=0.2, architecture=architecture)]
-    outcomes, _ = measured_batch(configs, OPTIONS, silent, device=CPU)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        outcomes, _ = measured_batch(configs, OPTIONS, silent, device=CPU, beside=beside)
     for config, rows in zip(configs, outcomes, strict=True):
         assert isinstance(rows, list)
         alone = measured_training(to_dict(config), OPTIONS, silent)
@@ -100,7 +102,7 @@ def test_jobs_in_batches_are_done_for_the_study_and_only_once(tmp_path: Path, mo
 
     monkeypatch.setattr(batched_jobs, "measured_batch", counted)
     told = Quiet()
-    trained = train_in_batches([STUDY], OPTIONS, out=tmp_path, device=CPU, at_once=3, progress=told)
+    trained = train_in_batches([STUDY], OPTIONS, out=tmp_path, device=CPU, most_runs=3, progress=told)
     assert (trained.done, trained.failed) == (7, 0)
     assert trained.left == ("architecture must be one of cdsp, standard, blind in a batch of runs. Found dense.",)
     assert sizes == [3, 1, 2]  # both arms of the first in one computation, split where no more fit
@@ -115,7 +117,7 @@ def test_jobs_in_batches_are_done_for_the_study_and_only_once(tmp_path: Path, mo
     untrained = folder.rows([job for job in done if job.key.startswith("null")])
     assert {row["kind"] for row in untrained} == {"final"}
     assert "accuracy" in {row["measure"] for row in untrained}
-    again = train_in_batches([STUDY], OPTIONS, out=tmp_path, device=CPU, at_once=3, progress=told)
+    again = train_in_batches([STUDY], OPTIONS, out=tmp_path, device=CPU, most_runs=3, progress=told)
     assert (again.done, len(sizes)) == (0, 3)
     assert told.problems == []
 
@@ -135,7 +137,7 @@ def test_what_ended_before_a_kill_is_kept(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(batched_jobs, "measured_batch", killed)
     told = Quiet()
     with pytest.raises(KeyboardInterrupt):
-        train_in_batches([STUDY], OPTIONS, out=tmp_path, device=CPU, at_once=3, progress=told)
+        train_in_batches([STUDY], OPTIONS, out=tmp_path, device=CPU, most_runs=3, progress=told)
     folder = StudyFolder(tmp_path, STUDY, OPTIONS)
     assert [job.key for job in jobs(OPTIONS) if folder.is_done(job)] == ["on-seed0", "on-seed1"]
     assert told.problems == ["In job off-seed0 loss became non-finite at step 7."]

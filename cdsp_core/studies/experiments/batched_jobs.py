@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import gc
 import json
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -21,9 +25,10 @@ from cdsp_core.studies.experiments.encoder_run import run_training
 from cdsp_core.studies.experiments.measuring_many import Outcome, measured_batch, measured_untrained_batch
 from cdsp_core.studies.framework.progress import Progress
 from cdsp_core.studies.framework.results import StudyFolder, code_version
-from cdsp_core.studies.framework.study import Job, Study, StudyOptions
+from cdsp_core.studies.framework.study import Job, Study, StudyOptions, Tell
 from cdsp_core.training.batched import shared_settings, why_not_batched
 from cdsp_core.training.batched_memory import runs_that_fit
+from cdsp_core.training.captured import ALONE
 from cdsp_core.training.device import describe_device
 from cdsp_core.training.non_finite import NonFiniteLossError
 
@@ -59,36 +64,150 @@ def train_in_batches(
     *,
     out: Path,
     device: torch.device,
-    at_once: int,
+    most_runs: int,
     progress: Progress,
+    side_by_side: int = 1,
+    beside: Executor | None = None,
 ) -> Trained:
-    """Train and keep every job of these studies that can be batched and is not done; largest groups first.
+    """Train and keep every job of these studies that can be batched and is not done.
+
+    Study after study as they are named, a study's largest groups first, so that what is named first is done first.
+    So many batches are trained `side_by_side`, each in a thread and a stream of its own: a small batch does not fill an
+    accelerator. `beside` works out the rows, by default a thread.
 
     Raises ResultsError for a results folder that cannot be used, ValueError for input that no run can use.
     """
     wanted, left = _wanted(studies, options, out)
-    batches = [
-        group[start : start + size]
-        for group in sorted(_groups(wanted), key=len, reverse=True)
-        for size in (runs_that_fit(group[0].config, device, at_most=at_once),)
-        for start in range(0, len(group), size)
-    ]
-    done = failed = 0
-    try:
-        for batch in batches:
-            number_failed = _train(batch, options, device, progress, done + failed, len(wanted))
-            done, failed = done + len(batch) - number_failed, failed + number_failed
-            _free(device)
-        progress.show(TITLE, done, len(wanted), "done")
-    finally:
-        progress.close()
-    return Trained(done=done, failed=failed, left=left)
+    batches = _batches(wanted, device, most_runs)
+    training = _Training(options=options, device=device, told=_Told(progress, len(wanted)), beside=beside)
+    with ExitStack() as ends:
+        ends.callback(progress.close)
+        if beside is None:
+            training.beside = ends.enter_context(ThreadPoolExecutor(max_workers=1))
+        threads = ends.enter_context(ThreadPoolExecutor(max_workers=side_by_side))
+        try:
+            for future in as_completed([threads.submit(training.train, batch) for batch in batches]):
+                future.result()
+        except BaseException:
+            training.told.stop.set()  # the batches under way end at their next look
+            threads.shutdown(wait=True, cancel_futures=True)
+            raise
+        return Trained(done=training.told.done - training.told.failed, failed=training.told.failed, left=left)
 
 
-def _free(device: torch.device) -> None:
+class _StoppedError(Exception):
+    """Another batch failed, or somebody ended the program."""
+
+
+class _Told:
+    """How far all batches are together, told by any thread."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total = progress, total
+        self._lock = threading.Lock()
+        self._running: dict[int, float] = {}
+        self.stop = threading.Event()
+        self.done = 0
+        """runs that have ended, in whatever way"""
+        self.failed = 0
+
+    def running(self, batch: Sequence[_Wanted], done_frac: float, text: str) -> None:
+        """Raises _StoppedError when the batch is to end."""
+        if self.stop.is_set():
+            raise _StoppedError
+        with self._lock:
+            self._running[id(batch)] = done_frac * len(batch)
+            done = self.done + sum(self._running.values())
+            what = f"{len(batch)} runs of {batch[0].config.model.architecture}"
+            self._progress.show(TITLE, min(done, self._total), self._total, f"{what}: {text}")
+
+    def ended(self, batch: Sequence[_Wanted], problems: Sequence[str], *, failed: int) -> None:
+        with self._lock:
+            for problem in problems:
+                self._progress.problem(TITLE, problem)
+            self._running.pop(id(batch), None)
+            self.done, self.failed = self.done + len(batch), self.failed + failed
+            done = self.done + sum(self._running.values())
+            self._progress.show(TITLE, min(done, self._total), self._total, f"{len(batch)} runs: done")
+
+
+@dataclass(kw_only=True)
+class _Training:
+    """Trains batches, from any thread."""
+
+    options: StudyOptions
+    device: torch.device
+    told: _Told
+    beside: Executor | None
+
+    def train(self, batch: Sequence[_Wanted]) -> None:
+        """Train one batch and keep its rows. What goes wrong stops the other batches too."""
+        try:
+            self._train_in_own_stream(batch)
+        except BaseException:
+            self.told.stop.set()
+            raise
+
+    def _train_in_own_stream(self, batch: Sequence[_Wanted]) -> None:
+        if self.device.type != "cuda":
+            self._train(batch)
+            return
+        stream = torch.cuda.Stream(self.device)
+        with torch.cuda.stream(stream):
+            self._train(batch)
+            stream.synchronize()
+        _free()
+
+    def _train(self, batch: Sequence[_Wanted]) -> None:
+        began_s = time.monotonic()
+
+        def tell(done_frac: float, text: str) -> None:
+            self.told.running(batch, done_frac, text)
+
+        tell(0.0, "starting")
+        outcomes, computed = self._measured([one.config for one in batch], tell, untrained=batch[0].is_untrained)
+        wall_s = time.monotonic() - began_s
+        facts = {
+            "device": describe_device(self.device),
+            "torch": torch.__version__,
+            "wall_s": round(wall_s / len(batch), 3),
+            "batched": {"runs": len(batch), "wall_s": round(wall_s, 3), "cuda_graph": computed["cuda_graph"]},
+            **code_version(),
+        }
+        problems = [computed["note"]] if computed["note"] else []
+        failed = 0
+        for one, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, NonFiniteLossError):
+                problems.append(f"In job {one.job.key} {outcome}")
+                failed += 1
+            else:
+                one.folder.keep(one.job, outcome, facts)
+        self.told.ended(batch, problems, failed=failed)
+
+    def _measured(
+        self, configs: Sequence[RunConfig], tell: Tell, *, untrained: bool
+    ) -> tuple[list[Outcome], dict[str, Any]]:
+        if untrained:
+            return measured_untrained_batch(configs, self.options, device=self.device)
+        assert self.beside is not None
+        return measured_batch(configs, self.options, tell, device=self.device, beside=self.beside)
+
+
+def _batches(wanted: Sequence[_Wanted], device: torch.device, most_runs: int) -> list[list[_Wanted]]:
+    """Groups by the study that is named first among theirs, then by size, cut to what fits."""
+    place = {name: number for number, name in enumerate(dict.fromkeys(one.folder.study.name for one in wanted))}
+    groups = sorted(_groups(wanted), key=lambda group: (place[group[0].folder.study.name], -len(group)))
+    batches = []
+    for group in groups:
+        size = runs_that_fit(group[0].config, device, at_most=most_runs)
+        batches += [group[start : start + size] for start in range(0, len(group), size)]
+    return batches
+
+
+def _free() -> None:
     """Give the memory of a batch back before the next one asks for as much; a trainer and its graph know each other."""
-    gc.collect()
-    if device.type == "cuda":
+    with ALONE:
+        gc.collect()
         torch.cuda.empty_cache()
 
 
@@ -116,45 +235,3 @@ def _groups(wanted: Sequence[_Wanted]) -> list[list[_Wanted]]:
         key = json.dumps([shared_settings(one.config), one.is_untrained], sort_keys=True)
         groups.setdefault(key, []).append(one)
     return list(groups.values())
-
-
-def _train(
-    batch: Sequence[_Wanted],
-    options: StudyOptions,
-    device: torch.device,
-    progress: Progress,
-    before: int,
-    total: int,
-) -> int:
-    """Train one batch and keep its rows; returns how many runs failed."""
-    first, began_s = batch[0], time.monotonic()
-    what = f"{len(batch)} runs of {first.config.model.architecture}"
-
-    def tell(done_frac: float, text: str) -> None:
-        progress.show(TITLE, before + done_frac * len(batch), total, f"{what}: {text}")
-
-    tell(0.0, "starting")
-    configs = [one.config for one in batch]
-    outcomes: list[Outcome]
-    if first.is_untrained:
-        outcomes, computed = measured_untrained_batch(configs, options, device=device)
-    else:
-        outcomes, computed = measured_batch(configs, options, tell, device=device)
-    wall_s = time.monotonic() - began_s
-    facts = {
-        "device": describe_device(device),
-        "torch": torch.__version__,
-        "wall_s": round(wall_s / len(batch), 3),
-        "batched": {"runs": len(batch), "wall_s": round(wall_s, 3), "cuda_graph": computed["cuda_graph"]},
-        **code_version(),
-    }
-    failed = 0
-    for one, outcome in zip(batch, outcomes, strict=True):
-        if isinstance(outcome, NonFiniteLossError):
-            progress.problem(TITLE, f"In job {one.job.key} {outcome}")
-            failed += 1
-        else:
-            one.folder.keep(one.job, outcome, facts)
-    if computed["note"]:
-        progress.problem(TITLE, str(computed["note"]))
-    return failed
