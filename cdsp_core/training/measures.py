@@ -78,13 +78,13 @@ def gradient_interference(conflict_EE: Array) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def largest_strength(strength_E: Array) -> float:
-    """The largest gamma of a layer's experts. In (0, 1).
+def largest_connection(connection_EP: Array) -> float:
+    """The largest entry of sigmoid(A), which no expert's strength exceeds. In (0, 1).
 
     Near 0 the layer adds nothing to what passes it and could be removed: `evaluation.removal_changes` counts what
-    would change. No measure of the topology itself tells such a layer from one that is sparse.
+    would change. No other measure of the topology tells such a layer from one that is sparse.
     """
-    return float(strength_E.max())
+    return float(connection_EP.max())
 
 
 def distribution_overlap(first_E: Array, second_E: Array) -> float:

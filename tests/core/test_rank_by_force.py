@@ -192,7 +192,7 @@ def test_without_a_floor_a_layer_of_finer_partitions_is_pressed_until_it_could_b
     images, _, task_B = dead.test.look(0)
     assert removal_changes(dead.model, images, task_B).max() == 0.0
     assert max(float(layer.topology.topology_logits.max().detach()) for layer in dead.cdsp_layers) < -10.0
-    column = dead.log.names.index("layer0/largest_strength")
+    column = dead.log.names.index("layer0/largest_connection")
     assert dead.arrays()["scalars"][-1][column] < 1e-4 < 1e-3 < kept.arrays()["scalars"][-1][column]
     assert min(float(layer.topology.topology_logits.min().detach()) for layer in kept.cdsp_layers) > -8.0
 
