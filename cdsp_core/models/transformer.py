@@ -72,7 +72,7 @@ class PatchTransformer(nn.Module):
         self.readers = nn.ModuleList()
         """one for every block that has something to infer; drawn last, so that all else starts as without them"""
         if config.hidden_task == "inferred":
-            sizes = {"width": config.d_model, "tasks": num_tasks}
+            sizes = {"width": config.d_model, "tokens": config.num_tokens, "tasks": num_tasks}
             self.readers.extend(TaskReader(**sizes, generator=generator) for _ in range(config.num_layers))
         self._read_BQ: list[Tensor] = []
 

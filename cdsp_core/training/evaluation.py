@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.training.batches import TestSet
@@ -82,6 +82,26 @@ def shown_apart(
     outputs = [model(*share) for share in zip(*(value.chunk(sides) for value in inputs), strict=True)]
     of_layers = zip(*(routed for _, routed in outputs), strict=True)
     return torch.cat([logits_BC for logits_BC, _ in outputs]), [torch.cat(of_layer) for of_layer in of_layers]
+
+
+@torch.no_grad()
+def removal_changes(model: PatchTransformer, image_BHW: Tensor, task_B: Tensor) -> Tensor:
+    """Share of the predictions with ID that change when a block's feed-forward is left out, [L], one at a time.
+
+    0 means that the layer could be removed; a penalty without a fixed point can press a layer that far.
+    """
+    keep_B1 = torch.ones(len(task_B), 1, device=image_BHW.device)
+    whole_B = model(image_BHW, task_B, keep_B1)[0].argmax(1)
+    changed = []
+    for layer in model.layers:
+        assert isinstance(layer, nn.Module)
+        hook = layer.register_forward_hook(lambda _layer, _inputs, output: (torch.zeros_like(output[0]), output[1]))
+        try:
+            without_B = model(image_BHW, task_B, keep_B1)[0].argmax(1)
+        finally:
+            hook.remove()
+        changed.append((without_B != whole_B).to(torch.float32).mean())
+    return torch.stack(changed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -78,6 +78,15 @@ def gradient_interference(conflict_EE: Array) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
+def largest_connection(connection_EP: Array) -> float:
+    """The largest entry of sigmoid(A), which no expert's strength exceeds. In (0, 1).
+
+    Near 0 the layer adds nothing to what passes it and could be removed: `evaluation.removal_changes` counts what
+    would change. No other measure of the topology tells such a layer from one that is sparse.
+    """
+    return float(connection_EP.max())
+
+
 def distribution_overlap(first_E: Array, second_E: Array) -> float:
     """Sum of minima of two distributions: 1 when equal, 0 when they share nothing."""
     return float(np.minimum(first_E, second_E).sum())

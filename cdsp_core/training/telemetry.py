@@ -32,6 +32,7 @@ LAYER_SCALARS: Final[dict[str, tuple[str, Callable[[Array], float]]]] = {
     "idle_experts": ("load", measures.idle_experts),
     "rank_overlap": ("overlap", measures.rank_overlap),
     "gradient_interference": ("conflict", measures.gradient_interference),
+    "largest_connection": ("connection", measures.largest_connection),
     "isolation": ("routing", measures.isolation),
     "specialization": ("routing", measures.specialization),
     "emergent_clustering": ("routing", measures.first_two_cluster),

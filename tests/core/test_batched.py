@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from cdsp_core.method.conflict import pressing_conflict
 from cdsp_core.training.batched import BatchedTrainer, why_not_batched
 from cdsp_core.training.evaluation import show_whole_test_set
 from cdsp_core.training.trainer import Trainer
@@ -24,7 +25,8 @@ RUNS: list[dict[str, Any]] = [
     {"seed": 1, "p_drop": 0.1, "lambda_conflict": 0.0, "lr_base": 1e-2},
     {"seed": 5, "lambda_conflict": 3.0, "lr_ratio": 2.0, "l1": 1e-2, "binarize": 0.1},
 ]
-WITHIN = 1e-5
+WITHIN = 5e-5
+"""of weights up to 1 after 22 steps; AdamW enlarges the rounding of gradients that are nearly 0"""
 MODELS: list[dict[str, Any]] = [
     {},
     {"clip_scope": "apart", "task_fusion": "mixed", "num_partitions": 8, "penalty": "sigmoid", "sharing": 1.5},
@@ -37,7 +39,17 @@ MODELS: list[dict[str, Any]] = [
         "encoder_init": "release",
         "topology_init": "self_biased",
     },
-    {"architecture": "standard", "gate_softmax": "all"},
+    {
+        "rank_rule": "force",
+        "pressure": "flipped",
+        "pressure_on": "weaker",
+        "penalty_floor": -3.0,
+        "hidden_task": "inferred",
+        "route_distillation": 1.0,
+        "validation_frac": 0.1,
+    },
+    {"pressure": "absent", "num_partitions": 8, "penalty_scale": "experts_over_partitions", "pressure_on": "shared"},
+    {"architecture": "standard", "gate_softmax": "all", "hidden_task": "inferred"},
     {"architecture": "blind", "task_fusion": "mixed", "clip_scope": "apart"},
 ]
 
@@ -100,6 +112,21 @@ def test_a_run_that_breaks_stays_where_it_was_and_the_others_go_on() -> None:
     assert torch.equal(trainer.models.weights_XW[2], before[2])
     assert not torch.equal(trainer.models.weights_XW[0], before[0])
     assert {run: (error.term, error.step) for run, error in trainer.failed.items()} == {2: ("conflict_penalty", 2)}
+
+
+@pytest.mark.parametrize("kind", ["permuted", "noise"])
+def test_every_run_of_a_batch_deals_its_own_pressure(kind: str) -> None:
+    """Whose draws follow the cosines to their last bits, so a run alone deals other ones of the same law."""
+    trainer = batched([{"seed": 0}, {"seed": 0}, {"seed": 4}], pressure=kind)
+    for _ in range(3):
+        trainer.train_step()
+    keys = trainer.models.buffers["blocks.0.feed_forward.pressure_key"]
+    assert keys[0] == keys[1] != keys[2]
+    cosine_XEE = trainer.models.buffers["blocks.0.feed_forward.cosine_EE"]
+    pressure_XEP = trainer.models.buffers["blocks.0.feed_forward.pressure_EP"]
+    for key, cosine_EE, pressure_EP in zip(keys, cosine_XEE, pressure_XEP, strict=True):
+        expected = pressing_conflict(cosine_EE, kind=kind, key=key).nan_to_num(0.0)
+        torch.testing.assert_close(pressure_EP, expected)
 
 
 @pytest.mark.parametrize("settings", [{}, {"architecture": "standard"}])
