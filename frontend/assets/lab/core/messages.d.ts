@@ -239,7 +239,7 @@ export interface ListedRun {
   created_ms: number;
   size_bytes: number;
   accuracy: number | null;
-  accuracy_blind: number | null;
+  blind_accuracy: number | null;
   links_cut: number | null;
 }
 
