@@ -14,7 +14,7 @@ from backend.store import Store
 from cdsp_core.wire.messages.api import ListedRun
 
 ACCURACY: Final = "test_accuracy/"
-ACCURACY_BLIND: Final = "test_accuracy_blind/"
+ACCURACY_BLIND: Final = "test_blind_accuracy/"
 SPARSITY: Final = "/alpha_sparsity"
 
 
@@ -45,12 +45,14 @@ class Listing:
             values = self._stored.get(hub.run_id)
             if values is None:
                 values = self._stored[hub.run_id] = self._store.archive.newest_values(hub.run_id)
+        about = hub.state.described
+        sparsity = _mean(value for name, value in values.items() if name.endswith(SPARSITY))
         return ListedRun(
             **dict(hub.info()),
             size_bytes=self._store.size_bytes(hub.run_id) + self._folder_bytes(hub.run_id, hub.folder),
             accuracy=_mean(value for name, value in values.items() if name.startswith(ACCURACY)),
-            accuracy_blind=_mean(value for name, value in values.items() if name.startswith(ACCURACY_BLIND)),
-            links_cut=_mean(value for name, value in values.items() if name.endswith(SPARSITY)),
+            blind_accuracy=_mean(value for name, value in values.items() if name.startswith(ACCURACY_BLIND)),
+            links_cut=None if sparsity is None else round(sparsity * about.layers * about.experts * about.partitions),
         )
 
     def _folder_bytes(self, run_id: str, folder: Path) -> int:

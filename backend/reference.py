@@ -74,6 +74,9 @@ def described(app: FastAPI) -> dict[str, Any]:
         schemas["Command"] = {"title": "Command", "description": "What people ask of a run.", **command}
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
+        for about in (about for methods in found["paths"].values() for about in methods.values()):
+            if "HTTPValidationError" in str(about["responses"].get("422")):  # this app's errors are `ErrorAnswer`s
+                del about["responses"]["422"]
         app.openapi_schema = found
     return app.openapi_schema
 

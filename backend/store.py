@@ -22,6 +22,7 @@ import numpy as np
 
 from backend.archive import Archive, connected
 from backend.schema import OF_A_RUN, NewerSchemaError, prepare
+from backend.thinning import thin_frames
 from cdsp_core.wire.frames import Array, to_json_text
 from cdsp_core.wire.messages.run import Event, KeptResult
 
@@ -29,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 RETRY_S: Final = 5.0
 MAX_WAITING_FRAMES: Final = 2000
-NEVER_THINNED: Final = 600
-"""newest frames of a run that thinning leaves alone"""
 
 
 class StoreError(OSError):
@@ -288,24 +287,6 @@ class Store:
                     thin_frames(connection, run_id, self._cap_bytes * 3 // 4)
                 sql = "SELECT COALESCE(SUM(size), 0) FROM frames WHERE run_id = ?"
                 self._frame_bytes[run_id] = connection.execute(sql, (run_id,)).fetchone()[0]
-
-
-def thin_frames(connection: sqlite3.Connection, run_id: str, target_bytes: int) -> None:
-    """Delete old frames of a run by powers of two of their seq until it holds at most `target_bytes`.
-
-    The newest frames stay, unless they alone are more than the target.
-    """
-    newest = "SELECT rowid FROM frames WHERE run_id = ? ORDER BY epoch DESC, seq DESC LIMIT ?"
-    spared = NEVER_THINNED
-    stride = 2
-    while connection.execute("SELECT SUM(size) FROM frames WHERE run_id = ?", (run_id,)).fetchone()[0] > target_bytes:
-        if stride > 2**30:
-            stride, spared = 2, spared // 2
-            if spared == 0:
-                return
-        sql = f"DELETE FROM frames WHERE run_id = ? AND seq % ? != 0 AND rowid NOT IN ({newest})"
-        connection.execute(sql, (run_id, stride, run_id, spared))
-        stride *= 2
 
 
 @contextmanager

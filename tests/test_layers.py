@@ -85,3 +85,69 @@ def test_importing_the_web_process_loads_no_torch() -> None:
 def test_nothing_of_the_core_knows_the_web() -> None:
     names = [name.split(".")[0] for path in files_of("cdsp_core") for name in imports_of(path)]
     assert not {"backend", "frontend", "bench", "fastapi", "dash", "plotly"} & set(names)
+
+
+def module_imports(package: str) -> dict[str, set[str]]:
+    """Of every module of a package the modules of it that it imports, also under TYPE_CHECKING or in a function."""
+    files = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / package).rglob("*.py")}
+    names = {path: name.removesuffix(".__init__") for path, name in files.items()}
+    known = set(names.values())
+    found = {}
+    for path, module in names.items():
+        wanted = {name if name in known else name.rpartition(".")[0] for name in imports_of(path)}
+        found[module] = (wanted & known) - {module}
+    return found
+
+
+def circle_in(imports: dict[str, set[str]]) -> list[str]:
+    """Modules that import one another in a circle, in its order; empty when there is none."""
+    done: set[str] = set()
+
+    def walk(module: str, way: list[str]) -> list[str]:
+        if module in way:
+            return [*way[way.index(module) :], module]
+        if module in done:
+            return []
+        for wanted in sorted(imports[module]):
+            if circle := walk(wanted, [*way, module]):
+                return circle
+        done.add(module)
+        return []
+
+    return next((circle for module in sorted(imports) if (circle := walk(module, []))), [])
+
+
+def test_a_circle_is_found_where_there_is_one() -> None:
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert circle_in({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+@pytest.mark.parametrize("package", ["backend", "cdsp_core/wire", "cdsp_core/worker"])
+def test_no_modules_import_one_another_in_a_circle(package: str) -> None:
+    imports = module_imports(package)
+    assert any(imports.values())
+    assert circle_in(imports) == []
+
+
+def test_the_backend_hides_no_import_from_its_own_types() -> None:
+    assert not [name for path in files_of("backend") for name in imports_of(path) if name == "typing.TYPE_CHECKING"]
+
+
+def state_changes(path: Path) -> Iterator[str]:
+    """Assignments to a field of something called `state`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+        )
+        for target in (part for each in targets for part in getattr(each, "elts", [each])):
+            owner = target.value if isinstance(target, ast.Attribute | ast.Subscript) else None
+            if isinstance(owner, ast.Attribute) and isinstance(target, ast.Subscript):
+                owner = owner.value
+            name = getattr(owner, "attr", getattr(owner, "id", ""))
+            if name in ("state", "_state") and ast.unparse(owner or target) != "app.state":
+                yield f"{path.name}:{target.lineno}"
+
+
+def test_the_state_of_a_run_changes_by_its_own_transitions_only() -> None:
+    source = ROOT / "backend"
+    assert not [change for path in source.rglob("*.py") if path.name != "state.py" for change in state_changes(path)]

@@ -160,6 +160,8 @@ async def test_what_a_page_is_sent_is_what_the_models_say(tmp_path: Path) -> Non
             await it.command(run_id, "pause")
             await page.socket.send("nonsense")
             await page.text("error")
+        async with it.page(run_id) as late:
+            page.texts.append(await late.text("hello"))
         read = [server_message.validate_python(text) for text in page.texts]
         assert any(isinstance(message, Hello) and message.events for message in read)
         assert {message.type for message in read} == {"hello", "event", "run", "reset", "error"}

@@ -71,13 +71,13 @@ async def test_the_list_says_what_a_run_came_to_also_after_a_new_start(tmp_path:
         run_id = await finished_run(it)
         rows = {row["run_id"]: row for row in (await it.http.get("/api/runs")).json()}
     assert rows[run_id]["accuracy"] == 0.5
-    assert rows[run_id]["accuracy_blind"] is None
-    assert rows[run_id]["links_cut"] == 7.0
+    assert rows[run_id]["blind_accuracy"] is None
+    assert rows[run_id]["links_cut"] == 7 * 16
     checkpoints = sum(file.stat().st_size for file in (tmp_path / "checkpoints" / run_id).iterdir())
     assert rows[run_id]["size_bytes"] > checkpoints > 0
     async with lab(tmp_path) as it:
         row = await it.run(run_id)
-    assert (row["accuracy"], row["links_cut"]) == (0.5, 7.0)
+    assert (row["accuracy"], row["links_cut"]) == (0.5, 7 * 16)
     assert row["size_bytes"] >= rows[run_id]["size_bytes"]
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from backend.export import csv_lines
 from backend.state import RunState
-from backend.store import NEVER_THINNED, Store, StoreError
+from backend.store import Store, StoreError
+from backend.thinning import NEVER_THINNED
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.messages.run import Event, KeptResult
 from cdsp_core.wire.messages.vocabulary import Outcome

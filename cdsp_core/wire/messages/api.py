@@ -93,10 +93,10 @@ class ListedRun(RunInfo):
     """on disk: frames, scalars and checkpoints"""
     accuracy: Measured | None
     """the last one measured on test images with task ID, mean over the tasks"""
-    accuracy_blind: Measured | None
+    blind_accuracy: Measured | None
     """the same without task ID"""
-    links_cut: Measured | None
-    """share of the entries of sigma(A) below 0.1, mean over the layers; null without A"""
+    links_cut: Count | None
+    """entries of sigma(A) below 0.1, of all layers together; null without A"""
 
 
 class Preset(Message):

@@ -25,7 +25,7 @@ export interface ModelConfig {
   num_partitions: number;
   backbone: "low_rank" | "block_sparse";
   top_k: number;
-  rank_rule: "sqrt" | "linear";
+  rank_rule: "sqrt" | "linear" | "force";
   topology_init: "max_entropy" | "self_biased";
   gate_softmax: "top_k" | "all";
   task_fusion: "concat" | "mixed";
@@ -39,6 +39,13 @@ export interface ModelConfig {
   conflict_pairs: "all" | "co_active";
   conflict_projection: number;
   penalty: "logit" | "logit_while_positive" | "sigmoid";
+  penalty_floor: number;
+  penalty_scale: "one" | "experts_over_partitions";
+  pressure: "true" | "permuted" | "noise" | "flipped" | "absent";
+  pressure_on: "entry" | "shared" | "weaker";
+  hidden_task: "zero" | "inferred";
+  inference_weight: number;
+  route_distillation: number;
   execution: "auto" | "dense" | "sorted";
 }
 
@@ -58,6 +65,7 @@ export interface TrainConfig {
   controller_every: number;
   eval_every: number;
   eval_batch: number;
+  validation_frac: number;
   compile: "off" | "on";
 }
 
@@ -239,7 +247,7 @@ export interface ListedRun {
   created_ms: number;
   size_bytes: number;
   accuracy: number | null;
-  accuracy_blind: number | null;
+  blind_accuracy: number | null;
   links_cut: number | null;
 }
 

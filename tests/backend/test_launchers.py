@@ -1,0 +1,42 @@
+"""A launcher is one file: whoever puts one beside the others can choose it by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend import launchers
+from backend.launchers import launcher_class, launcher_names
+from backend.launchers.pool import Launch
+from backend.settings import Settings, SettingsError
+
+DISTANT = """
+from backend.launchers.pool import Launch as Pool
+
+class Launch(Pool):
+    starts_workers = True
+"""
+
+
+def test_the_launchers_are_the_files_of_their_folder() -> None:
+    assert launcher_names() == ("local", "pool")
+    assert launcher_class("pool") is Launch
+    assert (launcher_class("local").starts_workers, launcher_class("local").same_machine) == (True, True)
+
+
+def test_a_launcher_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match=r"^--launcher \(CDSP_LAUNCHER\) must be one of local, pool. Found 'moon'.$"
+    ):
+        Settings(data_dir=tmp_path, launcher="moon")
+
+
+def test_a_new_launcher_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "distant.py").write_text(DISTANT)
+    monkeypatch.setattr(launchers, "__path__", [*launchers.__path__, str(tmp_path)])
+    assert launcher_names() == ("distant", "local", "pool")
+    settings = Settings(data_dir=tmp_path, launcher="distant")
+    made = launcher_class("distant")(settings, token="t", on_exit=lambda worker_id, sentence: None)
+    assert made.starts_workers
+    assert settings.may_have_full_data
