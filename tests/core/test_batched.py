@@ -37,7 +37,8 @@ MODELS: list[dict[str, Any]] = [
         "encoder_init": "release",
         "topology_init": "self_biased",
     },
-    {"architecture": "standard", "gate_softmax": "all"},
+    {"rank_rule": "force", "pressure_on": "weaker", "penalty_floor": -4.0, "hidden_task": "inferred"},
+    {"architecture": "standard", "gate_softmax": "all", "route_distillation": 1.0, "validation_frac": 0.2},
     {"architecture": "blind", "task_fusion": "mixed", "clip_scope": "apart"},
 ]
 
@@ -100,6 +101,18 @@ def test_a_run_that_breaks_stays_where_it_was_and_the_others_go_on() -> None:
     assert torch.equal(trainer.models.weights_XW[2], before[2])
     assert not torch.equal(trainer.models.weights_XW[0], before[0])
     assert {run: (error.term, error.step) for run, error in trainer.failed.items()} == {2: ("conflict_penalty", 2)}
+
+
+def test_every_run_deals_its_own_conflicts_anew_where_the_pressure_is_permuted() -> None:
+    trainer = batched(pressure="permuted")
+    for _ in range(3):
+        trainer.train_step()
+    upper = torch.triu_indices(4, 4, offset=1)
+    of_layer = trainer.models.buffers_of(0)
+    dealt_XM = of_layer["pressure_EP"][:, upper[0], upper[1]]
+    conflict_XM = torch.relu(-of_layer["cosine_EE"]).nan_to_num(0.0)[:, upper[0], upper[1]]
+    assert torch.equal(dealt_XM.sort(dim=1).values, conflict_XM.sort(dim=1).values)
+    assert len({tuple(row.argsort().tolist()) for row in dealt_XM}) == len(RUNS)
 
 
 @pytest.mark.parametrize("settings", [{}, {"architecture": "standard"}])
