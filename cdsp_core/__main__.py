@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -197,7 +198,10 @@ def _study(options: argparse.Namespace) -> int:
     chosen = [load_study(name) for name in (NAMES if options.names == ["all"] else options.names)]
     if options.data == "full" and options.data_root is None:
         raise ValueError("--data full needs --data-root, the folder of the full sets. Found none.")
-    _check_packages()
+    if options.only_batched:  # no reports
+        _check_packages(("matplotlib", "pyarrow", "tqdm"))
+    else:
+        _check_packages()
 
     from cdsp_core.studies.framework.evidence_page import claim_json
     from cdsp_core.studies.framework.progress import Bar, JsonLines, print_json
@@ -268,9 +272,9 @@ def _train_batches(chosen: list[Study], form: StudyOptions, options: argparse.Na
     return 1 if trained.failed else 0
 
 
-def _check_packages() -> None:
+def _check_packages(needed: Sequence[str] = ("matplotlib", "pyarrow", "scipy", "tqdm")) -> None:
     """Raises ValueError when the packages of the extra `studies` are not all there."""
-    missing = [name for name in ("matplotlib", "pyarrow", "scipy", "tqdm") if importlib.util.find_spec(name) is None]
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"study and evidence need the packages of the extra studies. Found no {', '.join(missing)}.")
 

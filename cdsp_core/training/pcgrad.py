@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchjd.aggregation import PCGradWeighting
 
 _ORDER_STREAM = 3
 """beside the streams of `batches.py`"""
@@ -29,6 +28,8 @@ def backward_by_task(losses: Sequence[Tensor], shared: Sequence[nn.Parameter], *
         losses: each task's loss on its own samples, a scalar; a task without samples has a constant loss of 0.
         shared: the weights whose gradients are projected. Their gradients must be zero or None; each must get one.
     """
+    from torchjd.aggregation import PCGradWeighting  # only runs that ask for pcgrad need the package
+
     rows = []
     for loss in losses:
         loss.backward(retain_graph=True)
