@@ -109,6 +109,9 @@ def _add_study(study: argparse.ArgumentParser) -> None:
     )
     study.add_argument("--only-batched", action="store_true", help="end when the batches are done")
     study.add_argument("--out", type=_folder, default=RESULTS, metavar="DIR", help="keep results there (studies/)")
+    study.add_argument(
+        "--redo-stale", action="store_true", help="do over what other settings or another revision of the code did"
+    )
     study.add_argument("--progress", choices=("bar", "json"), default="bar", help="json: one JSON object a line")
     study.set_defaults(run=_study)
 
@@ -226,7 +229,14 @@ def _study(options: argparse.Namespace) -> int:
     for this in chosen:
         progress = JsonLines() if options.progress == "json" else Bar()
         try:
-            finished = run_study(this, form, out=options.out, processes=options.jobs or cores, progress=progress)
+            finished = run_study(
+                this,
+                form,
+                out=options.out,
+                processes=options.jobs or cores,
+                progress=progress,
+                redo_stale=options.redo_stale,
+            )
         except StudyIncompleteError as error:
             progress.problem(this.name, str(error))
             status = 1

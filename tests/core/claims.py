@@ -72,7 +72,8 @@ def made_up(value_of: Callable[[Job, str, dict[str, Any]], float]) -> Callable[[
 def found_verdicts(
     name: str, value_of: Callable[[Job, str, dict[str, Any]], float], options: StudyOptions = THREE_SEEDS
 ) -> list[str]:
-    """The verdicts of the study's claims, in order, where trainings give these values."""
+    """The verdicts of the study's claims, then of its checks, in order, where trainings give these values."""
     this = load_study(name)
     rows = rows_of(this, made_up(value_of), options)
-    return verdicts(this.find(rows, options).claims)
+    findings = this.find(rows, options)
+    return verdicts([*findings.claims, *findings.checks])

@@ -12,7 +12,11 @@ import pytest
 
 from cdsp_core.studies import NAMES
 from cdsp_core.studies.framework.charts import svg
-from cdsp_core.studies.framework.evidence import Evidence, claim_json, evidence_json, evidence_markdown, gather
+from cdsp_core.studies.framework.evidence import Evidence, gather, headline_of, judged_together
+from cdsp_core.studies.framework.evidence_page import claim_json, evidence_json
+from cdsp_core.studies.framework.evidence_text import evidence_markdown, first_page
+from cdsp_core.studies.framework.forest import forest_svg, pdf
+from cdsp_core.studies.framework.preregistration import digest
 from cdsp_core.studies.framework.report import markdown, means, report_files
 from cdsp_core.studies.framework.results import ResultsError, StudyFolder, read_combined
 from cdsp_core.studies.framework.study import Row, StudyOptions, Table
@@ -46,7 +50,7 @@ def test_a_report_names_question_claims_charts_settings_and_versions(report: dic
     for part in (
         "Is there a gain?",
         "Study `blind`, 3 seeds, smallest form. No data.",
-        "| There is a gain | **holds** | Gain: 1.500 [0.500, 2.500], 3 seeds. | 2.0 % | memo |",
+        "| There is a gain | **undecided** | Gain: 1.500 [-0.984, 3.984], 3 seeds. | 2.0 % | memo |",
         "![Gain](chart-1.svg)",
         "* Nothing was trained.",
         "version 0.1.0, revision abc, torch 2.0, a CPU on 1 thread",
@@ -78,26 +82,41 @@ def test_evidence_is_the_same_for_the_same_results(tmp_path: Path, evidence: Evi
     assert evidence_json([replace(evidence, findings=findings)]) == evidence_json([evidence])
 
 
-def test_evidence_puts_the_published_figure_beside_ours_with_the_caveat(evidence: Evidence) -> None:
+def test_evidence_begins_with_the_headline_claims_and_names_what_is_not_measured(evidence: Evidence) -> None:
     text = evidence_markdown([evidence])
-    assert "Of 0 claims of the paper, or drawn from its text, 0 hold, 0 fail, 0 are mixed." in text
-    assert "Of 1 further ones, the authors' program's and this project's, 1 hold, 0 fail, 0 are mixed." in text
+    assert text.index("Of twelve headline claims") < text.index("img/headline.svg") < text.index("| H12 |")
+    assert "1 further claims" in text
     assert "revisions of the code" not in text
-    assert "| There is a gain | 2.0 % | Gain: 1.500 [0.500, 2.500], 3 seeds. | **holds** |" in text
     assert "training accuracy averaged over the last epoch" in text
     assert f"No finished results of: {', '.join(name for name in NAMES if name != 'blind')}." in text
+    assert digest() in text
 
 
-def test_evidence_counts_the_papers_claims_apart_and_says_when_the_code_changed_in_between(evidence: Evidence) -> None:
-    claim = replace(evidence.findings.claims[0], source="arXiv:2512.20291, Eq. 18")
+def test_evidence_says_when_the_code_changed_in_between(evidence: Evidence) -> None:
     first, *others = evidence.metadata["jobs"].items()
     jobs = {first[0]: {**first[1], "revision": "another"}, **dict(others)}
-    changed = replace(
-        evidence, findings=replace(evidence.findings, claims=[claim]), metadata={**evidence.metadata, "jobs": jobs}
-    )
-    text = evidence_markdown([changed])
-    assert "Of 1 claims of the paper, or drawn from its text, 1 hold, 0 fail, 0 are mixed." in text
-    assert "No data. Measured by 2 revisions of the code." in text
+    changed = replace(evidence, metadata={**evidence.metadata, "jobs": jobs})
+    assert "Measured by 2 revisions of the code." in evidence_markdown([changed])
+
+
+def test_a_larger_form_supersedes_a_smaller_and_every_claim_stands_once(evidence: Evidence) -> None:
+    whole = replace(evidence, metadata={**evidence.metadata, "form": {**evidence.metadata["form"], "smallest": False}})
+    full = replace(whole, metadata={**whole.metadata, "form": {**whole.metadata["form"], "data": "full"}})
+    assert [each.form for each in judged_together([evidence, whole])] == ["whole form"]
+    found = judged_together([whole, full])
+    assert [len(each.findings.claims) for each in found] == [0, 1]
+    assert found[1].findings.claims[0].adjusted is not None
+
+
+def test_the_forest_plot_and_the_report_are_the_same_bytes_each_time(evidence: Evidence) -> None:
+    headline = headline_of([evidence])
+    assert len(headline) == 12
+    drawn = forest_svg(headline)
+    assert drawn == forest_svg(headline)
+    assert b"not measured yet" in drawn
+    made = [pdf(headline, first_page([evidence]), [evidence]) for _ in range(2)]
+    assert made[0] == made[1]
+    assert made[0].startswith(b"%PDF")
 
 
 def test_the_page_gets_numbers_and_null_for_no_value(evidence: Evidence) -> None:
@@ -111,8 +130,10 @@ def test_the_page_gets_numbers_and_null_for_no_value(evidence: Evidence) -> None
 
 def test_a_claim_on_the_wire_has_its_sentence_and_its_numbers(evidence: Evidence) -> None:
     wire = claim_json(evidence.findings.claims[0])
-    assert (wire["verdict"], wire["measured"], wire["interval"], wire["seeds"]) == ("holds", 1.5, [0.5, 2.5], 3)
-    assert wire["text"] == "Gain: 1.500 [0.500, 2.500], 3 seeds."
+    assert (wire["verdict"], wire["estimate"], wire["seeds"]) == ("undecided", 1.5, 3)
+    assert wire["interval"] == pytest.approx([-0.9841, 3.9841], abs=1e-3)
+    assert (wire["bound"], wire["values"], wire["origin"]) == ([0.0, None], [0.5, 1.5, 2.5], "memo")
+    assert wire["text"] == "Gain: 1.500 [-0.984, 3.984], 3 seeds."
 
 
 def test_a_folder_without_a_finished_study_is_refused(tmp_path: Path) -> None:
@@ -129,7 +150,7 @@ def test_a_generic_table_has_a_mean_over_seeds_for_every_kind_of_row() -> None:
     rows.append({"job": "a-0", "seed": 0, "model": "a", "step": 3, "gain": 99.0, "same": "x"})
     table = means(rows)
     assert table.columns == ("model", "gain")
-    assert [tuple(row) for row in table.rows] == [("a", "1.500 [1.000, 2.000]"), ("b", "5.500 [5.000, 6.000]")]
+    assert [tuple(row) for row in table.rows] == [("a", "1.500 [-4.853, 7.853]"), ("b", "5.500 [-0.853, 11.853]")]
 
 
 def test_a_cell_cannot_break_its_table() -> None:

@@ -150,8 +150,23 @@ def test_a_job_with_other_settings_is_not_taken_for_done(tmp_path: Path) -> None
     results.keep(job, ROWS, FACTS)
     other = Job(key=job.key, seed=job.seed, settings={"size": 3})
     assert results.is_done(job)
-    with pytest.raises(ResultsError, match=r"was made with other settings\. Delete it, or give another folder"):
+    with pytest.raises(
+        ResultsError, match=r"was made with other settings\. Run python -m cdsp_core study blind --redo-stale"
+    ):
         results.is_done(other)
+
+
+def test_results_of_another_revision_are_refused_naming_both_and_only_they_are_done_over(tmp_path: Path) -> None:
+    results = folder(tmp_path)
+    stale, fresh = tiny_study().jobs(OPTIONS)[:2]
+    results.keep(stale, ROWS, {**FACTS, "revision": "abc"})
+    results.keep(fresh, ROWS, {**FACTS, "revision": "def"})
+    with pytest.raises(ResultsError, match=r"made by revision abc\. Found revision def here\. Run .* --redo-stale"):
+        results.check_revision([stale, fresh], "def")
+    results.check_revision([stale, fresh], None)
+    assert results.forget_stale([stale, fresh], "def") == 1
+    assert (results.is_done(stale), results.is_done(fresh)) == (False, True)
+    results.check_revision([stale, fresh], "def")
 
 
 def test_a_broken_file_is_named_with_a_way_out(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ FORMS = [
 ]
 ONE = StudyOptions(seeds=1, smallest=True)
 TWO_SEEDS = FORMS[0]
-NOTHING_DIFFERS = ["holds", "mixed"] * len(RELATED) + ["mixed"] * len(VARIANTS)
+NOTHING_DIFFERS = ["holds", "no effect"] * len(RELATED) + ["no effect"] * len(VARIANTS)
 WITHOUT_A = set(RELATED) - {"pcgrad"}
 
 
@@ -80,7 +80,7 @@ def test_where_nothing_differs_accuracies_are_equal_and_nothing_else_is_claimed(
 
 @pytest.mark.parametrize(
     ("own", "none", "verdicts"),
-    [(0.911, 0.8, ["fails", "holds"]), (0.909, 0.82, ["holds", "fails"]), (0.85, 0.75, ["holds", "mixed"])],
+    [(0.911, 0.8, ["fails", "holds"]), (0.909, 0.82, ["holds", "fails"]), (0.85, 0.75, ["holds", "no effect"])],
     ids=["ahead with ID", "ahead without", "behind in both"],
 )
 @pytest.mark.parametrize("number", range(len(RELATED)))

@@ -94,8 +94,8 @@ def test_a_reason_is_always_said_and_a_cause_only_where_the_claim_does_not_hold(
     holding, failing = (
         claim_of(values, reason="Beside it.", cause="Because.") for values in ([1.0, 1.1], [-1.0, -1.1])
     )
-    assert holding.why.endswith("fails below 0. Beside it.")
-    assert failing.why.endswith("fails below 0. Beside it. Because.")
+    assert holding.why.endswith("fails below. Beside it.")
+    assert failing.why.endswith("fails below. Beside it. Because.")
 
 
 def test_one_seed_decides_nothing() -> None:

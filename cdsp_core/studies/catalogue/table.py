@@ -8,7 +8,6 @@ from typing import Any, Final
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.studies.experiments import full_data
 from cdsp_core.studies.experiments.encoder_run import run_training
-from cdsp_core.studies.framework.preregistration import POINT
 from cdsp_core.studies.framework.statistics import estimate
 from cdsp_core.studies.framework.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table
 from cdsp_core.studies.framework.training import (
@@ -33,6 +32,8 @@ PUBLISHED: Final = {"cdsp": 94.54, "standard": 95.14, "blind": 93.92}
 PUBLISHED_LOSS: Final = {"cdsp": 0.1469, "standard": 0.1408, "blind": 0.1722}
 PUBLISHED_DIAGONAL: Final = (0.87, 0.50, 0.93, 0.50, 0.61, 0.99, 0.21, 0.98)
 SOURCE: Final = f"{PAPER}, table of accuracies"
+HALF_THE_PUBLISHED: Final = 0.3
+"""Of the published differences, 0.60 and 0.62 points; a whole point would call the paper's own figures none."""
 AUTHORS_LOGS: Final = (
     "Two logs of the authors' program as the paper describes it are public: one ends at the published 94.54 %, the "
     "other at 94.42 %. A third, of an earlier state that never hid the ID, ends at 94.05 %."
@@ -120,7 +121,7 @@ def _order(rows: Sequence[Row], labels: str) -> list[Claim]:
             source=SOURCE,
             what="Standard minus CDSP-MoE, percentage points of training accuracy",
             above=0.0,
-            equivalence=POINT,
+            equivalence=HALF_THE_PUBLISHED,
             published=published("95.14 % against 94.54 %, 0.60 points"),
             published_value=0.60,
             for_method=False,
@@ -140,7 +141,7 @@ def _order(rows: Sequence[Row], labels: str) -> list[Claim]:
             source=SOURCE,
             what="CDSP-MoE minus blind, percentage points of training accuracy",
             above=0.0,
-            equivalence=POINT,
+            equivalence=HALF_THE_PUBLISHED,
             published=published("94.54 % against 93.92 %, 0.62 points"),
             published_value=0.62,
         ),

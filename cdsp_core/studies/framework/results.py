@@ -30,6 +30,9 @@ from cdsp_core.studies.framework.study import Job, Row, Study, StudyOptions
 FORMAT: Final = 1
 METADATA_KEY: Final = b"cdsp"
 
+MAKES_ROWS: Final = ("settings", "kernels", "method", "models", "data", "training", "studies/experiments")
+"""folders of the package that decide what a job's rows are"""
+
 OpenFile = Callable[[Path], BinaryIO]
 
 
@@ -54,8 +57,45 @@ class StudyFolder:
             return False
         same = self.metadata(job)["settings"] == json.loads(json.dumps(job.settings))
         if not same and job.shared_as is None:
-            raise ResultsError(f"{path} was made with other settings. Delete it, or give another folder with --out.")
+            raise ResultsError(f"{path} was made with other settings. {self._redo()}")
         return True
+
+    def check_revision(self, jobs: Sequence[Job], revision: str | None) -> None:
+        """Raises ResultsError where finished jobs were made by another revision of the code than this one.
+
+        A revision that nobody knows, outside a repository, is compared with nothing.
+        """
+        for job in jobs:
+            if revision is not None and self.is_done(job):
+                found = self.metadata(job).get("revision")
+                if found is not None and found != revision:
+                    path = self.path_of(job)
+                    raise ResultsError(
+                        f"{path} was made by revision {found}. Found revision {revision} here. {self._redo()}"
+                    )
+
+    def forget_stale(self, jobs: Sequence[Job], revision: str | None) -> int:
+        """Delete finished jobs of other settings or of another revision, and no others. Returns how many.
+
+        Raises ResultsError.
+        """
+        gone = 0
+        for path, job in {self.path_of(job): job for job in jobs}.items():
+            if not path.exists():
+                continue
+            found = self.metadata(job)
+            other_settings = job.shared_as is None and found["settings"] != json.loads(json.dumps(job.settings))
+            if other_settings or (revision is not None and found.get("revision") not in (None, revision)):
+                with _said_in_a_sentence(path):
+                    path.unlink()
+                gone += 1
+        return gone
+
+    def _redo(self) -> str:
+        return (
+            f"Run python -m cdsp_core study {self.study.name} --redo-stale to do over only what is stale, or give "
+            "another folder with --out."
+        )
 
     def path_of(self, job: Job) -> Path:
         """Where the job's rows are, or will be."""
@@ -202,9 +242,10 @@ def check_format(path: Path, metadata: Any) -> None:
 
 
 def code_version() -> dict[str, str | None]:
-    """The package's version, and the git revision it lies in, marked where the package differs from it.
+    """The package's version, and the git revision that last changed what makes rows, marked where files differ from it.
 
-    A copy without a repository is told its revision by CDSP_REVISION.
+    Rules of judging and texts are no part of it: changing them makes no results stale. A copy without a repository is
+    told its revision by CDSP_REVISION.
     """
     folder = Path(__file__).parents[2]
 
@@ -218,8 +259,8 @@ def code_version() -> dict[str, str | None]:
     told = os.environ.get("CDSP_REVISION")
     if told:
         return {"version": __version__, "revision": told}
-    revision = git("rev-parse", "--short=12", "HEAD")
-    changed = revision is not None and git("status", "--porcelain", "--", ".")
+    revision = git("log", "-1", "--format=%h", "--abbrev=12", "--", *MAKES_ROWS) or None
+    changed = revision is not None and git("status", "--porcelain", "--", *MAKES_ROWS)
     return {"version": __version__, "revision": f"{revision} with changes" if changed else revision}
 
 

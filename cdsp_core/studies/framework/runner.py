@@ -34,14 +34,20 @@ def run_study(
     progress: Progress,
     open_file: OpenFile | None = None,
     set_up: SetUp = torch_on_one_thread,
+    redo_stale: bool = False,
 ) -> Finished:
     """Bring the study in `out` to its end; what is done there already is not repeated.
 
+    What another revision of the code did, or other settings, is refused, or done over with `redo_stale`.
     Raises ValueError for input that no job can use and for a folder of another form or format, StudyIncompleteError
     when a job failed or its process died.
     """
     folder = StudyFolder(out, study, options, open_file=open_file)
     jobs = _checked(study.jobs(options))
+    revision = code_version()["revision"]
+    if redo_stale:
+        folder.forget_stale(jobs, revision)
+    folder.check_revision(jobs, revision)
     try:
         _run_missing(folder, jobs, processes=processes, progress=progress, set_up=set_up)
     finally:
