@@ -19,7 +19,8 @@ import { RunList } from "./shell/run_list.js";
 import { Status } from "./shell/status.js";
 
 /** @import { Frame } from "./core/frames.js" */
-/** @import { Hello, Run } from "./core/messages.js" */
+/** @import { Hello } from "./core/messages.js" */
+/** @import { Run } from "./core/told.js" */
 
 const ASK_AGAIN_MS = 1000; // for a server that does not answer
 const NEXT_LOOK_MS = 3000; // for the first run, while there is none

@@ -54,7 +54,6 @@ test("whether a model has a topology is what hello says, else what its kind says
   assert.equal(model.hasTopology, true);
   model.setHello(aHello({ topology: false }));
   assert.equal(model.hasTopology, false);
-  const config = { model: { architecture: "dense", top_k: 0, patch_size: 7 }, train: { batch_size: 1 }, controls: {} };
-  model.setHello(aHello({ topology: undefined, config, experts: 0 }));
+  model.setHello(aHello({ topology: undefined, architecture: "dense", experts: 0 }));
   assert.deepEqual([model.hasTopology, model.hasRouting], [false, false]);
 });

@@ -128,12 +128,7 @@ test("a single layer has one topology and no switch", () => {
 });
 
 test("what a model does not have is said before its first frame", () => {
-  const config = {
-    model: { architecture: "standard", top_k: 2, patch_size: 7 },
-    train: { batch_size: 1 },
-    controls: {},
-  };
-  const { pictures } = shown({ topology: false, config });
+  const { pictures } = shown({ topology: false, architecture: "standard" });
   const sentence = "A standard mixture of experts has no topology matrix: each expert owns its weights.";
   assert.equal(the('[data-picture="topology0"] .picture-absent').textContent, sentence);
   assert.equal(the('[data-picture="routing"] .picture-absent').hidden, true);

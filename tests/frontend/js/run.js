@@ -1,6 +1,7 @@
 // A run as the server tells of it, and a server that a view can be connected to.
 
-/** @import { Hello, Run, RunEvent } from "../../../frontend/assets/lab/core/messages.js" */
+/** @import { Hello, RunConfig } from "../../../frontend/assets/lab/core/messages.js" */
+/** @import { Run, RunEvent } from "../../../frontend/assets/lab/core/told.js" */
 
 /** @param {Partial<Run>} [fields] @returns {Run} */
 export function aRun(fields = {}) {
@@ -8,6 +9,7 @@ export function aRun(fields = {}) {
   return {
     run_id: "a-run",
     name: "live",
+    note: "",
     preset: "live",
     seed: 0,
     status: "running",
@@ -27,14 +29,20 @@ export function aRun(fields = {}) {
   };
 }
 
-/** @param {Partial<Hello>} [fields] @returns {Hello} */
+/** What the page reads of a config. */
+const CONFIG = /** @type {RunConfig} */ ({ model: { top_k: 2, patch_size: 7 }, train: { batch_size: 64 } });
+
+/** @param {Partial<Omit<Hello, "events"> & { events: RunEvent[] }>} [fields] @returns {Hello} */
 export function aHello(fields = {}) {
-  return {
+  return /** @type {Hello} */ ({
     type: "hello",
     protocol: 1,
     run: aRun(),
-    config: { model: { top_k: 2, patch_size: 7 }, train: { batch_size: 64 }, controls: {} },
-    tasks: ["MNIST", "Kana"].map((label) => ({ name: label.toLowerCase(), label, note: "" })),
+    config: CONFIG,
+    bounds: {},
+    tasks: ["MNIST", "Kana"].map((label) => ({ name: label.toLowerCase(), label, note: "", class_names: [] })),
+    architecture: "cdsp",
+    steps_per_epoch: null,
     scalar_names: ["step", "loss"],
     topology: true,
     layers: 2,
@@ -47,12 +55,23 @@ export function aHello(fields = {}) {
     events: [],
     resumed: false,
     ...fields,
-  };
+  });
 }
 
 /** @param {Partial<RunEvent>} fields @returns {RunEvent} */
 export function anEvent(fields) {
-  return { type: "event", kind: "applied", epoch: 0, step: 1, time_ms: 0, text: "", data: {}, ...fields };
+  return {
+    type: "event",
+    kind: "applied",
+    run: "a-run",
+    revision: 1,
+    epoch: 0,
+    step: 1,
+    time_ms: 0,
+    text: "",
+    data: {},
+    ...fields,
+  };
 }
 
 /**

@@ -3,7 +3,7 @@
 import { byController, changeLabel, changes } from "../core/events.js";
 
 /** @import { Model } from "../core/model.js" */
-/** @import { RunEvent } from "../core/messages.js" */
+/** @import { RunEvent } from "../core/told.js" */
 
 /**
  * @typedef {object} Mark

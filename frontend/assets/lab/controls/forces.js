@@ -6,7 +6,7 @@ import { settings } from "../core/settings.js";
 import { Slider } from "./slider.js";
 
 /** @import { Commands } from "../core/commands.js" */
-/** @import { ControlValues, Run } from "../core/messages.js" */
+/** @import { ControlValues, Run } from "../core/told.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 

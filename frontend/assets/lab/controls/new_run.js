@@ -6,14 +6,15 @@ import { request } from "../core/requests.js";
 import { settings } from "../core/settings.js";
 
 /** @import { Commands } from "../core/commands.js" */
-/** @import { ControlValues, PresetEntry } from "../core/messages.js" */
+/** @import { Preset } from "../core/messages.js" */
+/** @import { ControlValues } from "../core/told.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 
 const SEEDS_TO_DRAW = 10000;
 
 export class NewRun {
-  /** @type {Map<string, PresetEntry>} */
+  /** @type {Map<string, Preset>} */
   #presets = new Map();
   /** The run whose preset and seed are shown. */
   #shown = "";
@@ -68,7 +69,8 @@ export class NewRun {
 
   /** What a preset sets the controls to, once that is known. @param {string} preset @returns {ControlValues | undefined} */
   controlsOf(preset) {
-    return this.#presets.get(preset)?.config.controls;
+    const known = this.#presets.get(preset);
+    return known && { ...known.config.controls };
   }
 
   #explain() {

@@ -6,7 +6,7 @@ import { inWords } from "../core/events.js";
 import { whole } from "../core/format.js";
 
 /** @import { Commands } from "../core/commands.js" */
-/** @import { Run } from "../core/messages.js" */
+/** @import { Run } from "../core/told.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 /** @import { Answer } from "../core/requests.js" */

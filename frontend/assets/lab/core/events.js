@@ -3,7 +3,7 @@
 import { count, setting } from "./format.js";
 import { settings } from "./settings.js";
 
-/** @import { RunEvent } from "./messages.js" */
+/** @import { RunEvent } from "./told.js" */
 
 /** @typedef {{ name: string, from: number | undefined, to: number }} Change of a control */
 

@@ -3,7 +3,8 @@
 import { statusOf } from "./settings.js";
 import { Store } from "./store.js";
 
-/** @import { CommandAnswer, Hello, Run, RunEvent } from "./messages.js" */
+/** @import { Hello } from "./messages.js" */
+/** @import { CommandAnswer, Run, RunEvent } from "./told.js" */
 /** @import { Frame } from "./frames.js" */
 
 export class Model {
@@ -33,7 +34,7 @@ export class Model {
     this.hello = hello;
     this.scalarNames = new Set(hello.scalar_names);
     this.setRun(hello.run);
-    this.events = hello.events.slice();
+    this.events = /** @type {RunEvent[]} */ (hello.events.slice());
   }
 
   /** Another array each time, so that what is made of the events knows when it is out of date. @param {RunEvent} event */
@@ -84,7 +85,7 @@ export class Model {
 
   /** The kind of network; CDSP before it is known. */
   get architecture() {
-    return this.hello?.config?.model.architecture || "cdsp";
+    return this.hello?.architecture || "cdsp";
   }
 
   /** Whether the model has a topology matrix A, and with it conflict and a backbone to share. */

@@ -5,7 +5,8 @@ import { decodeFrame } from "./frames.js";
 import { reached, runPath } from "./requests.js";
 
 /** @import { Frame } from "./frames.js" */
-/** @import { Hello, ResetMessage, Run, RunEvent, ServerMessage } from "./messages.js" */
+/** @import { Hello, ResetMessage, ServerMessage } from "./messages.js" */
+/** @import { Run, RunEvent } from "./told.js" */
 
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5000;
@@ -115,7 +116,7 @@ export class Stream {
       this.#on.state("open");
       this.#on.hello(message);
     } else if (message.type === "run") this.#on.run(message.run);
-    else if (message.type === "event") this.#on.event(message);
+    else if (message.type === "event") this.#on.event(/** @type {RunEvent} */ (message));
     else if (message.type === "reset") {
       this.#position = null;
       this.#frame = null;

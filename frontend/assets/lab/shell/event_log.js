@@ -5,7 +5,7 @@ import { element } from "../core/element.js";
 import { byController, changeLabel, changes, eventInWords, inWords } from "../core/events.js";
 import { clock, count } from "../core/format.js";
 
-/** @import { RunEvent } from "../core/messages.js" */
+/** @import { RunEvent } from "../core/told.js" */
 
 const MOST_SHOWN = 200;
 const WARNING_PHASES = ["idle"];

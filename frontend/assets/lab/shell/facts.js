@@ -6,7 +6,8 @@ import { element } from "../core/element.js";
 import { count } from "../core/format.js";
 import { runPath } from "../core/requests.js";
 
-/** @import { Hello, Run, RunConfig, Task } from "../core/messages.js" */
+/** @import { Hello, RunConfig, Task } from "../core/messages.js" */
+/** @import { Run } from "../core/told.js" */
 /** @import { Model } from "../core/model.js" */
 
 /**

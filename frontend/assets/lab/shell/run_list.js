@@ -4,7 +4,7 @@ import { clock, count } from "../core/format.js";
 import { request } from "../core/requests.js";
 import { statusOf } from "../core/settings.js";
 
-/** @import { Run } from "../core/messages.js" */
+/** @import { Run } from "../core/told.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 

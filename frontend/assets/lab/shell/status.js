@@ -7,7 +7,7 @@ import { statusOf } from "../core/settings.js";
 import { stats } from "../core/stats.js";
 
 /** @import { Frame } from "../core/frames.js" */
-/** @import { Run } from "../core/messages.js" */
+/** @import { Run } from "../core/told.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 
@@ -122,7 +122,7 @@ export class Status {
       const threads = device.threads ? `${device.threads} ${device.threads === 1 ? "thread" : "threads"}` : "";
       parts.push(device.kind === "cpu" ? ["CPU", threads].filter(Boolean).join(", ") : device.name || device.kind);
     }
-    const left_s = (run.total_steps - this.#step(run)) / run.steps_per_s;
+    const left_s = (run.total_steps - this.#step(run)) / (run.steps_per_s || 0);
     if (run.status === "running" && Number.isFinite(left_s) && left_s > 0) parts.push(`${duration(left_s)} left`);
     return parts.join(" · ");
   }
@@ -154,7 +154,8 @@ function lookingBack(frame, run) {
 }
 
 /** @param {Run} run */
-function speedOf({ status, steps_per_s: rate }) {
+function speedOf({ status, steps_per_s }) {
+  const rate = steps_per_s || 0;
   const frames = `${Math.round(stats.framesPerSecond)} frames/s`;
   if (status !== "running") return frames;
   return `${rate >= 10 ? Math.round(rate) : rate > 0 ? rate.toFixed(1) : "–"} steps/s · ${frames}`;
