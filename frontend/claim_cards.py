@@ -25,6 +25,7 @@ LINE_CHARACTERS: Final = 36
 LINE_PX: Final = 17
 LEAST_ROW_PX: Final = 40
 PLOT_CONFIG: Final = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+FIXED_CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 FORMS: Final = {"smallest": "smallest form", "whole": "whole form"}
 
 
@@ -264,7 +265,7 @@ def rules(stored: Study | None, palette: Palette) -> list[Component]:
             html.Figure(
                 [
                     html.Figcaption(chart.title),
-                    dcc.Graph(figure=curves(chart, palette), config=PLOT_CONFIG, responsive=True, className="curves"),
+                    dcc.Graph(figure=curves(chart, palette), config=FIXED_CONFIG, className="curves"),
                 ]
             )
             for chart in stored.charts

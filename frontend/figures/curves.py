@@ -10,6 +10,9 @@ from frontend.figures.palette import Palette, faded
 
 Figure = dict[str, Any]
 DASHES: Final = ("solid", "dash", "dot", "longdashdot")
+WIDTH_PX: Final = 320
+HEIGHT_PX: Final = 260
+"""Fixed: charts lie in a fold, which has no size while it is closed."""
 SPREAD: Final = 0.4
 """How far apart the first and the last line's dots stand at one place, of the distance between places."""
 
@@ -23,7 +26,9 @@ def curves(chart: Chart, palette: Palette) -> Figure:
     return {
         "data": [trace for i, line in enumerate(chart.lines) for trace in _line(chart, line, i, palette)],
         "layout": {
-            "autosize": True,
+            "autosize": False,
+            "width": WIDTH_PX,
+            "height": HEIGHT_PX,
             "margin": {"l": 52, "r": 8, "t": 8, "b": 44},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
