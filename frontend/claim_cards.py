@@ -24,8 +24,8 @@ DRAWN: Final = 4
 LINE_CHARACTERS: Final = 36
 LINE_PX: Final = 17
 LEAST_ROW_PX: Final = 40
-PLOT_CONFIG: Final = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
-FIXED_CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
+PLOT_CONFIG: Final[Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+FIXED_CONFIG: Final[Any] = {"displayModeBar": False, "scrollZoom": False}
 FORMS: Final = {"smallest": "smallest form", "whole": "whole form"}
 
 
@@ -174,7 +174,7 @@ def claim_row(row: Row, place: int) -> Component:
     claim, stored, fresh = row.claim, row.stored, row.fresh
     figures: list[Any] = [value_and_interval(stored)] if stored else []
     if fresh is not None:
-        word = [" ", verdict(fresh)] if stored else []
+        word: list[Any] = [" ", verdict(fresh)] if stored else []
         figures.append(html.Span([value_and_interval(fresh), f" {row.when}", *word], className="fresh"))
     see = [html.A("See it", href=claim.see, className="see")] if claim.see else []
     return html.Li(

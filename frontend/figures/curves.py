@@ -50,9 +50,12 @@ def curves(chart: Chart, palette: Palette) -> Figure:
 
 def _line(chart: Chart, line: Line, i: int, palette: Palette) -> Iterator[Figure]:
     colour = palette.lines[i % len(palette.lines)]
-    points = [p for p in zip(line.x, line.mean, line.low, line.high, strict=True) if p[1] is not None]
-    x, mean = [p[0] for p in points], [p[1] for p in points]
-    low, high = [_or(p[2], p[1]) for p in points], [_or(p[3], p[1]) for p in points]
+    points = [
+        (x, mean, mean if low is None else low, mean if high is None else high)
+        for x, mean, low, high in zip(line.x, line.mean, line.low, line.high, strict=True)
+        if mean is not None
+    ]
+    x, mean, low, high = ([point[i] for point in points] for i in range(4))
     shared = {"type": "scatter", "name": line.label, "legendgroup": line.label}
     if chart.x_labels:
         several = len(chart.lines) > 1
@@ -86,7 +89,3 @@ def _line(chart: Chart, line: Line, i: int, palette: Palette) -> Iterator[Figure
     }
     dash = DASHES[i % len(DASHES)]
     yield {**shared, "mode": "lines", "x": x, "y": mean, "line": {"color": colour, "width": 2, "dash": dash}}
-
-
-def _or(value: float | None, instead: float | None) -> float | None:
-    return instead if value is None else value
