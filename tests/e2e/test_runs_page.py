@@ -64,8 +64,11 @@ def test_a_name_is_changed_in_its_cell(runs: Page, pages: PageServer) -> None:
 
 def test_a_run_is_deleted_only_after_a_confirmation(runs: Page, pages: PageServer) -> None:
     choose(runs, "ended")
-    runs.once("dialog", lambda dialog: dialog.dismiss())
+    said: list[str] = []
+    runs.once("dialog", lambda dialog: said.append(dialog.message) or dialog.dismiss())
     runs.click("#runs-delete")
+    patiently(lambda: runs.evaluate("true") and said, "the page to ask")
+    assert said == ["Delete ended? Pictures, curves and checkpoints go with it and cannot be had back."]
     assert pages.asked == []
     runs.once("dialog", lambda dialog: dialog.accept())
     runs.click("#runs-delete")
