@@ -24,7 +24,8 @@ DRAWN: Final = 4
 LINE_CHARACTERS: Final = 36
 LINE_PX: Final = 17
 LEAST_ROW_PX: Final = 40
-PLOT_CONFIG: Final = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+PLOT_CONFIG: Final[Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+FIXED_CONFIG: Final[Any] = {"displayModeBar": False, "scrollZoom": False}
 FORMS: Final = {"smallest": "smallest form", "whole": "whole form"}
 
 
@@ -173,7 +174,7 @@ def claim_row(row: Row, place: int) -> Component:
     claim, stored, fresh = row.claim, row.stored, row.fresh
     figures: list[Any] = [value_and_interval(stored)] if stored else []
     if fresh is not None:
-        word = [" ", verdict(fresh)] if stored else []
+        word: list[Any] = [" ", verdict(fresh)] if stored else []
         figures.append(html.Span([value_and_interval(fresh), f" {row.when}", *word], className="fresh"))
     see = [html.A("See it", href=claim.see, className="see")] if claim.see else []
     return html.Li(
@@ -264,7 +265,7 @@ def rules(stored: Study | None, palette: Palette) -> list[Component]:
             html.Figure(
                 [
                     html.Figcaption(chart.title),
-                    dcc.Graph(figure=curves(chart, palette), config=PLOT_CONFIG, responsive=True, className="curves"),
+                    dcc.Graph(figure=curves(chart, palette), config=FIXED_CONFIG, className="curves"),
                 ]
             )
             for chart in stored.charts

@@ -99,7 +99,7 @@ def connect(app: Dash, api: Api) -> None:
         for change in changes if isinstance(changes, list) else []:
             field, run_id = change.get("colId"), change.get("rowId")
             if field in EDITABLE:
-                body = {field: str(change.get("newValue") or "")}
+                body = {field: str(change.get("value", change.get("newValue")) or "")}
                 answer = await api.ask("PATCH", f"/api/runs/{quote(str(run_id), safe='')}", body)
                 reasons += [] if answer.ok else [answer.reason]
                 last = change.get("timestamp")

@@ -54,7 +54,7 @@ def counts(claims: Iterable[Claim]) -> list[Component]:
     """How many claims have each verdict, those for the method first, then those for a baseline in one number."""
     claims = list(claims)
     words = Counter(claim.verdict for claim in claims if claim.for_method)
-    shown = [
+    shown: list[Component] = [
         html.Span([shape(word, TONES[word]), f"{words[word]} {counted(word)}"], className=f"verdict tone-{TONES[word]}")
         for word in VERDICTS
         if words[word]

@@ -10,6 +10,9 @@ from frontend.figures.palette import Palette, faded
 
 Figure = dict[str, Any]
 DASHES: Final = ("solid", "dash", "dot", "longdashdot")
+WIDTH_PX: Final = 320
+HEIGHT_PX: Final = 260
+"""Fixed: charts lie in a fold, which has no size while it is closed."""
 SPREAD: Final = 0.4
 """How far apart the first and the last line's dots stand at one place, of the distance between places."""
 
@@ -23,7 +26,9 @@ def curves(chart: Chart, palette: Palette) -> Figure:
     return {
         "data": [trace for i, line in enumerate(chart.lines) for trace in _line(chart, line, i, palette)],
         "layout": {
-            "autosize": True,
+            "autosize": False,
+            "width": WIDTH_PX,
+            "height": HEIGHT_PX,
             "margin": {"l": 52, "r": 8, "t": 8, "b": 44},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
@@ -45,9 +50,12 @@ def curves(chart: Chart, palette: Palette) -> Figure:
 
 def _line(chart: Chart, line: Line, i: int, palette: Palette) -> Iterator[Figure]:
     colour = palette.lines[i % len(palette.lines)]
-    points = [p for p in zip(line.x, line.mean, line.low, line.high, strict=True) if p[1] is not None]
-    x, mean = [p[0] for p in points], [p[1] for p in points]
-    low, high = [_or(p[2], p[1]) for p in points], [_or(p[3], p[1]) for p in points]
+    points = [
+        (x, mean, mean if low is None else low, mean if high is None else high)
+        for x, mean, low, high in zip(line.x, line.mean, line.low, line.high, strict=True)
+        if mean is not None
+    ]
+    x, mean, low, high = ([point[i] for point in points] for i in range(4))
     shared = {"type": "scatter", "name": line.label, "legendgroup": line.label}
     if chart.x_labels:
         several = len(chart.lines) > 1
@@ -81,7 +89,3 @@ def _line(chart: Chart, line: Line, i: int, palette: Palette) -> Iterator[Figure
     }
     dash = DASHES[i % len(DASHES)]
     yield {**shared, "mode": "lines", "x": x, "y": mean, "line": {"color": colour, "width": 2, "dash": dash}}
-
-
-def _or(value: float | None, instead: float | None) -> float | None:
-    return instead if value is None else value

@@ -91,7 +91,7 @@ def layout() -> Component:
 
 def grid() -> Component:
     """The table. Rows are known by their run, so that a refresh keeps what is chosen and what is being typed."""
-    return dag.AgGrid(
+    table: Component = dag.AgGrid(
         id="runs-grid",
         columnDefs=COLUMNS,
         rowData=[],
@@ -111,3 +111,4 @@ def grid() -> Component:
             "theme": {"function": "runTheme(themeQuartz)"},
         },
     )
+    return table

@@ -34,6 +34,20 @@
     element.focus({ preventScroll: true });
   }
 
+  /** Dash makes elements anew when it draws them again: what had the focus keeps it, by its id. */
+  function keepFocus() {
+    let focused = "";
+    document.addEventListener("focusin", (event) => (focused = event.target.id));
+    document.addEventListener("focusout", ({ target }) => setTimeout(() => {
+      if (target.isConnected) focused = document.activeElement.id; // it was left, not taken away
+    }));
+    new MutationObserver(() => {
+      const lost = focused && (!document.activeElement || document.activeElement === document.body);
+      if (lost) document.getElementById(focused)?.focus({ preventScroll: true });
+    }).observe(document.documentElement, { childList: true, subtree: true });
+  }
+  keepFocus();
+
   const none = (value) => value === null || value === undefined || !Number.isFinite(value);
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
