@@ -54,17 +54,23 @@ def _parser(program: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     train = commands.add_parser("train", help="train one run without the page")
     train.add_argument("--preset", default="live", help=f"one of {', '.join(PRESETS)} (default live)")
-    train.add_argument("--data", choices=("embedded", "full"), help="which data (default: the preset's)")
+    train.add_argument("--data", choices=("embedded", "full"), help="data sets to train on (default: the preset's)")
     train.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the full sets, in torchvision's layout")
     train.add_argument("--steps", type=_positive, metavar="N", help="steps to train (default: the preset's epochs)")
     train.add_argument("--seed", type=_whole_number, metavar="S", help="seed (default: the preset's)")
-    train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any field of the config")
+    train.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set any field of the config; may be given again",
+    )
     train.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
     train.add_argument(
         "--threads", type=_positive, metavar="N", help="CPU threads (default: all cores but one, at most 4)"
     )
-    train.add_argument("--out", type=_folder, metavar="DIR", help="keep the final checkpoint and result.json there")
-    train.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
+    train.add_argument("--out", type=_folder, metavar="DIR", help="folder for the final checkpoint and result.json")
+    train.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
     train.set_defaults(run=_train)
     presets = commands.add_parser("presets", help="list the presets and their settings")
     presets.add_argument("--json", action="store_true", help="as JSON")
@@ -84,12 +90,18 @@ def _parser(program: str) -> argparse.ArgumentParser:
 
 
 def _add_study(study: argparse.ArgumentParser) -> None:
-    study.add_argument("names", nargs="*", metavar="NAME", help="which; `all` for all; none lists them")
-    study.add_argument("--list", action="store_true", help="list the studies and what they ask")
+    study.add_argument(
+        "names", nargs="*", metavar="NAME", help="studies to run; `all` runs every one, no name lists them"
+    )
+    study.add_argument("--list", action="store_true", help="list the studies and their questions")
     study.add_argument("--seeds", type=_positive, metavar="N", help="number of seeds (default 10; 3 with --smallest)")
     study.add_argument("--first-seed", type=int, default=0, metavar="S", help="seeds S to S + N - 1 (default 0)")
-    study.add_argument("--smallest", action="store_true", help="the form that takes minutes on two cores")
-    study.add_argument("--data", choices=("embedded", "full"), default="embedded", help="which images (embedded)")
+    study.add_argument(
+        "--smallest", action="store_true", help="run the smallest form, which takes minutes on two cores"
+    )
+    study.add_argument(
+        "--data", choices=("embedded", "full"), default="embedded", help="images to use (default embedded)"
+    )
     study.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the full sets, in torchvision's layout")
     study.add_argument(
         "--missing-kmnist", choices=("fail", "kana"), default="fail", help="kana: draw them where KMNIST is not there"
@@ -108,7 +120,9 @@ def _add_study(study: argparse.ArgumentParser) -> None:
         "--batches", type=_positive, default=1, metavar="N", help="batches side by side (1): small ones fill no GPU"
     )
     study.add_argument("--only-batched", action="store_true", help="end when the batches are done")
-    study.add_argument("--out", type=_folder, default=RESULTS, metavar="DIR", help="keep results there (studies/)")
+    study.add_argument(
+        "--out", type=_folder, default=RESULTS, metavar="DIR", help="folder for the results (default studies/)"
+    )
     study.add_argument(
         "--redo-stale", action="store_true", help="do over what other settings or another revision of the code did"
     )
