@@ -59,7 +59,7 @@ def test_the_joint_clip_is_judged_by_what_conflict_costs_under_it(joint: float, 
 
 def test_the_same_trainings_as_in_the_headline_are_run_once() -> None:
     shared = {job.shared_as for job in repairs.jobs(OPTIONS)} & {job.shared_as for job in headline.jobs(OPTIONS)}
-    assert len(shared) == 6 * OPTIONS.seeds  # cdsp, standard, blind, lambda 0, force, distilled
+    assert len(shared) == 7 * OPTIONS.seeds  # cdsp, standard, blind, lambda 0, force, inferred, distilled
 
 
 def test_a_mixture_of_the_same_active_width_has_the_same_parameters() -> None:

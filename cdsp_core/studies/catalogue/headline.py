@@ -28,6 +28,7 @@ RULES: Final = {"paper": base_config, "live": live_config}
 EVERYWHERE: Final[dict[str, Any]] = {"clip_scope": "apart", "p_drop": 0.5}
 """lambda must not reach the weights through the clip, and nobody is to gain by a dropout that others lack"""
 FORCE: Final[dict[str, Any]] = {"rank_rule": "force", "pressure_on": "weaker"}
+INFERRED: Final[dict[str, Any]] = {"hidden_task": "inferred", "inference_weight": 1.0}
 DISTILLED: Final[dict[str, Any]] = {"route_distillation": 1.0}
 ARMS: Final[dict[str, dict[str, Any]]] = {
     "cdsp": {"lambda_conflict": 10.0},
@@ -42,6 +43,7 @@ ARMS: Final[dict[str, dict[str, Any]]] = {
     "absent": {"lambda_conflict": 10.0, "pressure": "absent"},
     "force": {"lambda_conflict": 10.0, **FORCE},
     "force_lambda_0": {"lambda_conflict": 0.0, **FORCE},
+    "inferred": {"lambda_conflict": 10.0, **INFERRED},
     "distilled": {"lambda_conflict": 10.0, **DISTILLED},
     "untrained": {},
 }
@@ -59,6 +61,7 @@ NAMES: Final = {
     "absent": "pressure absent",
     "force": "rank by force, lambda 10",
     "force_lambda_0": "rank by force, lambda 0",
+    "inferred": "task read off the tokens",
     "distilled": "routing distilled",
     "untrained": "untrained",
 }
@@ -111,7 +114,7 @@ class Arms:
             "H9": self.of("alpha_sparsity", "cdsp"),
             "H10": self.points("cdsp", "permuted", given="none"),
             "H11": self.minus("rank_overlap", "force_lambda_0", "force"),
-            "H12": {seed: -value for seed, value in self.gap("distilled").items()},
+            "H12": {seed: -value for seed, value in self.gap("inferred").items()},
         }
 
 

@@ -156,9 +156,8 @@ HEADLINE: Final = (
     ),
     Headline(
         name="H12",
-        claim="With routing distilled (ours) hiding the task ID costs at most 1.22 points.",
-        measure="Test accuracy without ID minus with, in percentage points, routing with ID distilled into routing "
-        "without",
+        claim="With the task read off the tokens (ours) hiding the task ID costs at most 1.22 points.",
+        measure="Test accuracy without ID minus with, in percentage points, a hidden ID inferred from the first layer",
         theme="without ID",
         source=f"{PROJECT}: a repair; 1.22 points is what never seeing an ID costs in {PAPER}'s table",
         above=-1.22,
