@@ -129,18 +129,6 @@ def test_every_run_of_a_batch_deals_its_own_pressure(kind: str) -> None:
         torch.testing.assert_close(pressure_EP, expected)
 
 
-def test_every_run_deals_its_own_conflicts_anew_where_the_pressure_is_permuted() -> None:
-    trainer = batched(pressure="permuted")
-    for _ in range(3):
-        trainer.train_step()
-    upper = torch.triu_indices(4, 4, offset=1)
-    of_layer = trainer.models.buffers_of(0)
-    dealt_XM = of_layer["pressure_EP"][:, upper[0], upper[1]]
-    conflict_XM = torch.relu(-of_layer["cosine_EE"]).nan_to_num(0.0)[:, upper[0], upper[1]]
-    assert torch.equal(dealt_XM.sort(dim=1).values, conflict_XM.sort(dim=1).values)
-    assert len({tuple(row.argsort().tolist()) for row in dealt_XM}) == len(RUNS)
-
-
 @pytest.mark.parametrize("settings", [{}, {"architecture": "standard"}])
 def test_a_step_of_a_batch_never_waits_for_the_device(settings: dict[str, Any]) -> None:
     trainer = batched(**settings)
