@@ -129,6 +129,21 @@ def test_every_run_of_a_batch_deals_its_own_pressure(kind: str) -> None:
         torch.testing.assert_close(pressure_EP, expected)
 
 
+def test_every_run_deals_its_own_conflicts_anew_where_the_pressure_is_permuted() -> None:
+    trainer = batched(pressure="permuted")
+    upper = torch.triu_indices(4, 4, offset=1)
+    moved = [False] * len(RUNS)
+    for _ in range(12):
+        trainer.train_step()
+        for layer in (0, 1):
+            of_layer = trainer.models.buffers_of(layer)
+            dealt_XM = of_layer["pressure_EP"][:, upper[0], upper[1]]
+            conflict_XM = torch.relu(-of_layer["cosine_EE"]).nan_to_num(0.0)[:, upper[0], upper[1]]
+            assert torch.equal(dealt_XM.sort(dim=1).values, conflict_XM.sort(dim=1).values)
+            moved = [so_far or bool(here) for so_far, here in zip(moved, (dealt_XM != conflict_XM).any(1), strict=True)]
+    assert all(moved)
+
+
 @pytest.mark.parametrize("settings", [{}, {"architecture": "standard"}])
 def test_a_step_of_a_batch_never_waits_for_the_device(settings: dict[str, Any]) -> None:
     trainer = batched(**settings)
