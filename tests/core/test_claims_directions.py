@@ -183,6 +183,6 @@ def test_every_claim_has_its_worlds_and_where_seeds_disagree_on_everything_all_a
     name, _, data = study.partition(", ")
     found = found_verdicts(name, disagreeing, OPTIONS[data])
     if data:
-        found = found[: -len(full_data.claims([]))]  # test_study_full_data.py has their worlds
+        found = found[: -len(full_data.claims([]))]  # need curves: test_study_full_data.py
     assert set(found) == {"undecided"}
     assert set(range(len(found))) == {number for it, number, _ in CLAIMS if it.partition(", ")[0] == name}

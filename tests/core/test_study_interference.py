@@ -62,6 +62,7 @@ def test_claims_follow_errors_and_overlaps() -> None:
     overlap = {"cdsp": 0.1, "cdsp_lambda_0": 0.5}
     rows = rows_of(STUDY, lambda job: made(job, error, overlap))
     findings = STUDY.find(rows, SEEDS)
-    assert verdicts(findings.claims) == ["holds", "fails", "holds", "holds", "mixed", "holds", "mixed"]
+    assert verdicts(findings.claims) == ["fails", "holds", "holds", "no effect", "holds", "no effect"]
+    assert verdicts(findings.checks) == ["holds"]
     assert len(findings.tables[0].rows) == 7
     assert all(len(line.x) == 2 for chart in findings.charts[:4] for line in chart.lines)

@@ -93,7 +93,7 @@ def test_a_related_method_turns_the_two_claims_about_it(
     assert found_verdicts("neighbours", accuracy({model: own}, {model: none}), TWO_SEEDS) == expected
 
 
-@pytest.mark.parametrize(("none", "verdict"), [(0.81, "holds"), (0.79, "fails")])
+@pytest.mark.parametrize(("none", "verdict"), [(0.83, "holds"), (0.77, "fails")])
 @pytest.mark.parametrize("number", range(len(VARIANTS)))
 def test_a_variant_turns_the_claim_about_it_by_what_it_reads_without_id(number: int, none: float, verdict: str) -> None:
     expected = list(NOTHING_DIFFERS)

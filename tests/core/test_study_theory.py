@@ -91,12 +91,14 @@ def test_claims_follow_ratios_falls_and_overlaps() -> None:
     holding = rows_of(theory.STUDY, lambda job: made(job, ratio=1.0, decoupled_at=44, gone=1.0))
     for row in holding:
         row.update({name: row.get(name) for name in ("ks_distance", "ks_probability")})
-        row.update({"negative_frac": None, "cosine": None, "connection": None})
-    assert verdicts(theory.find(holding, SEEDS).claims) == ["holds"] * 10
+        row.update({"negative_frac": 0.5 if row["null_ratio"] else None, "cosine": None, "connection": None})
+    findings = theory.find(holding, SEEDS)
+    assert verdicts(findings.claims) == ["holds"] * 7
+    assert verdicts(findings.checks) == ["holds"] * 3
     failing = [
         {
             **row,
-            "null_ratio": 9.0 if row["null_ratio"] else None,
+            "negative_frac": 0.1 if row["null_ratio"] else None,
             "null_ratio_of_chance": 9.0 if row["null_ratio_of_chance"] else None,
             "pair_overlap": 0.5 if row["pair_overlap"] is not None else None,
             "decoupled": False if row["decoupled"] is not None else None,
@@ -104,5 +106,6 @@ def test_claims_follow_ratios_falls_and_overlaps() -> None:
         }
         for row in holding
     ]
-    found = verdicts(theory.find(failing, SEEDS).claims)
-    assert found == ["fails", "fails", "fails", "fails", "fails", "mixed", "fails", "fails", "fails", "fails"]
+    failed = theory.find(failing, SEEDS)
+    assert verdicts(failed.claims) == ["fails", "fails", "fails", "no effect", "fails", "fails", "fails"]
+    assert verdicts(failed.checks) == ["fails"] * 3

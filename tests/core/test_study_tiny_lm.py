@@ -117,6 +117,6 @@ def made(job: Job) -> list[Row]:
 
 def test_claims_follow_isolation_and_loss() -> None:
     findings = tiny_lm.find(rows_of(tiny_lm.STUDY, made), SEEDS)
-    assert verdicts(findings.claims) == ["holds", "holds", "holds", "mixed", "holds", "fails", "fails", "mixed"]
+    assert verdicts(findings.claims) == ["holds", "holds", "holds", "no effect", "holds", "fails", "fails", "no effect"]
     assert "Python 3.11.0" in findings.notes[1]
     assert all(len(line.x) == 2 for line in findings.charts[1].lines)
