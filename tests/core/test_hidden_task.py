@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from small import CPU, small_config, small_data, small_trainer, steps
 
 from cdsp_core.method.router import Router, routing_divergence
 from cdsp_core.training.batches import TestSet, with_validation
 from cdsp_core.training.evaluation import look_at
 from cdsp_core.training.trainer import Trainer
+from tests.core.small import CPU, small_config, small_data, small_trainer, steps
 
 
 @pytest.mark.parametrize("settings", [{}, {"task_embedding": "layer", "task_dropout": "layer"}])
@@ -62,7 +62,7 @@ def test_the_loss_adds_the_readers_cross_entropy_at_its_weight() -> None:
     trainer = small_trainer(hidden_task="inferred", inference_weight=0.25, architecture="standard", load_balance=0.0)
     batch = trainer.batches.batch(0)
     loss, _, terms, logits_BC, _ = trainer._loss(batch)
-    readers = sum(F.cross_entropy(read_BQ, batch.task_B) for read_BQ in trainer.model._read_BQ) / 2
+    readers = torch.stack([F.cross_entropy(read_BQ, batch.task_B) for read_BQ in trainer.model._read_BQ]).mean()
     torch.testing.assert_close(loss, F.cross_entropy(logits_BC, batch.label_B) + 0.25 * readers)
     assert float(terms[-1]) == pytest.approx(float(readers.detach()))
 
@@ -86,7 +86,7 @@ def test_the_distillation_is_the_divergence_of_two_routings_of_the_same_tokens(f
 
 def test_only_the_routing_without_id_is_taught_and_samples_without_one_teach_nothing() -> None:
     given, blind = torch.randn(2, 3, 4, requires_grad=True), torch.randn(2, 3, 4, requires_grad=True)
-    routing_divergence(given, blind).backward()  # type: ignore[no-untyped-call]
+    routing_divergence(given, blind).backward()
     assert given.grad is None
     assert blind.grad is not None
     assert blind.grad.any()

@@ -9,10 +9,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small import CPU, small_config, small_data
 from torch import Tensor
 
 from cdsp_core.kernels.native import why_unavailable
+from cdsp_core.method.backbone import Backbone
 from cdsp_core.method.conflict import overlap_matrix, pressure_on_shared, pressure_on_weaker, topology_penalty
 from cdsp_core.method.layer import CDSPLayer, structure_penalty
 from cdsp_core.method.topology import select_subspaces
@@ -23,6 +23,7 @@ from cdsp_core.training import measures
 from cdsp_core.training.evaluation import removal_changes
 from cdsp_core.training.trainer import Trainer
 from tests.core.oracle import cosine_by_loops, force_of, subspaces_of
+from tests.core.small import CPU, small_config, small_data
 
 PATHS = ["dense", "sorted"] if why_unavailable() else ["dense", "sorted", "native"]
 SIZES: dict[str, Any] = {
@@ -95,8 +96,10 @@ def test_every_path_equals_a_loop_over_tokens_with_weights_of_each_experts_own(p
     gate_TK, expert_TK = layer.router(x_BSD, task_BQ)
     held = held_by_loops(logits_EP, 32, layer.topology.rank)
     logits = logits_EP.double().requires_grad_()
-    u = [layer.backbone.u_DR.detach().double().requires_grad_() for _ in range(4)]
-    v = [layer.backbone.v_RD.detach().double().requires_grad_() for _ in range(4)]
+    backbone = layer.backbone
+    assert isinstance(backbone, Backbone)
+    u = [backbone.u_DR.detach().double().requires_grad_() for _ in range(4)]
+    v = [backbone.v_RD.detach().double().requires_grad_() for _ in range(4)]
     rows = []
     for x_D, gates, experts in zip(x_BSD.flatten(0, 1).double(), gate_TK.double(), expert_TK.tolist(), strict=True):
         y_D = torch.zeros(8, dtype=torch.float64)
@@ -106,7 +109,7 @@ def test_every_path_equals_a_loop_over_tokens_with_weights_of_each_experts_own(p
             y_D = y_D + gate.detach() * gamma * ((pre * torch.sigmoid(pre)) @ v[e][held[e]])
         rows.append(y_D)
     torch.testing.assert_close(y_BSD.flatten(0, 1).double(), torch.stack(rows), rtol=1e-4, atol=1e-6)
-    (torch.stack(rows) * upstream.flatten(0, 1).double()).sum().backward()  # type: ignore[no-untyped-call]
+    (torch.stack(rows) * upstream.flatten(0, 1).double()).sum().backward()
     zero_DR, zero_RD = torch.zeros(8, 32, dtype=torch.float64), torch.zeros(32, 8, dtype=torch.float64)
     own_ERN = torch.stack(
         [
@@ -156,7 +159,7 @@ def test_of_two_experts_only_the_one_with_the_weaker_hold_is_pressed(partitions:
 def test_a_floor_leaves_eq_16_as_it_is_at_zero_and_stops_pressing_there() -> None:
     logits = torch.tensor([[0.0, -1.5, -3.0, -5.0]], requires_grad=True)
     pressure = torch.full((1, 4), 0.4)
-    topology_penalty(logits, pressure, kind="logit", floor=-3.0).backward()  # type: ignore[no-untyped-call]
+    topology_penalty(logits, pressure, kind="logit", floor=-3.0).backward()
     assert logits.grad is not None
     assert logits.grad.tolist() == [pytest.approx([0.4, 0.2, 0.0, 0.0])]
 
@@ -203,7 +206,9 @@ def test_what_a_layer_decides_is_what_changes_when_its_output_is_zero() -> None:
     found = removal_changes(trainer.model, images, task_B)
     keep_B1 = torch.ones(len(task_B), 1)
     whole = trainer.model(images, task_B, keep_B1)[0].argmax(1)
-    trainer.cdsp_layers[1].backbone.v_RD.data.zero_()  # type: ignore[union-attr, operator]
+    backbone = trainer.cdsp_layers[1].backbone
+    assert isinstance(backbone, Backbone)
+    backbone.v_RD.data.zero_()
     without = trainer.model(images, task_B, keep_B1)[0].argmax(1)
     assert float(found[1]) == pytest.approx(float((whole != without).float().mean()))
 

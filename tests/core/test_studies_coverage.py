@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from cdsp_core.studies.framework.coverage import ROWS, sentence
@@ -21,7 +22,7 @@ def test_what_a_row_points_at_is_there() -> None:
     evidence = json.loads((ROOT / "frontend" / "evidence.json").read_text())
     claims = [claim["claim"] for study in evidence["studies"] for claim in study["claims"]]
     checks = [claim["claim"] for study in evidence["studies"] for claim in study["checks"]]
-    there = {
+    there: dict[str, Callable[[str], bool]] = {
         "claim": lambda where: any(where in claim for claim in claims),
         "check": lambda where: any(where in check for check in checks),
         "headline": lambda where: where in {promise.name for promise in HEADLINE},

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.e2e.page_server import PageServer
 from tests.e2e.served import patiently
@@ -65,7 +65,12 @@ def test_a_name_is_changed_in_its_cell(runs: Page, pages: PageServer) -> None:
 def test_a_run_is_deleted_only_after_a_confirmation(runs: Page, pages: PageServer) -> None:
     choose(runs, "ended")
     said: list[str] = []
-    runs.once("dialog", lambda dialog: said.append(dialog.message) or dialog.dismiss())
+
+    def dismiss(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    runs.once("dialog", dismiss)
     runs.click("#runs-delete")
     patiently(lambda: runs.evaluate("true") and said, "the page to ask")
     assert said == ["Delete ended? Pictures, curves and checkpoints go with it and cannot be had back."]

@@ -49,7 +49,13 @@ def test_a_threshold_is_read_from_the_rule_where_no_field_gives_it(why: str, bou
 
 
 def test_newer_fields_go_before_what_is_derived() -> None:
-    newer = {"bound": [-5, None], "theme": "cost", "published_value": -0.6, "for_method": False, "headline": "H7"}
+    newer: dict[str, Any] = {
+        "bound": [-5, None],
+        "theme": "cost",
+        "published_value": -0.6,
+        "for_method": False,
+        "headline": "H7",
+    }
     claim = read_evidence(stored(raw_claim(**newer, verdict="no effect", equivalence=1, decided_by=12))).claims[0]
     assert (claim.bound, claim.theme, claim.published_value) == (Bound(low=-5), "cost", -0.6)
     assert (claim.for_method, claim.is_headline, claim.verdict) == (False, True, "no effect")
