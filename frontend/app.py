@@ -21,7 +21,7 @@ from frontend.rendered import to_html
 ASSETS = Path(__file__).parent / "assets"
 EVIDENCE = Path(__file__).parent / "evidence.json"
 
-LAB_STYLES: Final = ("base", "controls", "header", "panels", "tokens")
+LAB_STYLES: Final = ("base", "controls", "film", "header", "panels", "tokens")
 
 LAB_INDEX: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -36,7 +36,6 @@ LAB_INDEX: Final = """<!DOCTYPE html>
   <script src="/assets/theme.js"></script>
   {settings}
   {modules}
-  <link rel="preload" href="/assets/vendor/plotly-cartesian.min.js" as="script">
 </head>
 <body>{body}</body>
 </html>"""

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from frontend.attributes import aria, part
 from frontend.pages.lab_controls import controls_panel
-from frontend.panel import layer_switch, panel
+from frontend.panel import panel
 
 HELP = (
     (
@@ -61,11 +61,12 @@ def layout() -> Component:
                 **part("centre"),
                 children=[
                     html.Div(className="notice", hidden=True, role="alert", **part("notice")),
+                    html.Div(className="phases", **part("phases")),
                     html.Div(className="pictures", **part("pictures")),
-                    time_panel(),
+                    film_panel(),
                 ],
             ),
-            html.Div([events_panel(), help_panel()], className="column column-right"),
+            html.Div([log_panel(), help_panel()], className="column column-right"),
         ],
     )
 
@@ -75,27 +76,26 @@ def facts_panel() -> Component:
     return panel("facts", "This run", "what is being trained", [html.Div(**part("facts"))])
 
 
-def time_panel() -> Component:
-    """Charts over the same steps, and the way back in time; the page makes both from what they declare."""
-    return panel(
-        "time",
-        "Time",
-        "steps from left to right; drag below, or click a chart, to go back",
-        [
-            html.Div(className="charts", **part("charts")),
-            html.Div(className="scrubber", **part("scrubber")),
-        ],
-        [layer_switch("time")],
+def film_panel() -> Component:
+    """The film that is the scrubber, and the chart on the same axis; the page makes both."""
+    return html.Section(
+        [html.Div([html.H2("Film and time")], className="panel-head")],
+        className="panel panel-film",
+        **part("film"),
+        **aria(label="Film and time"),
     )
 
 
-def events_panel() -> Component:
-    """Events in words, newest first."""
-    return panel(
-        "events",
-        "What is happening",
-        "newest first",
-        [html.Ol(className="events", tabIndex=0, **part("events"), **aria(label="Events, newest first"))],
+def log_panel() -> Component:
+    """What changed the picture, newest first."""
+    return html.Section(
+        [
+            html.Div([html.H2("What happened")], className="panel-head"),
+            html.Ol(className="events", tabIndex=0, **part("events"), **aria(label="Events, newest first")),
+        ],
+        className="panel panel-log",
+        **part("log"),
+        **aria(label="What happened"),
     )
 
 
