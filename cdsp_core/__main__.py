@@ -126,6 +126,7 @@ def _add_study(study: argparse.ArgumentParser) -> None:
     study.add_argument(
         "--redo-stale", action="store_true", help="do over what other settings or another revision of the code did"
     )
+    study.add_argument("--as-it-stands", action="store_true", help="run nothing; claims from the jobs that are done")
     study.add_argument("--progress", choices=("bar", "json"), default="bar", help="json: one JSON object a line")
     study.set_defaults(run=_study)
 
@@ -250,6 +251,7 @@ def _study(options: argparse.Namespace) -> int:
                 processes=options.jobs or cores,
                 progress=progress,
                 redo_stale=options.redo_stale,
+                as_it_stands=options.as_it_stands,
             )
         except StudyIncompleteError as error:
             progress.problem(this.name, str(error))
