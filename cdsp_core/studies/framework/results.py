@@ -34,8 +34,8 @@ MAKES_ROWS: Final = ("settings", "kernels", "method", "models", "data", "trainin
 """folders of the package that decide what a job's rows are"""
 MAKES_NO_ROWS: Final = ":(exclude)training/checkpoint.py"
 ALIKE: Final = {
-    "7dc7d5a2b175": "Its batches of CDSP-MoE did not start on an accelerator: the buffers of the first model were there "
-    "already, those of the others not. Mended; no row of what did start changes.",
+    "7dc7d5a2b175": "Its batches of CDSP-MoE did not start on an accelerator, where the first model's buffers already "
+    "were and those of the others were not. Mended; no row of what did start changes.",
 }
 """Revisions whose rows are those of this one, and why; everything else of another revision is stale."""
 
