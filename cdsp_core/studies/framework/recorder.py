@@ -1,4 +1,4 @@
-"""Trains a recipe and records it: sixty log-spaced pictures, thinned scalars, accuracy over all test images at the end."""
+"""Trains a recipe and records it: log-spaced pictures, thinned scalars, accuracy over all test images at the end."""
 
 from __future__ import annotations
 
