@@ -286,7 +286,7 @@ class Runs:
         """Give waiting runs to idle workers, and get more workers where there are too few."""
         self._queue = [hub for hub in self._queue if hub.state.active]
         for connection in self.workers.values():
-            if connection.run is None and self._queue:
+            while connection.run is None and self._queue:
                 self._assign(self._queue.pop(0), connection)
         problem = self._launcher.launch(len(self._queue), self.workers.keys())
         if problem is not None:
@@ -295,8 +295,10 @@ class Runs:
             hub.wait(self._why_waiting())
 
     def _assign(self, hub: RunHub, connection: WorkerConnection) -> None:
-        connection.run, hub.worker = hub, connection
-        connection.send(hub.starting(connection.worker_id, connection.pid))
+        start = hub.starting(connection.worker_id, connection.pid)
+        if start is not None:
+            connection.run, hub.worker = hub, connection
+            connection.send(start)
 
     def _why_waiting(self) -> str:
         busy = sum(connection.run is not None for connection in self.workers.values())
