@@ -63,7 +63,7 @@ class RunHub:
         self._start_from: tuple[int | None, list[str]] | None = None
         """seed and checkpoints a person asked the next start to take; None: go on from the last checkpoint"""
         has_begun = state.generation >= 0
-        self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal, continued=has_begun)
+        self._phases = self._watch(continued=has_begun)
         self._loaded = not has_begun
         self._loading = asyncio.Lock()
 
@@ -206,7 +206,7 @@ class RunHub:
         self.store.save_generation(self.run_id, state.generation, parent, self.scalar_names)
         self.save()
         self.history = history
-        self._phases = PhaseWatch(has_diagonal=state.config.model.has_diagonal, continued=parent is not None)
+        self._phases = self._watch(continued=parent is not None)
         self.generation_reason = _generation_reason(state)
         self.hello_version += 1
         self._start_from = None
@@ -255,6 +255,10 @@ class RunHub:
         if frame.kind == "frame":
             for phase in self._phases.observe(frame):
                 self.add_event("phase", phase.text, phase.data, frame=frame)
+
+    def _watch(self, *, continued: bool) -> PhaseWatch:
+        has_diagonal = self.state.config.model.has_diagonal
+        return PhaseWatch(has_diagonal=has_diagonal, continued=continued, scalar_names=self.scalar_names)
 
     def _keep(self, frame: Frame, entry: Entry) -> None:
         self.store.save_frame(

@@ -13,6 +13,8 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from backend.bodies import change_of, command_of, new_fork_of, new_run_of
 from backend.errors import BadInputError, BusyError, RunNotFoundError
 from backend.export import csv_lines, json_parts
+from backend.film import MOST_PICTURES
+from backend.film import film as moving_film
 from backend.forks import fork
 from backend.history import scalars_message
 from backend.hub import RunHub
@@ -21,7 +23,7 @@ from backend.runs import Runs
 from backend.stream import read_after
 from cdsp_core.settings.config import schema
 from cdsp_core.settings.presets import PRESETS
-from cdsp_core.wire.frames import decode_frame
+from cdsp_core.wire.frames import MAX_COUNT, decode_frame
 from cdsp_core.wire.messages.api import (
     Checkpoint,
     FramesAsJson,
@@ -211,6 +213,34 @@ async def frame(hub: Hub, runs: SomeRuns, epoch: int, seq: int) -> Response:
     body = await asyncio.to_thread(runs.store.archive.frame, hub.run_id, _small(epoch), _small(seq))
     if body is None:
         raise RunNotFoundError(f"There is no stored frame at or before {epoch}:{seq}.")
+    return Response(body, media_type="application/octet-stream")
+
+
+@router.get("/api/runs/{run_id}/moments/{epoch}/{step}", response_class=Response, responses=BINARY | refusals(404, 422))
+async def moment(hub: Hub, runs: SomeRuns, epoch: int, step: int) -> Response:
+    """The stored frame nearest to a step of an epoch, or of what that was continued from; binary."""
+    found = await asyncio.to_thread(runs.store.archive.moments, hub.run_id, _small(epoch), [_small(step)])
+    if not found:
+        raise RunNotFoundError(f"There is no stored frame of epoch {epoch}.")
+    return Response(found[0], media_type="application/octet-stream")
+
+
+@router.get("/api/runs/{run_id}/film", response_class=Response, responses=BINARY | refusals(404, 422))
+async def film(
+    hub: Hub,
+    runs: SomeRuns,
+    epoch: int | None = None,
+    first: Annotated[int, Query(alias="from", ge=0, le=MAX_COUNT)] = 0,
+    last: Annotated[int | None, Query(alias="to", ge=0, le=MAX_COUNT)] = None,
+    count: Annotated[int | None, Query(ge=1, le=MOST_PICTURES)] = None,
+) -> Response:
+    """Log-spaced moments of sigma(A) between two steps, all layers in one binary message of kind `film`."""
+    wanted = max(hub.state.generation, 0) if epoch is None else _small(epoch)
+    body = await asyncio.to_thread(
+        moving_film, runs.store.archive, hub.run_id, wanted, first=first, last=last, count=count
+    )
+    if body is None:
+        raise RunNotFoundError(f"There is no stored frame of epoch {wanted}.")
     return Response(body, media_type="application/octet-stream")
 
 
