@@ -312,11 +312,14 @@ class RunHub:
         self.state.begin_again(paused=bool(checkpoints))
         self._begin(self)
 
-    def starting(self, worker_id: str, pid: int) -> Start:
-        """A worker takes the run: the link's `start` message for it."""
+    def starting(self, worker_id: str, pid: int) -> Start | None:
+        """A worker takes the run: the link's `start` message for it; None when nothing is left to go on from."""
         state = self.state
         seed, checkpoints = self._start_from or (None, self.past.resumable(state.generation, state.parent))
         restored = self._start_from is not None and bool(checkpoints)
+        if self._start_from is None and not checkpoints and state.step > 0:
+            self.end("failed", f"No checkpoint is left to go on from step {state.step}. Reset the run to begin anew.")
+            return None
         config = state.config
         if seed is not None:
             config = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed))

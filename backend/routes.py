@@ -10,11 +10,12 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from backend.bodies import change_of, command_of, new_run_of
+from backend.bodies import change_of, command_of, new_fork_of, new_run_of
 from backend.errors import BadInputError, BusyError, RunNotFoundError
 from backend.export import csv_lines, json_parts
 from backend.film import MOST_PICTURES
 from backend.film import film as moving_film
+from backend.forks import fork
 from backend.history import scalars_message
 from backend.hub import RunHub
 from backend.reference import BINARY, TEXT, refusals, takes
@@ -23,7 +24,16 @@ from backend.stream import read_after
 from cdsp_core.settings.config import schema
 from cdsp_core.settings.presets import PRESETS
 from cdsp_core.wire.frames import MAX_COUNT, decode_frame
-from cdsp_core.wire.messages.api import Checkpoint, FramesAsJson, Health, ListedRun, NewRun, Preset, RunChange
+from cdsp_core.wire.messages.api import (
+    Checkpoint,
+    FramesAsJson,
+    Health,
+    ListedRun,
+    NewFork,
+    NewRun,
+    Preset,
+    RunChange,
+)
 from cdsp_core.wire.messages.commands import CommandFields
 from cdsp_core.wire.messages.fields import Message
 from cdsp_core.wire.messages.run import CommandResult, Event, RunInfo
@@ -150,6 +160,19 @@ async def delete_run(run_id: str, runs: SomeRuns) -> Response:
 async def command(request: Request, hub: Hub) -> Response:
     """Carry out a command; answered after the worker applied or refused it. The same command_id is applied once."""
     return answer(await hub.steering.command(command_of(await request.body())))
+
+
+@router.post(
+    "/api/runs/{run_id}/fork",
+    status_code=201,
+    response_model=RunInfo,
+    responses=refusals(404, 409, 413, 422, 503),
+    openapi_extra=takes(NewFork),
+)
+async def fork_run(request: Request, hub: Hub, runs: SomeRuns) -> Response:
+    """Make a run that goes on from the exact state of this one, now or at the step of a checkpoint."""
+    made = await fork(runs, hub, new_fork_of(await request.body()))
+    return answer(made.info(), status=201)
 
 
 @router.get("/api/runs/{run_id}/checkpoints", response_model=list[Checkpoint], responses=refusals(404))

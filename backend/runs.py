@@ -152,6 +152,24 @@ class Runs:
         self._begin(hub)
         return hub
 
+    async def adopt(self, state: RunState) -> RunHub:
+        """Begin a run whose past and checkpoint are on disk already."""
+        hub = self._add(state)
+        hub.save()
+        await hub.load()
+        self._begin(hub)
+        return hub
+
+    def sharing_note(self) -> str | None:
+        """What running side by side costs, where more than one run trains on this machine."""
+        training = sum(hub.state.active for hub in self._hubs.values())
+        if training < 2 or not self._launcher.same_machine:
+            return None
+        cores = len(os.sched_getaffinity(0))
+        return (
+            f"{min(training, self.settings.local_workers)} runs share this machine's {cores} cores: each may be slower."
+        )
+
     def get(self, run_id: str) -> RunHub:
         """The run of that id. Raises RunNotFoundError."""
         hub = self._hubs.get(run_id)
@@ -268,17 +286,25 @@ class Runs:
         """Give waiting runs to idle workers, and get more workers where there are too few."""
         self._queue = [hub for hub in self._queue if hub.state.active]
         for connection in self.workers.values():
-            if connection.run is None and self._queue:
+            while connection.run is None and self._queue:
                 self._assign(self._queue.pop(0), connection)
         problem = self._launcher.launch(len(self._queue), self.workers.keys())
         if problem is not None:
             self._fail_waiting(problem)
         for hub in self._queue:
-            hub.wait("Waits for a worker.")
+            hub.wait(self._why_waiting())
 
     def _assign(self, hub: RunHub, connection: WorkerConnection) -> None:
-        connection.run, hub.worker = hub, connection
-        connection.send(hub.starting(connection.worker_id, connection.pid))
+        start = hub.starting(connection.worker_id, connection.pid)
+        if start is not None:
+            connection.run, hub.worker = hub, connection
+            connection.send(start)
+
+    def _why_waiting(self) -> str:
+        busy = sum(connection.run is not None for connection in self.workers.values())
+        if self._launcher.starts_workers and busy >= self.settings.local_workers:
+            return f"Waits for a worker: all {busy} train other runs, more would not fit this machine."
+        return "Waits for a worker."
 
     def _launch_for_study(self) -> str | None:
         """Get a worker for a study that waits for one."""

@@ -16,6 +16,7 @@ from cdsp_core.wire.messages.run import (
     Description,
     Device,
     Event,
+    ForkPoint,
     RunInfo,
     undescribed,
 )
@@ -57,6 +58,8 @@ class RunState:
     restarts: int = 0
     description: Description | None = None
     """what its worker says of it; None before the first"""
+    forked_from: tuple[str, int, int] | None = None
+    """run, generation and step whose state it began with"""
     waiting: str | None = None
     """why nothing goes on at the moment, shown in place of `reason`"""
     worker_id: str | None = None
@@ -113,6 +116,7 @@ class RunState:
             viewers=viewers,
             restarts=self.restarts,
             created_ms=self.created_ms,
+            parent=_fork_point(self.forked_from),
         )
 
     # workers
@@ -244,6 +248,7 @@ class RunState:
                 "config": config,
                 "parent": None if parent is None else (parent[0], parent[1]),
                 "description": _description(record["description"], config),
+                "forked_from": tuple(record["forked_from"]) if record.get("forked_from") else None,
             }
             return cls(**{**record, **read})
         except KeyError as error:
@@ -259,6 +264,10 @@ class RunState:
             reason=f"This run was stored by another version and cannot be read: {problem}",
             unreadable=record,
         )
+
+
+def _fork_point(found: tuple[str, int, int] | None) -> ForkPoint | None:
+    return None if found is None else ForkPoint(run_id=found[0], epoch=found[1], step=found[2])
 
 
 def _description(stored: dict[str, Any] | None, config: RunConfig) -> Description | None:

@@ -32,12 +32,13 @@ RECEIVED = (
     api.Checkpoint,
     api.Preset,
     api.Health,
+    api.RecordedRuns,
     api.FramesAsJson,
     api.ErrorAnswer,
     api.StaleAnswer,
     studies.StudyList,
 )
-SENT = (viewer.Ack, api.NewRun, api.RunChange)
+SENT = (viewer.Ack, api.NewRun, api.NewFork, api.RunChange)
 REF = "#/$defs/{model}"
 ALIASES: dict[str, Any] = {
     "Status": Status,

@@ -35,6 +35,7 @@ from cdsp_core.wire.messages.link import (
 )
 from cdsp_core.wire.messages.run import CommandResult, Event
 from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, Outcome
+from cdsp_core.worker.checkpoints import Skipped, first_readable, named
 from cdsp_core.worker.commands import Changed, RefusedError, carry_out
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.session import Session, Surroundings, Trainable
@@ -149,9 +150,7 @@ class WorkerLoop:
         folder = self._checkpoint_dir / order.run
         self._link.hold(order.run, order.epoch)
         try:
-            trainer, parent = self._first_readable(folder, order.checkpoints)
-            if trainer is None:
-                trainer = self._trainers.new(order.config)
+            trainer, parent, skipped = self._first_trainer(folder, order)
             self._session = Session(
                 run_id=order.run,
                 epoch=order.epoch,
@@ -163,6 +162,10 @@ class WorkerLoop:
                 parent=parent,
                 pause_at=order.pause_at,
             )
+            if skipped:
+                names = [one.name for one in skipped]
+                sentence = f"Passed over what cannot be read; goes on from step {trainer.step}. {named(skipped)}"
+                self._session.event("error", sentence, {"unreadable": names})
         except (ValueError, RuntimeError, OSError) as error:
             logger.exception("the run could not begin")
             reason = first_line(error)
@@ -179,16 +182,11 @@ class WorkerLoop:
             self._outbox.put(EventMessage(run=order.run, event=event))
             self._drop()
 
-    def _first_readable(self, folder: Path, names: list[str]) -> tuple[Trainable | None, tuple[int, int] | None]:
-        """The trainer of the first checkpoint that can be read, with its epoch and step."""
-        for name in names:
-            parsed = read_checkpoint_name(name)
-            try:
-                if parsed is not None:
-                    return self._trainers.load(folder, name), parsed[:2]
-            except (ValueError, RuntimeError, OSError) as error:
-                logger.warning("checkpoint %s cannot be read: %s", name, error)
-        return None, None
+    def _first_trainer(self, folder: Path, order: Start) -> tuple[Trainable, tuple[int, int] | None, list[Skipped]]:
+        """A trainer to begin with, its parent, and the checkpoints passed over. Raises NoneReadableError."""
+        if not order.checkpoints:
+            return self._trainers.new(order.config), None, []
+        return first_readable(folder, order.checkpoints, self._trainers.load)
 
     def _command(self, message: CommandMessage) -> None:
         """Apply or refuse one command and answer it; a repeated id of a run gets its first answer again."""

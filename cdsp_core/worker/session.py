@@ -47,6 +47,7 @@ class Trainers(Protocol):
 
     def new(self, config: RunConfig) -> Trainable: ...
     def load(self, folder: Path, name: str) -> Trainable: ...
+    def is_readable(self, folder: Path, name: str) -> bool: ...
     def save(self, trainer: Trainable, folder: Path, name: str) -> None: ...
 
 
@@ -221,7 +222,7 @@ class Session:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._trainers.save(self.trainer, self._folder, name)
             leave_undelivered(self._outbox, self.run_id, self._folder, self.epoch, self._checkpointed_step)
-            thin_checkpoints(self._folder)
+            thin_checkpoints(self._folder, self._trainers.is_readable)
         except OSError as error:
             self._checkpointed_step = -1
             self.event("error", f"The checkpoint at step {self.trainer.step} could not be written: {error.strerror}.")

@@ -97,6 +97,13 @@ class TinyTrainers:
         raw = json.loads((folder / f"{name}.json").read_text())
         return TinyTrainer(from_dict(raw["config"]), step=raw["step"], step_s=self.step_s, further=self.further)
 
+    def is_readable(self, folder: Path, name: str) -> bool:
+        try:
+            self.load(folder, name)
+        except ValueError:
+            return False
+        return True
+
     def save(self, trainer: Any, folder: Path, name: str) -> None:
         config = replace(trainer.config, controls=trainer.controls)
         (folder / f"{name}.json").write_text(json.dumps({"config": to_dict(config), "step": trainer.step}))

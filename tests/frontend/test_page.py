@@ -40,7 +40,7 @@ def components(root: Any) -> Iterator[Component]:
 
 
 def attribute(component: Component, name: str) -> Any:
-    return component.to_plotly_json()["props"].get(name)  # type: ignore[no-untyped-call]
+    return component.to_plotly_json()["props"].get(name)
 
 
 def client_of(evidence: Path) -> httpx.AsyncClient:
