@@ -13,7 +13,7 @@
 export const SIGMA_STOPS = [0, 0.4, 0.5, 0.6, 1];
 export const CLASH_STOPS = [0, 0.5, 1];
 
-const DARK_INK = [27, 36, 48];
+const DARK_INK = [0, 0, 0]; // against white the worst ground leaves 4.58; a softer black would not reach 4.5
 const LIGHT_INK = [255, 255, 255];
 
 /** @type {Record<Token, string>} */
@@ -69,13 +69,16 @@ function css(c) {
  * @param {Rgb} b
  * @param {number} share
  */
-const mix = (a, b, share) => a.map((value, i) => value + (b[i] - value) * share);
+const mix = (a, b, share) => a.map((value, i) => dark(light(value) + (light(b[i]) - light(value)) * share));
+
+/** A channel's light, 0 to 1, and back: between two colours the luminance then changes evenly. @param {number} value */
+const light = (value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+/** @param {number} amount */
+const dark = (amount) => 255 * (amount <= 0.0031308 ? 12.92 * amount : 1.055 * amount ** (1 / 2.4) - 0.055);
 
 /** @param {Rgb} c */
 function luminance(c) {
-  const [r, g, b] = c.map((value) =>
-    value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
-  );
+  const [r, g, b] = c.map(light);
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
