@@ -14,10 +14,13 @@ import { Scrubber } from "./charts/scrubber.js";
 import { Controls } from "./controls/controls.js";
 import { Pictures } from "./pictures/pictures.js";
 import { EventLog } from "./shell/event_log.js";
-import { showFacts } from "./shell/facts.js";
+import { showFacts, showTakeAway } from "./shell/facts.js";
+import { showHeadlines } from "./shell/headlines.js";
 import { Notice } from "./shell/notice.js";
+import { Rail } from "./shell/rail.js";
 import { RunList } from "./shell/run_list.js";
 import { Status } from "./shell/status.js";
+import { Story } from "./shell/story.js";
 
 /** @import { Frame } from "./core/frames.js" */
 /** @import { Hello } from "./core/messages.js" */
@@ -25,6 +28,7 @@ import { Status } from "./shell/status.js";
 
 const ASK_AGAIN_MS = 1000; // for a server that does not answer
 const NEXT_LOOK_MS = 3000; // for the first run, while there is none
+const CALM_MS = 1000; // between two pictures, where less motion is asked for
 
 /**
  * What a view tells the page that holds it.
@@ -41,6 +45,8 @@ export class RunView {
   model = new Model();
   #ended = new AbortController();
   #timer = 0;
+  #drawnAt = -CALM_MS;
+  #lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
   #page;
 
   /**
@@ -66,6 +72,10 @@ export class RunView {
     this.controls = new Controls(parts, model, (runId) => this.open(runId));
     this.runs = new RunList(parts, model, (runId) => this.open(runId), this.#ended.signal);
     this.facts = parts.find("facts");
+    this.take = parts.find("take");
+    this.story = new Story(parts, model);
+    this.rail = new Rail(parts);
+    showHeadlines(parts.find("headlines"));
     this.notice = new Notice(parts.find("notice"), {
       startLive: () => this.controls.newRun.start("live", 0),
       openNewest: () => this.openNewest(),
@@ -147,23 +157,33 @@ export class RunView {
       this.open(newest.run_id);
       return;
     }
-    this.status.refresh();
+    this.refresh();
     this.notice.noRun();
     this.#timer = window.setTimeout(() => this.stream.runId || this.openNewest(), NEXT_LOOK_MS);
   }
 
   /** Draw what is new. Called from the page's one drawing loop. @param {number} now */
   draw(now) {
-    const frame = this.model.hello && this.stream.take();
+    const isCalm = this.#lessMotion.matches && now - this.#drawnAt < CALM_MS;
+    const frame = this.model.hello && !isCalm && this.stream.take();
     if (frame) {
+      this.#drawnAt = now;
       this.model.frame = frame;
       const began_ms = performance.now();
+      this.pictures.follow(frame);
       if (!this.scrubber.pinned) this.pictures.show(frame);
       this.charts.follow(frame);
       this.stream.ack(frame);
       stats.drawn(frame, performance.now() - began_ms);
     }
     this.charts.tick(now);
+  }
+
+  /** What is read, not watched: a few times a second. */
+  refresh() {
+    this.status.refresh();
+    this.story.refresh(this.pictures.frame, this.pictures.layer, this.scrubber.pinned !== null);
+    this.tell();
   }
 
   /** The colours have changed. */
@@ -207,9 +227,9 @@ export class RunView {
 
   #changed() {
     this.controls.refresh();
-    this.status.refresh();
-    this.tell();
+    this.refresh();
     this.runs.follow();
+    showTakeAway(this.take, this.model.run ? this.model.run.run_id : null);
   }
 
   /** Show a stored frame, or with null the live one again. @param {Frame | null} frame */
@@ -217,8 +237,8 @@ export class RunView {
     const shown = frame || this.model.frame;
     if (shown) this.pictures.show(shown);
     this.charts.invalidate();
-    this.status.refresh();
-    this.tell();
+    this.controls.lookBack(frame);
+    this.refresh();
   }
 }
 

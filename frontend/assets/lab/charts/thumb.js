@@ -21,7 +21,7 @@ export function drawThumb(canvas, sigma, { rows, cols }, size) {
   for (let row = 0; row < rows; row++) {
     for (let col = 0; col < cols; col++) {
       const [left, top] = [Math.round(col * cell), Math.round(row * cell)];
-      context.fillStyle = colours.diverging.fill[sigma[row * cols + col]];
+      context.fillStyle = colours.sigma.fill[sigma[row * cols + col]];
       context.fillRect(left, top, Math.round((col + 1) * cell) - left - gap, Math.round((row + 1) * cell) - top - gap);
     }
   }
