@@ -90,7 +90,7 @@ CONTROLS: Final = {
         label="p_drop",
         name="Task dropout",
         short="Dropout",
-        gloss="how often the task’s name is hidden",
+        gloss="how often the task is hidden",
         ticks=(0, 0.5, 1),
     ),
     "lambda_conflict": ControlText(
@@ -100,6 +100,7 @@ CONTROLS: Final = {
         gloss="how hard clashes cut links",
         at_zero="at 0, L1 and binarising rest too",
         ticks=(0, 1, 10, 100),
+        decades=3,
         needs_topology=True,
     ),
     "lr_ratio": ControlText(

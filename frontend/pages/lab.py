@@ -14,9 +14,9 @@ from frontend.panel import panel
 from frontend.why import why
 
 INTRODUCTION = (
-    "A mixture of experts sends every patch of an image to a few small networks. ",
-    "Here they own no weights: they borrow blocks of one backbone, and clashing gradients cut the links. ",
-    "Watch which links are left. ",
+    "A mixture of experts sends each patch of an image to a few small networks. ",
+    "Here they own no weights: they borrow blocks of one backbone. ",
+    "Clashing gradients cut links; watch which are left. ",
 )
 
 
@@ -149,7 +149,7 @@ def holds_panel() -> Component:
     return panel(
         "holds",
         "What holds",
-        "measured over several seeds, not on this run alone",
+        "over several seeds, not this run alone",
         [html.Div(**part("headlines"))],
         [html.A("Claims →", href="/claims"), close_rail()],
     )

@@ -69,12 +69,17 @@ function css(c) {
  * @param {Rgb} b
  * @param {number} share
  */
-const mix = (a, b, share) => a.map((value, i) => dark(light(value) + (light(b[i]) - light(value)) * share));
+const mix = (a, b, share) => a.map((value, i) => channel(light(value) + (light(b[i]) - light(value)) * share));
 
-/** A channel's light, 0 to 1, and back: between two colours the luminance then changes evenly. @param {number} value */
-const light = (value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
-/** @param {number} amount */
-const dark = (amount) => 255 * (amount <= 0.0031308 ? 12.92 * amount : 1.055 * amount ** (1 / 2.4) - 0.055);
+/** A channel's light, 0 to 1: between two colours the luminance then changes evenly. @param {number} value */
+function light(value) {
+  return value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+}
+
+/** The channel of an amount of light. @param {number} amount */
+function channel(amount) {
+  return 255 * (amount <= 0.0031308 ? 12.92 * amount : 1.055 * amount ** (1 / 2.4) - 0.055);
+}
 
 /** @param {Rgb} c */
 function luminance(c) {

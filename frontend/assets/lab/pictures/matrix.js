@@ -155,11 +155,11 @@ function drawLabels(c, g, m, lit) {
   for (let row = 0; row < m.rows; row++) {
     const y = g.top + (row + 0.5) * g.cellHeight - g.gap / 2;
     const isIdle = m.isIdle?.(row);
-    if (isIdle) drawIdle(c, 4, y);
+    if (isIdle) drawIdle(c, 3.5, y);
     if (row % every) continue;
     c.font = `${lit.row === row ? 650 : 400} ${px}px ${FONT}`;
     c.fillStyle = isIdle && lit.row !== row ? colours.muted : colours.ink;
-    c.fillText(m.rowLabels(row), g.left - 8, y);
+    c.fillText(m.rowLabels(row), g.left - 6, y);
   }
 }
 

@@ -22,7 +22,7 @@ export const topology = {
   needs: ["connection", "topology_logits"],
   isOf: (model) => model.hasTopology,
   absent: ({ full, owns }) => `${full} has no topology matrix: ${owns}.`,
-  scale: () => ["0", legendBar(colours.sigma), "1"],
+  scale: () => [legendItem("cut", { swatch: "swatch-dash" }), "0", legendBar(colours.sigma), "1"],
   legend: () => [
     legendItem("cut: below .1", { swatch: "swatch-dash" }),
     legendItem("idle: under 1 % of the patches", { swatch: "swatch-ring" }),
