@@ -72,7 +72,7 @@ def test_two_claims_in_the_same_words_have_links_of_their_own() -> None:
 
 
 def test_a_headline_claim_that_nobody_measured_is_there_and_undecided() -> None:
-    nothing = {"measured": None, "interval": [None, None], "seeds": 0, "text": "Gain: not measured yet."}
+    nothing = {"measured": None, "interval": [None, None], "seeds": 0}
     waiting = raw_claim("Promised.", verdict="undecided", headline="H2", **nothing)
     done = raw_claim(headline="H1")
     claims = read_evidence(stored(done, headline=[done, waiting])).claims
