@@ -6,13 +6,12 @@ import difflib
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Final
 
 from backend.errors import BadInputError, RunNotFoundError
 from backend.hub import RunHub
-from backend.lineage import events_of, frames_of, lineage, rows_of
+from backend.lineage import past_of
 from backend.store import Store
-from cdsp_core.settings.config import MAX_STEPS
 from cdsp_core.wire.messages.api import RecordedRun, RecordedRuns
 from cdsp_core.wire.recording import (
     SUFFIX,
@@ -24,6 +23,8 @@ from cdsp_core.wire.recording import (
     read_recording,
     record,
 )
+
+NO_PICTURES: Final = "The run has no pictures yet. It has them as soon as it has begun to train."
 
 
 class RecordedFolder:
@@ -80,16 +81,18 @@ def recording_of(store: Store, hub: RunHub) -> bytes:
     """
     state, archive = hub.state, store.archive
     store.flush()
-    past = lineage(archive, hub.run_id, state.generation, MAX_STEPS)
-    frames = frames_of(archive, past, picture_steps(state.step))
+    if state.generation < 0:
+        raise RunNotFoundError(NO_PICTURES)
+    past = past_of(archive, hub.run_id, state.generation, state.step, pictures=picture_steps(state.step))
+    frames = past.frames
     if not frames:
-        raise RunNotFoundError("The run has no pictures yet. It has them as soon as it has begun to train.")
+        raise RunNotFoundError(NO_PICTURES)
     layers = [f"layer{layer}/connection" for layer in range(state.config.model.num_layers)]
     pictures = [(frame.step, [frame.arrays[name] for name in layers if name in frame.arrays]) for frame in frames]
-    edits = [_edit(event) for event in events_of(archive, past) if _is_edit(event)]
+    edits = [_edit(event) for event in past.events if _is_edit(event)]
     try:
         recipe = Recipe(config=state.config, edits=tuple(edit for edit in edits if edit.step <= frames[-1].step))
-        return record(recipe, pictures, rows=rows_of(archive, past), names=past.names).encode()
+        return record(recipe, pictures, rows=past.rows, names=past.names).encode()
     except ValueError as error:
         raise BadInputError(f"The run cannot be recorded: {error}") from None
 
