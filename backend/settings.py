@@ -41,6 +41,8 @@ class Settings:
     device: DeviceName = "auto"
     data: DataName = "embedded"
     data_root: Path | None = None
+    recorded_dir: Path = Path(__file__).resolve().parents[1] / "docs" / "recorded"
+    """recorded runs that the page shows"""
 
     local_workers: int = 2
     """processes of the `local` launcher; further runs wait"""
