@@ -149,7 +149,9 @@ async def list_runs(
 async def create_run(request: Request, runs: SomeRuns) -> Response:
     """Make a run, which begins as soon as a worker is free."""
     config, name = new_run_of(await request.body(), data=runs.settings.data)
-    return answer(runs.create(config, name).info(), status=201)
+    made = runs.create(config, name).info()
+    await runs.store.settled()
+    return answer(made, status=201)
 
 
 @router.get("/api/runs/{run_id}", response_model=ListedRun, responses=refusals(404))
