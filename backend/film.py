@@ -33,8 +33,8 @@ def film(
 ) -> bytes | None:
     """One binary message of kind `film`; None where no frame is stored.
 
-    Arrays, with M moments: `steps` [M] int32, `epochs` [M] int32, and `layer{l}/connection` [M, E * P] uint8, which is
-    sigma(A) in 255ths. A film of a model without A has no layers. `count`: so many moments at most, evenly on the axis
+    Arrays, with M moments: `steps` [M] int32; `layer{l}/connection` [M, E * P] uint8, sigma(A) in 255ths; `lineage`
+    [K, 2] int32, the epoch and those that it was continued from, each with its last step that counts, -1 for all. A film of a model without A has no layers. `count`: so many moments at most, evenly on the axis
     of the film; fewer come where no other frame is stored, or where more would be above 4 MB.
     """
     newest = archive.last_step(run_id, generation)
@@ -65,7 +65,10 @@ def film(
         kind="film",
         arrays={
             "steps": np.array([frame.step for frame in shown], dtype=np.int32),
-            "epochs": np.array([frame.epoch for frame in shown], dtype=np.int32),
+            "lineage": np.array(
+                [(epoch, -1 if upto is None else upto) for epoch, upto in archive.lineage(run_id, generation)],
+                dtype=np.int32,
+            ),
             **layers,
         },
     ).encode()

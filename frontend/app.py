@@ -12,6 +12,7 @@ from frontend import claims_live, runs_live
 from frontend.api import OwnApi
 from frontend.dash_pages import address, mount_pages
 from frontend.evidence import NO_EVIDENCE, EvidenceFile
+from frontend.headlines import headlines
 from frontend.layout import lab_body
 from frontend.modules import FreshPages, ModuleFolder
 from frontend.page_settings import settings_script
@@ -21,7 +22,7 @@ from frontend.rendered import to_html
 ASSETS = Path(__file__).parent / "assets"
 EVIDENCE = Path(__file__).parent / "evidence.json"
 
-LAB_STYLES: Final = ("base", "controls", "header", "panels", "tokens")
+LAB_STYLES: Final = ("tokens", "base", "header", "panels", "controls", "figure", "film")
 
 LAB_INDEX: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -36,7 +37,6 @@ LAB_INDEX: Final = """<!DOCTYPE html>
   <script src="/assets/theme.js"></script>
   {settings}
   {modules}
-  <link rel="preload" href="/assets/vendor/plotly-cartesian.min.js" as="script">
 </head>
 <body>{body}</body>
 </html>"""
@@ -81,6 +81,12 @@ def _mount_results(app: FastAPI, evidence: Path) -> None:
             return Response(evidence.read_bytes(), media_type="application/json")
         except FileNotFoundError:
             return JSONResponse({"studies": [], "missing": NO_EVIDENCE})
+
+    stored = EvidenceFile(evidence)
+
+    @app.get(f"{CLAIMS.path}/headlines.json", include_in_schema=False)
+    def shown_beside_a_run() -> dict[str, list[dict[str, str]]]:
+        return {"headlines": headlines(stored.read())}
 
     @app.get(f"{CLAIMS.path}/claims.csv", include_in_schema=False)
     def table() -> Response:

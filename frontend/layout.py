@@ -10,7 +10,7 @@ from frontend.page_settings import SHORTCUTS, key_of
 from frontend.pages import LAB, RUNS, TABS, Page
 
 THEME_BUTTON = ("theme-toggle", "contrast", f"Light or dark ({key_of('theme')})")
-SHORTCUTS_BUTTON = ("shortcuts-open", "keyboard", f"Keyboard shortcuts ({key_of('help')})")
+SHORTCUTS_BUTTON = ("shortcuts-open", "help", f"Help and keys ({key_of('help')})")
 
 
 def lab_body() -> Component:
@@ -21,9 +21,7 @@ def lab_body() -> Component:
         children=[
             html.A("Skip to the pictures", href="#pictures", className="skip-link"),
             header(LAB, chips=run_chips(), buttons=[THEME_BUTTON, SHORTCUTS_BUTTON]),
-            html.Div(className="banner", role="status", hidden=True, **part("banner")),
             LAB.layout(),
-            html.Div(id="tooltip", hidden=True, **aria(hidden="true")),
             announcer(),
             shortcuts_dialog(),
         ],
@@ -57,7 +55,7 @@ def tab(page: Page, *, is_current: bool) -> Component:
 
 
 def run_chips() -> list[Component]:
-    """The model, and what its run does."""
+    """The run, what it does, and the two buttons that open the right rail where the page is narrow."""
     return [
         html.Div(
             [
@@ -74,19 +72,29 @@ def run_chips() -> list[Component]:
         ),
         html.A("All runs", href=RUNS.path, className="chip chip-link"),
         html.Div(
-            [html.Span(className="dot"), html.Span("Connecting…", **part("chip-status"))],
-            className="chip",
+            [
+                html.Span(className="dot"),
+                html.Span(
+                    [html.B("Connecting…", **part("chip-words")), html.Span(**part("chip-step"))], **part("chip-status")
+                ),
+            ],
+            className="chip chip-main",
             **part("chip-main"),
         ),
-        chip("speed", "Training speed and pictures drawn"),
-        chip("device", "Where the run trains, and how long it will take"),
-        chip("watching", "People with this run open"),
+        rail_button("log", "What happened"),
+        rail_button("take", "Take away"),
     ]
 
 
-def chip(name: str, meaning: str) -> Component:
-    """One fact about the run; hidden while it is empty."""
-    return html.Div(className=f"chip chip-{name}", title=meaning, **part(f"chip-{name}"))
+def rail_button(name: str, text: str) -> Component:
+    """Opens a part of the right rail where the page is too narrow to show it."""
+    return html.Button(
+        [text, " ", html.Span(**part(f"rail-{name}-count"))],
+        className="button rail-toggle",
+        type="button",
+        **part(f"rail-{name}"),
+        **aria(controls="rail", expanded="false"),
+    )
 
 
 def icon_button(element_id: str, icon: str, label: str) -> Component:
@@ -102,14 +110,18 @@ def icon_button(element_id: str, icon: str, label: str) -> Component:
 
 
 def shortcuts_dialog() -> Component:
-    """The list of keyboard shortcuts, opened with `?`."""
+    """What can be done by keyboard, opened with `?`; keys of one letter can be switched off here."""
     rows = [html.Tr([html.Td(html.Kbd(key.shown)), html.Td(key.meaning)]) for key in SHORTCUTS]
     return html.Dialog(
         id="shortcuts",
-        **aria(label="Keyboard shortcuts"),
+        **aria(label="Help and keys"),
         children=[
-            html.H2("Keyboard"),
+            html.H2("Keys"),
             html.Table(html.Tbody(rows)),
+            html.Label(
+                [html.Div(id="keys-place"), "Keys of one character act on the whole page"],
+                className="check",
+            ),
             html.Button("Close", id="shortcuts-close", className="button", type="button"),
         ],
     )

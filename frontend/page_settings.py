@@ -49,11 +49,10 @@ class Shortcut:
 SHORTCUTS: Final = (
     Shortcut(shown="Space", meaning="run or pause", action="runOrPause", keys=(" ",)),
     Shortcut(shown="S", meaning="one step", action="step", keys=("s",)),
-    Shortcut(shown="R", meaning="reset with the same seed; keeps your sliders", action="reset", keys=("r",)),
     Shortcut(shown="1 to 8", meaning="choose the layer", action="layer", keys=tuple("12345678")),
-    Shortcut(shown="L", meaning="σ(A) or raw logits", action="rawLogits", keys=("l",)),
+    Shortcut(shown="L", meaning="matrix or threads", action="lens", keys=("l",)),
     Shortcut(shown="D", meaning="light or dark", action="theme", keys=("d",)),
-    Shortcut(shown="Arrows", meaning="read cells of a picture that has the focus"),
+    Shortcut(shown="Arrows", meaning="read cells of a picture that has the focus; Enter pins, Escape frees"),
     Shortcut(shown="End", meaning="back to live", action="live", keys=("end",)),
     Shortcut(shown="?", meaning="this list", action="help", keys=("?",)),
 )
@@ -69,8 +68,16 @@ class ControlText:
     """What a control of the schema is called on the page."""
 
     label: str
+    name: str = ""
+    """the same in words, above its slider; the label where there is none"""
+    short: str = ""
+    """the name where there is little room"""
     gloss: str = ""
-    """what the label means"""
+    """what it does"""
+    at_zero: str = ""
+    """the gloss while it is 0"""
+    ticks: tuple[float, ...] = ()
+    """values written under the slider"""
     unit: str = ""
     decades: int = 4
     """powers of ten that a slider with a zero covers below its highest value"""
@@ -79,13 +86,59 @@ class ControlText:
 
 
 CONTROLS: Final = {
-    "p_drop": ControlText(label="p_drop", gloss="task dropout"),
-    "lambda_conflict": ControlText(label="λ", gloss="conflict weight", needs_topology=True),
-    "lr_ratio": ControlText(label="rate ratio", gloss="A : weights", unit="×", needs_topology=True),
-    "lr_base": ControlText(label="base rate", gloss="of learning"),
-    "l1": ControlText(label="L1", gloss="pressure on A", decades=6, needs_topology=True),
-    "binarize": ControlText(label="binarisation", gloss="of σ(A)", decades=6, needs_topology=True),
-    "sharing": ControlText(label="sharing", gloss="offset on A", needs_topology=True),
+    "p_drop": ControlText(
+        label="p_drop",
+        name="Task dropout",
+        short="Dropout",
+        gloss="how often the task is hidden",
+        ticks=(0, 0.5, 1),
+    ),
+    "lambda_conflict": ControlText(
+        label="λ",
+        name="Conflict weight",
+        short="Conflict",
+        gloss="how hard clashes cut links",
+        at_zero="at 0, L1 and binarising rest too",
+        ticks=(0, 1, 10, 100),
+        decades=3,
+        needs_topology=True,
+    ),
+    "lr_ratio": ControlText(
+        label="rate ratio",
+        name="Rate ratio",
+        gloss="links learn this much faster",
+        unit="×",
+        ticks=(0.1, 1, 10, 100),
+        needs_topology=True,
+    ),
+    "lr_base": ControlText(
+        label="base rate", name="Base rate", gloss="how fast the weights learn", ticks=(1e-5, 1e-3, 0.1)
+    ),
+    "l1": ControlText(
+        label="L1",
+        name="L1",
+        gloss="pulls every link back to .5; λ scales it",
+        at_zero="off: nothing pulls links to .5",
+        ticks=(0, 1e-4, 1),
+        decades=6,
+        needs_topology=True,
+    ),
+    "binarize": ControlText(
+        label="binarisation",
+        name="Binarisation",
+        gloss="pushes links away from .5; λ scales it",
+        at_zero="off: links may stay undecided",
+        ticks=(0, 1e-3, 1),
+        decades=6,
+        needs_topology=True,
+    ),
+    "sharing": ControlText(
+        label="sharing",
+        name="Sharing",
+        gloss="lifts or lowers every link at once",
+        ticks=(-10, 0, 10),
+        needs_topology=True,
+    ),
 }
 """The schema says which controls there are, and their bounds."""
 

@@ -9,20 +9,22 @@ from frontend.attributes import aria, part
 
 
 def panel(
-    name: str, title: str, subtitle: str, body: list[Component], tools: list[Component] | None = None
+    name: str,
+    title: str,
+    subtitle: str,
+    body: list[Component],
+    tools: list[Component] | None = None,
+    *,
+    host: str | None = None,
 ) -> Component:
-    """A titled box: title, one line in plain words, and what is in it."""
+    """A titled box: title, one line in plain words, and what is in it; `host` names it for the page's modules."""
     return html.Section(
         className=f"panel panel-{name}",
         **aria(label=title),
+        **(part(host) if host else {}),
         children=[
             html.Div([html.H2(title), *(tools or [])], className="panel-head"),
-            html.P(subtitle, className="subtitle"),
+            *([html.P(subtitle, className="subtitle")] if subtitle else []),
             *body,
         ],
     )
-
-
-def layer_switch(name: str) -> Component:
-    """Where the page puts one button a layer, once it knows how many there are."""
-    return html.Div(className="segments layer-switch", role="group", **part(f"layers-{name}"), **aria(label="Layer"))

@@ -1,4 +1,4 @@
-"""The Lab: controls on the left, what is in the centre, what it means on the right, time below.
+"""The Lab: what acts on the left, the story, the figure and its film in the centre, what happened on the right.
 
 The page's modules (`assets/lab/`) fill it: the pictures and the charts are declared there, one file each.
 """
@@ -10,41 +10,13 @@ from dash.development.base_component import Component
 
 from frontend.attributes import aria, part
 from frontend.pages.lab_controls import controls_panel
-from frontend.panel import layer_switch, panel
+from frontend.panel import panel
+from frontend.why import why
 
-HELP = (
-    (
-        "σ(A), the topology",
-        "A row is an expert, a column a block of the shared backbone. Amber: the expert holds on to that block. "
-        "Blue: it lets go. In between: undecided, 0.5.",
-    ),
-    (
-        "Gradient conflict",
-        "Two experts that share dimensions may want to change them in opposite ways. "
-        "The redder, the stronger; training then pushes the two apart.",
-    ),
-    (
-        "Blind",
-        "The same images without their task's name. If the routing stays the same, the experts know the task by sight.",
-    ),
-    (
-        "Backbone",
-        "Experts own no weights. Each holds a fixed number of the shared dimensions, those its σ(A) favours most.",
-    ),
-    (
-        "Own, others', shared",
-        "Whose block a held dimension lies in; thin where several experts hold it.",
-    ),
-    ("Oligarchy", "A few experts hold almost all of their own block while others lose theirs."),
-    ("Gini", "0: all experts have the same; towards 1: one has nearly everything."),
-    ("Sparsity, entropy", "Sparsity: share of σ(A) below 0.1. Entropy: 1 bit is undecided, 0 is decided."),
-    ("93 · 86 · 71", "Test accuracy in %: with the task ID · blind · with a wrong ID, where that was measured."),
-    ("nat", "Unit of the loss; guessing among ten classes costs 2.3 nat."),
-    (
-        "Time",
-        "A violet line marks what a person changed, a dashed grey one what the network did by itself, "
-        "a dotted one what the run's controller changed.",
-    ),
+INTRODUCTION = (
+    "A mixture of experts sends each patch of an image to a few small networks. ",
+    "Here they own no weights: they borrow blocks of one backbone. ",
+    "Clashing gradients cut links; watch which are left. ",
 )
 
 
@@ -54,54 +26,151 @@ def layout() -> Component:
         id="page",
         className="columns",
         children=[
-            html.Div([controls_panel(), facts_panel()], className="column column-left"),
+            html.H1("Topology Lab: experts that borrow blocks of one backbone", className="visually-hidden"),
+            html.Div([controls_panel()], className="column column-left"),
             html.Div(
                 className="column column-centre",
                 tabIndex=-1,
                 **part("centre"),
                 children=[
                     html.Div(className="notice", hidden=True, role="alert", **part("notice")),
-                    html.Div(className="pictures", **part("pictures")),
-                    time_panel(),
+                    story_panel(),
+                    figure_panel(),
+                    film_panel(),
                 ],
             ),
-            html.Div([events_panel(), help_panel()], className="column column-right"),
+            html.Div(
+                [card_panel(), log_panel(), holds_panel(), take_panel()],
+                className="column column-right",
+                id="rail",
+                **part("rail"),
+            ),
         ],
     )
 
 
-def facts_panel() -> Component:
-    """Which run this is: tasks, sizes, data."""
-    return panel("facts", "This run", "what is being trained", [html.Div(**part("facts"))])
+def story_panel() -> Component:
+    """What the picture shows, in one sentence made of counts, and the phases."""
+    return html.Section(
+        className="panel panel-story",
+        **aria(label="The story so far"),
+        children=[
+            html.Div(
+                className="story-words",
+                children=[
+                    html.P("\u00a0", className="story-line", **part("story")),
+                    html.P("\u00a0", className="story-below", **part("story-below")),
+                    html.P(className="story-below banner", role="status", hidden=True, **part("banner")),
+                ],
+            ),
+            html.Div(className="phases", **part("phases")),
+        ],
+    )
 
 
-def time_panel() -> Component:
-    """Charts over the same steps, and the way back in time; the page makes both from what they declare."""
+def figure_panel() -> Component:
+    """One figure, whose rows are experts; the modules put a picture into each of its columns."""
+    return html.Section(
+        className="panel panel-figure",
+        **aria(label="Pictures"),
+        children=[
+            html.Div(
+                className="figure-tools",
+                children=[
+                    html.Div(className="segments layer-switch", role="group", **part("layers"), **aria(label="Layer")),
+                    html.Div(className="segments lens-switch", role="group", **part("lenses"), **aria(label="Lens")),
+                    html.P(className="figure-reading", **part("reading")),
+                ],
+            ),
+            html.Div(className="pictures", **part("pictures")),
+        ],
+    )
+
+
+def film_panel() -> Component:
+    """The film that is the scrubber, and the chart on the same axis; the page makes both."""
     return panel(
-        "time",
-        "Time",
-        "steps from left to right; drag below, or click a chart, to go back",
+        "film",
+        "Film and time",
+        "",
+        [],
         [
-            html.Div(className="charts", **part("charts")),
-            html.Div(className="scrubber", **part("scrubber")),
+            why(
+                "Film and time",
+                "Steps run from left to right, wider apart early on: drag along the film, and every picture follows.",
+            )
         ],
-        [layer_switch("time")],
+        host="film",
     )
 
 
-def events_panel() -> Component:
+def card_panel() -> Component:
+    """What is under the pointer, or who looks for the first time; it covers nothing."""
+    return html.Section(
+        className="panel panel-card",
+        **part("card"),
+        **aria(label="Under the pointer"),
+        children=[
+            html.Div(
+                [html.H2("New here?", **part("card-title")), html.Span(className="subtitle", **part("card-how"))],
+                className="panel-head",
+            ),
+            html.P(
+                [
+                    *INTRODUCTION,
+                    html.A("The paper", href="https://arxiv.org/abs/2512.20291", className="link", rel="noreferrer"),
+                ],
+                className="card-text introduction",
+                **part("card-introduction"),
+            ),
+            html.P(className="card-text", hidden=True, **part("card-text")),
+            html.Div(className="card-facts", **part("card-facts")),
+        ],
+    )
+
+
+def log_panel() -> Component:
     """Events in words, newest first."""
     return panel(
-        "events",
-        "What is happening",
-        "newest first",
+        "log",
+        "What happened",
+        "",
         [html.Ol(className="events", tabIndex=0, **part("events"), **aria(label="Events, newest first"))],
+        [
+            why("What happened", "Only what changed the picture: changes by people, and by the network itself."),
+            close_rail(),
+        ],
+        host="log",
     )
 
 
-def help_panel() -> Component:
-    """A few plain words for someone who sees this for the first time."""
-    entries: list[Component] = []
-    for term, text in HELP:
-        entries += [html.Dt(term), html.Dd(text)]
-    return panel("help", "How to read", "for the first look", [html.Dl(entries, className="help")])
+def holds_panel() -> Component:
+    """What was measured over several seeds of what this one run shows."""
+    return panel(
+        "holds",
+        "What holds",
+        "over several seeds, not this run alone",
+        [html.Div(**part("headlines"))],
+        [html.A("Claims →", href="/claims"), close_rail()],
+    )
+
+
+def take_panel() -> Component:
+    """The run's numbers as files, and a link to what is shown."""
+    return panel(
+        "take",
+        "Take away",
+        "every step and event of this run",
+        [html.Div(className="take-buttons", **part("take"))],
+    )
+
+
+def close_rail() -> Component:
+    """Puts the right rail away where it lies over the page."""
+    return html.Button(
+        html.Span(className="icon icon-close"),
+        className="icon-button rail-close",
+        type="button",
+        **part("rail-close"),
+        **aria(label="Close"),
+    )

@@ -1,6 +1,8 @@
-"""The Lab's controls: what drives the run, its sliders, and the next run."""
+"""What acts, on the left: run, pause and step, the menu, the forces, and the next run."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from dash import html
 from dash.development.base_component import Component
@@ -11,70 +13,164 @@ from frontend.attributes import aria, data, part
 from frontend.page_settings import key_of
 
 SPEEDS = ("100", "50", "20", "10", "5", "2", "1")
+MAIN: Final = ("lambda_conflict", "p_drop", "lr_ratio")
+"""The forces that are always seen; the others are folded away."""
 
 
 def controls_panel() -> Component:
-    """Run, step, reset, speed, run until a step, preset, seed and the sliders."""
+    """Run, step, menu, three forces and the others, the next run, and where and how fast this one trains."""
+    others = [name for name in schema()["controls"] if name not in MAIN]
     return html.Section(
         className="panel panel-controls",
         **part("controls"),
         **aria(label="Controls"),
         children=[
-            html.Div(
-                className="transport",
-                children=[
-                    transport_button("run-pause", "play", "Run", primary=True, hint=hint("Run or pause", "runOrPause")),
-                    transport_button("step", "step", "Step", hint=hint("One step, then pause", "step")),
-                    transport_button(
-                        "reset",
-                        "reset",
-                        "Reset",
-                        hint=hint("From the start, same seed; keeps your sliders", "reset"),
-                    ),
-                    transport_button("sheet-toggle", "sliders", "Controls", hint="Show the controls"),
-                ],
-            ),
+            transport(),
             html.Div(
                 className="sheet",
                 **part("sheet"),
                 children=[
-                    note("transport-note"),
-                    html.Label(
+                    html.Div([note("transport-note")], className="transport-room"),
+                    *[force(name) for name in MAIN],
+                    html.Details(
                         [
-                            html.Span("Speed"),
-                            html.Select(
-                                [html.Option("as fast as it goes", value="")]
-                                + [html.Option(f"{s} steps/s", value=s) for s in SPEEDS],
-                                **part("speed"),
+                            html.Summary(
+                                [f"{len(others)} more forces", html.Span("at preset", **part("more-forces-note"))]
+                            ),
+                            *[force(name) for name in others],
+                        ],
+                        className="fold",
+                        **part("more-forces"),
+                    ),
+                    html.Details(
+                        [html.Summary("About this run"), html.Div(**part("facts"))],
+                        className="fold",
+                    ),
+                    html.Div(
+                        className="rail-foot",
+                        children=[
+                            html.Button(
+                                "Start another run…",
+                                className="button button-wide",
+                                type="button",
+                                **part("start-another"),
+                            ),
+                            html.P(
+                                className="rail-facts",
+                                children=[
+                                    html.Span(title="Training speed and pictures drawn", **part("chip-speed")),
+                                    html.Span(title="Where the run trains, how long yet", **part("chip-device")),
+                                    html.Span(title="People with this run open", **part("chip-watching")),
+                                ],
                             ),
                         ],
-                        className="field",
                     ),
-                    html.Label(
-                        [html.Span("Run until step"), html.Div(className="seed-field", **part("until-field"))],
-                        className="field",
+                ],
+            ),
+            start_dialog(),
+        ],
+    )
+
+
+def transport() -> Component:
+    """Run or pause, one step, and a menu of what is needed more rarely."""
+    return html.Div(
+        className="transport",
+        children=[
+            button("run-pause", "play", "Run", look="button-primary", hint=hint("Run or pause", "runOrPause")),
+            button("step", "step", "Step", look="step-button", hint=hint("One step, then pause", "step")),
+            html.Details(
+                className="menu",
+                **part("menu"),
+                children=[
+                    html.Summary(
+                        html.Span(className="icon icon-more"),
+                        className="button",
+                        title="Speed, run until, reset",
+                        **aria(label="Speed, run until, reset"),
                     ),
-                    html.H3("Forces", className="section-title"),
-                    *[html.Div(className="control", **data(control=name)) for name in schema()["controls"]],
-                    html.H3("New run", className="section-title"),
-                    html.Label(
-                        [
-                            html.Span("Preset"),
-                            html.Select([html.Option(name, value=name) for name in PRESETS], **part("preset")),
-                        ],
-                        className="field",
-                    ),
-                    note("preset-note"),
-                    html.Div(
-                        [html.Span("Seed"), html.Div(className="seed-field", **part("seed-field"))],
-                        className="field",
-                    ),
-                    html.Button("Start new run", className="button button-wide", type="button", **part("new-run")),
-                    note("new-run-note"),
+                    html.Div(className="menu-sheet", children=menu()),
+                ],
+            ),
+            button("sheet-toggle", "sliders", "Controls", look="sheet-toggle", hint="Show the controls"),
+        ],
+    )
+
+
+def menu() -> list[Component]:
+    """Speed, a step to stop at, and reset, which asks before it does."""
+    return [
+        html.Label(
+            [
+                html.Span("Speed"),
+                html.Select(
+                    [html.Option("as fast as it goes", value="")]
+                    + [html.Option(f"{s} steps/s", value=s) for s in SPEEDS],
+                    **part("speed"),
+                ),
+            ],
+            className="field",
+        ),
+        html.Label(
+            [html.Span("Run until step"), html.Div(className="seed-field", **part("until-field"))],
+            className="field",
+        ),
+        html.Div(
+            className="reset-row",
+            children=[
+                html.Button("Reset…", className="button", type="button", **part("reset")),
+                html.P(
+                    "Back to step 0 with the same seed? Everybody who watches sees it; your sliders stay.",
+                    hidden=True,
+                    **part("reset-question"),
+                ),
+                html.Button("Keep", className="button", type="button", hidden=True, **part("reset-no")),
+                html.Button(
+                    "Reset", className="button button-primary", type="button", hidden=True, **part("reset-yes")
+                ),
+            ],
+        ),
+    ]
+
+
+def start_dialog() -> Component:
+    """The next run: its preset and seed, and what it ends."""
+    return html.Dialog(
+        **part("start-dialog"),
+        **aria(label="Start another run"),
+        children=[
+            html.H2("Start another run"),
+            html.Label(
+                [
+                    html.Span("Preset"),
+                    html.Select([html.Option(name, value=name) for name in PRESETS], **part("preset")),
+                ],
+                className="field",
+            ),
+            note("preset-note"),
+            html.Div([html.Span("Seed"), html.Div(className="seed-field", **part("seed-field"))], className="field"),
+            html.P(className="ends", **part("ends"), **aria(live="polite")),
+            html.Label(
+                [html.Div(className="check-place", **part("keep-place")), "Let it train on beside the new one"],
+                className="check",
+                hidden=True,
+                **part("keep-row"),
+            ),
+            note("new-run-note"),
+            html.Div(
+                className="dialog-buttons",
+                children=[
+                    html.Button("Cancel", className="button", type="button", **part("start-cancel")),
+                    html.Button("Start", className="button button-primary", type="button", **part("new-run")),
                 ],
             ),
         ],
     )
+
+
+def force(name: str) -> Component:
+    """Where the page puts the slider of a control."""
+    return html.Div(className="control", **data(control=name))
 
 
 def hint(text: str, action: str) -> str:
@@ -87,13 +183,11 @@ def note(name: str) -> Component:
     return html.P(className="note", **part(name), **aria(live="polite"))
 
 
-def transport_button(name: str, icon: str, text: str, *, hint: str, primary: bool = False) -> Component:
+def button(name: str, icon: str, text: str, *, look: str, hint: str) -> Component:
     """One of the buttons that drive the run."""
     return html.Button(
         [html.Span(className=f"icon icon-{icon}"), html.Span(text, className="button-text")],
-        className=" ".join(
-            ["button", *(["button-primary"] if primary else []), *(["sheet-toggle"] if name == "sheet-toggle" else [])]
-        ),
+        className=f"button {look}",
         title=hint,
         type="button",
         **part(name),

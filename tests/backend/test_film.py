@@ -77,7 +77,9 @@ def test_a_continued_epoch_shows_the_frames_of_its_parent_up_to_where_it_began(s
     add(store, [22, 32], epoch=1, parent=(0, 20))
     assert found(store, 1, 0, 19, 20, 24, 40) == [(0, 0), (0, 20), (1, 22), (1, 32)]
     assert found(store, 0, 40) == [(0, 40)]
-    assert filmed(store, 1).arrays["steps"].tolist() == [0, 32]
+    continued = filmed(store, 1).arrays
+    assert continued["steps"].tolist() == [0, 32]
+    assert continued["lineage"].tolist() == [[1, -1], [0, 20]]
 
 
 def test_a_film_holds_every_layer_in_255ths(store: Store) -> None:

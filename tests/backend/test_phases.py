@@ -141,28 +141,28 @@ def test_an_expert_pulls_ahead_of_another_by_its_own_block() -> None:
     assert "pulls_ahead" not in names(PhaseWatch(has_diagonal=False), frame(diagonal(0.9, 0.5, 0.5, 0.37)))
 
 
-def tests_of(accuracy: float, number: int, *, blind: float = np.nan) -> Array:
+def rows_of(accuracy: float, number: int, *, blind: float | None = None) -> Array:
     rows = np.full((number, len(NAMES)), np.nan, dtype=np.float32)
-    rows[:, 1], rows[:, 2], rows[:, 3] = accuracy - 0.05, accuracy + 0.05, blind
+    rows[:, 1], rows[:, 2], rows[:, 3] = accuracy - 0.05, accuracy + 0.05, np.nan if blind is None else blind
     return rows
 
 
 def test_the_accuracy_passes_a_mark_with_the_mean_of_its_last_tests_over_all_tasks() -> None:
     watch = PhaseWatch(has_diagonal=False, scalar_names=NAMES)
     watch.observe(frame(0.5, 0))
-    assert names(watch, frame(0.5, 1, tests_of(0.85, ACCURACY_TESTS - 1))) == []
-    (passed,) = watch.observe(frame(0.5, 2, tests_of(0.85, 1)))
+    assert names(watch, frame(0.5, 1, rows_of(0.85, ACCURACY_TESTS - 1))) == []
+    (passed,) = watch.observe(frame(0.5, 2, rows_of(0.85, 1)))
     assert passed.text == "Accuracy with ID passes 80 %. Mean of the last 10 tests over all tasks."
     assert (passed.data["mark"], passed.data["layer"]) == (0.8, None)
-    assert names(watch, frame(0.5, 3, tests_of(0.4, 30)), frame(0.5, 4, tests_of(0.85, 30))) == []
-    (blind,) = watch.observe(frame(0.5, 5, tests_of(0.85, ACCURACY_TESTS, blind=0.6)))
+    assert names(watch, frame(0.5, 3, rows_of(0.4, 30)), frame(0.5, 4, rows_of(0.85, 30))) == []
+    (blind,) = watch.observe(frame(0.5, 5, rows_of(0.85, ACCURACY_TESTS, blind=0.6)))
     assert blind.text.startswith("Accuracy without ID passes 50 %.")
 
 
 def test_steps_without_a_test_do_not_count_as_one() -> None:
     watch = PhaseWatch(has_diagonal=False, scalar_names=NAMES)
     rows = np.full((50, len(NAMES)), np.nan, dtype=np.float32)
-    rows[:9] = tests_of(0.9, 9)
+    rows[:9] = rows_of(0.9, 9)
     assert names(watch, frame(0.5, 0, rows)) == ["even"]
 
 
@@ -174,6 +174,6 @@ def test_no_expert_without_work_and_no_oligarchy_is_news() -> None:
 
 def test_a_continued_run_does_not_tell_its_state_as_news() -> None:
     watch = PhaseWatch(has_diagonal=True, continued=True, scalar_names=NAMES)
-    frames = [frame(cut(9), step, tests_of(0.9, ACCURACY_TESTS)) for step in range(3000, 3005)]
+    frames = [frame(cut(9), step, rows_of(0.9, ACCURACY_TESTS)) for step in range(3000, 3005)]
     assert names(watch, *frames) == []
     assert names(watch, frame(cut(9), 3000 + FROZEN_STEPS)) == ["frozen"]

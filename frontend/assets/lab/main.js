@@ -3,7 +3,10 @@
 import { readAddress, writeAddress } from "./core/address.js";
 import { buildColours } from "./core/colours.js";
 import { stats } from "./core/stats.js";
-import { listen } from "./controls/keyboard.js";
+import { closeFolds, closeFoldsElsewhere } from "./controls/folds.js";
+import { listen, setSingleKeys, singleKeysAct } from "./controls/keyboard.js";
+import { element } from "./core/element.js";
+import { lensOf } from "./pictures/lens_switch.js";
 import { RunView } from "./run_view.js";
 import { followSystem, otherTheme, showTheme } from "./shell/theme.js";
 
@@ -11,7 +14,6 @@ import { followSystem, otherTheme, showTheme } from "./shell/theme.js";
 
 const REFRESH_MS = 250;
 const DESCRIBE_MS = 1000;
-const PLOTLY = "/assets/vendor/plotly-cartesian.min.js";
 
 sessionStorage.removeItem("modules"); // every module came: the next time one is missing the page may load itself again
 
@@ -32,13 +34,6 @@ function whenLaidOut(start) {
   watcher.observe(document.body, { childList: true, subtree: true });
 }
 
-/** Plotly is downloaded from the first byte on, but run only now: the pictures need not wait for it. */
-function loadPlotly() {
-  const script = document.createElement("script");
-  script.src = PLOTLY;
-  document.head.append(script);
-}
-
 /** The layer that a link names, from 0. @param {string | undefined} layer */
 const layerOf = (layer) => Math.max(0, Number(layer) - 1) || 0;
 
@@ -47,9 +42,8 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @param {Element} root */
 function begin(root) {
-  loadPlotly();
   buildColours();
-  const { run, layer, view: values } = readAddress();
+  const { run, layer, lens } = readAddress();
   const view = new RunView(root, {
     addressed: (changes) => {
       const { run: before } = readAddress();
@@ -61,7 +55,7 @@ function begin(root) {
   });
   const views = [view];
   view.pictures.layer = layerOf(layer);
-  if (values === "logits") view.pictures.setRaw(true);
+  view.pictures.lens = lensOf(lens);
   view.repaint();
 
   /**
@@ -85,27 +79,38 @@ function begin(root) {
     event.preventDefault(); // the link's hash holds the page's state
     /** @type {HTMLElement | null} */ (root.querySelector('[data-part="centre"]'))?.focus();
   });
+  const keys = element("input", { type: "checkbox", id: "single-keys", checked: singleKeysAct() });
+  keys.addEventListener("change", () => setSingleKeys(keys.checked));
+  byId("keys-place").append(keys);
+  const dismiss = () => {
+    closeFolds();
+    for (const each of views) {
+      each.controls.toggleSheet(false);
+      each.rail.close();
+      each.pictures.focus.free();
+    }
+  };
+  closeFoldsElsewhere();
   listen(
     {
       runOrPause: () => view.controls.transport.runOrPause(),
       step: () => view.controls.transport.step(),
-      reset: () => view.controls.transport.reset(),
       live: () => view.scrubber.live(),
       layer: (place) => view.pictures.setLayer(place),
-      rawLogits: () => view.pictures.setRaw(!view.pictures.raw),
+      lens: () => view.pictures.setLens(view.pictures.lens === "matrix" ? "threads" : "matrix"),
       theme: switchTheme,
       help: () => shortcuts.showModal(),
     },
-    { dismiss: () => view.controls.toggleSheet(false), isBlocked: () => shortcuts.open },
+    { dismiss, isBlocked: () => document.querySelector("dialog[open]") !== null },
   );
 
   addEventListener("popstate", () => {
     const address = readAddress();
     if (address.run && address.run !== view.stream.runId) view.openLinked(address.run);
     view.pictures.setLayer(layerOf(address.layer));
-    view.pictures.setRaw(address.view === "logits");
+    view.pictures.setLens(lensOf(address.lens));
   });
-  setInterval(() => views.forEach((each) => each.status.refresh()), REFRESH_MS);
+  setInterval(() => views.forEach((each) => each.refresh()), REFRESH_MS);
   setInterval(() => views.forEach((each) => each.pictures.describe()), DESCRIBE_MS);
 
   /** @param {number} now */

@@ -7,16 +7,20 @@ import { request, runPath } from "./core/requests.js";
 import { statusOf } from "./core/settings.js";
 import { stats } from "./core/stats.js";
 import { Stream } from "./core/stream.js";
-import { Charts } from "./charts/charts.js";
-import { Marks } from "./charts/marks.js";
+import { Chips } from "./charts/chips.js";
+import { FilmAndTime } from "./charts/film_and_time.js";
+import { phasesOf } from "./charts/phases.js";
 import { Scrubber } from "./charts/scrubber.js";
 import { Controls } from "./controls/controls.js";
 import { Pictures } from "./pictures/pictures.js";
 import { EventLog } from "./shell/event_log.js";
-import { showFacts } from "./shell/facts.js";
+import { showFacts, showTakeAway } from "./shell/facts.js";
+import { showHeadlines } from "./shell/headlines.js";
 import { Notice } from "./shell/notice.js";
+import { Rail } from "./shell/rail.js";
 import { RunList } from "./shell/run_list.js";
 import { Status } from "./shell/status.js";
+import { Story } from "./shell/story.js";
 
 /** @import { Frame } from "./core/frames.js" */
 /** @import { Hello } from "./core/messages.js" */
@@ -24,6 +28,7 @@ import { Status } from "./shell/status.js";
 
 const ASK_AGAIN_MS = 1000; // for a server that does not answer
 const NEXT_LOOK_MS = 3000; // for the first run, while there is none
+const CALM_MS = 1000; // between two pictures, where less motion is asked for
 
 /**
  * What a view tells the page that holds it.
@@ -40,6 +45,8 @@ export class RunView {
   model = new Model();
   #ended = new AbortController();
   #timer = 0;
+  #drawnAt = -CALM_MS;
+  #lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
   #page;
 
   /**
@@ -51,23 +58,24 @@ export class RunView {
     const parts = new Parts(root);
     this.root = root;
     this.#page = page;
-    this.marks = new Marks(model);
     this.pictures = new Pictures(parts, model, (changes) => {
       page.addressed(changes);
       this.charts?.invalidate();
     });
-    this.scrubber = new Scrubber(parts, model, (frame) => this.#pin(frame));
-    this.charts = new Charts(
-      parts,
-      model,
-      () => ({ layer: this.pictures.layer, untilStep: this.#pinnedStep(), marks: this.marks.all }),
-      (step) => this.scrubber.seekStep(step),
-    );
+    this.scrubber = new Scrubber(model, (frame) => this.#pin(frame));
+    this.charts = new FilmAndTime(parts, model, this.scrubber, () => this.pictures.layer);
+    this.chips = new Chips(parts.find("phases"), ({ step, epoch }) => this.scrubber.seekStep(step, epoch));
     this.status = new Status(parts, model, () => this.scrubber.pinned, page.titled);
-    this.log = new EventLog(parts.find("events"), (step, epoch) => this.scrubber.seekStep(step, epoch));
+    this.log = new EventLog(parts.find("log"), parts.find("events"), (step, epoch) =>
+      this.scrubber.seekStep(step, epoch),
+    );
     this.controls = new Controls(parts, model, (runId) => this.open(runId));
     this.runs = new RunList(parts, model, (runId) => this.open(runId), this.#ended.signal);
     this.facts = parts.find("facts");
+    this.take = parts.find("take");
+    this.story = new Story(parts, model);
+    this.rail = new Rail(parts);
+    showHeadlines(parts.find("headlines"));
     this.notice = new Notice(parts.find("notice"), {
       startLive: () => this.controls.newRun.start("live", 0),
       openNewest: () => this.openNewest(),
@@ -79,14 +87,14 @@ export class RunView {
         run: (run) => this.#run(run),
         event: (event) => {
           model.addEvent(event);
-          this.log.add(event);
           this.charts.invalidate();
+          this.tell();
         },
         reset: () => {
           this.scrubber.live();
           model.store.clear();
           model.frame = null;
-          this.charts.invalidate();
+          this.charts.clear();
         },
         scalars: (frame, isSnapshot) => {
           if (isSnapshot) model.store.clear();
@@ -102,7 +110,6 @@ export class RunView {
       },
       this.#ended.signal,
     );
-    this.log.showAll([]);
     this.pictures.setUp();
     this.#changed();
   }
@@ -119,8 +126,7 @@ export class RunView {
   open(runId) {
     this.scrubber.live();
     this.model.forget();
-    this.log.showAll([]);
-    this.charts.invalidate();
+    this.charts.clear();
     this.#page.addressed({ run: runId });
     this.controls.toggleSheet(false);
     this.status.connection("open");
@@ -151,29 +157,51 @@ export class RunView {
       this.open(newest.run_id);
       return;
     }
-    this.status.refresh();
+    this.refresh();
     this.notice.noRun();
     this.#timer = window.setTimeout(() => this.stream.runId || this.openNewest(), NEXT_LOOK_MS);
   }
 
   /** Draw what is new. Called from the page's one drawing loop. @param {number} now */
   draw(now) {
-    const frame = this.model.hello && this.stream.take();
+    const isCalm = this.#lessMotion.matches && now - this.#drawnAt < CALM_MS;
+    const frame = this.model.hello && !isCalm && this.stream.take();
     if (frame) {
+      this.#drawnAt = now;
       this.model.frame = frame;
       const began_ms = performance.now();
+      this.pictures.follow(frame);
       if (!this.scrubber.pinned) this.pictures.show(frame);
-      this.scrubber.follow(frame);
+      this.charts.follow(frame);
       this.stream.ack(frame);
       stats.drawn(frame, performance.now() - began_ms);
     }
     this.charts.tick(now);
   }
 
+  /** What is read, not watched: a few times a second. */
+  refresh() {
+    this.status.refresh();
+    this.story.refresh(this.pictures.frame, this.pictures.layer, this.scrubber.pinned !== null);
+    this.tell();
+  }
+
   /** The colours have changed. */
   repaint() {
     this.pictures.repaint();
-    this.charts.invalidate();
+    this.charts.repaint();
+  }
+
+  /** What is told of the moment shown: the log, the chips, and who is idle. A few times a second. */
+  tell() {
+    const { model, charts, log } = this;
+    const { layer } = this.pictures;
+    const { pinned } = this.scrubber;
+    const shown = pinned || model.frame;
+    const phases = phasesOf(charts.events, layer);
+    log.show(model.events, layer, pinned, model.hasTopology);
+    log.stand(idleNow(shown, layer));
+    this.chips.show(phases, pinned ? pinned.step : charts.last, phases.length > 0);
   }
 
   /** @param {Hello} hello */
@@ -185,7 +213,6 @@ export class RunView {
     this.notice.hide();
     this.pictures.setUp();
     this.charts.setUp();
-    this.log.showAll(model.events);
     showFacts(this.facts, model);
     this.#changed();
   }
@@ -200,8 +227,9 @@ export class RunView {
 
   #changed() {
     this.controls.refresh();
-    this.status.refresh();
+    this.refresh();
     this.runs.follow();
+    showTakeAway(this.take, this.model.run ? this.model.run.run_id : null);
   }
 
   /** Show a stored frame, or with null the live one again. @param {Frame | null} frame */
@@ -209,12 +237,19 @@ export class RunView {
     const shown = frame || this.model.frame;
     if (shown) this.pictures.show(shown);
     this.charts.invalidate();
-    this.status.refresh();
+    this.controls.lookBack(frame);
+    this.refresh();
   }
+}
 
-  /** Where the charts are looked back at; a moment of an earlier epoch is none of theirs. */
-  #pinnedStep() {
-    const { pinned } = this.scrubber;
-    return pinned && pinned.epoch === this.model.run?.epoch ? pinned.step : null;
-  }
+const IDLE_SHARE = 0.01; // of the assignments
+
+/** Experts of a layer that get next to nothing, in one sentence. @param {Frame | null} frame @param {number} layer */
+function idleNow(frame, layer) {
+  const load = frame?.layers[layer]?.load;
+  if (!frame || !load || frame.step === 0) return "";
+  const idle = Array.from(load.data, (share, expert) => (share < IDLE_SHARE ? `E${expert}` : "")).filter(Boolean);
+  if (!idle.length) return "";
+  const all = idle.length > 1 ? `${idle.slice(0, -1).join(", ")} and ${idle.at(-1)}` : idle[0];
+  return `Idle now: ${all}`;
 }

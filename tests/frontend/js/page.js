@@ -1,6 +1,8 @@
 // A page for tests: a document with the server's settings, and what a browser has that happy-dom lacks.
 // Import it before any module of the page, since those read the settings as they are loaded.
 
+import { readFileSync } from "node:fs";
+
 import { Window } from "happy-dom";
 
 /** @import { PageSettings } from "../../../frontend/assets/lab/core/settings.js" */
@@ -16,7 +18,15 @@ const SETTINGS = {
   shortcuts: [{ shown: "S", meaning: "one step", action: "step", keys: ["s"] }],
   controls: {
     p_drop: control({ label: "p_drop", low: 0, high: 1, scale: "linear" }),
-    lambda_conflict: control({ label: "λ", low: 0, high: 100, scale: "log0", needs_topology: true }),
+    lambda_conflict: control({
+      label: "λ",
+      name: "Conflict weight",
+      at_zero: "at 0, L1 rests too",
+      low: 0,
+      high: 100,
+      scale: "log0",
+      needs_topology: true,
+    }),
     lr_ratio: control({ label: "rate ratio", low: 1, high: 20, scale: "log", unit: "×", needs_topology: true }),
   },
   architectures: {
@@ -30,7 +40,18 @@ const SETTINGS = {
  * @param {Pick<PageSettings["controls"][string], "label" | "low" | "high" | "scale"> & Partial<PageSettings["controls"][string]>} spec
  */
 function control(spec) {
-  return { gloss: "", unit: "", doc: `What ${spec.label} does`, decades: 4, needs_topology: false, ...spec };
+  return {
+    name: "",
+    short: "",
+    gloss: `what ${spec.label} does`,
+    at_zero: "",
+    ticks: [spec.low, spec.high],
+    unit: "",
+    doc: `What ${spec.label} does`,
+    decades: 4,
+    needs_topology: false,
+    ...spec,
+  };
 }
 
 /** What a canvas was asked to draw: the text of each fillText, and how many shapes were filled. */
@@ -85,14 +106,17 @@ for (const name of [
   "document",
   "HTMLElement",
   "HTMLButtonElement",
+  "HTMLDialogElement",
   "HTMLSelectElement",
   "Element",
+  "Node",
   "Event",
   "KeyboardEvent",
   "MouseEvent",
   "Option",
   "location",
   "history",
+  "localStorage",
   "getComputedStyle",
   "innerWidth",
 ]) {
@@ -115,15 +139,27 @@ page.Element.prototype.getBoundingClientRect = /** @type {any} */ (
   () => ({ left: 0, top: 0, width: 320, height: 280, right: 320, bottom: 280, x: 0, y: 0 })
 );
 
-const tokens = ["ground", "panel", "ink", "muted", "line", "accent", "change", "warning", "low", "low-fill", "high"];
-const style = [...tokens, "conflict", "task-0", "task-1", "task-2"].map((name) => `--${name}: #123456;`).join(" ");
-page.document.documentElement.setAttribute("style", style);
+const sheet = readFileSync(new URL("../../../frontend/assets/tokens.css", import.meta.url), "utf8");
+
+/** The style sheet's tokens of a theme, by name. @param {"light" | "dark"} theme @returns {Record<string, string>} */
+export function tokensOf(theme) {
+  const [light, dark] = sheet.split(':root[data-theme="dark"]');
+  const found = (theme === "dark" ? dark : light).matchAll(/--([\w-]+): (#[0-9a-f]{6});/g);
+  return Object.fromEntries([...found].map(([, name, value]) => [name, value]));
+}
+
+/** Give the page a theme's tokens; happy-dom does not load style sheets. @param {"light" | "dark"} theme */
+export function wear(theme) {
+  const style = Object.entries(tokensOf(theme)).map(([name, value]) => `--${name}: ${value};`);
+  page.document.documentElement.setAttribute("style", style.join(" "));
+}
+wear("light");
 
 /** Begin with an empty body but for what is of the page. @param {string} [html] */
 export function freshPage(html = "") {
   document.body.innerHTML = `
     <script type="application/json" id="page-settings"></script>
-    <div id="tooltip" hidden></div><div id="announcer"></div>${html}`;
+    <div id="announcer"></div>${html}`;
   const settings = /** @type {HTMLElement} */ (document.getElementById("page-settings"));
   settings.textContent = JSON.stringify(SETTINGS);
 }

@@ -35,9 +35,12 @@ function frameOf(layers) {
   return decodeFrame(frameBytes({}, arrays));
 }
 
+const PARTS = ["centre", "pictures", "layers", "lenses", "reading"];
+PARTS.push("card-title", "card-how", "card-introduction", "card-text", "card-facts");
+
 /** @param {Parameters<typeof aHello>[0]} [hello] */
 function shown(hello) {
-  freshPage('<div id="root"><div data-part="centre"><div data-part="pictures"></div></div></div>');
+  freshPage(`<div id="root">${PARTS.map((name) => `<div data-part="${name}"></div>`).join("")}</div>`);
   const model = new Model();
   /** @type {Record<string, string | null>} */
   const link = {};
@@ -51,7 +54,7 @@ function shown(hello) {
 const textsOf = (name) => drawingOf(the(`[data-picture="${name}"] canvas`)).texts;
 
 const layer = frameOf(1).layers[0];
-const context = { hello: aHello(), raw: false };
+const context = { hello: aHello(), step: 1, clashes: null };
 
 for (const picture of PICTURES) {
   test(`${picture.title} declares what it needs, and draws it`, () => {
@@ -70,17 +73,11 @@ for (const picture of PICTURES) {
     assert.match(picture.absent({ name: "X", full: "An X", owns: "it owns" }), /^An X has no .*\.$/);
   });
 
-  test(`${picture.title} has its panel, at its size, before any data comes`, () => {
+  test(`${picture.name} has its place before any data comes`, () => {
     shown();
-    const names = picture.slots
-      ? Array.from({ length: picture.slots }, (_, slot) => picture.name + slot)
-      : [picture.name];
-    for (const name of names) {
-      const section = the(`[data-picture="${name}"]`);
-      assert.ok(section.querySelector(`.picture-${picture.shape}`));
-      assert.ok(section.getAttribute("aria-label")?.startsWith(picture.title));
-      assert.ok(drawingOf(section.querySelector("canvas")).fills > 0, "a skeleton");
-    }
+    const section = the(`[data-picture="${picture.name}"]`);
+    assert.ok(section.getAttribute("aria-label")?.startsWith(picture.title));
+    assert.ok(drawingOf(section.querySelector("canvas")).fills > 0, "a skeleton");
   });
 }
 
@@ -88,63 +85,128 @@ test("names are given once", () => {
   assert.equal(new Set(PICTURES.map(({ name }) => name)).size, PICTURES.length);
 });
 
-test("a frame is drawn in every picture, and logits on demand", () => {
-  const { pictures, link } = shown();
-  pictures.show(frameOf(2));
-  for (const text of [".90", ".80"]) assert.ok(textsOf("topology0").includes(text));
-  for (const text of ["MNIST", ".70", "1.0"]) assert.ok(textsOf("routing").includes(text));
+/** @param {ReturnType<typeof shown>} page @param {ReturnType<typeof frameOf>} frame */
+function showLive({ model, pictures }, frame) {
+  model.frame = frame;
+  pictures.follow(frame);
+  pictures.show(frame);
+}
+
+test("a frame is drawn in every picture of the lens", () => {
+  const page = shown();
+  showLive(page, frameOf(2));
+  for (const text of [".90", ".80", ".20", "E1", "B0"]) assert.ok(textsOf("topology").includes(text), text);
+  for (const text of ["MNIST", "70", "100", "E0"]) assert.ok(textsOf("routing").includes(text), text);
   assert.ok(textsOf("conflict").includes(".25"));
-  the('[data-picture="topology0"] [data-raw="true"]').click();
-  assert.ok(textsOf("topology1").includes("2.2"));
-  assert.ok(textsOf("topology1").includes("12"));
-  assert.equal(link.view, "logits");
+  assert.equal(the('[data-picture="threads"]').hidden, true);
 });
 
-test("two layers stand side by side, and one switch chooses for the other pictures", () => {
+test("a cut link is a dash: it has no number", () => {
+  const page = shown();
+  const frame = frameOf(1);
+  frame.layers[0].connection.data[1] = 0.04;
+  showLive(page, frame);
+  assert.ok(!textsOf("topology").includes(".04"));
+  assert.ok(textsOf("topology").includes(".90"));
+});
+
+test("one switch chooses the layer of every picture", () => {
   const { pictures, link } = shown();
-  the('[data-picture="conflict"] .layer-switch button:last-child').click();
+  the('[data-part="layers"] button:last-child').click();
   assert.equal(pictures.layer, 1);
   assert.equal(link.layer, "2");
-  const pressed = [...document.querySelectorAll('.layer-switch [aria-pressed="true"]')].map(
-    (button) => button.textContent,
+  assert.deepEqual(
+    [...document.querySelectorAll('[data-part="layers"] [aria-pressed="true"]')].map((button) => button.textContent),
+    ["Layer 2"],
   );
-  assert.deepEqual(pressed, ["2", "2", "2", "2"]);
-  assert.equal(the('[data-picture="topology1"] h2').textContent, "Topology, layer 2");
-  assert.equal(the('[data-picture="topology1"]').querySelectorAll(".layer-switch button").length, 0);
 });
 
-test("of three layers each topology chooses its own", () => {
-  const { pictures } = shown({ layers: 3 });
-  the('[data-picture="topology0"] .layer-switch button:last-child').click();
-  assert.equal(pictures.layer, 0);
-  assert.equal(pictures.panels[0].layer, 2);
-  assert.equal(the('[data-picture="topology0"] h2').textContent, "Topology");
+test("the other lens shows who borrows from whom, and the same as a table", () => {
+  const page = shown();
+  showLive(page, frameOf(1));
+  the('[data-lens="threads"]').click();
+  assert.deepEqual([page.link.lens, the('[data-picture="topology"]').hidden], ["threads", true]);
+  page.pictures.describe();
+  const rows = [...the('[data-picture="threads"] table').querySelectorAll("tbody tr")].map((row) =>
+    [...row.children].map((cell) => cell.textContent),
+  );
+  assert.deepEqual(rows, [
+    ["E0", "its own B0 .90, B1 .10"],
+    ["E1", "its own B1 .80, B0 .20"],
+  ]);
 });
 
-test("a single layer has one topology and no switch", () => {
+test("a single layer has no switch", () => {
   shown({ layers: 1 });
-  assert.equal(the('[data-picture="topology1"]').hidden, true);
-  assert.equal(document.querySelectorAll(".layer-switch button").length, 0);
+  assert.equal(document.querySelectorAll('[data-part="layers"] button').length, 0);
 });
 
-test("what a model does not have is said before its first frame", () => {
-  const { pictures } = shown({ topology: false, architecture: "standard" });
-  const sentence = "A standard mixture of experts has no topology matrix: each expert owns its weights.";
-  assert.equal(the('[data-picture="topology0"] .picture-absent').textContent, sentence);
-  assert.equal(the('[data-picture="routing"] .picture-absent').hidden, true);
+test("a model without topology has no empty panels: its routing takes their place", () => {
+  const page = shown({ topology: false, architecture: "standard" });
+  const hidden = PICTURES.map(({ name }) => [name, the(`[data-picture="${name}"]`).hidden]);
+  assert.deepEqual(
+    hidden.filter(([, is]) => !is).map(([name]) => name),
+    ["routing"],
+  );
   const { layers } = frameOf(1);
-  pictures.show({ ...frameOf(1), layers: [{ routing: layers[0].routing, routing_blind: layers[0].routing_blind }] });
-  assert.equal(the('[data-picture="topology0"] .picture-absent').hidden, false);
-  assert.ok(textsOf("routing").includes(".70"));
+  showLive(page, { ...frameOf(1), layers: [{ routing: layers[0].routing, routing_blind: layers[0].routing_blind }] });
+  assert.ok(textsOf("routing").includes("70"));
+});
+
+test("before the first step no pair is said to share nothing", () => {
+  const page = shown();
+  const frame = frameOf(1);
+  frame.step = 0;
+  frame.layers[0].overlap.data.fill(0);
+  showLive(page, frame);
+  assert.ok(textsOf("conflict").includes("no step yet"));
+  const { matrix } = page.pictures.panels[3].heatmap;
+  assert.equal(matrix?.level(0, 1), NO_VALUE.BLANK);
+  assert.equal(matrix?.read(0, 1), "E0 and E1: no step yet");
+});
+
+/** @param {Element} canvas @param {string} type @param {{ x: number, y: number }} at */
+function pointer(canvas, type, { x, y }) {
+  const event = new MouseEvent(type, { clientX: x, clientY: y });
+  Object.assign(event, { pointerType: "mouse" });
+  canvas.dispatchEvent(event);
+}
+
+test("what is pointed at has a card that covers nothing; a click pins it and Escape frees it", () => {
+  const page = shown();
+  showLive(page, frameOf(1));
+  const canvas = the('[data-picture="topology"] canvas');
+  pointer(canvas, "pointermove", { x: 60, y: 60 });
+  assert.equal(the('[data-part="card-title"]').textContent, "Expert 0");
+  assert.equal(
+    the('[data-part="card-text"]').textContent,
+    "50 % of the work, mostly MNIST. Keeps .90 of its own block, borrows .10 of B1.",
+  );
+  assert.equal(the('[data-part="reading"]').textContent, "E0 to its own block B0: σ(A) 0.900, A 2.200");
+  pointer(canvas, "click", { x: 60, y: 60 });
+  pointer(canvas, "pointerleave", { x: 0, y: 0 });
+  assert.equal(the('[data-part="card-how"]').textContent, "pinned; Escape frees");
+  canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+  assert.equal(the('[data-part="card-introduction"]').hidden, false);
+});
+
+test("a tap shows what hovering shows", () => {
+  const page = shown();
+  showLive(page, frameOf(1));
+  const canvas = the('[data-picture="conflict"] canvas');
+  const tap = new MouseEvent("click", { clientX: 60, clientY: 200 });
+  canvas.dispatchEvent(tap);
+  assert.equal(the('[data-part="card-title"]').textContent, "Expert 1");
+  assert.match(the('[data-part="reading"]').textContent || "", /^E1 and E0: conflict 0\.250, 50 % of the rank shared/);
 });
 
 test("arrow keys read cells aloud, Escape forgets them", () => {
-  const { pictures } = shown();
-  pictures.show(frameOf(2));
-  const canvas = the('[data-picture="topology0"] canvas');
+  const page = shown();
+  showLive(page, frameOf(2));
+  const canvas = the('[data-picture="topology"] canvas');
   for (const key of ["ArrowRight", "ArrowDown"]) canvas.dispatchEvent(new KeyboardEvent("keydown", { key }));
   assert.equal(the("#announcer").textContent, "E1 to block B0: σ(A) 0.200, A -1.400");
-  assert.equal(the("#tooltip").hidden, false);
+  assert.equal(page.pictures.focus.target?.expert, 1);
   canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
-  assert.equal(the("#tooltip").hidden, true);
+  assert.equal(page.pictures.focus.target, null);
 });

@@ -6,12 +6,15 @@ import { Socket, aHello, aRun, anEvent, frameBytes } from "./run.js";
 import { buildColours } from "../../../frontend/assets/lab/core/colours.js";
 import { RunView } from "../../../frontend/assets/lab/run_view.js";
 
-const BUTTONS = ["run-pause", "step", "reset", "sheet-toggle", "new-run"];
+const BUTTONS = ["run-pause", "step", "reset", "reset-yes", "reset-no", "sheet-toggle", "new-run", "start-another"];
+BUTTONS.push("start-cancel", "rail-log", "rail-take");
 const SELECTS = ["run-list", "speed", "preset"];
 const OTHERS = [
-  ...["banner", "chip-model", "chip-status", "chip-main", "chip-speed", "chip-device", "chip-watching", "other-runs"],
-  ...["centre", "pictures", "charts", "scrubber", "layers-time", "notice", "facts", "events", "sheet"],
-  ...["transport-note", "until-field", "seed-field", "preset-note", "new-run-note"],
+  ...["banner", "chip-model", "chip-main", "chip-speed", "chip-device", "chip-watching", "other-runs"],
+  ...["centre", "pictures", "charts", "scrubber", "layers", "lenses", "reading", "notice", "facts", "events", "sheet"],
+  ...["transport-note", "until-field", "seed-field", "preset-note", "new-run-note", "reset-question", "keep-place"],
+  ...["ends", "keep-row", "story", "story-below", "rail", "take", "headlines"],
+  ...["card-title", "card-how", "card-introduction", "card-text", "card-facts"],
 ];
 
 /** The elements that one view needs. @param {string} id */
@@ -19,6 +22,8 @@ const markup = (id) => `<div id="${id}">
   ${BUTTONS.map((name) => `<button data-part="${name}"></button>`).join("")}
   ${SELECTS.map((name) => `<select data-part="${name}"><option value=""></option></select>`).join("")}
   ${OTHERS.map((name) => `<div data-part="${name}"></div>`).join("")}
+  <dialog data-part="start-dialog"></dialog>
+  <span data-part="chip-status"><b data-part="chip-words"></b><span data-part="chip-step"></span></span>
   <div data-control="p_drop"></div></div>`;
 
 /** What was asked of the server, as "METHOD path". @type {string[]} */
@@ -32,7 +37,7 @@ beforeEach(() => {
   asked.length = 0;
   views = [];
   Socket.opened = [];
-  answers = { "/api/runs": [], "/api/presets": [] };
+  answers = { "/api/runs": [], "/api/presets": [], "/claims/headlines.json": { headlines: [] } };
   Object.assign(globalThis, {
     WebSocket: Socket,
     fetch: async (/** @type {string} */ path, /** @type {RequestInit} */ { method = "GET" } = {}) => {
@@ -77,7 +82,7 @@ const frame = (seq, value) =>
 const soon = () => new Promise((done) => setTimeout(done, 5));
 
 /** @param {string} id */
-const topologyOf = (id) => drawingOf(the(`#${id} [data-picture="topology0"] canvas`)).texts;
+const topologyOf = (id) => drawingOf(the(`#${id} [data-picture="topology"] canvas`)).texts;
 
 test("two views on one page show two runs", () => {
   const a = connected("a", { run_id: "one" });
@@ -87,8 +92,8 @@ test("two views on one page show two runs", () => {
   for (const { view } of [a, b]) view.draw(0);
   assert.ok(topologyOf("a").includes(".25"));
   assert.ok(topologyOf("b").includes(".75"));
-  assert.equal(the('#a [data-part="chip-status"]').textContent, "Training · step 1");
-  assert.equal(the('#b [data-part="chip-status"]').textContent, "Finished · step 1");
+  assert.equal(the('#a [data-part="chip-status"]').textContent, "Trainingstep 1 of 1,000");
+  assert.equal(the('#b [data-part="chip-status"]').textContent, "Finishedstep 1 of 1,000");
   assert.match(a.socket.url, /\/ws\/runs\/one$/);
   assert.match(b.socket.url, /\/ws\/runs\/two$/);
 });
@@ -137,6 +142,84 @@ test("an event moves into the log, onto the charts and under the slider", () => 
     [5],
   );
   assert.equal(the("#a [data-control] .note").textContent, "0.5 → 0.9, applied at step 5");
+});
+
+test("the story is one sentence of counts of the picture that is shown", () => {
+  const { view, socket } = connected("a");
+  socket.hear(frame(1, 0.25));
+  view.draw(0);
+  view.refresh();
+  assert.equal(the('#a [data-part="story"]').textContent, "No link of 4 is cut; all are even within .00.");
+  socket.hear(frame(2, 0.01));
+  view.draw(16);
+  view.refresh();
+  assert.equal(the('#a [data-part="story"]').textContent, "All 4 links are cut.");
+});
+
+test("looking back, sliders show what was in force then and take no change", () => {
+  const { view, socket } = connected("a");
+  const values = { p_drop: 0.9, lambda_conflict: 10, lr_ratio: 3 };
+  socket.hear(anEvent({ step: 5, data: { old: { p_drop: 0.5 }, new: { p_drop: 0.9 } } }));
+  const controls = { requested: values, applied: values, applied_step: { p_drop: 5 } };
+  socket.hear({ type: "run", run: aRun({ revision: 2, controls }) });
+  const [slider] = view.controls.forces.sliders;
+  assert.equal(slider.entry.value, "0.9");
+  view.controls.lookBack({ epoch: 0, step: 3 });
+  assert.deepEqual([slider.entry.value, slider.range.disabled], ["0.5", true]);
+  assert.equal(slider.note.textContent, "in force at step 3");
+  view.controls.lookBack({ epoch: 0, step: 6 });
+  assert.equal(slider.entry.value, "0.9");
+  view.controls.lookBack(null);
+  assert.deepEqual([slider.entry.value, slider.range.disabled], ["0.9", false]);
+});
+
+test("a new run that is paused at once shows nothing of the run before", () => {
+  const { view, socket } = connected("a");
+  socket.hear(frame(1, 0.25));
+  view.draw(0);
+  view.open("next");
+  Socket.opened[1].hear(aHello({ run: aRun({ run_id: "next", status: "queued", step: 0 }) }));
+  view.refresh();
+  assert.equal(the('#a [data-part="chip-status"]').textContent, "Waiting for a worker");
+  assert.equal(the('#a [data-part="story"]').textContent, "Waiting for the first picture.");
+});
+
+test("where less motion is asked for there is one picture a second", () => {
+  const motion = globalThis.matchMedia;
+  globalThis.matchMedia = /** @type {any} */ (() => ({ matches: true, addEventListener: () => {} }));
+  const { view, socket } = connected("a");
+  globalThis.matchMedia = motion;
+  socket.hear(frame(1, 0.25));
+  view.draw(0);
+  socket.hear(frame(2, 0.75));
+  view.draw(500);
+  assert.ok(topologyOf("a").includes(".25"));
+  view.draw(1001);
+  assert.ok(topologyOf("a").includes(".75"));
+});
+
+test("a reset asks first, and can be taken back", async () => {
+  connected("a");
+  await soon();
+  asked.length = 0;
+  the('#a [data-part="reset"]').click();
+  assert.deepEqual([asked, the('#a [data-part="reset-question"]').hidden], [[], false]);
+  the('#a [data-part="reset-no"]').click();
+  assert.equal(the('#a [data-part="reset-question"]').hidden, true);
+  the('#a [data-part="reset"]').click();
+  the('#a [data-part="reset-yes"]').click();
+  await soon();
+  assert.deepEqual(asked, ["POST /api/runs/a-run/commands"]);
+});
+
+test("what a start ends is named before", async () => {
+  const { view } = connected("a", { run_id: "a-run", step: 3200, viewers: 3 });
+  await soon();
+  view.controls.newRun.open();
+  const ends = the('#a [data-part="ends"]');
+  assert.equal(ends.textContent, "This ends live, seed 0, at step 3,200. It ends for 2 others who watch it, too.");
+  view.controls.newRun.keep.click();
+  assert.equal(ends.textContent, "");
 });
 
 test("without a run the view says so; a run that comes later is shown", async () => {

@@ -38,6 +38,12 @@ export class Controls {
     this.forces.refresh(this.transport.rest, run ? this.newRun.controlsOf(run.preset) : undefined);
   }
 
+  /** Show what was in force at a moment, or with null the present. @param {{ epoch: number, step: number } | null} moment */
+  lookBack(moment) {
+    this.forces.lookBack(moment);
+    this.refresh();
+  }
+
   toggleSheet(open = !this.sheet.classList.contains("is-open")) {
     this.sheet.classList.toggle("is-open", open);
     this.sheetButton.setAttribute("aria-expanded", String(open));

@@ -5,6 +5,7 @@ import { byController, changes } from "../core/events.js";
 import { settings } from "../core/settings.js";
 import { Slider } from "./slider.js";
 
+/** @import { RunEvent } from "../core/told.js" */
 /** @import { Commands } from "../core/commands.js" */
 /** @import { ControlValues, Run } from "../core/told.js" */
 /** @import { Model } from "../core/model.js" */
@@ -14,6 +15,7 @@ export class Forces {
   #model;
   #commands;
   #onStale;
+  #foldNote;
 
   /**
    * @param {Parts} parts
@@ -23,6 +25,7 @@ export class Forces {
    */
   constructor(parts, model, commands, onStale) {
     this.#onStale = onStale;
+    this.#foldNote = parts.has("more-forces-note") ? parts.find("more-forces-note") : null;
     this.#model = model;
     this.#commands = commands;
     this.sliders = [...parts.root.querySelectorAll("[data-control]")].map((found) => {
@@ -65,6 +68,29 @@ export class Forces {
       };
       slider.setTruth(truth, preset?.[name]);
     }
+    this.#countMoved(preset);
+  }
+
+  /** How many of the folded forces differ from the preset: what is folded away must not be forgotten. @param {ControlValues | undefined} preset */
+  #countMoved(preset) {
+    const folded = this.sliders.filter(({ host }) => host.closest('[data-part="more-forces"]'));
+    const moved = folded.filter(({ name, truth }) => truth && preset && truth.requested !== preset[name]).length;
+    const text = moved ? `${moved} changed` : "at preset";
+    if (this.#foldNote && this.#foldNote.textContent !== text) this.#foldNote.textContent = text;
+  }
+
+  /**
+   * Show the values in force at a moment, worked out from the changes since; null for the present again.
+   *
+   * @param {{ epoch: number, step: number } | null} moment
+   */
+  lookBack(moment) {
+    const { run, events } = this.#model;
+    const then = moment && run ? valuesAt(run, events, moment) : null;
+    for (const slider of this.sliders) {
+      const value = then?.[slider.name];
+      slider.lookBack(moment && value !== undefined ? { value, step: moment.step } : null);
+    }
   }
 
   /**
@@ -94,4 +120,21 @@ export class Forces {
     if (result.status === 409) setTimeout(this.#onStale); // someone else was first: show their values
     return result;
   }
+}
+
+/**
+ * The controls in force at a moment: today's, without the changes that came after it.
+ *
+ * @param {Run} run
+ * @param {RunEvent[]} events oldest first
+ * @param {{ epoch: number, step: number }} moment
+ * @returns {ControlValues}
+ */
+export function valuesAt(run, events, { epoch, step }) {
+  const values = { ...run.controls.applied };
+  for (const event of events.toReversed()) {
+    if (event.epoch < epoch || (event.epoch === epoch && event.step <= step)) break;
+    for (const { name, from } of changes(event)) if (from !== undefined) values[name] = from;
+  }
+  return values;
 }

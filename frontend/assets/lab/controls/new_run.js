@@ -1,13 +1,13 @@
-// The next run: its preset, its seed, and the button that starts it.
+// The next run: its preset and seed, and what it ends, which is said before.
 
 import { element } from "../core/element.js";
-import { whole } from "../core/format.js";
+import { count, whole } from "../core/format.js";
 import { request } from "../core/requests.js";
 import { settings } from "../core/settings.js";
 
 /** @import { Commands } from "../core/commands.js" */
 /** @import { Preset } from "../core/messages.js" */
-/** @import { ControlValues } from "../core/told.js" */
+/** @import { ControlValues, Run } from "../core/told.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 
@@ -34,7 +34,13 @@ export class NewRun {
     this.#openRun = openRun;
     this.preset = parts.select("preset");
     this.presetNote = parts.find("preset-note");
+    this.dialog = parts.find("start-dialog", HTMLDialogElement);
+    this.opener = parts.button("start-another");
     this.button = parts.button("new-run");
+    this.ends = parts.find("ends");
+    this.keepRow = parts.find("keep-row");
+    this.keep = element("input", { type: "checkbox", dataset: { part: "keep" } });
+    parts.find("keep-place").append(this.keep);
     this.note = parts.find("new-run-note");
     this.seed = element("input", { inputMode: "numeric", autocomplete: "off", value: "0", dataset: { part: "seed" } });
     this.seed.setAttribute("aria-label", "Seed");
@@ -45,6 +51,9 @@ export class NewRun {
     });
     this.preset.addEventListener("change", () => this.#explain());
     this.button.addEventListener("click", () => this.#ask());
+    this.keep.addEventListener("change", () => this.#warn());
+    this.opener.addEventListener("click", () => this.open());
+    parts.button("start-cancel").addEventListener("click", () => this.dialog.close());
     this.#load(presetsKnown);
   }
 
@@ -78,9 +87,35 @@ export class NewRun {
     this.presetNote.textContent = text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "";
   }
 
-  refresh() {
+  /** Ask for the next run. */
+  open() {
+    this.keep.checked = false;
+    this.#say("", false);
+    this.#warn();
+    this.dialog.showModal();
+  }
+
+  /** Name what a start ends: the run shown, for everybody who watches it. */
+  #warn() {
     const { run, active } = this.#model;
-    this.button.textContent = active ? "Stop this, start new" : "Start new run";
+    this.keepRow.hidden = !active;
+    const ends = run !== null && active && !this.keep.checked;
+    const others = run ? run.viewers - 1 : 0;
+    const watched =
+      others > 0 ? ` It ends for ${count(others)} other${others === 1 ? "" : "s"} who watch it, too.` : "";
+    const text = run ? `This ends ${run.preset}, seed ${run.seed}, at step ${count(this.#step(run))}.${watched}` : "";
+    this.ends.textContent = ends ? text : "";
+    this.button.textContent = ends ? "End it and start" : "Start";
+  }
+
+  /** @param {Run} run */
+  #step(run) {
+    return Math.max(run.step, this.#model.store.lastStep, 0);
+  }
+
+  refresh() {
+    const { run } = this.#model;
+    if (this.dialog.open) this.#warn();
     if (!run || this.#shown === `${run.run_id}:${run.seed}`) return;
     this.#shown = `${run.run_id}:${run.seed}`;
     this.seed.value = String(run.seed);
@@ -99,20 +134,21 @@ export class NewRun {
   }
 
   /**
-   * Start a run and show it; the run shown before is stopped, so that it does not take half the machine.
+   * Start a run and show it; the run shown before is stopped unless it was asked to go on beside.
    *
    * @param {string} preset
    * @param {number} seed
    */
   async start(preset, seed) {
-    const isBefore = this.#model.active;
+    const endsAnother = this.#model.active && !this.keep.checked;
     this.#say("starting…", false);
     this.button.disabled = true;
     const answer = await request("POST", "/api/runs", { preset, seed });
     this.button.disabled = false;
     this.#say(answer.reason, !answer.ok);
     if (!answer.ok) return;
-    if (isBefore) await this.#commands.send("stop");
+    if (endsAnother) await this.#commands.send("stop");
+    this.dialog.close();
     this.#openRun(answer.body.run_id);
   }
 

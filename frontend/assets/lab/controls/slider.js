@@ -2,7 +2,7 @@
 
 import { element } from "../core/element.js";
 import { inWords } from "../core/events.js";
-import { count, setting } from "../core/format.js";
+import { bound, count, setting } from "../core/format.js";
 import { stats } from "../core/stats.js";
 import { POSITIONS, SliderScale } from "./slider_scale.js";
 
@@ -24,9 +24,14 @@ const REFUSAL_MS = 6000; // long enough to read a refusal after leaving the fiel
  * @typedef {{ short: string, full: string }} Unused why a control does nothing
  */
 
+/** Where a position lies on the rail, by CSS. @param {number} position */
+const place = (position) => `calc(8px + (100% - 16px) * ${position / POSITIONS})`;
+
 export class Slider {
   /** @type {Truth | null} */
   truth = null;
+  /** The value that was in force at the moment looked back at. @type {{ value: number, step: number } | null} */
+  past = null;
   /** Why the last change was refused, while it is shown. @type {string | null} */
   problem = null;
   /** Changes under way. */
@@ -56,6 +61,7 @@ export class Slider {
    */
   constructor(host, { name, spec, id, commit }) {
     this.name = name;
+    this.host = host;
     this.#host = host;
     this.#spec = spec;
     this.#scale = new SliderScale(spec);
@@ -69,6 +75,7 @@ export class Slider {
     });
     this.range = element("input", { type: "range", min: "0", max: String(POSITIONS), step: "1", disabled: true });
     this.note = element("p", { className: "note", id: `${id}-note`, textContent: "\u00a0" });
+    this.gloss = element("p", { className: "control-gloss", textContent: spec.gloss });
     this.tick = element("span", { className: "control-tick", hidden: true });
     this.back = element("button", { type: "button", className: "control-preset", hidden: true });
     this.#build(id);
@@ -77,7 +84,7 @@ export class Slider {
 
   /** @param {string} id */
   #build(id) {
-    const { label, gloss, unit, doc } = this.#spec;
+    const { label, name: words, short, unit, doc, ticks } = this.#spec;
     const unitText = unit ? `\u2009${unit}` : "";
     const entry = element(
       "span",
@@ -85,21 +92,30 @@ export class Slider {
       this.entry,
       element("span", { className: "control-unit", textContent: unitText }),
     );
+    const sign = words && words.toLowerCase() !== label.toLowerCase() ? ` ${label}` : "";
     const name = element(
       "label",
       { htmlFor: id },
-      label,
-      " ",
-      element("span", { className: "control-gloss", textContent: gloss }),
+      element("span", { className: short ? "long-name" : "", textContent: words || label }),
+      short ? element("span", { className: "short-name", textContent: short }) : null,
+      element("span", { className: "control-sign", textContent: sign }),
     );
+    const scale = element("div", { className: "control-scale" });
+    for (const tick of ticks) {
+      const mark = element("span", { textContent: bound(tick) });
+      mark.style.left = place(this.#scale.position(tick));
+      scale.append(mark);
+    }
+    scale.append(this.back);
     this.note.setAttribute("aria-live", "polite");
     this.range.setAttribute("aria-label", label);
     for (const input of [this.range, this.entry]) input.setAttribute("aria-describedby", this.note.id);
     this.#host.title = `${doc}; double-click the slider for the preset's value`;
     this.#host.append(
-      element("div", { className: "control-head" }, name, this.back, entry),
+      element("div", { className: "control-head" }, name, entry),
+      element("div", { className: "control-text" }, this.gloss, this.note),
       element("div", { className: "control-rail" }, this.tick, this.range),
-      this.note,
+      scale,
     );
   }
 
@@ -229,12 +245,24 @@ export class Slider {
   }
 
   /**
+   * Show the value that was in force at a moment looked back at; null for the present again.
+   *
+   * @param {{ value: number, step: number } | null} past
+   */
+  lookBack(past) {
+    if (this.past?.value === past?.value && this.past?.step === past?.step) return;
+    this.past = past;
+    this.#show();
+  }
+
+  /**
    * @param {boolean} enabled
    * @param {string} reason why it is off, shown as the tooltip
    * @param {Unused | null} unused
    */
   setEnabled(enabled, reason, unused) {
-    for (const input of [this.range, this.entry, this.back]) input.disabled = !enabled || unused !== null;
+    const off = !enabled || unused !== null || this.past !== null;
+    for (const input of [this.range, this.entry, this.back]) input.disabled = off;
     if (this.#unused?.short !== unused?.short) {
       this.#unused = unused;
       this.#show();
@@ -243,21 +271,28 @@ export class Slider {
     for (const input of [this.range, this.entry]) if (input.title !== title) input.title = title;
   }
 
+  /** What the run is asked for, or was then. */
+  get #current() {
+    return this.past?.value ?? this.truth?.requested ?? 0;
+  }
+
   #offerPreset() {
     const preset = this.#preset;
-    const moved = this.truth !== null && preset !== undefined && this.truth.requested !== preset;
+    const moved = this.truth !== null && preset !== undefined && this.#current !== preset;
     this.back.hidden = !moved;
     this.#host.classList.toggle("is-moved", moved);
     this.tick.hidden = !moved || this.#unused !== null;
     if (!moved) return;
-    this.tick.style.left = `calc(8px + (100% - 16px) * ${this.#scale.position(preset) / POSITIONS})`;
+    const position = this.#scale.position(preset);
+    this.tick.style.left = place(position);
+    this.back.style.left = `clamp(32px, ${place(position)}, 100% - 36px)`;
     this.back.textContent = `preset ${setting(preset)}`;
     this.back.title = `Back to the preset's ${this.#spec.label}, ${setting(preset)}`;
   }
 
   #show() {
     if (!this.truth) return;
-    if (!this.#touched) this.#display(this.truth.requested, true);
+    if (!this.#touched) this.#display(this.#current, true);
     this.#explain(this.truth);
     this.#offerPreset();
   }
@@ -274,6 +309,8 @@ export class Slider {
     if (document.activeElement !== this.entry || this.#waiting) this.entry.value = text;
     this.range.style.setProperty("--fill", `${position / (POSITIONS / 100)}%`);
     this.range.setAttribute("aria-valuetext", `${text}${this.#spec.unit ? ` ${this.#spec.unit}` : ""}`);
+    const gloss = (value === 0 && this.#spec.at_zero) || this.#spec.gloss;
+    if (this.gloss.textContent !== gloss) this.gloss.textContent = gloss;
   }
 
   /** @param {Truth} truth */
@@ -282,15 +319,17 @@ export class Slider {
     /** @type {[string, string]} */
     const [state, text] = this.#unused
       ? ["unused", this.#unused.short]
-      : this.problem
-        ? ["wrong", this.problem]
-        : this.#waiting > 0 || requested !== applied
-          ? ["waiting", `${setting(applied)} in force, waiting for the next step…`]
-          : moved && by === "controller"
-            ? ["steered", `${moved} by the controller, step ${count(step)}`]
-            : moved
-              ? ["changed", `${moved}, applied at step ${count(step)}`]
-              : ["calm", step > 0 ? `applied at step ${count(step)}` : ""];
+      : this.past
+        ? ["past", `in force at step ${count(this.past.step)}`]
+        : this.problem
+          ? ["wrong", this.problem]
+          : this.#waiting > 0 || requested !== applied
+            ? ["waiting", `${setting(applied)} in force, waiting for the next step…`]
+            : moved && by === "controller"
+              ? ["steered", `${moved} by the controller, step ${count(step)}`]
+              : moved
+                ? ["changed", `${moved}, applied at step ${count(step)}`]
+                : ["calm", step > 0 ? `applied at step ${count(step)}` : ""];
     this.#host.dataset.state = state;
     if (this.note.textContent !== text) this.note.textContent = text;
   }

@@ -53,7 +53,15 @@ export class Transport {
     parts.find("until-field").append(this.until);
     this.runButton.addEventListener("click", () => this.runOrPause());
     this.stepButton.addEventListener("click", () => this.step());
-    this.resetButton.addEventListener("click", () => this.reset());
+    this.question = parts.find("reset-question");
+    this.yes = parts.button("reset-yes");
+    this.no = parts.button("reset-no");
+    this.resetButton.addEventListener("click", () => this.askReset(true));
+    this.no.addEventListener("click", () => this.askReset(false));
+    this.yes.addEventListener("click", () => {
+      this.askReset(false);
+      this.#say(this.#commands.send("reset"));
+    });
     this.speed.addEventListener("change", () => this.#askSpeed());
     this.until.addEventListener("input", () => this.#tell(""));
     this.until.addEventListener("keydown", (event) => {
@@ -156,7 +164,10 @@ export class Transport {
     if (!this.stepButton.disabled) this.#say(this.#commands.send("step", { steps: 1 }));
   }
 
-  reset() {
-    if (!this.resetButton.disabled) this.#say(this.#commands.send("reset"));
+  /** Ask before a reset, since everybody who watches loses the run's present; or take the question back. @param {boolean} asks */
+  askReset(asks) {
+    for (const part of [this.question, this.yes, this.no]) part.hidden = !asks;
+    this.resetButton.hidden = asks;
+    (asks ? this.no : this.resetButton).focus();
   }
 }

@@ -6,10 +6,14 @@
  * @property {string[]} fill
  * @property {string[]} text what can be read on the fill
  * @property {number[]} bytes as a canvas stores a pixel
- * @typedef {"ground" | "panel" | "ink" | "muted" | "line" | "accent" | "change" | "warning" | "low" | "high" | "conflict"} Token
+ * @typedef {"ground" | "panel" | "ink" | "muted" | "line" | "control" | "accent" | "change" | "warning" | "low" | "high" | "block" | "conflict"} Token
  */
 
-const DARK_INK = [27, 36, 48];
+/** Where the colours of tokens.css stand on the scale of sigma(A), and on that of conflict. */
+export const SIGMA_STOPS = [0, 0.4, 0.5, 0.6, 1];
+export const CLASH_STOPS = [0, 0.5, 1];
+
+const DARK_INK = [0, 0, 0]; // against white the worst ground leaves 4.58; a softer black would not reach 4.5
 const LIGHT_INK = [255, 255, 255];
 
 /** @type {Record<Token, string>} */
@@ -19,11 +23,13 @@ const NONE = {
   ink: "",
   muted: "",
   line: "",
+  control: "",
   accent: "",
   change: "",
   warning: "",
   low: "",
   high: "",
+  block: "",
   conflict: "",
 };
 const TOKENS = /** @type {Token[]} */ (Object.keys(NONE));
@@ -35,10 +41,10 @@ export const colours = {
   tasks: [],
   /** @type {string[]} */
   taskTexts: [],
-  diverging: scale(() => LIGHT_INK),
-  opposition: scale(() => LIGHT_INK),
-  /** Shares of a task's tokens. @type {Scale[]} */
-  shares: [],
+  /** sigma(A), 0 to 1: luminance changes with every step, hue tells the side of .5. */
+  sigma: scale(() => LIGHT_INK),
+  /** Conflict, from 0 to the top of the scale that is in use. */
+  clash: scale(() => LIGHT_INK),
 };
 
 /**
@@ -63,13 +69,21 @@ function css(c) {
  * @param {Rgb} b
  * @param {number} share
  */
-const mix = (a, b, share) => a.map((value, i) => value + (b[i] - value) * share);
+const mix = (a, b, share) => a.map((value, i) => channel(light(value) + (light(b[i]) - light(value)) * share));
+
+/** A channel's light, 0 to 1: between two colours the luminance then changes evenly. @param {number} value */
+function light(value) {
+  return value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+}
+
+/** The channel of an amount of light. @param {number} amount */
+function channel(amount) {
+  return 255 * (amount <= 0.0031308 ? 12.92 * amount : 1.055 * amount ** (1 / 2.4) - 0.055);
+}
 
 /** @param {Rgb} c */
 function luminance(c) {
-  const [r, g, b] = c.map((value) =>
-    value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
-  );
+  const [r, g, b] = c.map(light);
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
@@ -102,13 +116,26 @@ export function buildColours() {
   /** @param {string} name */
   const token = (name) => style.getPropertyValue(`--${name}`).trim();
   for (const name of TOKENS) colours[name] = token(name);
-  const [ground, panel, line, low, high, conflict] = ["ground", "panel", "line", "low-fill", "high", "conflict"].map(
-    (name) => rgb(token(name)),
-  );
   colours.tasks = [];
   for (let task = 0; token(`task-${task}`); task++) colours.tasks.push(token(`task-${task}`));
   colours.taskTexts = colours.tasks.map((_, task) => token(`task-text-${task}`));
-  colours.diverging = scale((s) => (s < 0.5 ? mix(low, ground, 2 * s) : mix(ground, high, 2 * s - 1)));
-  colours.opposition = scale((s) => mix(mix(panel, line, 0.45), conflict, s));
-  colours.shares = colours.tasks.map((task) => scale((s) => mix(mix(panel, rgb(task), 0.06), rgb(task), s)));
+  /** @param {string} name @param {number} count */
+  const stops = (name, count) => Array.from({ length: count }, (_, i) => rgb(token(`${name}-${i}`)));
+  colours.sigma = scale(along(SIGMA_STOPS, stops("sigma", SIGMA_STOPS.length)));
+  colours.clash = scale(along(CLASH_STOPS, stops("conflict", CLASH_STOPS.length)));
+}
+
+/**
+ * The colour at a share, between the two stops around it.
+ *
+ * @param {number[]} at shares, rising
+ * @param {Rgb[]} stops
+ * @returns {(share: number) => Rgb}
+ */
+export function along(at, stops) {
+  return (share) => {
+    let next = 1;
+    while (next < at.length - 1 && at[next] < share) next++;
+    return mix(stops[next - 1], stops[next], (share - at[next - 1]) / (at[next] - at[next - 1]));
+  };
 }

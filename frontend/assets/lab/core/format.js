@@ -11,6 +11,9 @@ export function cell(value) {
   return text.startsWith("0") ? text.slice(1) : text.startsWith("-0") ? `-${text.slice(2)}` : value.toFixed(1);
 }
 
+/** A bound as it is written beside a scale: .05, .5, 1 @param {number} value */
+export const bound = (value) => String(value).replace(/^0\./, ".");
+
 /** A control's value, as short as it can be without losing what was set: 0.5, 30, 1e-4 @param {number} value */
 export function setting(value) {
   if (value === 0) return "0";

@@ -5,7 +5,11 @@
  * @typedef {{ shown: string, meaning: string, action: string, keys: string[] }} Shortcut
  * @typedef {object} ControlSpec
  * @property {string} label its one name on the page
- * @property {string} gloss what that means
+ * @property {string} name the same in words; empty where there are none
+ * @property {string} short the name where there is little room; empty where it is short
+ * @property {string} gloss what it does
+ * @property {string} at_zero the gloss while it is 0; empty where that is the same
+ * @property {number[]} ticks values written under the slider
  * @property {string} unit
  * @property {string} doc
  * @property {number} low

@@ -1,75 +1,53 @@
-// Which dimensions of the shared backbone each expert holds, and how many experts hold each dimension.
+// How many experts hold each dimension of the shared backbone, under the columns of its blocks.
 
 import { colours } from "../core/colours.js";
-import { legendItem } from "./legend.js";
+import { targetOf } from "../core/focus.js";
+import { FONT, NO_VALUE, smallPx } from "./matrix.js";
 import { LABEL_WIDTH, block } from "./picture.js";
 
-/** @import { Geometry } from "./matrix.js" */
+/** @import { FrameArray } from "../core/frames.js" */
 /** @import { Picture } from "./picture.js" */
-
-/** Rows below the experts' for the number of holders. */
-const COUNT_ROWS = 2;
-
-/** What an expert is to a dimension. */
-const NOT_HELD = 0;
-const OTHERS = 1;
-const OWN = 2;
-const SHARED = 2; // is added
 
 /** @type {Picture} */
 export const backbone = {
   name: "backbone",
   title: "Backbone",
-  subtitle: "who holds which dimensions",
-  shape: "band",
+  subtitle: "experts holding each of its dimensions",
+  why: "Experts own no weights: each holds a fixed number of the backbone's dimensions, those that its links favour most. The bars count who holds each one.",
+  lens: "matrix",
   needs: ["subspace"],
   isOf: (model) => model.hasTopology,
   absent: ({ full, owns }) => `${full} has no shared backbone to divide: ${owns}.`,
-  legend: (hello) => {
-    const hasOwn = !hello || hello.experts === hello.partitions;
-    const held = hasOwn
-      ? [legendItem("own", { colour: colours.high }), legendItem("others'", { colour: colours.low })]
-      : [legendItem("held", { colour: colours.low })];
-    return [...held, legendItem("thin: shared", { swatch: "swatch-thin" })];
-  },
+  target: (_, col) => targetOf({ block: col }),
+  lit: ({ block: col }) => ({ row: null, col }),
 
-  /** The bit-packed subspaces [E, ceil(R / 8)], first dimension in the highest bit. */
   matrix({ subspace }, { hello: { dims, partitions } }) {
-    const { rows, cols, data } = subspace;
+    const experts = subspace.rows;
     const width = dims / partitions;
-    const own = rows === partitions;
-    /**
-     * @param {number} e
-     * @param {number} dim
-     */
-    const holds = (e, dim) => (data[e * cols + (dim >> 3)] >> (7 - (dim & 7))) & 1;
-    const holders = new Uint16Array(dims);
-    for (let e = 0; e < rows; e++) for (let dim = 0; dim < dims; dim++) holders[dim] += holds(e, dim);
+    const holders = countHolders(subspace, dims);
     return {
-      rows: rows + COUNT_ROWS,
+      rows: 1,
       cols: partitions,
       labelWidth: LABEL_WIDTH,
-      rowLabels: (e) => (e < rows ? `E${e}` : e === rows ? "" : "all"),
+      rowLabels: () => "",
       colLabels: null,
-      scale: () => colours.diverging,
-      level: () => NOT_HELD,
+      scale: () => colours.sigma,
+      level: () => NO_VALUE.BLANK,
       text: () => "",
       paint: (c, g) => {
-        paintSubspaces(c, g, { rows, dims, width, own, holds, holders });
-        paintHolders(c, g, { rows, dims, width, holders });
+        c.font = `400 ${smallPx()}px ${FONT}`;
+        c.fillStyle = colours.muted;
+        c.textAlign = "right";
+        c.fillText(String(experts), g.left - 8, 6);
+        c.fillText("0", g.left - 8, g.cellHeight - 6);
+        for (let p = 0; p < partitions; p++) {
+          const box = { x: g.left + p * g.cellWidth, y: 0, width: g.cellWidth - 3, height: g.cellHeight };
+          paintHolders(c, box, holders.subarray(p * width, (p + 1) * width), experts);
+        }
       },
-      read: (e, p) => {
-        if (e >= rows) {
-          const most = Math.max(...holders.subarray(p * width, (p + 1) * width));
-          return `Block ${block(p)}: at most ${most} of ${rows} experts hold one of its dimensions`;
-        }
-        let [held, shared] = [0, 0];
-        for (let dim = p * width; dim < (p + 1) * width; dim++) {
-          held += holds(e, dim);
-          shared += holds(e, dim) && holders[dim] > 1 ? 1 : 0;
-        }
-        const place = `${own && e === p ? "its own block" : "block"} ${block(p)}`;
-        return `E${e} holds ${held} of the ${width} dimensions of ${place}, ${shared} of them together with others`;
+      read: (_, p) => {
+        const most = Math.max(...holders.subarray(p * width, (p + 1) * width));
+        return `Block ${block(p)}: at most ${most} of ${experts} experts hold one of its dimensions`;
       },
       summary: () => {
         const shared = holders.filter((count) => count > 1).length;
@@ -81,53 +59,38 @@ export const backbone = {
 };
 
 /**
- * A bar for every run of dimensions that an expert holds alike; thinner where others hold them too.
+ * Experts that hold each dimension, from bit-packed subspaces [E, ceil(R / 8)], first dimension in the highest bit.
  *
- * @param {CanvasRenderingContext2D} c
- * @param {Geometry} g
- * @param {{ rows: number, dims: number, width: number, own: boolean, holds: (e: number, dim: number) => number, holders: Uint16Array }} of
+ * @param {FrameArray} subspace
+ * @param {number} dims
  */
-function paintSubspaces(c, g, { rows, dims, width, own, holds, holders }) {
-  const dimWidth = g.cellWidth / width;
-  const barHeight = Math.max(1, g.cellHeight - Math.max(1, g.gap));
+export function countHolders({ rows, cols, data }, dims) {
+  const holders = new Uint16Array(dims);
   for (let e = 0; e < rows; e++) {
-    /** @param {number} dim */
-    const kind = (dim) =>
-      holds(e, dim)
-        ? (own && Math.floor(dim / width) === e ? OWN : OTHERS) + (holders[dim] > 1 ? SHARED : 0)
-        : NOT_HELD;
-    const y = g.top + e * g.cellHeight;
-    c.fillStyle = colours.ground;
-    c.fillRect(g.left, y, dims * dimWidth, barHeight);
-    for (let start = 0; start < dims;) {
-      const what = kind(start);
-      let end = start + 1;
-      while (end < dims && kind(end) === what) end++;
-      if (what !== NOT_HELD) {
-        c.fillStyle = what === OTHERS || what === OTHERS + SHARED ? colours.low : colours.high;
-        const inset = what > OWN ? Math.round(barHeight * 0.25) : 0;
-        c.fillRect(g.left + start * dimWidth, y + inset, (end - start) * dimWidth, barHeight - 2 * inset);
-      }
-      start = end;
-    }
+    for (let dim = 0; dim < dims; dim++) holders[dim] += (data[e * cols + (dim >> 3)] >> (7 - (dim & 7))) & 1;
   }
+  return holders;
 }
 
+/** How many dimensions an expert holds. @param {FrameArray} subspace @param {number} e @param {number} dims */
+export const heldBy = ({ cols, data }, e, dims) =>
+  countHolders({ rows: 1, cols, data: data.subarray(e * cols, (e + 1) * cols) }, dims).reduce((a, b) => a + b, 0);
+
 /**
- * How many experts hold each dimension, as bars on one line.
+ * A block's dimensions from left to right, the holders of each as a bar.
  *
  * @param {CanvasRenderingContext2D} c
- * @param {Geometry} g
- * @param {{ rows: number, dims: number, width: number, holders: Uint16Array }} of
+ * @param {{ x: number, y: number, width: number, height: number }} box
+ * @param {Uint16Array} holders
+ * @param {number} experts
  */
-function paintHolders(c, g, { rows, dims, width, holders }) {
-  const dimWidth = g.cellWidth / width;
-  const base = g.top + (rows + COUNT_ROWS) * g.cellHeight - 1;
-  const height = COUNT_ROWS * g.cellHeight - 4;
-  c.fillStyle = colours.muted;
-  for (let dim = 0; dim < dims; dim++) {
-    const h = (holders[dim] / rows) * height;
-    c.fillRect(g.left + dim * dimWidth, base - h, Math.max(1, dimWidth), h);
+function paintHolders(c, { x, y, width, height }, holders, experts) {
+  c.fillStyle = colours.control;
+  c.fillRect(x, y, width, height);
+  c.fillStyle = colours.low;
+  const each = width / holders.length;
+  for (let dim = 0; dim < holders.length; dim++) {
+    const h = (holders[dim] / experts) * height;
+    c.fillRect(x + dim * each, y + height - h, Math.max(0.5, each + 0.2), h);
   }
-  c.fillRect(g.left, base, dims * dimWidth, 1);
 }

@@ -1,66 +1,81 @@
-// Conflict of the experts' last gradients: hatched without overlap, a dot where an expert was idle.
+// Conflict of the experts' gradients, the mean of the last steps: hatched where two share no dimension.
 
+import { WINDOW_STEPS, topOf, TOPS } from "../core/clashes.js";
 import { colours } from "../core/colours.js";
-import { cell, percent } from "../core/format.js";
+import { targetOf } from "../core/focus.js";
+import { bound, cell, percent } from "../core/format.js";
 import { legendBar, legendItem } from "./legend.js";
 import { NO_VALUE } from "./matrix.js";
-import { LABEL_WIDTH, expert, extremes, level } from "./picture.js";
+import { LABEL_WIDTH, expert, extremes, idlers, level } from "./picture.js";
 
 /** @import { Picture } from "./picture.js" */
 
-const GAMMA = 0.5; // weak conflicts stay visible
 const LEAST_PRINTED = 0.005;
+const STRONG = 0.75; // of the scale
 
 /** @type {Picture} */
 export const conflict = {
   name: "conflict",
-  title: "Gradient conflict",
-  subtitle: "last step, shared dimensions only",
-  shape: "square",
+  title: "Conflict",
+  subtitle: "clashing gradients, last 200 steps",
+  why: "Two experts that share dimensions may want to change them in opposite ways. The redder, the stronger; training then cuts links between them.",
   needs: ["conflict"],
   isOf: (model) => model.hasTopology,
   absent: ({ full }) => `${full} has no topology matrix, so no subspaces conflict.`,
-  legend: () => [
+  legend: (_, matrix) => [
     "0",
-    legendBar(colours.opposition, (s) => s ** GAMMA),
-    "1",
-    legendItem("no overlap", { swatch: "swatch-hatch" }),
-    legendItem("idle", { swatch: "swatch-dot" }),
+    legendBar(colours.clash),
+    bound(matrix?.top ?? TOPS[2]),
+    legendItem("share nothing", { swatch: "swatch-hatch" }),
+    legendItem("idle: under 1 % of the patches", { swatch: "swatch-ring" }),
   ],
+  target: (row, col) => targetOf({ expert: row, other: col }),
+  lit: ({ expert: row, other: col }) => ({ row, col }),
 
-  matrix({ conflict: array, overlap, load }) {
-    const { rows, cols, data } = array;
-    /** @param {number} e */
-    const isIdle = (e) => load !== undefined && load.data[e] === 0;
+  matrix(layer, { step, clashes }) {
+    const { conflict: array, overlap } = layer;
+    const { rows, cols } = array;
+    const isMean = clashes !== null && clashes.mean.length === array.data.length;
+    const data = isMean ? clashes.mean : array.data;
+    const top = isMean ? clashes.top : topOf(data, TOPS[2]);
+    const isBefore = step === 0;
     /**
      * @param {number} r
      * @param {number} c
      */
-    const why = (r, c) => (overlap !== undefined && overlap.data[r * cols + c] === 0 ? NO_VALUE.HATCH : NO_VALUE.DOT);
+    const sharesNothing = (r, c) => overlap !== undefined && overlap.data[r * cols + c] === 0;
+    const isIdle = idlers(layer);
     return {
       rows,
       cols,
       labelWidth: LABEL_WIDTH,
       rowLabels: expert,
+      isIdle,
       colLabels: expert,
-      scale: () => colours.opposition,
+      scale: () => colours.clash,
       level: (r, c) => {
-        if (r === c) return NO_VALUE.BLANK;
+        if (r === c || isBefore) return NO_VALUE.BLANK;
+        if (sharesNothing(r, c)) return NO_VALUE.HATCH;
         const value = data[r * cols + c];
-        return Number.isNaN(value) ? why(r, c) : level(value ** GAMMA);
+        return Number.isNaN(value) ? NO_VALUE.DOT : level(value / top);
       },
       text: (r, c) => (data[r * cols + c] >= LEAST_PRINTED ? cell(data[r * cols + c]) : ""),
+      isStrong: (r, c) => data[r * cols + c] >= STRONG * top,
       read: (r, c) => {
+        if (isBefore) return `E${r} and E${c}: no step yet`;
         if (r === c) return `E${r} with itself: no conflict is defined`;
+        if (sharesNothing(r, c)) return `E${r} and E${c} share no dimension`;
         const value = data[r * cols + c];
         const shared = overlap ? `, ${percent(overlap.data[r * cols + c])} of the rank shared` : "";
         if (!Number.isNaN(value)) return `E${r} and E${c}: conflict ${value.toFixed(3)}${shared}`;
-        if (why(r, c) === NO_VALUE.HATCH) return `E${r} and E${c} share no dimension`;
         const silent = [r, c].filter(isIdle).map(expert).join(" and ");
-        if (silent) return `${silent} got no token in the last step`;
-        return `E${r} and E${c}: the last step gave one of them no gradient on what they share`;
+        if (silent) return `${silent} got no patch in the last steps`;
+        return `E${r} and E${c}: one of them got no gradient on what they share`;
       },
-      summary: () => extremes(array, expert, expert, "and"),
+      summary: () => (isBefore ? "No step yet." : extremes({ ...array, data }, expert, expert, "and")),
+      note: isBefore ? "no step yet" : undefined,
+      top,
+      steps: isMean ? Math.min(clashes.steps, WINDOW_STEPS) : 1,
     };
   },
 };

@@ -1,14 +1,25 @@
-// A matrix on a canvas of its own, with a cursor for mouse and keyboard.
+// A matrix on a canvas of its own, with a cursor for mouse, finger and keyboard.
 
-import { announce } from "../core/announcer.js";
 import { element } from "../core/element.js";
-import { hideTooltip, showTooltip } from "../core/tooltip.js";
 import { drawMatrix, drawRing, drawSkeleton, geometryOf } from "./matrix.js";
 
-/** @import { Geometry, Matrix } from "./matrix.js" */
+/** @import { Geometry, Matrix, Place } from "./matrix.js" */
 
 /** Rows and columns a key moves the cursor by. @type {Record<string, [number, number]>} */
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
+/** @typedef {{ row: number | null, col: number | null }} Lit */
+
+/**
+ * How a heatmap tells what is pointed at.
+ *
+ * @typedef {object} Pointing
+ * @property {(place: Place, sentence: string) => void} point the pointer is on a cell
+ * @property {(place: Place, sentence: string) => void} move the keyboard's cursor is on a cell
+ * @property {(place: Place, sentence: string) => void} pin a cell was clicked, tapped, or Enter was pressed
+ * @property {() => void} leave the pointer has left
+ * @property {() => void} free Escape was pressed
+ */
 
 /**
  * @param {number} value
@@ -17,15 +28,17 @@ const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowD
 const clamp = (value, size) => Math.max(0, Math.min(size - 1, value));
 
 export class Heatmap {
+  /** The matrix drawn last. @type {Matrix | null} */
+  matrix = null;
+  /** @type {Geometry | null} */
+  geometry = null;
   #canvas = element("canvas", { tabIndex: 0 });
   #absent = element("div", { className: "picture-absent", hidden: true });
   #size = { width: 0, height: 0 };
-  /** @type {{ row: number, col: number } | null} */
+  /** Where the keyboard is. @type {{ row: number, col: number } | null} */
   #cursor = null;
-  /** @type {Matrix | null} */
-  #matrix = null;
-  /** @type {Geometry | null} */
-  #geometry = null;
+  /** @type {Lit} */
+  #lit = { row: null, col: null };
   #sized = new ResizeObserver(() => this.#fit());
   #context;
   #host;
@@ -34,8 +47,9 @@ export class Heatmap {
   /**
    * @param {HTMLElement} host
    * @param {() => string} title names the picture for screen readers
+   * @param {Pointing} pointing
    */
-  constructor(host, title) {
+  constructor(host, title, pointing) {
     this.#host = host;
     this.#title = title;
     this.#canvas.setAttribute("role", "application");
@@ -43,7 +57,7 @@ export class Heatmap {
     this.#canvas.setAttribute("aria-label", title());
     this.#context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext("2d"));
     host.append(this.#canvas, this.#absent);
-    this.#listen();
+    this.#listen(pointing);
     this.#sized.observe(host);
     this.#fit();
   }
@@ -52,17 +66,22 @@ export class Heatmap {
     this.#sized.disconnect();
   }
 
-  /** Draw a matrix. @param {Matrix} matrix */
-  show(matrix) {
-    this.#matrix = matrix;
+  /**
+   * Draw a matrix.
+   *
+   * @param {Matrix} matrix
+   * @param {Lit} lit
+   */
+  show(matrix, lit) {
+    this.matrix = matrix;
+    this.#lit = lit;
     this.#absent.hidden = true;
     this.redraw();
-    if (this.#cursor) this.#tell(false);
   }
 
   /** Say in one sentence why there is no picture. @param {string} sentence */
   say(sentence) {
-    this.#matrix = null;
+    this.matrix = null;
     if (this.#absent.textContent !== sentence) this.#absent.textContent = sentence;
     this.#absent.hidden = false;
     this.#canvas.setAttribute("aria-label", `${this.#title()}. ${sentence}`);
@@ -70,7 +89,7 @@ export class Heatmap {
 
   /** Nothing is known yet: back to the skeleton. */
   clear() {
-    this.#matrix = null;
+    this.matrix = null;
     this.#cursor = null;
     this.#absent.hidden = true;
     this.redraw();
@@ -78,20 +97,22 @@ export class Heatmap {
 
   /** Name the picture and its extremes for screen readers. Not every frame: it would be read too often. */
   describe() {
-    if (this.#matrix) this.#canvas.setAttribute("aria-label", `${this.#title()}. ${this.#matrix.summary()}`);
+    if (this.matrix) this.#canvas.setAttribute("aria-label", `${this.#title()}. ${this.matrix.summary()}`);
   }
 
   redraw() {
     if (!this.#size.width) return;
     const c = this.#context;
     c.clearRect(0, 0, this.#size.width, this.#size.height);
-    if (!this.#matrix) {
+    if (!this.matrix) {
       drawSkeleton(c, this.#size);
       return;
     }
-    this.#geometry = geometryOf(this.#size, this.#matrix);
-    drawMatrix(c, this.#geometry, this.#matrix);
-    if (this.#cursor) drawRing(c, this.#geometry, this.#cursor);
+    this.geometry = geometryOf(this.#size, this.matrix);
+    drawMatrix(c, this.geometry, this.matrix, this.#lit);
+    const { row, col } = this.#cursor || this.#lit;
+    if (row === null || col === null || this.matrix.paint) return;
+    if (row < this.matrix.rows && col < this.matrix.cols) drawRing(c, this.geometry, { row, col });
   }
 
   #fit() {
@@ -105,62 +126,58 @@ export class Heatmap {
     this.redraw();
   }
 
-  #listen() {
+  /** @param {Pointing} pointing */
+  #listen({ point, move, pin, leave, free }) {
     this.#canvas.addEventListener("pointermove", (event) => {
-      const g = this.#geometry;
-      if (!this.#matrix || !g) return;
-      const box = this.#canvas.getBoundingClientRect();
-      const col = Math.floor((event.clientX - box.left - g.left) / g.cellWidth);
-      const row = Math.floor((event.clientY - box.top - g.top) / g.cellHeight);
-      this.#point(this.#matrix, row, col, false);
+      if (event.pointerType !== "mouse" && event.pointerType !== "pen") return; // a finger that moves scrolls
+      const place = this.#placeAt(event);
+      if (place) point(place, this.#read(place));
+      else leave();
     });
-    this.#canvas.addEventListener("pointerleave", () => this.#forget());
+    this.#canvas.addEventListener("pointerleave", (event) => {
+      if (event.pointerType !== "touch") leave();
+    });
+    this.#canvas.addEventListener("click", (event) => {
+      const place = this.#placeAt(event);
+      if (place) pin(place, this.#read(place));
+    });
     this.#canvas.addEventListener("blur", () => this.#forget());
     this.#canvas.addEventListener("keydown", (event) => {
-      const move = MOVES[event.key];
-      if (event.key === "Escape") this.#forget();
-      if (!move || !this.#matrix) return;
+      const step = MOVES[event.key];
+      if (event.key === "Escape") {
+        this.#forget();
+        free();
+      }
+      if (event.key === "Enter" && this.#cursor && this.matrix) pin(this.#cursor, this.#read(this.#cursor));
+      if (!step || !this.matrix) return;
       event.preventDefault();
-      const to = this.#cursor ? [this.#cursor.row + move[0], this.#cursor.col + move[1]] : [0, 0];
-      this.#point(this.#matrix, clamp(to[0], this.#matrix.rows), clamp(to[1], this.#matrix.cols), true);
+      const to = this.#cursor ? [this.#cursor.row + step[0], this.#cursor.col + step[1]] : [0, 0];
+      this.#cursor = { row: clamp(to[0], this.matrix.rows), col: clamp(to[1], this.matrix.cols) };
+      move(this.#cursor, this.#read(this.#cursor));
+      this.redraw();
     });
   }
 
-  /**
-   * @param {Matrix} matrix
-   * @param {number} row
-   * @param {number} col
-   * @param {boolean} byKeyboard
-   */
-  #point(matrix, row, col, byKeyboard) {
-    if (row < 0 || col < 0 || row >= matrix.rows || col >= matrix.cols) {
-      this.#forget();
-      return;
-    }
-    this.#cursor = { row, col };
-    this.redraw();
-    this.#tell(byKeyboard);
+  /** @param {Place} place */
+  #read({ row, col }) {
+    return this.matrix ? this.matrix.read(row, col) : "";
+  }
+
+  /** @param {MouseEvent} event @returns {Place | null} */
+  #placeAt({ clientX, clientY }) {
+    const [matrix, g] = [this.matrix, this.geometry];
+    if (!matrix || !g) return null;
+    const box = this.#canvas.getBoundingClientRect();
+    const [x, y] = [clientX - box.left, clientY - box.top];
+    if (matrix.hit) return matrix.hit(x, y, g);
+    const col = Math.floor(Math.max(0, x - g.left) / g.cellWidth); // a row's label belongs to its first cell
+    const row = Math.floor((y - g.top) / g.cellHeight);
+    return row < 0 || row >= matrix.rows || col >= matrix.cols ? null : { row, col };
   }
 
   #forget() {
     if (!this.#cursor) return;
     this.#cursor = null;
-    hideTooltip();
     this.redraw();
-  }
-
-  /** @param {boolean} aloud */
-  #tell(aloud) {
-    const [cursor, matrix, g] = [this.#cursor, this.#matrix, this.#geometry];
-    if (!cursor || !matrix || !g) return;
-    const { row, col } = cursor;
-    if (row >= matrix.rows || col >= matrix.cols) {
-      this.#forget();
-      return;
-    }
-    const box = this.#canvas.getBoundingClientRect();
-    const sentence = matrix.read(row, col);
-    showTooltip(sentence, box.left + g.left + (col + 0.5) * g.cellWidth, box.top + g.top + row * g.cellHeight);
-    if (aloud) announce(sentence);
   }
 }

@@ -17,21 +17,18 @@ export class LayerSwitch {
   constructor(host, choose) {
     this.#host = host;
     this.#choose = choose;
-    host.setAttribute("role", "group");
-    host.setAttribute("aria-label", "Layer");
   }
 
   /** Make the buttons; none for a single layer. @param {number} layers */
   setUp(layers) {
     this.#buttons = Array.from({ length: layers > 1 ? layers : 0 }, (_, layer) => {
-      const button = element("button", { type: "button", textContent: String(layer + 1) });
+      const textContent = layers <= MOST_WITH_WORD ? `Layer ${layer + 1}` : String(layer + 1);
+      const button = element("button", { type: "button", textContent });
       button.setAttribute("aria-label", `Layer ${layer + 1}`);
       button.addEventListener("click", () => this.#choose(layer));
       return button;
     });
-    const word = element("span", { className: "segments-label", textContent: "Layer" });
-    word.setAttribute("aria-hidden", "true"); // the group and each button are named already
-    this.#host.replaceChildren(...(layers > 1 && layers <= MOST_WITH_WORD ? [word] : []), ...this.#buttons);
+    this.#host.replaceChildren(...this.#buttons);
   }
 
   /** @param {number} chosen */

@@ -1,91 +1,172 @@
-// The panel of a picture, made from its declaration: it has its full size before there is anything to draw.
+// A picture's column of the figure, made from its declaration: it has its full size before there is anything to draw.
 
 import { element } from "../core/element.js";
+import { targetOf } from "../core/focus.js";
 import { Heatmap } from "./heatmap.js";
-import { LayerSwitch } from "./layer_switch.js";
 
-/** @import { Frame } from "../core/frames.js" */
+/** @import { Frame, LayerArrays } from "../core/frames.js" */
+/** @import { Target } from "../core/focus.js" */
 /** @import { Hello } from "../core/messages.js" */
-/** @import { Picture } from "./picture.js" */
+/** @import { Place } from "./matrix.js" */
+/** @import { Context, Lens, Picture } from "./picture.js" */
 
 /**
- * @typedef {object} Choices
- * @property {(panel: PicturePanel, layer: number) => void} layer
- * @property {(raw: boolean) => void} raw
+ * @typedef {object} Pointed what a panel is told of pointer and keyboard
+ * @property {(target: Target, sentence: string) => void} point
+ * @property {(target: Target, sentence: string) => void} move
+ * @property {(target: Target, sentence: string) => void} pin
+ * @property {() => void} leave
+ * @property {() => void} free
  */
 
 export class PicturePanel {
-  /** The layer shown. */
-  layer = 0;
-  #title = element("h2");
-  #legend = element("div", { className: "legend" });
-  #switch = element("div", { className: "segments layer-switch" });
-  /** @type {HTMLButtonElement[]} */
-  #values = [];
+  #scale = element("div", { className: "legend" });
+  #legend = element("div", { className: "legend picture-foot" });
+  #table;
+  /** What the legend was made for. */
+  #made = "";
+  /** @type {Hello | null} */
+  #hello = null;
+  #host;
 
   /**
    * @param {Picture} picture
-   * @param {number | null} slot its place among the layers side by side; null where it shows the page's one layer
-   * @param {Choices} choose
+   * @param {() => number} layer the page's one layer, from 0
+   * @param {Pointed} on
    */
-  constructor(picture, slot, choose) {
+  constructor(picture, layer, on) {
     this.picture = picture;
-    this.slot = slot;
-    const name = `${picture.name}${slot ?? ""}`;
-    const host = element("div", { className: `picture picture-${picture.shape}` });
-    const head = element("div", { className: "panel-head" }, this.#title, this.#switch, this.#valueSwitch(choose.raw));
+    this.#host = element("div", { className: "picture" });
+    const { name, title, subtitle } = picture;
+    const isBare = name === "backbone"; // lies under the topology and needs no title of its own
+    this.#table = picture.table ? element("table", { className: "visually-hidden" }) : null;
     this.section = element(
       "section",
-      { className: `panel panel-${picture.shape} panel-${name}`, dataset: { picture: name } },
-      head,
-      element("p", { className: "subtitle", textContent: picture.subtitle }),
-      host,
+      { className: `picture-panel picture-${name}`, dataset: { picture: name } },
+      isBare
+        ? null
+        : element(
+            "div",
+            { className: "picture-head" },
+            element("h2", { textContent: title }),
+            whyOf(picture),
+            picture.scale ? this.#scale : null,
+          ),
+      isBare ? null : element("p", { className: "subtitle", textContent: subtitle }),
+      this.#host,
+      isBare ? element("p", { className: "subtitle", textContent: `${title}: ${subtitle}` }) : null,
       picture.legend ? this.#legend : null,
+      this.#table,
     );
-    this.layers = new LayerSwitch(this.#switch, (layer) => choose.layer(this, layer));
-    this.heatmap = new Heatmap(host, () => `${picture.spoken || picture.title}, layer ${this.layer + 1}`);
-  }
-
-  /** @param {(raw: boolean) => void} choose */
-  #valueSwitch(choose) {
-    if (!this.picture.values) return null;
-    this.#values = this.picture.values.map(({ text, title, raw }) => {
-      const button = element("button", { type: "button", textContent: text, title, dataset: { raw: String(raw) } });
-      button.addEventListener("click", () => choose(raw));
-      return button;
+    this.section.setAttribute("aria-label", title);
+    /** @param {Place} place */
+    const about = ({ row, col, only }) => {
+      const target = picture.target(row, col);
+      return only ? targetOf({ [only]: target[only] }) : target;
+    };
+    this.heatmap = new Heatmap(this.#host, () => `${title}, layer ${layer() + 1}`, {
+      point: (place, sentence) => on.point(about(place), sentence),
+      move: (place, sentence) => on.move(about(place), sentence),
+      pin: (place, sentence) => on.pin(about(place), sentence),
+      leave: on.leave,
+      free: on.free,
     });
-    const group = element("div", { className: "segments view-switch", role: "group" }, ...this.#values);
-    group.setAttribute("aria-label", "Values");
-    return group;
   }
 
   /**
-   * Which layer and values are shown, in the title, the switches and the legend.
+   * Whether it is seen, and its legends in the present colours.
    *
-   * @param {{ layers: number, raw: boolean, hello: Hello | null, isPresent: boolean }} state
+   * @param {{ lens: Lens, hello: Hello | null, isPresent: boolean, hasTopology: boolean }} state
    */
-  mark({ layers, raw, hello, isPresent }) {
-    const named =
-      this.slot !== null && layers <= 2 ? `${this.picture.title}, layer ${this.layer + 1}` : this.picture.title;
-    this.#title.textContent = named;
-    this.section.setAttribute("aria-label", named);
-    this.section.hidden = this.slot !== null && this.slot >= layers;
-    this.section.classList.toggle("is-absent", !isPresent);
-    this.layers.mark(this.layer);
-    for (const button of this.#values) button.setAttribute("aria-pressed", String(button.dataset.raw === String(raw)));
-    this.#legend.replaceChildren(...(this.picture.legend && isPresent ? this.picture.legend(hello, raw) : []));
+  mark({ lens, hello, isPresent, hasTopology }) {
+    const { picture } = this;
+    this.#hello = hello;
+    this.section.hidden =
+      (picture.lens !== undefined && picture.lens !== lens) ||
+      (!isPresent && (hasTopology || picture.name !== "routing"));
+    this.#made = "";
+    this.#explain();
+  }
+
+  /** Make the legends, if what they say has changed. */
+  #explain() {
+    const { matrix } = this.heatmap;
+    const made = `${matrix?.top} ${matrix?.steps}`;
+    if (this.#made === made) return;
+    this.#made = made;
+    const { picture } = this;
+    if (picture.scale) this.#scale.replaceChildren(...picture.scale(matrix));
+    if (picture.legend) this.#legend.replaceChildren(...picture.legend(this.#hello, matrix));
+  }
+
+  /** The y of a row's middle within the pictures, px; null where nothing is drawn. @param {number} row */
+  rowBox(row) {
+    const g = this.heatmap.geometry;
+    if (!g || this.section.hidden) return null;
+    return {
+      top: this.section.offsetTop + this.#host.offsetTop + g.top + row * g.cellHeight,
+      height: g.cellHeight - g.gap,
+    };
   }
 
   /**
    * @param {Frame} frame
-   * @param {Hello} hello
-   * @param {boolean} raw
+   * @param {number} layer
+   * @param {Context} context
    * @param {string} absent why there is no picture
    */
-  show(frame, hello, raw, absent) {
-    const arrays = frame.layers[Math.min(this.layer, frame.layers.length - 1)]; // a dense net's frames have no layer
+  show(frame, layer, context, absent) {
+    const arrays = layerOf(frame, layer);
     if (arrays && this.picture.needs.every((name) => name in arrays)) {
-      this.heatmap.show(this.picture.matrix(arrays, { hello, raw }));
+      const lit = context.target ? this.picture.lit(context.target) : { row: null, col: null };
+      this.heatmap.show(this.picture.matrix(arrays, context), lit);
+      this.#explain();
     } else this.heatmap.say(absent);
   }
+
+  /**
+   * For screen readers; once a second is often enough.
+   *
+   * @param {Frame | null} frame
+   * @param {number} layer
+   * @param {Context | null} context
+   */
+  describe(frame, layer, context) {
+    if (this.section.hidden) return;
+    this.heatmap.describe();
+    const arrays = frame && layerOf(frame, layer);
+    if (
+      !this.#table ||
+      !this.picture.table ||
+      !arrays ||
+      !context ||
+      !this.picture.needs.every((name) => name in arrays)
+    )
+      return;
+    const head = ["Expert", "Borrows, with σ(A)"].map((textContent) => element("th", { textContent }));
+    const rows = this.picture
+      .table(arrays, context)
+      .map((cells) => element("tr", {}, ...cells.map((textContent) => element("td", { textContent }))));
+    this.#table.replaceChildren(
+      element("caption", { textContent: `${this.picture.title}, layer ${layer + 1}: ${this.picture.subtitle}` }),
+      element("thead", {}, element("tr", {}, ...head)),
+      element("tbody", {}, ...rows),
+    );
+  }
+}
+
+/**
+ * A layer's arrays; a dense net's frames have none.
+ *
+ * @param {Frame} frame
+ * @param {number} layer
+ * @returns {LayerArrays | undefined}
+ */
+export const layerOf = (frame, layer) => frame.layers[Math.min(layer, frame.layers.length - 1)];
+
+/** The "?" beside a title. @param {Picture} picture */
+function whyOf({ title, why }) {
+  const question = element("summary", { textContent: "?" });
+  question.setAttribute("aria-label", `What is this: ${title}`);
+  return element("details", { className: "why" }, question, element("p", { textContent: why }));
 }

@@ -1,28 +1,46 @@
-// All pictures of a view: which frame, which layers, logits or not.
+// All pictures of a view: which frame, which layer, which lens, and what is under the pointer.
 
+import { announce } from "../core/announcer.js";
 import { architectureOf } from "../core/architectures.js";
+import { Clashes } from "../core/clashes.js";
+import { element } from "../core/element.js";
+import { Focus } from "../core/focus.js";
+import { Card } from "./card.js";
 import { LayerSwitch } from "./layer_switch.js";
-import { PicturePanel } from "./panel.js";
+import { LensSwitch } from "./lens_switch.js";
+import { PicturePanel, layerOf } from "./panel.js";
 import { PICTURES } from "./registry.js";
 
 /** @import { Frame } from "../core/frames.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
+/** @import { Context, Lens } from "./picture.js" */
+
+const HINTS = {
+  matrix: "a row is an expert: read across; outlined: its own block",
+  threads: "point at an expert or a block: its threads",
+};
 
 export class Pictures {
   /** The page's one layer, from 0. */
   layer = 0;
-  raw = false;
-  /** @type {Frame | null} */
-  #frame = null;
+  /** @type {Lens} */
+  lens = "matrix";
+  /** The frame that is shown. @type {Frame | null} */
+  frame = null;
+  focus = new Focus(() => this.#light());
+  /** What the pointed cell says. */
+  #sentence = "";
   #layers = 0;
   /** @type {string | null} */
   #runId = null;
-  /** Switches outside of the pictures that choose the same layer. @type {LayerSwitch[]} */
-  #switches;
+  /** Running means of conflict, one a layer. @type {Clashes[]} */
+  #clashes = [];
+  #band = element("div", { className: "figure-band", hidden: true });
   #model;
   #onView;
   #centre;
+  #reading;
 
   /**
    * @param {Parts} parts
@@ -33,49 +51,109 @@ export class Pictures {
     this.#model = model;
     this.#onView = onView;
     this.#centre = parts.find("centre");
-    const choose = {
-      /**
-       * @param {PicturePanel} panel
-       * @param {number} layer
-       */
-      layer: (panel, layer) => (panel.slot === null ? this.setLayer(layer) : this.#setSlot(panel, layer)),
-      /** @param {boolean} raw */
-      raw: (raw) => this.setRaw(raw),
+    this.#reading = parts.find("reading");
+    this.card = new Card(parts);
+    const pointed = {
+      point: this.#say((target) => this.focus.point(target)),
+      move: this.#say((target) => this.focus.move(target), true),
+      pin: this.#say((target) => this.focus.pin(target)),
+      leave: () => this.focus.point(null),
+      free: () => this.focus.free(),
     };
-    this.panels = PICTURES.flatMap((picture) => {
-      const slots = picture.slots ? Array.from({ length: picture.slots }, (_, slot) => slot) : [null];
-      return slots.map((slot) => new PicturePanel(picture, slot, choose));
-    });
-    parts.find("pictures").append(...this.panels.map((panel) => panel.section));
-    const elsewhere = parts.has("layers-time") ? [parts.find("layers-time")] : [];
-    this.#switches = elsewhere.map((host) => new LayerSwitch(host, (layer) => this.setLayer(layer)));
+    this.panels = PICTURES.map((picture) => new PicturePanel(picture, () => this.layer, pointed));
+    parts.find("pictures").append(this.#band, ...this.panels.map((panel) => panel.section));
+    this.layers = new LayerSwitch(parts.find("layers"), (layer) => this.setLayer(layer));
+    this.lenses = new LensSwitch(parts.find("lenses"), (lens) => this.setLens(lens));
   }
 
   close() {
     for (const panel of this.panels) panel.heatmap.close();
   }
 
+  /**
+   * What a pointed cell says stands in one place, and is read aloud where the keyboard is used.
+   *
+   * @param {(target: import("../core/focus.js").Target) => void} then
+   * @param {boolean} [aloud]
+   */
+  #say(then, aloud = false) {
+    return (/** @type {import("../core/focus.js").Target} */ target, /** @type {string} */ sentence) => {
+      if (!this.focus.pinned || aloud) this.#sentence = sentence;
+      then(target);
+      if (this.focus.pinned) this.#sentence = sentence;
+      if (aloud) announce(sentence);
+      this.#tell();
+    };
+  }
+
+  /** Take a live frame into the running means, whether it is looked at or not. @param {Frame} frame */
+  follow(frame) {
+    frame.layers.forEach(({ conflict }, l) => {
+      if (conflict) (this.#clashes[l] = this.#clashes[l] || new Clashes()).add(frame, conflict);
+    });
+  }
+
   /** Draw a frame. @param {Frame} frame */
   show(frame) {
-    this.#frame = frame;
-    const { hello } = this.#model;
-    if (!hello) return;
+    this.frame = frame;
+    const context = this.#context();
+    if (!context) return;
     const words = architectureOf(this.#model);
     for (const panel of this.panels) {
-      if (!panel.section.hidden) panel.show(frame, hello, this.raw, panel.picture.absent(words));
+      if (!panel.section.hidden) panel.show(frame, this.layer, context, panel.picture.absent(words));
     }
   }
 
-  /** For screen readers; once a second is often enough. */
-  describe() {
-    for (const panel of this.panels) panel.heatmap.describe();
+  /** @returns {Context | null} */
+  #context() {
+    const { hello, frame: live } = this.#model;
+    if (!hello || !this.frame) return null;
+    const clashes = this.frame === live ? this.#clashes[this.layer] || null : null;
+    return { hello, step: this.frame.step, clashes, target: this.focus.target };
   }
 
-  /** Layer, values or colours changed: draw everything anew. */
+  /** For screen readers and the card; once a second is often enough. */
+  describe() {
+    const context = this.#context();
+    for (const panel of this.panels) panel.describe(this.frame, this.layer, context);
+    if (this.focus.target) this.#tell();
+  }
+
+  /** What is under the pointer has changed. */
+  #light() {
+    if (!this.focus.target) this.#sentence = "";
+    const row = this.focus.target?.expert ?? null;
+    const at =
+      row === null
+        ? null
+        : this.panels
+            .map((panel) =>
+              panel.picture.lens !== undefined || panel.picture.name === "routing" ? panel.rowBox(row) : null,
+            )
+            .find(Boolean);
+    this.#band.hidden = !at;
+    if (at) {
+      this.#band.style.transform = `translateY(${Math.round(at.top)}px)`;
+      this.#band.style.height = `${Math.round(at.height)}px`;
+    }
+    if (this.frame) this.show(this.frame);
+    this.#tell();
+  }
+
+  #tell() {
+    const text = this.#sentence || HINTS[this.lens];
+    if (this.#reading.textContent !== text) this.#reading.textContent = text;
+    const context = this.#context();
+    const layer = this.frame && layerOf(this.frame, this.layer);
+    this.card.show(context && layer ? { layer, context, sentence: this.#sentence } : null, this.focus.pinned);
+  }
+
+  /** Layer, lens or colours changed: draw everything anew. */
   repaint() {
     this.#mark();
-    if (this.#frame) this.show(this.#frame);
+    if (this.frame) this.show(this.frame);
     else for (const panel of this.panels) panel.heatmap.redraw();
+    this.#tell();
   }
 
   /** @param {number} layer */
@@ -86,39 +164,32 @@ export class Pictures {
     this.repaint();
   }
 
-  /** @param {boolean} raw */
-  setRaw(raw) {
-    this.raw = raw;
-    this.#onView({ view: raw ? "logits" : null });
-    this.repaint();
-  }
-
-  /**
-   * @param {PicturePanel} panel
-   * @param {number} layer
-   */
-  #setSlot(panel, layer) {
-    panel.layer = layer;
+  /** @param {Lens} lens */
+  setLens(lens) {
+    this.lens = lens;
+    this.#onView({ lens: lens === "matrix" ? null : lens });
     this.repaint();
   }
 
   /** Fit the panels to the model: its layers, and what it has. */
   setUp() {
-    const { layers, hasRouting, run } = this.#model;
-    this.#centre.classList.toggle("one-layer", layers === 1);
-    this.#centre.classList.toggle("no-routing", !hasRouting);
+    const { layers, hasTopology, run } = this.#model;
+    this.#centre.classList.toggle("no-topology", !hasTopology);
     this.layer = Math.min(this.layer, layers - 1);
     if (this.#layers !== layers) {
       this.#layers = layers;
-      for (const { slot, layers: buttons } of this.panels) buttons.setUp(slot === null || layers > 2 ? layers : 0);
-      for (const panel of this.panels) panel.layer = Math.min(panel.slot ?? this.layer, layers - 1);
-      for (const buttons of this.#switches) buttons.setUp(layers);
+      this.layers.setUp(layers);
+    }
+    const runId = run ? run.run_id : null;
+    const isAnother = this.#runId !== runId;
+    if (isAnother) {
+      this.#runId = runId;
+      this.frame = null;
+      this.#clashes = [];
+      this.focus.free();
     }
     this.#mark();
-    const runId = run ? run.run_id : null;
-    if (this.#runId === runId) return;
-    this.#runId = runId;
-    this.#frame = null;
+    if (!isAnother) return;
     const words = architectureOf(this.#model);
     for (const { picture, heatmap } of this.panels) {
       if (picture.isOf(this.#model)) heatmap.clear();
@@ -127,11 +198,11 @@ export class Pictures {
   }
 
   #mark() {
-    const { hello, layers } = this.#model;
+    const { hello, hasTopology } = this.#model;
     for (const panel of this.panels) {
-      if (panel.slot === null) panel.layer = this.layer;
-      panel.mark({ layers, raw: this.raw, hello, isPresent: panel.picture.isOf(this.#model) });
+      panel.mark({ lens: this.lens, hello, isPresent: panel.picture.isOf(this.#model), hasTopology });
     }
-    for (const buttons of this.#switches) buttons.mark(this.layer);
+    this.layers.mark(this.layer);
+    this.lenses.mark(this.lens);
   }
 }

@@ -2,7 +2,8 @@
 
 import { backbone } from "./backbone.js";
 import { conflict } from "./conflict.js";
-import { routing, routingBlind } from "./routing.js";
+import { routing } from "./routing.js";
+import { threads } from "./threads.js";
 import { topology } from "./topology.js";
 
-export const PICTURES = [topology, conflict, routing, routingBlind, backbone];
+export const PICTURES = [topology, threads, routing, conflict, backbone];

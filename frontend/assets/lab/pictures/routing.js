@@ -1,69 +1,123 @@
-// Share of each task's assignments by expert, with the task ID and without it; one hue a task.
+// Where each task's patches go: a bar for every expert and task, with the task's ID and, hatched, without it.
 
 import { colours, ofTask } from "../core/colours.js";
-import { cell, shortName } from "../core/format.js";
-import { NO_VALUE } from "./matrix.js";
-import { expert, extremes, level } from "./picture.js";
+import { targetOf } from "../core/focus.js";
+import { percent, shortName } from "../core/format.js";
+import { legendItem } from "./legend.js";
+import { FONT, NO_VALUE, drawHatch, smallPx } from "./matrix.js";
+import { LABEL_WIDTH, expert, extremes, idlers } from "./picture.js";
 
 /** @import { FrameArray } from "../core/frames.js" */
 /** @import { Task } from "../core/messages.js" */
-/** @import { Matrix } from "./matrix.js" */
+/** @import { Geometry } from "./matrix.js" */
 /** @import { Picture } from "./picture.js" */
 
-const LABEL_WIDTH = 60;
-const GAMMA = 0.7; // small shares stay visible
-const LEAST_PRINTED = 0.005;
-
-/** @type {Pick<Picture, "shape" | "isOf" | "absent">} */
-const ofRouter = {
-  shape: "strip",
-  isOf: (model) => model.hasRouting,
-  absent: ({ full, owns }) => `${full} has no router: ${owns}.`,
-};
+const HALF = 0.5;
+const BAR = 42 / 72; // of a column's width, for the whole scale
+const STRONG = 0.25;
+const LEAST_FOR_NUMBERS_PX = 14;
 
 /** @type {Picture} */
 export const routing = {
-  ...ofRouter,
   name: "routing",
-  title: "Routing with ID",
-  subtitle: "share of each task's tokens",
-  spoken: "Routing with task ID",
-  needs: ["routing"],
-  matrix: (layer, { hello }) => shares(layer.routing, hello.tasks, ""),
+  title: "Routing",
+  subtitle: "where each task’s patches go, %",
+  why: "The router sends each patch of an image to a few experts. Solid: it is told the task (with ID). Hatched: the task is hidden (without ID).",
+  needs: ["routing", "routing_blind"],
+  isOf: (model) => model.hasRouting,
+  absent: ({ full, owns }) => `${full} has no router: ${owns}.`,
+  legend: (_, matrix) => [
+    legendItem("with ID", { swatch: "swatch-solid" }),
+    legendItem("without ID", { swatch: "swatch-hollow swatch-hatch" }),
+    `bars to ${percent(matrix?.top ?? HALF)}`,
+  ],
+  target: (row, col) => targetOf({ expert: row, task: col }),
+  lit: ({ expert: row, task: col }) => ({ row, col }),
+
+  /** The frame's arrays are [tasks, experts]; here a row is an expert. */
+  matrix(layer, { hello: { tasks } }) {
+    const { routing: told, routing_blind: blind } = layer;
+    const { rows: cols, cols: rows } = told;
+    const top = most(told, blind) > HALF ? 1 : HALF;
+    /** @param {number} q */
+    const label = (q) => (tasks[q] ? tasks[q].label : `Task ${q}`);
+    return {
+      rows,
+      cols,
+      labelWidth: LABEL_WIDTH,
+      rowLabels: expert,
+      isIdle: idlers(layer),
+      colLabels: () => "",
+      scale: () => colours.sigma,
+      level: () => NO_VALUE.BLANK,
+      text: () => "",
+      paint: (c, g) => paintBars(c, g, { told, blind, top, tasks }),
+      read: (e, q) => {
+        const [a, b] = [told.data[q * rows + e], blind.data[q * rows + e]];
+        const hidden = Number.isNaN(b) ? "" : `, ${(100 * b).toFixed(1)} % without ID`;
+        return `${label(q)}: ${(100 * a).toFixed(1)} % of its patches go to E${e} with ID${hidden}`;
+      },
+      summary: () => extremes(told, label, expert, "to"),
+      top,
+    };
+  },
 };
 
-/** @type {Picture} */
-export const routingBlind = {
-  ...ofRouter,
-  name: "routing-blind",
-  title: "Routing blind",
-  subtitle: "the same images, task ID removed",
-  spoken: "Routing without task ID",
-  needs: ["routing_blind"],
-  matrix: (layer, { hello }) => shares(layer.routing_blind, hello.tasks, ", task ID removed"),
-};
+/** @param {...FrameArray} arrays */
+function most(...arrays) {
+  let found = 0;
+  for (const { data } of arrays) for (const value of data) if (value > found) found = value;
+  return found;
+}
 
 /**
- * @param {FrameArray} array [tasks, experts]
- * @param {Task[]} tasks
- * @param {string} how
- * @returns {Matrix}
+ * @param {CanvasRenderingContext2D} c
+ * @param {Geometry} g
+ * @param {{ told: FrameArray, blind: FrameArray, top: number, tasks: Task[] }} of
  */
-function shares(array, tasks, how) {
-  const { rows, cols, data } = array;
-  /** @param {number} q */
-  const label = (q) => (tasks[q] ? tasks[q].label : `Task ${q}`);
-  return {
-    rows,
-    cols,
-    labelWidth: LABEL_WIDTH,
-    rowLabels: (q) => shortName(label(q)),
-    rowDot: (q) => ofTask(colours.tasks, q),
-    colLabels: expert,
-    scale: (q) => ofTask(colours.shares, q),
-    level: (q, e) => (Number.isNaN(data[q * cols + e]) ? NO_VALUE.HATCH : level(data[q * cols + e] ** GAMMA)),
-    text: (q, e) => (data[q * cols + e] >= LEAST_PRINTED ? cell(data[q * cols + e]) : ""),
-    read: (q, e) => `${label(q)}${how}: ${(100 * data[q * cols + e]).toFixed(1)} % of its tokens go to E${e}`,
-    summary: () => extremes(array, label, expert, "to"),
-  };
+function paintBars(c, g, { told, blind, top, tasks }) {
+  const px = smallPx();
+  const experts = told.cols;
+  const height = experts * g.cellHeight;
+  const bar = BAR * g.cellWidth;
+  const hasNumbers = g.cellHeight >= LEAST_FOR_NUMBERS_PX && g.cellWidth >= 52;
+  const thick = Math.max(2, g.cellHeight * 0.36);
+  for (let q = 0; q < told.rows; q++) {
+    const x = g.left + q * g.cellWidth;
+    const colour = ofTask(colours.tasks, q);
+    c.fillStyle = colour;
+    c.fillRect(x, 5, 8, 8);
+    c.fillStyle = colours.ink;
+    c.font = `400 ${px}px ${FONT}`;
+    c.textAlign = "left";
+    c.textBaseline = "middle";
+    c.fillText(tasks[q] ? shortName(tasks[q].label) : `Task ${q}`, x + 12, 9, g.cellWidth - 14);
+    c.fillStyle = colours.line;
+    c.fillRect(x - 1, g.top, 1, height - g.gap);
+    for (let y = g.top; y < g.top + height - g.gap; y += 4) c.fillRect(x + bar, y, 1, 2);
+    for (let e = 0; e < experts; e++) {
+      const [a, b] = [told.data[q * experts + e], blind.data[q * experts + e]];
+      const y = g.top + e * g.cellHeight + (g.cellHeight - g.gap - 1.6 * thick) / 2;
+      c.fillStyle = colour;
+      if (a > 0) c.fillRect(x, y, Math.max(1, (a / top) * bar), thick);
+      if (b > 0) paintHidden(c, { x, y: y + thick + 1, width: (b / top) * bar, height: 0.55 * thick }, colour);
+      if (!hasNumbers || Number.isNaN(a)) continue;
+      c.fillStyle = a >= STRONG ? colours.ink : colours.muted;
+      c.font = `${a >= STRONG ? 650 : 400} ${px}px ${FONT}`;
+      c.textAlign = "right";
+      c.fillText(String(Math.round(100 * a)), x + g.cellWidth - 6, g.top + (e + 0.5) * g.cellHeight - g.gap / 2);
+    }
+  }
+}
+
+/**
+ * @param {CanvasRenderingContext2D} c
+ * @param {{ x: number, y: number, width: number, height: number }} box
+ * @param {string} colour
+ */
+function paintHidden(c, box, colour) {
+  c.strokeStyle = colour;
+  c.lineWidth = 1;
+  c.strokeRect(box.x + 0.5, box.y + 0.5, Math.max(0, box.width - 1), Math.max(1, box.height - 1));
+  if (box.width > 3) drawHatch(c, box, colour, 0.8);
 }

@@ -1,10 +1,13 @@
-// "This run": tasks, sizes and data, from the hello message.
+// "About this run": tasks, sizes and data, from the hello message; and what can be taken away of it.
 
+import { announce } from "../core/announcer.js";
 import { architectureOf } from "../core/architectures.js";
 import { colours } from "../core/colours.js";
 import { element } from "../core/element.js";
 import { count } from "../core/format.js";
 import { runPath } from "../core/requests.js";
+
+const COPIED_MS = 2000;
 
 /** @import { Hello, RunConfig, Task } from "../core/messages.js" */
 /** @import { Run } from "../core/told.js" */
@@ -24,7 +27,7 @@ export function showFacts(box, model) {
   for (const [term, text] of rowsOf(hello, hello.config, run, architectureOf(model).name)) {
     if (text) list.append(element("dt", { textContent: term }), element("dd", { textContent: text }));
   }
-  box.replaceChildren(...hello.tasks.map(taskLine), list, downloads(run.run_id));
+  box.replaceChildren(...hello.tasks.map(taskLine), list);
 }
 
 /**
@@ -56,19 +59,40 @@ function rowsOf(hello, { model: net, train }, { device, run_id }, name) {
 function taskLine(task, q) {
   const dot = element("span", { className: "task-dot" });
   dot.style.background = `var(--task-${q % colours.tasks.length})`;
-  return element("p", { className: "task-line", title: task.note }, dot, element("b", { textContent: task.label }));
+  const name = element("span", {}, element("b", { textContent: task.label }), ` ${task.note}`);
+  return element("p", { className: "task-line" }, dot, name);
 }
 
-/** Every step's scalars and every event, as a file. @param {string} runId */
-function downloads(runId) {
-  const links = ["csv", "json"].flatMap((format) => [
-    element("a", {
-      href: `${runPath(runId)}/export?format=${format}`,
-      download: `${runId}.${format}`,
-      className: "link",
-      textContent: format.toUpperCase(),
-    }),
-    " ",
-  ]);
-  return element("p", { className: "downloads" }, "Download ", ...links);
+/**
+ * What can be taken away: a link to what is shown, every step's scalars and every event as a file.
+ *
+ * @param {HTMLElement} box
+ * @param {string | null} runId
+ */
+export function showTakeAway(box, runId) {
+  if (box.dataset.run === (runId ?? "")) return;
+  box.dataset.run = runId ?? "";
+  if (runId === null) {
+    box.replaceChildren();
+    return;
+  }
+  const copy = element("button", { type: "button", className: "button" }, icon("link"), "Copy link");
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(location.href);
+    announce("The link is copied.");
+    copy.lastChild?.replaceWith("Copied");
+    setTimeout(() => copy.lastChild?.replaceWith("Copy link"), COPIED_MS);
+  });
+  const files = ["csv", "json"].map((format) =>
+    element(
+      "a",
+      { href: `${runPath(runId)}/export?format=${format}`, download: `${runId}.${format}`, className: "button" },
+      icon("save"),
+      format.toUpperCase(),
+    ),
+  );
+  box.replaceChildren(copy, ...files);
 }
+
+/** @param {string} name */
+const icon = (name) => element("span", { className: `icon icon-${name}` });

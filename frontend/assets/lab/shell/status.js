@@ -13,7 +13,7 @@ import { stats } from "../core/stats.js";
 
 const QUIET_MS = 400; // a reconnect shorter than this is not worth a banner
 
-const FACTS = ["chip-model", "chip-speed", "chip-device", "chip-watching"];
+const FACTS = ["chip-model", "chip-step", "chip-speed", "chip-device", "chip-watching"];
 
 /**
  * @param {HTMLElement} element
@@ -66,17 +66,17 @@ export class Status {
     this.#parts.find("chip-main").dataset.state = lost ? "trouble" : pinned ? "pinned" : status ? status.mark : "idle";
     this.#say(lost ? "Connection lost" : status ? status.words : "No run");
     if (!run || !status) {
-      this.#show("chip-status", lost ? "No connection" : "No run");
+      this.#show("chip-words", lost ? "No connection" : "No run");
       for (const name of FACTS) this.#show(name, "");
       return;
     }
-    this.#show("chip-status", lost ? "Connection lost" : pinned ? lookingBack(pinned, run) : this.#progress(run));
+    this.#show("chip-words", lost ? "Connection lost" : pinned ? lookingBack(pinned, run) : status.words);
+    this.#show("chip-step", this.#progress(run, pinned));
     this.#show("chip-speed", speedOf(run));
     this.#show("chip-device", this.#device(run));
-    this.#show("chip-watching", run.viewers ? `${count(run.viewers)} watching` : "");
-    const { name } = architectureOf(this.#model);
-    this.#show("chip-model", name);
-    this.#onTitle(`${status.words} · ${name}`);
+    this.#show("chip-watching", run.viewers > 1 ? `${count(run.viewers)} watching` : "");
+    this.#show("chip-model", `${run.name && run.name !== run.preset ? run.name : run.preset}, seed ${run.seed}`);
+    this.#onTitle(`${status.words} · ${architectureOf(this.#model).name}`);
   }
 
   /**
@@ -98,20 +98,14 @@ export class Status {
     return Math.max(this.#model.store.lastStep, run.step || 0);
   }
 
-  /** @param {Run} run */
-  #progress(run) {
-    const step = this.#step(run);
-    const steps = step > 0 || run.status === "running" ? `step ${count(step)}` : "";
-    return [statusOf(run.status).words, steps, this.#dataEpochs(run)].filter(Boolean).join(" · ");
-  }
-
-  /** @param {Run} run */
-  #dataEpochs(run) {
-    const { hello, store } = this.#model;
-    const passed = store.get("data_epoch").last;
-    if (!hello?.steps_per_epoch || passed === undefined) return "";
-    const all = Math.max(1, Math.ceil((run.total_steps || 0) / hello.steps_per_epoch));
-    return `epoch ${Math.min(all, Math.floor(passed) + 1)} of ${count(all)}`;
+  /**
+   * @param {Run} run
+   * @param {Frame | null} pinned
+   */
+  #progress(run, pinned) {
+    const step = pinned ? pinned.step : this.#step(run);
+    if (step === 0 && run.status !== "running") return "";
+    return pinned || !run.total_steps ? `step ${count(step)}` : `step ${count(step)} of ${count(run.total_steps)}`;
   }
 
   /** @param {Run} run */
@@ -120,7 +114,9 @@ export class Status {
     const parts = [];
     if (device) {
       const threads = device.threads ? `${device.threads} ${device.threads === 1 ? "thread" : "threads"}` : "";
-      parts.push(device.kind === "cpu" ? ["CPU", threads].filter(Boolean).join(", ") : device.name || device.kind);
+      parts.push(
+        device.kind === "cpu" ? ["on a CPU", threads].filter(Boolean).join(", ") : `on ${device.name || device.kind}`,
+      );
     }
     const left_s = (run.total_steps - this.#step(run)) / (run.steps_per_s || 0);
     if (run.status === "running" && Number.isFinite(left_s) && left_s > 0) parts.push(`${duration(left_s)} left`);
@@ -136,10 +132,11 @@ export class Status {
     const { frame } = this.#model;
     let text = "";
     if (lost_ms !== null) {
-      const age = frame ? ` The pictures are ${duration((Date.now() - frame.time_ms) / 1000)} old.` : "";
+      const age = frame ? ` The pictures are as of ${clock(frame.time_ms)}, step ${count(frame.step)}.` : "";
       text = `Connection lost at ${clock(lost_ms)}.${age} Trying again…`;
     } else if (run?.status === "failed" || run?.status === "interrupted") text = run.reason || "";
     banner.hidden = !text;
+    this.#parts.find("story-below").hidden = text !== ""; // it takes the line's place: nothing moves
     setText(banner, text);
   }
 }
@@ -149,8 +146,7 @@ export class Status {
  * @param {Run} run
  */
 function lookingBack(frame, run) {
-  const place = frame.epoch !== run.epoch ? ", before the reset" : "";
-  return `Looking back at step ${count(frame.step)}${place} · End returns to live`;
+  return frame.epoch !== run.epoch ? "Looking back, before the reset" : "Looking back";
 }
 
 /** @param {Run} run */

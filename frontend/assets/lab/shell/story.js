@@ -1,0 +1,71 @@
+// The sentence over the pictures, and the line below it: what this is, or which moment is looked back at.
+
+import { architectureOf } from "../core/architectures.js";
+import { count } from "../core/format.js";
+import { countLinks, sentence } from "../core/story.js";
+
+/** @import { Frame } from "../core/frames.js" */
+/** @import { Model } from "../core/model.js" */
+/** @import { Parts } from "../core/parts.js" */
+
+const WHAT = "Experts own no weights; they borrow blocks of one backbone. Clashes cut links.";
+
+/**
+ * @param {HTMLElement} host
+ * @param {string} text
+ */
+function say(host, text) {
+  if (host.textContent !== text) host.textContent = text;
+}
+
+export class Story {
+  #line;
+  #below;
+  #model;
+
+  /**
+   * @param {Parts} parts
+   * @param {Model} model
+   */
+  constructor(parts, model) {
+    this.#model = model;
+    this.#line = parts.find("story");
+    this.#below = parts.find("story-below");
+  }
+
+  /**
+   * A few times a second is often enough to read.
+   *
+   * @param {Frame | null} frame the one that is shown
+   * @param {number} layer
+   * @param {boolean} isPast
+   */
+  refresh(frame, layer, isPast) {
+    const { hello, hasTopology, run } = this.#model;
+    if (!hello || !run) {
+      say(this.#line, "\u00a0");
+      say(this.#below, "\u00a0");
+      return;
+    }
+    const { full, owns } = architectureOf(this.#model);
+    if (!hasTopology) {
+      say(this.#line, `${full} has no topology matrix: ${owns}.`);
+      say(
+        this.#below,
+        this.#model.hasRouting ? "So no links can be cut; its routing is shown." : "So no links can be cut.",
+      );
+    } else {
+      const connection = frame?.layers[Math.min(layer, frame.layers.length - 1)]?.connection;
+      say(this.#line, connection ? sentence(countLinks(connection)) : "Waiting for the first picture.");
+      say(this.#below, WHAT);
+    }
+    if (!isPast || !frame) return;
+    const now = run.status === "running" ? ` Training goes on: step ${count(this.#step)}.` : "";
+    const place = frame.epoch === run.epoch ? "" : ", before the reset";
+    say(this.#below, `Looking back at step ${count(frame.step)}${place}.${now}`);
+  }
+
+  get #step() {
+    return Math.max(this.#model.store.lastStep, this.#model.run?.step || 0);
+  }
+}
