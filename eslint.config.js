@@ -21,14 +21,7 @@ const strict = {
 };
 
 export default defineConfig([
-  {
-    ignores: [
-      "**/vendor/",
-      "frontend/assets/claims*.js",
-      "frontend/assets/{commands,format,theme_switch,tooltip}.js",
-      ".venv/",
-    ],
-  },
+  { ignores: ["**/vendor/", ".venv/"] },
   { files: ["frontend/assets/lab/**/*.js"], languageOptions: { globals: globals.browser }, rules: strict },
   {
     files: ["frontend/assets/theme.js"],

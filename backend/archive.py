@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from backend.history import in_columns
-from cdsp_core.wire.frames import Array
+from cdsp_core.wire.frames import MAX_COUNT, Array
 from cdsp_core.wire.messages.run import KeptResult
 
 
@@ -72,6 +72,45 @@ class Archive:
         """The newest stored frame of a generation at or before `seq`."""
         sql = "SELECT body FROM frames WHERE run_id = ? AND epoch = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
         return next((row[0] for row in self._read(sql, run_id, generation, seq)), None)
+
+    def lineage(self, run_id: str, generation: int) -> list[tuple[int, int | None]]:
+        """A generation and those that it was continued from, newest first: each with the last step that counts."""
+        generations = self.generations(run_id)
+        found: list[tuple[int, int | None]] = []
+        upto: int | None = None
+        wanted: int | None = generation
+        while wanted is not None:
+            found.append((wanted, upto))
+            parent = generations[wanted][0] if wanted in generations else None
+            wanted = None if parent is None else parent[0]
+            if parent is not None:
+                upto = parent[1] if upto is None else min(upto, parent[1])
+        return found
+
+    def moments(self, run_id: str, generation: int, steps: Sequence[int]) -> list[bytes]:
+        """For each step the stored frame nearest to it, of the generation or of what it was continued from.
+
+        Frames that are nearest to several steps come once; the list follows the steps. Empty where none is stored.
+        """
+        lineage = self.lineage(run_id, generation)
+        found: dict[int, None] = {}
+        with closing(connected(self._path, "NORMAL")) as connection:
+            for step in steps:
+                row = _nearest(connection, run_id, lineage, step)
+                if row is not None:
+                    found[row] = None
+            sql = "SELECT body FROM frames WHERE rowid = ?"
+            rows = [connection.execute(sql, (rowid,)).fetchone() for rowid in found]
+        return [row[0] for row in rows if row is not None]  # one may have been thinned out this moment
+
+    def last_step(self, run_id: str, generation: int) -> int | None:
+        """The newest step of which a generation, or what it was continued from, has a stored frame; None for none."""
+        sql = "SELECT MAX(step) FROM frames WHERE run_id = ? AND epoch = ? AND step <= ?"
+        for epoch, upto in self.lineage(run_id, generation):
+            step = self._read(sql, run_id, epoch, MAX_COUNT if upto is None else upto)[0][0]
+            if step is not None:
+                return int(step)
+        return None
 
     def scalars(
         self, run_id: str, generation: int, *, upto_step: int | None = None, names: list[str] | None = None
@@ -144,3 +183,27 @@ class Archive:
     def _read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with closing(connected(self._path, "NORMAL")) as connection:
             return connection.execute(sql, values).fetchall()
+
+
+NEAREST: Final = (
+    "SELECT rowid, step FROM frames WHERE run_id = ? AND epoch = ? AND step <= ? ORDER BY step DESC LIMIT 1",
+    "SELECT rowid, step FROM frames WHERE run_id = ? AND epoch = ? AND step > ? AND step <= ? ORDER BY step LIMIT 1",
+)
+"""the newest frame up to a step, and the first after it; both follow the index of steps"""
+
+
+def _nearest(
+    connection: sqlite3.Connection, run_id: str, lineage: Sequence[tuple[int, int | None]], step: int
+) -> int | None:
+    """The row of the frame nearest to a step, the earlier of two as near; None where there is none.
+
+    `lineage` is newest first, so the frame after the step may be of a generation that comes before in it.
+    """
+    after: tuple[int, int] | None = None
+    for epoch, upto in lineage:
+        last = MAX_COUNT if upto is None else upto
+        before = connection.execute(NEAREST[0], (run_id, epoch, min(step, last))).fetchone()
+        after = connection.execute(NEAREST[1], (run_id, epoch, step, last)).fetchone() or after
+        if before is not None:
+            return int(after[0] if after is not None and after[1] - step < step - before[1] else before[0])
+    return None if after is None else int(after[0])

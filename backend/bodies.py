@@ -9,7 +9,7 @@ from typing import Any
 from backend.errors import BadInputError
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.fields import shown
-from cdsp_core.wire.messages.api import NewRun, RunChange
+from cdsp_core.wire.messages.api import NewFork, NewRun, RunChange
 from cdsp_core.wire.messages.commands import Command
 from cdsp_core.wire.messages.sentences import MessageError, read, read_command
 
@@ -27,6 +27,14 @@ def new_run_of(body: bytes, *, data: str) -> tuple[RunConfig, str | None]:
     try:
         asked = read(NewRun, read_json(body), called="a new run", known=["preset", "config", "seed", "name", "data"])
         return asked.read(data=data), asked.name
+    except ValueError as error:
+        raise BadInputError(str(error)) from None
+
+
+def new_fork_of(body: bytes) -> NewFork:
+    """What to fork, and how the fork begins; nothing at all means now, unchanged. Raises BadInputError."""
+    try:
+        return read(NewFork, read_json(body or b"{}"), called="a fork")
     except ValueError as error:
         raise BadInputError(str(error)) from None
 

@@ -14,7 +14,7 @@ from backend.store import Store
 from cdsp_core.wire.messages.api import ListedRun
 
 ACCURACY: Final = "test_accuracy/"
-ACCURACY_BLIND: Final = "test_blind_accuracy/"
+ACCURACY_BLIND: Final = "test_accuracy_blind/"
 SPARSITY: Final = "/alpha_sparsity"
 
 

@@ -10,22 +10,37 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from backend.bodies import change_of, command_of, new_run_of
+from backend.bodies import change_of, command_of, new_fork_of, new_run_of
 from backend.errors import BadInputError, BusyError, RunNotFoundError
 from backend.export import csv_lines, json_parts
+from backend.film import MOST_PICTURES
+from backend.film import film as moving_film
+from backend.forks import fork
 from backend.history import scalars_message
 from backend.hub import RunHub
+from backend.recorded import RecordedFolder, recording_of
 from backend.reference import BINARY, TEXT, refusals, takes
 from backend.runs import Runs
 from backend.stream import read_after
 from cdsp_core.settings.config import schema
 from cdsp_core.settings.presets import PRESETS
-from cdsp_core.wire.frames import decode_frame
-from cdsp_core.wire.messages.api import Checkpoint, FramesAsJson, Health, ListedRun, NewRun, Preset, RunChange
+from cdsp_core.wire.frames import MAX_COUNT, decode_frame
+from cdsp_core.wire.messages.api import (
+    Checkpoint,
+    FramesAsJson,
+    Health,
+    ListedRun,
+    NewFork,
+    NewRun,
+    Preset,
+    RecordedRuns,
+    RunChange,
+)
 from cdsp_core.wire.messages.commands import CommandFields
 from cdsp_core.wire.messages.fields import Message
 from cdsp_core.wire.messages.run import CommandResult, Event, RunInfo
 from cdsp_core.wire.messages.studies import StudyInfo, StudyList
+from cdsp_core.wire.recording import SUFFIX
 
 router = APIRouter()
 
@@ -36,10 +51,17 @@ def the_runs(request: Request) -> Runs:
     return runs
 
 
+def the_recorded(request: Request) -> RecordedFolder:
+    recorded = request.app.state.recorded
+    assert isinstance(recorded, RecordedFolder)
+    return recorded
+
+
 def the_hub(run_id: str, runs: Annotated[Runs, Depends(the_runs)]) -> RunHub:
     return runs.get(run_id)
 
 
+Recorded = Annotated[RecordedFolder, Depends(the_recorded)]
 SomeRuns = Annotated[Runs, Depends(the_runs)]
 Hub = Annotated[RunHub, Depends(the_hub)]
 """The run of the path's run_id, looked up; 404 when there is none."""
@@ -70,6 +92,25 @@ async def presets() -> Response:
 async def config_schema() -> dict[str, Any]:
     """Fields of a config by section: types, bounds, defaults and a line of text."""
     return schema()
+
+
+@router.get("/api/recorded", response_model=RecordedRuns)
+async def list_recorded(recorded: Recorded) -> Response:
+    """The recorded runs that come with the program, and why a file is none."""
+    return answer(await asyncio.to_thread(recorded.list))
+
+
+@router.get("/api/recorded/{name}", response_class=Response, responses=BINARY | refusals(404, 422))
+async def one_recorded(
+    name: str, recorded: Recorded, format: Annotated[str, Query(max_length=20)] = "binary"
+) -> Response:
+    """A recorded run: one safetensors message whose metadata hold its recipe, or the same as json."""
+    if format not in ("binary", "json"):
+        raise BadInputError(f"format must be binary or json. Found {format!r}.")
+    found = await asyncio.to_thread(recorded.get, name)
+    if format == "json":
+        return JSONResponse(found.to_json())
+    return Response(found.message(), media_type="application/octet-stream")
 
 
 @router.get("/api/studies", response_model=StudyList)
@@ -108,7 +149,9 @@ async def list_runs(
 async def create_run(request: Request, runs: SomeRuns) -> Response:
     """Make a run, which begins as soon as a worker is free."""
     config, name = new_run_of(await request.body(), data=runs.settings.data)
-    return answer(runs.create(config, name).info(), status=201)
+    made = runs.create(config, name).info()
+    await runs.store.settled()
+    return answer(made, status=201)
 
 
 @router.get("/api/runs/{run_id}", response_model=ListedRun, responses=refusals(404))
@@ -148,6 +191,19 @@ async def delete_run(run_id: str, runs: SomeRuns) -> Response:
 async def command(request: Request, hub: Hub) -> Response:
     """Carry out a command; answered after the worker applied or refused it. The same command_id is applied once."""
     return answer(await hub.steering.command(command_of(await request.body())))
+
+
+@router.post(
+    "/api/runs/{run_id}/fork",
+    status_code=201,
+    response_model=RunInfo,
+    responses=refusals(404, 409, 413, 422, 503),
+    openapi_extra=takes(NewFork),
+)
+async def fork_run(request: Request, hub: Hub, runs: SomeRuns) -> Response:
+    """Make a run that goes on from the exact state of this one, now or at the step of a checkpoint."""
+    made = await fork(runs, hub, new_fork_of(await request.body()))
+    return answer(made.info(), status=201)
 
 
 @router.get("/api/runs/{run_id}/checkpoints", response_model=list[Checkpoint], responses=refusals(404))
@@ -191,6 +247,34 @@ async def frame(hub: Hub, runs: SomeRuns, epoch: int, seq: int) -> Response:
     return Response(body, media_type="application/octet-stream")
 
 
+@router.get("/api/runs/{run_id}/moments/{epoch}/{step}", response_class=Response, responses=BINARY | refusals(404, 422))
+async def moment(hub: Hub, runs: SomeRuns, epoch: int, step: int) -> Response:
+    """The stored frame nearest to a step of an epoch, or of what that was continued from; binary."""
+    found = await asyncio.to_thread(runs.store.archive.moments, hub.run_id, _small(epoch), [_small(step)])
+    if not found:
+        raise RunNotFoundError(f"There is no stored frame of epoch {epoch}.")
+    return Response(found[0], media_type="application/octet-stream")
+
+
+@router.get("/api/runs/{run_id}/film", response_class=Response, responses=BINARY | refusals(404, 422))
+async def film(
+    hub: Hub,
+    runs: SomeRuns,
+    epoch: int | None = None,
+    first: Annotated[int, Query(alias="from", ge=0, le=MAX_COUNT)] = 0,
+    last: Annotated[int | None, Query(alias="to", ge=0, le=MAX_COUNT)] = None,
+    count: Annotated[int | None, Query(ge=1, le=MOST_PICTURES)] = None,
+) -> Response:
+    """Log-spaced moments of sigma(A) between two steps, all layers in one binary message of kind `film`."""
+    wanted = max(hub.state.generation, 0) if epoch is None else _small(epoch)
+    body = await asyncio.to_thread(
+        moving_film, runs.store.archive, hub.run_id, wanted, first=first, last=last, count=count
+    )
+    if body is None:
+        raise RunNotFoundError(f"There is no stored frame of epoch {wanted}.")
+    return Response(body, media_type="application/octet-stream")
+
+
 @router.get("/api/runs/{run_id}/scalars", response_class=Response, responses=BINARY | refusals(404, 422))
 async def scalars(hub: Hub, runs: SomeRuns, epoch: int | None = None) -> Response:
     """Every step's scalars of an epoch, the newest unless said otherwise: one binary frame of kind `scalars`."""
@@ -207,6 +291,14 @@ async def scalars(hub: Hub, runs: SomeRuns, epoch: int | None = None) -> Respons
         return Response(message, media_type="application/octet-stream")
 
     return await asyncio.to_thread(whole)
+
+
+@router.get("/api/runs/{run_id}/recording", response_class=Response, responses=BINARY | refusals(404, 422))
+async def recording(hub: Hub, runs: SomeRuns) -> Response:
+    """The run as a recorded one, as far as it has come: the content of a file, a zlib stream under 10 kB."""
+    content = await asyncio.to_thread(recording_of, runs.store, hub)
+    named = {"Content-Disposition": f'attachment; filename="{hub.run_id}{SUFFIX}"'}
+    return Response(content, media_type="application/octet-stream", headers=named)
 
 
 @router.get("/api/runs/{run_id}/export", response_class=Response, responses=TEXT | refusals(404, 422))

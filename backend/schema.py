@@ -67,6 +67,11 @@ def _name_generations(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT OR REPLACE INTO sizes SELECT run_id, SUM(LENGTH(body)) FROM scalars GROUP BY run_id")
 
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_name_generations,)
+def _index_steps(connection: sqlite3.Connection) -> None:
+    """Frames are found by their step, too."""
+    connection.execute("CREATE INDEX IF NOT EXISTS frames_by_step ON frames (run_id, epoch, step)")
+
+
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_name_generations, _index_steps)
 """Migration i leads from version i to i + 1; version 0 is a new file, or one from before there were versions."""
 VERSION: Final = len(MIGRATIONS)

@@ -1,4 +1,4 @@
-"""The command line: `python -m cdsp_core train | presets | study | evidence`."""
+"""The command line: `python -m cdsp_core train | record | presets | study | evidence`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cdsp_core.studies.framework.progress import Progress
     from cdsp_core.studies.framework.study import Study, StudyOptions
     from cdsp_core.training.trainer import Trainer
+    from cdsp_core.wire.recording import Recording
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -53,6 +54,30 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description="Trains CDSP-MoE and tests the claims of its paper.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     train = commands.add_parser("train", help="train one run without the page")
+    _add_training(train)
+    train.add_argument("--out", type=_folder, metavar="DIR", help="folder for the final checkpoint and result.json")
+    train.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    train.set_defaults(run=_train)
+    _add_record(commands.add_parser("record", help="record a run as sixty pictures, under 10 kB"))
+    presets = commands.add_parser("presets", help="list the presets and their settings")
+    presets.add_argument("--json", action="store_true", help="as JSON")
+    presets.set_defaults(run=_presets)
+    _add_study(commands.add_parser("study", help="run an experiment over seeds, or go on with it"))
+    evidence = commands.add_parser("evidence", help="write down what the finished studies found, claim by claim")
+    evidence.add_argument(
+        "--from", dest="folders", type=Path, nargs="+", default=[RESULTS], metavar="DIR", help="results (studies/)"
+    )
+    evidence.add_argument("--markdown", type=Path, default=Path("docs/evidence.md"), metavar="FILE", help="for people")
+    evidence.add_argument(
+        "--json", type=Path, default=Path("frontend/evidence.json"), metavar="FILE", help="for the page"
+    )
+    evidence.add_argument("--pdf", type=Path, metavar="FILE", help="the same as a report with every chart")
+    evidence.set_defaults(run=_evidence)
+    return parser
+
+
+def _add_training(train: argparse.ArgumentParser) -> None:
+    """Options that make a config, and say where it is trained."""
     train.add_argument("--preset", default="live", help=f"one of {', '.join(PRESETS)} (default live)")
     train.add_argument("--data", choices=("embedded", "full"), help="data sets to train on (default: the preset's)")
     train.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the full sets, in torchvision's layout")
@@ -69,24 +94,21 @@ def _parser(program: str) -> argparse.ArgumentParser:
     train.add_argument(
         "--threads", type=_positive, metavar="N", help="CPU threads (default: all cores but one, at most 4)"
     )
-    train.add_argument("--out", type=_folder, metavar="DIR", help="folder for the final checkpoint and result.json")
-    train.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
-    train.set_defaults(run=_train)
-    presets = commands.add_parser("presets", help="list the presets and their settings")
-    presets.add_argument("--json", action="store_true", help="as JSON")
-    presets.set_defaults(run=_presets)
-    _add_study(commands.add_parser("study", help="run an experiment over seeds, or go on with it"))
-    evidence = commands.add_parser("evidence", help="write down what the finished studies found, claim by claim")
-    evidence.add_argument(
-        "--from", dest="folders", type=Path, nargs="+", default=[RESULTS], metavar="DIR", help="results (studies/)"
+
+
+def _add_record(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", nargs="?", metavar="RUN", help="a run of --server; none: train one by these options")
+    command.add_argument("--server", metavar="URL", help="where the run is; CDSP_TOKEN is its token, if it wants one")
+    _add_training(command)
+    command.add_argument(
+        "--edit",
+        action="append",
+        default=[],
+        metavar="STEP:KEY=VALUE",
+        help="set a control after that step; may be given again",
     )
-    evidence.add_argument("--markdown", type=Path, default=Path("docs/evidence.md"), metavar="FILE", help="for people")
-    evidence.add_argument(
-        "--json", type=Path, default=Path("frontend/evidence.json"), metavar="FILE", help="for the page"
-    )
-    evidence.add_argument("--pdf", type=Path, metavar="FILE", help="the same as a report with every chart")
-    evidence.set_defaults(run=_evidence)
-    return parser
+    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+    command.set_defaults(run=_record)
 
 
 def _add_study(study: argparse.ArgumentParser) -> None:
@@ -126,6 +148,7 @@ def _add_study(study: argparse.ArgumentParser) -> None:
     study.add_argument(
         "--redo-stale", action="store_true", help="do over what other settings or another revision of the code did"
     )
+    study.add_argument("--as-it-stands", action="store_true", help="run nothing; claims from the jobs that are done")
     study.add_argument("--progress", choices=("bar", "json"), default="bar", help="json: one JSON object a line")
     study.set_defaults(run=_study)
 
@@ -205,6 +228,67 @@ def _trained(trainer: Trainer) -> dict[str, Any]:
     }
 
 
+def _record(options: argparse.Namespace) -> int:
+    from cdsp_core.wire.recording import decode, write_recording
+
+    if (options.name is None) != (options.server is None):
+        raise ValueError("RUN and --server must be given together, or none of them. Found one alone.")
+    if options.name is not None:
+        recording = decode(_fetched(options.server, options.name), called=f"the answer of {options.server}")
+    else:
+        trained = _trained_recording(options)
+        if trained is None:
+            return 1
+        recording = trained
+    size = write_recording(recording, options.out)
+    print(f"{options.out}  {len(recording.steps)} pictures, {size} bytes")
+    return 0
+
+
+def _trained_recording(options: argparse.Namespace) -> Recording | None:
+    """Train and record what the options say; None when a loss was not finite, which is said."""
+    from cdsp_core.wire.recording import Recipe, read_edits
+
+    recipe = Recipe(config=_config(options), edits=read_edits(options.edit))
+
+    from cdsp_core.studies.framework.recorder import recorded
+    from cdsp_core.training.device import choose_device, prepare_process, use_threads
+    from cdsp_core.training.non_finite import NonFiniteLossError
+
+    prepare_process()
+    use_threads(options.threads)
+    try:
+        return recorded(recipe, device=choose_device(options.device), data_root=options.data_root)
+    except NonFiniteLossError as error:
+        print(f"cdsp_core: {error} Nothing is recorded.", file=sys.stderr)
+        return None
+
+
+def _fetched(server: str, run_id: str) -> bytes:
+    """The recording of a server's run. Raises ValueError, one sentence with the server's."""
+    import urllib.error
+    import urllib.parse
+    import urllib.request
+
+    if not server.startswith(("http://", "https://")):
+        raise ValueError(f"--server must begin with http:// or https://. Found {server!r}.")
+    url = f"{server.rstrip('/')}/api/runs/{urllib.parse.quote(run_id, safe='')}/recording"
+    token = os.environ.get("CDSP_TOKEN")
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            content: bytes = answer.read(1_000_000)
+            return content
+    except urllib.error.HTTPError as error:
+        try:
+            said = json.loads(error.read(10_000))["error"]
+        except (ValueError, KeyError, TypeError):
+            said = f"status {error.code}"
+        raise ValueError(f"{server} refused: {said}") from None
+    except OSError as error:
+        raise ValueError(f"{server} cannot be reached: {getattr(error, 'reason', error)}.") from None
+
+
 def _study(options: argparse.Namespace) -> int:
     from cdsp_core.studies import NAMES, load_study
 
@@ -250,6 +334,7 @@ def _study(options: argparse.Namespace) -> int:
                 processes=options.jobs or cores,
                 progress=progress,
                 redo_stale=options.redo_stale,
+                as_it_stands=options.as_it_stands,
             )
         except StudyIncompleteError as error:
             progress.problem(this.name, str(error))

@@ -37,7 +37,6 @@ LAB_INDEX: Final = """<!DOCTYPE html>
   <script src="/assets/theme.js"></script>
   {settings}
   {modules}
-  <link rel="preload" href="/assets/vendor/plotly-cartesian.min.js" as="script">
 </head>
 <body>{body}</body>
 </html>"""

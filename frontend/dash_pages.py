@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import dash
 from dash import Dash, dcc, html
-from dash.backends._fastapi import reset_current_request, set_current_request
+from dash.backends._fastapi import FastAPIDashServer, reset_current_request, set_current_request
 from dash.development.base_component import Component
 from fastapi import FastAPI, HTTPException, Request, Response
 
@@ -79,7 +79,7 @@ def mount_pages(app: FastAPI, pages: Sequence[Page], *, assets: Path) -> Dash:
     dash_app.backend.websocket_capability = False  # no callback needs Dash's own socket, so no page opens one
     guarded.dash_app = dash_app
     dash_app.layout = html.Div([dcc.Store(id="theme"), dash.page_container])
-    dash_app.clientside_callback(
+    dash_app.clientside_callback(  # type: ignore[no-untyped-call]
         dash.ClientsideFunction("pages", "theme"),
         dash.Output("theme", "data"),
         dash.Input("theme-toggle", "n_clicks"),
@@ -117,16 +117,23 @@ def _document(dash_app: PagesApp, page: Page) -> Callable[[Request], Any]:
     """Answers a page's address with Dash's index."""
 
     async def document(request: Request) -> Response:
-        token = set_current_request(request)  # type: ignore[no-untyped-call]
+        token = set_current_request(request)
         try:
-            for prepare in dash_app.backend._before_request_funcs:  # Dash does so for `/` and /_dash- only
+            for prepare in _server(dash_app)._before_request_funcs:  # Dash does so for `/` and /_dash- only
                 prepare()
             dash_app.used = page.bundles
             return Response(dash_app.index(), media_type="text/html")  # type: ignore[no-untyped-call]
         finally:
-            reset_current_request(token)  # type: ignore[no-untyped-call]
+            reset_current_request(token)
 
     return document
+
+
+def _server(dash_app: Dash) -> FastAPIDashServer:
+    """Dash's side that serves by FastAPI."""
+    server = dash_app.backend
+    assert isinstance(server, FastAPIDashServer)
+    return server
 
 
 class _OwnAddresses:
@@ -141,7 +148,7 @@ class _OwnAddresses:
     async def component(self, request: Request, package: str, path: str) -> Response:
         """A script of Dash."""
         try:
-            answer = self.dash_app.backend.serve_component_suites(self.dash_app, package, path, request)
+            answer = _server(self.dash_app).serve_component_suites(self.dash_app, package, path, request)
         except (dash.exceptions.DependencyException, dash.exceptions.InvalidResourceError, KeyError, OSError) as error:
             raise HTTPException(404) from error
         assert isinstance(answer, Response)

@@ -10,31 +10,27 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from cdsp_core.settings.config import MAX_SEED, schema
+from cdsp_core.wire.messages.vocabulary import ACTIVE, Status
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Status:
-    """A status of a run."""
+class StatusText:
+    """What a status of a run is called on the page."""
 
-    name: str
-    """as on the wire"""
     words: str
-    """as on the page"""
-    active: bool
-    """whether the run has a worker, or waits for one"""
     mark: str = "idle"
     """the shape beside it: idle, running, paused or trouble"""
 
 
-STATUSES: Final = (
-    Status(name="queued", words="Waiting for a worker", active=True),
-    Status(name="starting", words="Starting", active=True),
-    Status(name="running", words="Training", active=True, mark="running"),
-    Status(name="paused", words="Paused", active=True, mark="paused"),
-    Status(name="finished", words="Finished", active=False),
-    Status(name="interrupted", words="Interrupted", active=False, mark="trouble"),
-    Status(name="failed", words="Failed", active=False, mark="trouble"),
-)
+STATUSES: Final[dict[Status, StatusText]] = {
+    "queued": StatusText(words="Waiting for a worker"),
+    "starting": StatusText(words="Starting"),
+    "running": StatusText(words="Training", mark="running"),
+    "paused": StatusText(words="Paused", mark="paused"),
+    "finished": StatusText(words="Finished"),
+    "interrupted": StatusText(words="Interrupted", mark="trouble"),
+    "failed": StatusText(words="Failed", mark="trouble"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,7 +174,7 @@ def page_settings() -> dict[str, Any]:
         bounds = {key: spec[key] for key in ("low", "high", "scale", "doc")}
         controls[name] = {**asdict(text), **bounds}
     return {
-        "statuses": [asdict(status) for status in STATUSES],
+        "statuses": [{"name": name, "active": name in ACTIVE, **asdict(text)} for name, text in STATUSES.items()],
         "shortcuts": [asdict(shortcut) for shortcut in SHORTCUTS if shortcut.action],
         "controls": controls,
         "architectures": {name: asdict(text) for name, text in ARCHITECTURES.items()},

@@ -19,7 +19,7 @@ def to_html(content: Any) -> str:
         return "".join(map(to_html, content))
     if not isinstance(content, Component):
         return escape(str(content))
-    described = content.to_plotly_json()  # type: ignore[no-untyped-call]
+    described = content.to_plotly_json()
     tag, properties = described["type"].lower(), dict(described["props"])
     inside = to_html(properties.pop("children", None))
     opening = f"<{tag}{''.join(_attribute(name, value) for name, value in properties.items())}>"

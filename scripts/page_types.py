@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from cdsp_core.wire.messages import api, run, studies, viewer  # noqa: E402
 from cdsp_core.wire.messages.commands import COMMAND  # noqa: E402
 from cdsp_core.wire.messages.fields import config_schema  # noqa: E402
-from cdsp_core.wire.messages.vocabulary import EventKind, Outcome, Status, StudyState  # noqa: E402
+from cdsp_core.wire.messages.vocabulary import EventKind, Outcome, PhaseName, Status, StudyState  # noqa: E402
 
 FILE = ROOT / "frontend" / "assets" / "lab" / "core" / "messages.d.ts"
 RECEIVED = (
@@ -32,17 +32,19 @@ RECEIVED = (
     api.Checkpoint,
     api.Preset,
     api.Health,
+    api.RecordedRuns,
     api.FramesAsJson,
     api.ErrorAnswer,
     api.StaleAnswer,
     studies.StudyList,
 )
-SENT = (viewer.Ack, api.NewRun, api.RunChange)
+SENT = (viewer.Ack, api.NewRun, api.NewFork, api.RunChange)
 REF = "#/$defs/{model}"
 ALIASES: dict[str, Any] = {
     "Status": Status,
     "EventKind": EventKind,
     "Outcome": Outcome,
+    "PhaseName": PhaseName,
     "StudyState": StudyState,
 }
 """names for the words that the page uses by themselves"""

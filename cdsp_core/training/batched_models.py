@@ -38,7 +38,9 @@ class StackedModels:
         self.topology_XA = _rows(drawn, self._topology, device)
         """empty rows where a model has no A"""
         kept = [name for name in self.template.state_dict() if name not in parameters]
-        self.buffers = {name: torch.stack([model.state_dict()[name] for model in drawn]).to(device) for name in kept}
+        self.buffers = {
+            name: torch.stack([model.state_dict()[name].cpu() for model in drawn]).to(device) for name in kept
+        }
         """what a checkpoint keeps of a layer beside its weights, for every run"""
         self.taps = {
             f"{name}.tap.leaf": layer.tap.leaf.detach().expand(self.runs, -1, -1, -1).clone().requires_grad_()

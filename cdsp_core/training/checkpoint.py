@@ -3,12 +3,15 @@
 A checkpoint NAME is two files, NAME.safetensors and NAME.json. Each is written under a temporary name, flushed to
 disk and renamed, the JSON last: a checkpoint exists when its JSON does. To overwrite one, its JSON goes first.
 
+The JSON holds a checksum of both, which is compared before anything is loaded; those of versions that wrote none load.
+
 There are no random states to save: data order and task dropout are functions of seed and step (`batches.py`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -55,7 +58,8 @@ def save_checkpoint(trainer: Trainer, folder: Path, name: str) -> Path:
         (folder / f"{name}.json").unlink()
         _flush(folder)
     _write(folder / f"{name}.safetensors", lambda path: save_file(contiguous, path))
-    _write(folder / f"{name}.json", lambda path: path.write_text(json.dumps(head)))
+    whole = {**head, "sha256": _checksum(head, folder / f"{name}.safetensors")}
+    _write(folder / f"{name}.json", lambda path: path.write_text(json.dumps(whole)))
     _flush(folder)
     return folder / f"{name}.json"
 
@@ -69,7 +73,7 @@ def load_checkpoint(
     datasets: Datasets | None = None,
 ) -> Trainer:
     """A trainer that goes on where the saved one stood, bit for bit on one CPU. Raises CheckpointError."""
-    head = _read_head(folder / f"{name}.json")
+    head = check_checkpoint(folder, name)
     path = folder / f"{name}.safetensors"
     try:
         tensors = load_file(path, device=str(device))
@@ -88,6 +92,28 @@ def load_checkpoint(
         raise CheckpointError(f"Checkpoint {path} cannot be read: {' '.join(str(error).split())}") from error
     trainer.look_at_test_images()
     return trainer
+
+
+def check_checkpoint(folder: Path, name: str) -> dict[str, Any]:
+    """What the JSON says, of a checkpoint whose format and checksum are right. Raises CheckpointError."""
+    head = _read_head(folder / f"{name}.json")
+    path = folder / f"{name}.safetensors"
+    try:
+        found = _checksum(head, path)
+    except OSError as error:
+        raise CheckpointError(f"Checkpoint {path} cannot be read: {error.strerror}.") from error
+    if head.get("sha256", found) != found:
+        raise CheckpointError(f"Checkpoint {path} must have the checksum that was written with it. Found another.")
+    return head
+
+
+def _checksum(head: dict[str, Any], path: Path) -> str:
+    """SHA-256 over the tensors' file and the rest of the JSON. Raises OSError."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    rest = {key: value for key, value in head.items() if key != "sha256"}
+    digest.update(json.dumps(rest, sort_keys=True).encode())
+    return digest.hexdigest()
 
 
 def _read_head(path: Path) -> dict[str, Any]:

@@ -1,15 +1,64 @@
-"""The checkpoints that a worker keeps of its run, and those it thins out."""
+"""The checkpoints that a worker keeps of its run, those it thins out, and which of them can be gone on from."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from cdsp_core.wire.checkpoint_names import list_checkpoints, read_checkpoint_name, undelivered_path
 from cdsp_core.worker.outbox import Outbox
 
+logger = logging.getLogger(__name__)
+
 KEPT: Final = 5
 KEPT_ASKED: Final = 20
+MAX_NAMED: Final = 3
+"""unreadable checkpoints that a sentence says the reason of"""
+
+Loaded = TypeVar("Loaded")
+
+
+class NoneReadableError(ValueError):
+    """A run has checkpoints and none can be read; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A checkpoint that could not be read."""
+
+    name: str
+    reason: str
+
+
+def first_readable(
+    folder: Path, names: list[str], load: Callable[[Path, str], Loaded]
+) -> tuple[Loaded, tuple[int, int], list[Skipped]]:
+    """What is loaded from the first checkpoint that can be read, its epoch and step, and those passed over.
+
+    Raises NoneReadableError: a run that has checkpoints never begins anew by itself.
+    """
+    skipped: list[Skipped] = []
+    for name in names:
+        parsed = read_checkpoint_name(name)
+        if parsed is None:
+            skipped.append(Skipped(name, "it has not the name of a checkpoint."))
+            continue
+        try:
+            return load(folder, name), parsed[:2], skipped
+        except (ValueError, RuntimeError, OSError) as error:
+            logger.warning("checkpoint %s cannot be read: %s", name, error)
+            skipped.append(Skipped(name, " ".join(str(error).split()) or type(error).__name__))
+    raise NoneReadableError(f"No checkpoint of this run can be read, so it cannot go on. {named(skipped)}")
+
+
+def named(skipped: list[Skipped]) -> str:
+    """Which checkpoints could not be read, and why, as sentences."""
+    told = " ".join(f"{one.name}: {one.reason}" for one in skipped[:MAX_NAMED])
+    more = len(skipped) - MAX_NAMED
+    return f"{told} And {more} more." if more > 0 else told
 
 
 def leave_undelivered(outbox: Outbox, run_id: str, folder: Path, epoch: int, step: int) -> None:
@@ -22,11 +71,19 @@ def leave_undelivered(outbox: Outbox, run_id: str, folder: Path, epoch: int, ste
         temporary.replace(path)
 
 
-def thin_checkpoints(folder: Path) -> None:
-    """Delete all but the newest, with what lies beside them; those that were asked for are counted apart."""
+def thin_checkpoints(folder: Path, is_readable: Callable[[Path, str], bool]) -> None:
+    """Delete all but the newest, with what lies beside them; those that were asked for are counted apart.
+
+    One that cannot be read stays: another version may read it, and people are told of it. What a worker that was
+    killed while it wrote has left half-written goes.
+    """
+    for partial in (*folder.glob(".*.partial"), *folder.glob("*.partial")):
+        partial.unlink(missing_ok=True)
     names = [(name, read_checkpoint_name(name)) for name in list_checkpoints(folder)]
     for kept, number in ((False, KEPT), (True, KEPT_ASKED)):
         for name in [name for name, parsed in names if parsed and parsed[2] is kept][number:]:
+            if not is_readable(folder, name):
+                continue
             for path in folder.glob(f"{name.removesuffix('-kept')}.undelivered"):
                 path.unlink()
             for path in folder.glob(f"{name}.*"):

@@ -7,6 +7,7 @@ import logging
 import queue
 import time
 from collections import OrderedDict
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ from cdsp_core.wire.messages.link import (
     Drop,
     End,
     EventMessage,
+    Leaving,
     Order,
     ResultMessage,
     Start,
@@ -34,7 +36,8 @@ from cdsp_core.wire.messages.link import (
     StudyStop,
 )
 from cdsp_core.wire.messages.run import CommandResult, Event
-from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, Outcome
+from cdsp_core.wire.messages.vocabulary import ALIVE_EVERY_S, MAX_SENTENCE, Outcome
+from cdsp_core.worker.checkpoints import Skipped, first_readable, named
 from cdsp_core.worker.commands import Changed, RefusedError, carry_out
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.session import Session, Surroundings, Trainable
@@ -75,15 +78,17 @@ class WorkerLoop:
         """Work until told to end; why it ended."""
         while self._ending is None:
             session = self._session
-            if session is None or not session.training:
-                self._take(self._inbox.get())
+            self._link.pulse.beat()
+            trains = session is not None and session.training
+            self._take_waiting(min(session.wait_s(), ALIVE_EVERY_S) if session and trains else ALIVE_EVERY_S)
+            if session is None or not trains:
                 continue
-            self._take_waiting(session.wait_s())
             if self._may_step(session):
                 self._step(session)
         if self._session is not None and self._session.broken is None:
             self._session.checkpoint(kept=False)
         self._studies.close()
+        self._outbox.put(Leaving(reason=self._ending))
         self._link.close()
         return self._ending
 
@@ -105,7 +110,8 @@ class WorkerLoop:
         try:
             self._steer(session)
             if session.training:
-                session.train_step()
+                with nullcontext() if session.has_stepped else self._link.pulse.long_work():
+                    session.train_step()
         except self._non_finite as error:
             self._break_off(session, error)
         except (RuntimeError, ValueError, MemoryError) as error:
@@ -130,7 +136,8 @@ class WorkerLoop:
     def _take(self, order: Order) -> None:
         match order:
             case Start():
-                self._start(order)
+                with self._link.pulse.long_work():
+                    self._start(order)
             case CommandMessage():
                 self._command(order)
             case StudyStart() | StudyStop():
@@ -149,9 +156,7 @@ class WorkerLoop:
         folder = self._checkpoint_dir / order.run
         self._link.hold(order.run, order.epoch)
         try:
-            trainer, parent = self._first_readable(folder, order.checkpoints)
-            if trainer is None:
-                trainer = self._trainers.new(order.config)
+            trainer, parent, skipped = self._first_trainer(folder, order)
             self._session = Session(
                 run_id=order.run,
                 epoch=order.epoch,
@@ -163,6 +168,10 @@ class WorkerLoop:
                 parent=parent,
                 pause_at=order.pause_at,
             )
+            if skipped:
+                names = [one.name for one in skipped]
+                sentence = f"Passed over what cannot be read; goes on from step {trainer.step}. {named(skipped)}"
+                self._session.event("error", sentence, {"unreadable": names})
         except (ValueError, RuntimeError, OSError) as error:
             logger.exception("the run could not begin")
             reason = first_line(error)
@@ -179,16 +188,11 @@ class WorkerLoop:
             self._outbox.put(EventMessage(run=order.run, event=event))
             self._drop()
 
-    def _first_readable(self, folder: Path, names: list[str]) -> tuple[Trainable | None, tuple[int, int] | None]:
-        """The trainer of the first checkpoint that can be read, with its epoch and step."""
-        for name in names:
-            parsed = read_checkpoint_name(name)
-            try:
-                if parsed is not None:
-                    return self._trainers.load(folder, name), parsed[:2]
-            except (ValueError, RuntimeError, OSError) as error:
-                logger.warning("checkpoint %s cannot be read: %s", name, error)
-        return None, None
+    def _first_trainer(self, folder: Path, order: Start) -> tuple[Trainable, tuple[int, int] | None, list[Skipped]]:
+        """A trainer to begin with, its parent, and the checkpoints passed over. Raises NoneReadableError."""
+        if not order.checkpoints:
+            return self._trainers.new(order.config), None, []
+        return first_readable(folder, order.checkpoints, self._trainers.load)
 
     def _command(self, message: CommandMessage) -> None:
         """Apply or refuse one command and answer it; a repeated id of a run gets its first answer again."""
@@ -261,7 +265,8 @@ class WorkerLoop:
                 parsed = read_checkpoint_name(name)
                 if parsed is None:
                     raise RefusedError(f"checkpoint_id must be the name of a checkpoint. Found {name!r}.")
-                loaded = self._trainers.load(self._checkpoint_dir / session.run_id, name)
+                with self._link.pulse.long_work():
+                    loaded = self._trainers.load(self._checkpoint_dir / session.run_id, name)
                 return self._replace(session, loaded, parsed[:2])
             case _:
                 return carry_out(session, command)
@@ -271,7 +276,8 @@ class WorkerLoop:
         assert 0 <= seed <= MAX_SEED
         config: RunConfig = session.trainer.config
         train = dataclasses.replace(config.train, seed=seed)
-        return self._trainers.new(replace(config, train=train, controls=session.trainer.controls))
+        with self._link.pulse.long_work():
+            return self._trainers.new(replace(config, train=train, controls=session.trainer.controls))
 
     def _replace(self, session: Session, trainer: Trainable, parent: tuple[int, int] | None) -> Changed:
         """Go on with another trainer in a new epoch, running or paused as before."""

@@ -47,6 +47,7 @@ class Trainers(Protocol):
 
     def new(self, config: RunConfig) -> Trainable: ...
     def load(self, folder: Path, name: str) -> Trainable: ...
+    def is_readable(self, folder: Path, name: str) -> bool: ...
     def save(self, trainer: Trainable, folder: Path, name: str) -> None: ...
 
 
@@ -108,6 +109,14 @@ class Session:
         self._checkpointed_step = trainer.step if parent else -1
         self._rate = _Rate(self._clock)
         self._announce(parent)
+        self._first_step = trainer.step
+        if parent is None:
+            self._write_checkpoint(checkpoint_name(epoch, trainer.step, kept=False))
+
+    @property
+    def has_stepped(self) -> bool:
+        """Whether a step has been trained since this session began."""
+        return self.trainer.step > self._first_step
 
     @property
     def training(self) -> bool:
@@ -216,19 +225,25 @@ class Session:
         self._checkpointed_at = self._clock()
         if self.trainer.step == self._checkpointed_step and not kept:
             return name
+        if not self._write_checkpoint(name):
+            return None
+        if kept:
+            self.event("checkpoint", f"Checkpoint at step {self.trainer.step}.", {"checkpoint_id": name})
+        return name
+
+    def _write_checkpoint(self, name: str) -> bool:
+        """Write a checkpoint of this step; whether the disk took it, which an event says if not."""
         try:
             self._checkpointed_step = self.trainer.step
             self._folder.mkdir(parents=True, exist_ok=True)
             self._trainers.save(self.trainer, self._folder, name)
             leave_undelivered(self._outbox, self.run_id, self._folder, self.epoch, self._checkpointed_step)
-            thin_checkpoints(self._folder)
+            thin_checkpoints(self._folder, self._trainers.is_readable)
         except OSError as error:
             self._checkpointed_step = -1
             self.event("error", f"The checkpoint at step {self.trainer.step} could not be written: {error.strerror}.")
-            return None
-        if kept:
-            self.event("checkpoint", f"Checkpoint at step {self.trainer.step}.", {"checkpoint_id": name})
-        return name
+            return False
+        return True
 
     def event(self, kind: EventKind, text: str, data: dict[str, Any] | None = None) -> None:
         """Report something that happened at this step."""

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from cdsp_core.settings.config import RunConfig
-from cdsp_core.training.checkpoint import load_checkpoint, save_checkpoint
+from cdsp_core.training.checkpoint import CheckpointError, check_checkpoint, load_checkpoint, save_checkpoint
 from cdsp_core.training.device import choose_device, prepare_process, use_threads
 from cdsp_core.training.non_finite import NonFiniteLossError
 from cdsp_core.training.trainer import Trainer
@@ -34,6 +34,13 @@ class TorchTrainers:
 
     def load(self, folder: Path, name: str) -> Trainer:
         return load_checkpoint(folder, name, device=self.device, data_root=self.data_root)
+
+    def is_readable(self, folder: Path, name: str) -> bool:
+        try:
+            check_checkpoint(folder, name)
+        except CheckpointError:
+            return False
+        return True
 
     def save(self, trainer: Trainable, folder: Path, name: str) -> None:
         assert isinstance(trainer, Trainer)

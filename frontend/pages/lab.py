@@ -88,19 +88,16 @@ def figure_panel() -> Component:
 
 
 def film_panel() -> Component:
-    """Charts over the same steps, and the way back in time; the page makes both from what they declare."""
+    """The film that is the scrubber, and the chart on the same axis; the page makes both."""
     return panel(
         "film",
         "Film and time",
         "",
-        [
-            html.Div(className="charts", **part("charts")),
-            html.Div(className="scrubber", **part("scrubber")),
-        ],
+        [],
         [
             why(
                 "Film and time",
-                "Steps run from left to right: drag below, or click a chart, and every picture follows.",
+                "Steps run from left to right, wider apart early on: drag along the film, and every picture follows.",
             )
         ],
         host="film",

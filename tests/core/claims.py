@@ -32,6 +32,7 @@ MEASURES = {
             "structural_entropy_bits",
             "diagonal_gini",
             "diagonals_above_080",
+            "largest_connection",
             "load_gini",
             "idle_experts",
             "rank_overlap",

@@ -188,7 +188,7 @@ LOAD_BALANCE = "load_balance_penalty"
 TOPOLOGY_MEASURES = (
     "cosine_null",
     *("alpha_sparsity", "structural_entropy", "structural_entropy_bits", "diagonal_gini", "diagonals_above_080"),
-    *("rank_overlap", "gradient_interference"),
+    *("largest_connection", "rank_overlap", "gradient_interference"),
 )
 
 

@@ -180,3 +180,26 @@ def test_files_half_written_are_never_taken_for_a_checkpoint(tmp_path: Path) -> 
     (tmp_path / "a.safetensors").write_bytes(b"")
     with pytest.raises(CheckpointError, match="does not exist"):
         load(tmp_path)
+
+
+def test_one_flipped_bit_is_refused_in_tensors_and_in_the_rest(tmp_path: Path) -> None:
+    save_checkpoint(steps(small_trainer(), 2), tmp_path, "a")
+    tensors, head = tmp_path / "a.safetensors", tmp_path / "a.json"
+    whole, said = tensors.read_bytes(), head.read_text()
+    tensors.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match=r"a.safetensors must have the checksum that was written with it"):
+        load(tmp_path)
+    tensors.write_bytes(whole)
+    head.write_text(said.replace('"step": 2', '"step": 3'))
+    with pytest.raises(CheckpointError, match=r"must have the checksum that was written with it. Found another."):
+        load(tmp_path)
+    head.write_text(said)
+    assert load(tmp_path).step == 2
+
+
+def test_a_checkpoint_from_before_there_were_checksums_loads(tmp_path: Path) -> None:
+    save_checkpoint(steps(small_trainer(), 2), tmp_path, "a")
+    head = json.loads((tmp_path / "a.json").read_text())
+    assert len(head.pop("sha256")) == 64
+    (tmp_path / "a.json").write_text(json.dumps(head))
+    assert load(tmp_path).step == 2

@@ -38,13 +38,13 @@ TRAINED = (
 
 
 def shortened(this: Study, steps: int) -> Study:
-    """The study with trainings of a few steps."""
+    """The study with trainings of a few steps on four large patches an image."""
 
     def jobs(options: StudyOptions) -> list[Job]:
         return [
             training_job(
                 job.key.rpartition("-seed")[0],
-                with_settings(from_dict(job.settings["config"]), {"steps": steps, "eval_every": 2}),
+                with_settings(from_dict(job.settings["config"]), {"steps": steps, "eval_every": 2, "patch_size": 14}),
                 options,
                 **{
                     name: value

@@ -42,7 +42,7 @@ def components(root: Any) -> Iterator[Component]:
 
 
 def attribute(component: Component, name: str) -> Any:
-    return component.to_plotly_json()["props"].get(name)  # type: ignore[no-untyped-call]
+    return component.to_plotly_json()["props"].get(name)
 
 
 def client_of(evidence: Path) -> httpx.AsyncClient:
@@ -158,7 +158,7 @@ async def test_a_callback_answers_what_a_page_asks(client: httpx.AsyncClient) ->
 
 async def test_the_claims_are_had_as_a_table(tmp_path: Path) -> None:
     claim = {"claim": "It is, as said, better.", "source": "memo", "verdict": "holds", "measured": 2, "why": ""}
-    studies = {"studies": [{"study": "table", "claims": [claim]}]}
+    studies = {"format": 2, "studies": [{"study": "table", "claims": [claim]}]}
     (tmp_path / "evidence.json").write_text(json.dumps(studies))
     table = (await client_of(tmp_path / "evidence.json").get("/claims/claims.csv")).text
     assert table.splitlines()[1] == 'table,accuracy,"It is, as said, better.",holds,yes,2.0,,,'

@@ -35,9 +35,11 @@ def run_study(
     open_file: OpenFile | None = None,
     set_up: SetUp = torch_on_one_thread,
     redo_stale: bool = False,
+    as_it_stands: bool = False,
 ) -> Finished:
     """Bring the study in `out` to its end; what is done there already is not repeated.
 
+    `as_it_stands` runs nothing: claims and report are of the jobs that are done, a look before the end.
     What another revision of the code did, or other settings, is refused, or done over with `redo_stale`.
     Raises ValueError for input that no job can use and for a folder of another form or format, StudyIncompleteError
     when a job failed or its process died.
@@ -49,7 +51,10 @@ def run_study(
         folder.forget_stale(jobs, revision)
     folder.check_revision(jobs, revision)
     try:
-        _run_missing(folder, jobs, processes=processes, progress=progress, set_up=set_up)
+        if as_it_stands:
+            jobs = _those_done(folder, jobs)
+        else:
+            _run_missing(folder, jobs, processes=processes, progress=progress, set_up=set_up)
     finally:
         progress.close()
     combined = folder.combine(jobs)
@@ -93,6 +98,14 @@ def _run_missing(folder: StudyFolder, jobs: list[Job], *, processes: int, progre
         raise StudyIncompleteError(
             f"{failed} of {len(files)} jobs of study {name} failed. The others are kept; run the same command again."
         )
+
+
+def _those_done(folder: StudyFolder, jobs: list[Job]) -> list[Job]:
+    """The finished ones. Raises ValueError where there is none."""
+    done = [job for job in jobs if folder.is_done(job)]
+    if not done:
+        raise ValueError(f"study {folder.study.name} must have a finished job to be read as it stands. Found none.")
+    return done
 
 
 def _checked(jobs: list[Job]) -> list[Job]:

@@ -70,12 +70,13 @@ def judged(
     if not probability < LEVEL:
         verdict = "undecided"
     band = f" [{low:.3f}, {high:.3f}]" if math.isfinite(low) else " without an interval"
+    found = f"{mean:.3f}{band}, {_seeds(len(values))}" if values else "no value"
     return Claim(
         claim=claim,
         source=source,
         published=published,
         published_value=published_value,
-        measured=f"{what}: {mean:.3f}{band}, {_seeds(len(values))}"
+        measured=f"{what}: {found if value_of_seed else 'not measured yet'}"
         + (f"; {_seeds(without)} without a value." if without else "."),
         value=mean,
         interval=(low, high),

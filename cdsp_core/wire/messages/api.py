@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from cdsp_core.settings.config import RunConfig
+from cdsp_core.settings.config import MAX_STEPS, RunConfig
 from cdsp_core.settings.presets import PRESETS, from_dict, preset
 from cdsp_core.wire.messages.commands import Seed
-from cdsp_core.wire.messages.fields import Config, Count, Measured, Message, Says, config_schema
+from cdsp_core.wire.messages.fields import Config, ControlsWanted, Count, Measured, Message, Says, config_schema
 from cdsp_core.wire.messages.run import ControlStates, RunInfo
 from cdsp_core.wire.messages.vocabulary import MAX_NAME, MAX_NOTE
 
@@ -79,6 +79,28 @@ class NewRun(Message):
         return replace(config, train=replace(config.train, **chosen))
 
 
+def _now_or_step(raw: Any) -> Any:
+    if raw != "now" and not (type(raw) is int and 0 <= raw <= MAX_STEPS):
+        raise AssertionError("neither")
+    return raw
+
+
+class NewFork(Message):
+    """A run to create from the exact state of another: at this moment, or at a step that has a checkpoint."""
+
+    step: Annotated[
+        Any,
+        AfterValidator(_now_or_step),
+        WithJsonSchema({"anyOf": [{"const": "now"}, {"type": "integer", "minimum": 0, "maximum": MAX_STEPS}]}),
+        Says(f"now or a whole number from 0 to {MAX_STEPS}"),
+    ] = "now"
+    controls: ControlsWanted | None = None
+    """the fork's first edit; the others are as they were"""
+    name: Annotated[Name | None, Says(f"1 to {MAX_NAME} printable characters")] = None
+    paused: Annotated[bool | None, Says("true or false")] = None
+    """null: as the other run is"""
+
+
 class RunChange(Message):
     """What people change of a run that is no training."""
 
@@ -115,6 +137,35 @@ class Checkpoint(Message):
     step: Count
     kept: bool
     """whether somebody asked for it"""
+
+
+class RecordedRun(Message):
+    """A recorded run in the list of them."""
+
+    name: str
+    preset: str
+    seed: Count
+    steps: Count
+    """the last picture's"""
+    pictures: Count
+    edits: Count
+    size_bytes: Count
+    controls: dict[str, float]
+    """at its beginning"""
+    links_cut: Count
+    """at its end"""
+    accuracy: Measured | None
+    """at its end with task ID, mean over the tasks and all test images"""
+    blind_accuracy: Measured | None
+    """the same without task ID"""
+
+
+class RecordedRuns(Message):
+    """Every recorded run there is."""
+
+    recorded: list[RecordedRun]
+    refused: list[str]
+    """of every file that is none, one sentence that says why"""
 
 
 class Health(Message):

@@ -89,6 +89,14 @@ class ControlStates(Message):
     applied_step: dict[str, Count]
 
 
+class ForkPoint(Message):
+    """The state that a run was forked from; the run it was of may be deleted by now."""
+
+    run_id: RunId
+    epoch: Count
+    step: Count
+
+
 class RunInfo(Message):
     """A run as the API and the socket show it."""
 
@@ -113,6 +121,8 @@ class RunInfo(Message):
     viewers: Count
     restarts: Count
     created_ms: Number
+    parent: ForkPoint | None = None
+    """where it was forked from; null for a run that began at step 0"""
 
 
 class Event(Message):

@@ -14,7 +14,6 @@ import { followSystem, otherTheme, showTheme } from "./shell/theme.js";
 
 const REFRESH_MS = 250;
 const DESCRIBE_MS = 1000;
-const PLOTLY = "/assets/vendor/plotly-cartesian.min.js";
 
 sessionStorage.removeItem("modules"); // every module came: the next time one is missing the page may load itself again
 
@@ -35,13 +34,6 @@ function whenLaidOut(start) {
   watcher.observe(document.body, { childList: true, subtree: true });
 }
 
-/** Plotly is downloaded from the first byte on, but run only now: the pictures need not wait for it. */
-function loadPlotly() {
-  const script = document.createElement("script");
-  script.src = PLOTLY;
-  document.head.append(script);
-}
-
 /** The layer that a link names, from 0. @param {string | undefined} layer */
 const layerOf = (layer) => Math.max(0, Number(layer) - 1) || 0;
 
@@ -50,7 +42,6 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @param {Element} root */
 function begin(root) {
-  loadPlotly();
   buildColours();
   const { run, layer, lens } = readAddress();
   const view = new RunView(root, {

@@ -7,8 +7,9 @@ import { request, runPath } from "./core/requests.js";
 import { statusOf } from "./core/settings.js";
 import { stats } from "./core/stats.js";
 import { Stream } from "./core/stream.js";
-import { Charts } from "./charts/charts.js";
-import { Marks } from "./charts/marks.js";
+import { Chips } from "./charts/chips.js";
+import { FilmAndTime } from "./charts/film_and_time.js";
+import { phasesOf } from "./charts/phases.js";
 import { Scrubber } from "./charts/scrubber.js";
 import { Controls } from "./controls/controls.js";
 import { Pictures } from "./pictures/pictures.js";
@@ -57,20 +58,17 @@ export class RunView {
     const parts = new Parts(root);
     this.root = root;
     this.#page = page;
-    this.marks = new Marks(model);
     this.pictures = new Pictures(parts, model, (changes) => {
       page.addressed(changes);
       this.charts?.invalidate();
     });
-    this.scrubber = new Scrubber(parts, model, (frame) => this.#pin(frame));
-    this.charts = new Charts(
-      parts,
-      model,
-      () => ({ layer: this.pictures.layer, untilStep: this.#pinnedStep(), marks: this.marks.all }),
-      (step) => this.scrubber.seekStep(step),
-    );
+    this.scrubber = new Scrubber(model, (frame) => this.#pin(frame));
+    this.charts = new FilmAndTime(parts, model, this.scrubber, () => this.pictures.layer);
+    this.chips = new Chips(parts.find("phases"), ({ step, epoch }) => this.scrubber.seekStep(step, epoch));
     this.status = new Status(parts, model, () => this.scrubber.pinned, page.titled);
-    this.log = new EventLog(parts.find("events"), (step, epoch) => this.scrubber.seekStep(step, epoch));
+    this.log = new EventLog(parts.find("log"), parts.find("events"), (step, epoch) =>
+      this.scrubber.seekStep(step, epoch),
+    );
     this.controls = new Controls(parts, model, (runId) => this.open(runId));
     this.runs = new RunList(parts, model, (runId) => this.open(runId), this.#ended.signal);
     this.facts = parts.find("facts");
@@ -89,14 +87,14 @@ export class RunView {
         run: (run) => this.#run(run),
         event: (event) => {
           model.addEvent(event);
-          this.log.add(event);
           this.charts.invalidate();
+          this.tell();
         },
         reset: () => {
           this.scrubber.live();
           model.store.clear();
           model.frame = null;
-          this.charts.invalidate();
+          this.charts.clear();
         },
         scalars: (frame, isSnapshot) => {
           if (isSnapshot) model.store.clear();
@@ -112,7 +110,6 @@ export class RunView {
       },
       this.#ended.signal,
     );
-    this.log.showAll([]);
     this.pictures.setUp();
     this.#changed();
   }
@@ -129,8 +126,7 @@ export class RunView {
   open(runId) {
     this.scrubber.live();
     this.model.forget();
-    this.log.showAll([]);
-    this.charts.invalidate();
+    this.charts.clear();
     this.#page.addressed({ run: runId });
     this.controls.toggleSheet(false);
     this.status.connection("open");
@@ -176,7 +172,7 @@ export class RunView {
       const began_ms = performance.now();
       this.pictures.follow(frame);
       if (!this.scrubber.pinned) this.pictures.show(frame);
-      this.scrubber.follow(frame);
+      this.charts.follow(frame);
       this.stream.ack(frame);
       stats.drawn(frame, performance.now() - began_ms);
     }
@@ -187,12 +183,25 @@ export class RunView {
   refresh() {
     this.status.refresh();
     this.story.refresh(this.pictures.frame, this.pictures.layer, this.scrubber.pinned !== null);
+    this.tell();
   }
 
   /** The colours have changed. */
   repaint() {
     this.pictures.repaint();
-    this.charts.invalidate();
+    this.charts.repaint();
+  }
+
+  /** What is told of the moment shown: the log, the chips, and who is idle. A few times a second. */
+  tell() {
+    const { model, charts, log } = this;
+    const { layer } = this.pictures;
+    const { pinned } = this.scrubber;
+    const shown = pinned || model.frame;
+    const phases = phasesOf(charts.events, layer);
+    log.show(model.events, layer, pinned, model.hasTopology);
+    log.stand(idleNow(shown, layer));
+    this.chips.show(phases, pinned ? pinned.step : charts.last, phases.length > 0);
   }
 
   /** @param {Hello} hello */
@@ -204,7 +213,6 @@ export class RunView {
     this.notice.hide();
     this.pictures.setUp();
     this.charts.setUp();
-    this.log.showAll(model.events);
     showFacts(this.facts, model);
     this.#changed();
   }
@@ -232,10 +240,16 @@ export class RunView {
     this.controls.lookBack(frame);
     this.refresh();
   }
+}
 
-  /** Where the charts are looked back at; a moment of an earlier epoch is none of theirs. */
-  #pinnedStep() {
-    const { pinned } = this.scrubber;
-    return pinned && pinned.epoch === this.model.run?.epoch ? pinned.step : null;
-  }
+const IDLE_SHARE = 0.01; // of the assignments
+
+/** Experts of a layer that get next to nothing, in one sentence. @param {Frame | null} frame @param {number} layer */
+function idleNow(frame, layer) {
+  const load = frame?.layers[layer]?.load;
+  if (!frame || !load || frame.step === 0) return "";
+  const idle = Array.from(load.data, (share, expert) => (share < IDLE_SHARE ? `E${expert}` : "")).filter(Boolean);
+  if (!idle.length) return "";
+  const all = idle.length > 1 ? `${idle.slice(0, -1).join(", ")} and ${idle.at(-1)}` : idle[0];
+  return `Idle now: ${all}`;
 }

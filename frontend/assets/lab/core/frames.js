@@ -31,8 +31,7 @@ const TYPES = { F32: Float32Array, F64: Float64Array, U8: Uint8Array, I32: Int32
  * @returns {Frame}
  */
 export function decodeFrame(buffer) {
-  const headerLength = Number(new DataView(buffer).getBigUint64(0, true));
-  const header = JSON.parse(utf8.decode(new Uint8Array(buffer, 8, headerLength)));
+  const { header, start } = headOf(buffer);
   const meta = header.__metadata__;
   /** @type {Frame} */
   const frame = {
@@ -50,7 +49,7 @@ export function decodeFrame(buffer) {
   };
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") continue;
-    const array = view(buffer, 8 + headerLength + entry.data_offsets[0], entry);
+    const array = view(buffer, start + entry.data_offsets[0], entry);
     if (name === "scalars") {
       frame.scalars = array;
       continue;
@@ -60,6 +59,27 @@ export function decodeFrame(buffer) {
     (frame.layers[layer] = frame.layers[layer] || {})[field] = array;
   }
   return frame;
+}
+
+/**
+ * Any other message: its epoch, and its arrays by name.
+ *
+ * @param {ArrayBuffer} buffer
+ */
+export function decodeArrays(buffer) {
+  const { header, start } = headOf(buffer);
+  /** @type {Map<string, FrameArray>} */
+  const arrays = new Map();
+  for (const [name, entry] of Object.entries(header)) {
+    if (name !== "__metadata__") arrays.set(name, view(buffer, start + entry.data_offsets[0], entry));
+  }
+  return { meta: { epoch: Number(header.__metadata__.epoch) }, arrays };
+}
+
+/** @param {ArrayBuffer} buffer */
+function headOf(buffer) {
+  const length = Number(new DataView(buffer).getBigUint64(0, true));
+  return { header: JSON.parse(utf8.decode(new Uint8Array(buffer, 8, length))), start: 8 + length };
 }
 
 /**

@@ -7,6 +7,8 @@ export type EventKind = "applied" | "rejected" | "status" | "phase" | "checkpoin
 
 export type Outcome = "applied" | "rejected";
 
+export type PhaseName = "even" | "breaks" | "cuts" | "frozen" | "half_cut" | "pulls_ahead" | "accuracy";
+
 export type StudyState = "idle" | "waiting" | "running" | "finished" | "stopped" | "failed";
 
 export interface ModelConfig {
@@ -188,6 +190,13 @@ export interface Event {
   data: Record<string, unknown>;
 }
 
+/** The state that a run was forked from; the run it was of may be deleted by now. */
+export interface ForkPoint {
+  run_id: string;
+  epoch: number;
+  step: number;
+}
+
 /** Stored frames, null for no value. */
 export interface FramesAsJson {
   frames: (Record<string, unknown>)[];
@@ -245,10 +254,19 @@ export interface ListedRun {
   viewers: number;
   restarts: number;
   created_ms: number;
+  parent: ForkPoint | null;
   size_bytes: number;
   accuracy: number | null;
   blind_accuracy: number | null;
   links_cut: number | null;
+}
+
+/** A run to create from the exact state of another: at this moment, or at a step that has a checkpoint. */
+export interface NewFork {
+  step?: "now" | number;
+  controls?: Partial<Controls>;
+  name?: string | null;
+  paused?: boolean | null;
 }
 
 /** A run to create, from a preset (by default `live`) or a config that says where it differs from one. */
@@ -272,6 +290,27 @@ export interface Preset {
   name: string;
   text: string;
   config: RunConfig;
+}
+
+/** A recorded run in the list of them. */
+export interface RecordedRun {
+  name: string;
+  preset: string;
+  seed: number;
+  steps: number;
+  pictures: number;
+  edits: number;
+  size_bytes: number;
+  controls: Partial<Controls>;
+  links_cut: number;
+  accuracy: number | null;
+  blind_accuracy: number | null;
+}
+
+/** Every recorded run there is. */
+export interface RecordedRuns {
+  recorded: RecordedRun[];
+  refused: string[];
 }
 
 /** Begin anew, with another seed if one is given. */
@@ -330,6 +369,7 @@ export interface RunInfo {
   viewers: number;
   restarts: number;
   created_ms: number;
+  parent: ForkPoint | null;
 }
 
 /** The run has changed, or a second has passed. */

@@ -1,21 +1,30 @@
-// Scalars as typed arrays, one series a name. Memory is bounded: a full series drops every second point.
+// Scalars as typed arrays, one series a name. Memory grows with the logarithm of the steps: each point is the mean of
+// what was measured within a hundredth of a picture of the film.
+
+import { picturesTo } from "./log_steps.js";
 
 /** @import { FrameArray } from "./frames.js" */
 
-const CAPACITY = 4096;
 const FIRST_CAPACITY = 256;
+const POINT = 0.01; // pictures
 
 export class Series {
+  /** The last step of each point. */
   x = new Float64Array(FIRST_CAPACITY);
-  y = new Float32Array(FIRST_CAPACITY);
+  /** The mean of its values. */
+  y = new Float64Array(FIRST_CAPACITY);
+  /** How many those are. */
+  n = new Uint32Array(FIRST_CAPACITY);
   length = 0;
-  stride = 1;
-  skipped = 0;
-  /** The newest value, kept or not. @type {number | undefined} */
+  /** The newest value. @type {number | undefined} */
   last = undefined;
+  /** Where the newest point begins, in pictures. */
+  #begun = -Infinity;
 
   clear() {
-    Object.assign(this, new Series());
+    this.length = 0;
+    this.last = undefined;
+    this.#begun = -Infinity;
   }
 
   /**
@@ -24,30 +33,28 @@ export class Series {
    */
   push(x, y) {
     this.last = y;
-    if (++this.skipped < this.stride) return;
-    this.skipped = 0;
-    if (this.length === CAPACITY) this.thin();
-    else if (this.length === this.x.length) this.grow();
+    const place = picturesTo(x);
+    const newest = this.length - 1;
+    if (place - this.#begun < POINT) {
+      this.x[newest] = x;
+      this.y[newest] += (y - this.y[newest]) / (this.n[newest] += 1);
+      return;
+    }
+    this.#begun = place;
+    if (this.length === this.x.length) this.#grow();
     this.x[this.length] = x;
-    this.y[this.length++] = y;
+    this.y[this.length] = y;
+    this.n[this.length++] = 1;
   }
 
-  grow() {
+  #grow() {
     const x = new Float64Array(2 * this.length);
-    const y = new Float32Array(2 * this.length);
+    const y = new Float64Array(2 * this.length);
+    const n = new Uint32Array(2 * this.length);
     x.set(this.x);
     y.set(this.y);
-    this.x = x;
-    this.y = y;
-  }
-
-  thin() {
-    for (let i = 0; i < this.length / 2; i++) {
-      this.x[i] = this.x[2 * i];
-      this.y[i] = this.y[2 * i];
-    }
-    this.length = Math.floor(this.length / 2);
-    this.stride *= 2;
+    n.set(this.n);
+    Object.assign(this, { x, y, n });
   }
 
   /** The newest value at or before a step; undefined where there is none. @param {number} step */
@@ -57,31 +64,36 @@ export class Series {
   }
 
   /**
-   * At most `buckets` points, each the mean of its share of the steps, ending at `untilStep`.
+   * Every point as the mean of what was measured in the last so many steps before it.
    *
-   * @param {number} buckets
-   * @param {number} untilStep
+   * @param {number} steps
    */
-  means(buckets, untilStep) {
-    const xs = [];
-    const ys = [];
-    const end = this.#endAt(untilStep);
-    const width = Math.max(1, Math.ceil(end / buckets));
-    for (let start = 0; start < end; start += width) {
-      const stop = Math.min(start + width, end);
-      let sum = 0;
-      for (let i = start; i < stop; i++) sum += this.y[i];
-      xs.push(this.x[stop - 1]);
-      ys.push(sum / (stop - start));
+  trailing(steps) {
+    const xs = new Array(this.length);
+    const ys = new Array(this.length);
+    let [start, sum, many] = [0, 0, 0];
+    for (let i = 0; i < this.length; i++) {
+      sum += this.y[i] * this.n[i];
+      many += this.n[i];
+      for (; start < i && this.x[start] <= this.x[i] - steps; start++) {
+        sum -= this.y[start] * this.n[start];
+        many -= this.n[start];
+      }
+      xs[i] = this.x[i];
+      ys[i] = sum / many;
     }
     return { xs, ys };
   }
 
   /** How many points are at or before a step. @param {number} step */
   #endAt(step) {
-    let end = this.length;
-    while (end > 0 && this.x[end - 1] > step) end--;
-    return end;
+    let [low, high] = [0, this.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.x[middle] <= step) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 

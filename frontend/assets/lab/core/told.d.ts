@@ -17,6 +17,7 @@ export interface EventData {
   status?: Status;
   phase?: string;
   layer?: number | null;
+  since?: number;
 }
 
 export type RunEvent = Omit<Event, "data"> & { data: EventData };

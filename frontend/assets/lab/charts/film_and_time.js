@@ -1,0 +1,297 @@
+// Film and time: the film that is the scrubber, the chart on the same axis, and what chooses its measure.
+
+import { element } from "../core/element.js";
+import { count } from "../core/format.js";
+import { picturesTo } from "../core/log_steps.js";
+import { reached, runPath } from "../core/requests.js";
+import { statusOf } from "../core/settings.js";
+import { Axis } from "./axis.js";
+import { Chart } from "./chart.js";
+import { Film, LARGEST } from "./film.js";
+import { FilmMoments } from "./film_moments.js";
+import { eventsIn, isIn } from "./lineage.js";
+import { marksOf } from "./marks.js";
+import { drawnOf, measuresOf } from "./measures.js";
+import { SPEEDS } from "./scrubber.js";
+import { Tabs } from "./tabs.js";
+
+/** @import { Frame } from "../core/frames.js" */
+/** @import { Model } from "../core/model.js" */
+/** @import { Parts } from "../core/parts.js" */
+/** @import { RunEvent } from "../core/told.js" */
+/** @import { Scrubber } from "./scrubber.js" */
+
+const TICK_MS = 200;
+const WIDE = { left: 52, right: 112 };
+const NARROW = { left: 40, right: 64 };
+const NARROW_BELOW = 520; // px
+const PHONE_PITCH = 52; // px of a picture where the film scrolls
+
+export class FilmAndTime {
+  redraws = 0;
+  #measure = "cut";
+  #isDirty = true;
+  #lastTick = -TICK_MS;
+  /** Grows with every film asked for, so that an older answer is not taken. */
+  #asked = 0;
+  #moments = new FilmMoments();
+  #sized = new ResizeObserver(() => this.invalidate());
+  /** While the film is dragged its axis rests. @type {number | null} */
+  #heldLast = null;
+  /** The run and epoch whose film is shown. */
+  #life = "";
+  #model;
+  #scrubber;
+  #layer;
+
+  /**
+   * @param {Parts} parts
+   * @param {Model} model
+   * @param {Scrubber} scrubber
+   * @param {() => number} layer the one shown
+   */
+  constructor(parts, model, scrubber, layer) {
+    this.#model = model;
+    this.#scrubber = scrubber;
+    this.#layer = layer;
+    const play = () => this.#play();
+    this.film = new Film("scrub", { seek: (step) => this.#seek(step), live: () => scrubber.live(), play });
+    this.chart = new Chart((step) => this.#seek(step));
+    this.tabs = new Tabs((name) => {
+      this.#measure = name;
+      this.#draw();
+    });
+    this.hint = element("p", { className: "film-hint" });
+    this.told = element("p", { className: "chart-told" });
+    const host = parts.find("film");
+    host.querySelector(".panel-head")?.append(this.hint, ...this.#transport(play));
+    this.body = element(
+      "div",
+      { className: "film-body" },
+      this.film.element,
+      this.chart.element,
+      this.told,
+      this.tabs.element,
+    );
+    host.append(this.body);
+    this.#sized.observe(this.body);
+  }
+
+  /** @param {() => void} play */
+  #transport(play) {
+    /** @param {string} name @param {string} label @param {() => void} act */
+    const button = (name, label, act) => {
+      const icon = element("span", { className: `film-icon film-icon-${name}`, ariaHidden: "true" });
+      const made = element("button", { type: "button", className: "film-button", title: label }, icon);
+      made.setAttribute("aria-label", label);
+      made.addEventListener("click", act);
+      return made;
+    };
+    const before = button("before", "The picture before", () => this.#neighbour(-1));
+    const next = button("next", "The next picture", () => this.#neighbour(1));
+    this.playButton = button("play", "Play the film", play);
+    this.speed = element("select", { className: "film-speed", title: "Pictures a second" });
+    this.speed.setAttribute("aria-label", "Speed of the film, pictures a second");
+    for (const speed of SPEEDS) {
+      const option = element("option", { value: String(speed), textContent: `${speed}×` });
+      option.selected = speed === this.#scrubber.speed;
+      this.speed.append(option);
+    }
+    this.speed.addEventListener("change", () => (this.#scrubber.speed = Number(this.speed?.value)));
+    this.state = element("span", { className: "film-live" });
+    this.back = element("button", {
+      type: "button",
+      className: "button film-back",
+      hidden: true,
+      dataset: { part: "live" },
+    });
+    this.back.addEventListener("click", () => this.#scrubber.live());
+    const buttons = element("div", { className: "film-buttons" }, before, this.playButton, next, this.speed);
+    return [buttons, element("div", { className: "film-state" }, this.state, this.back)];
+  }
+
+  close() {
+    this.#sized.disconnect();
+  }
+
+  /** Another run, or another epoch of it: what is drawn is of it alone from now on. */
+  setUp() {
+    const { run } = this.#model;
+    const life = run ? `${run.run_id} ${run.epoch}` : "";
+    if (life !== this.#life) this.clear();
+    this.#life = life;
+    const measures = measuresOf(this.#model);
+    if (measures.length && !measures.some(({ name }) => name === this.#measure)) this.#measure = measures[0].name;
+    this.tabs.setUp(measures);
+    this.invalidate();
+    if (run) this.#fetch(run.run_id, run.epoch);
+  }
+
+  /** Nothing is known of the run any more. */
+  clear() {
+    this.#asked += 1;
+    this.#life = "";
+    this.#moments.clear(this.#model.run?.epoch ?? 0);
+    this.invalidate();
+  }
+
+  /** @param {string} runId @param {number} epoch */
+  async #fetch(runId, epoch) {
+    const asked = (this.#asked += 1);
+    const answer = await reached(`${runPath(runId)}/film?epoch=${epoch}`);
+    if (!answer?.ok) return;
+    const message = await answer.arrayBuffer();
+    if (asked !== this.#asked) return;
+    this.#moments.take(message);
+    this.invalidate();
+  }
+
+  /** @param {Frame} frame the newest */
+  follow(frame) {
+    if (frame.epoch === this.#model.run?.epoch) this.#moments.follow(frame);
+    this.invalidate();
+  }
+
+  invalidate() {
+    this.#isDirty = true;
+  }
+
+  /** The colours have changed. */
+  repaint() {
+    this.film.repaint();
+    this.invalidate();
+  }
+
+  /** Events of the run shown, those of the epochs that it goes on from among them, oldest first. @returns {RunEvent[]} */
+  get events() {
+    return eventsIn(this.#model.events, this.#moments.lineage);
+  }
+
+  /** The newest step. */
+  get last() {
+    return Math.max(0, this.#model.store.lastStep, this.#moments.newest?.step ?? 0);
+  }
+
+  /** The step looked back at, of the run shown; null for live, and for a moment of another epoch. */
+  get step() {
+    const { pinned, step } = this.#scrubber;
+    return pinned && !isIn(this.#moments.lineage, pinned) ? null : step;
+  }
+
+  /** @param {number} step */
+  #seek(step) {
+    this.#scrubber.stop();
+    if (step >= this.last) this.#scrubber.live();
+    else this.#scrubber.seekStep(step);
+    this.#draw();
+  }
+
+  /** @param {1 | -1} direction */
+  #neighbour(direction) {
+    this.#seek(this.#axis().neighbour(this.step ?? this.last, direction));
+  }
+
+  #play() {
+    this.#scrubber.playOrStop(performance.now());
+    this.invalidate();
+  }
+
+  #axis() {
+    const { width } = this.body.getBoundingClientRect();
+    const { left, right } = width < NARROW_BELOW ? NARROW : WIDE;
+    this.#heldLast = this.film.isHeld ? (this.#heldLast ?? this.last) : null;
+    const room = LARGEST / 2 + 4;
+    return new Axis(this.#heldLast ?? this.last, left + room, Math.max(left + room + 1, width - right - room));
+  }
+
+  /** On a phone the film is as long as it needs to be, and scrolls. @param {Axis} axis */
+  #filmAxis(axis) {
+    const { width } = this.body.getBoundingClientRect();
+    const isNarrow = width < NARROW_BELOW;
+    this.film.element.classList.toggle("is-scrolling", isNarrow);
+    if (!isNarrow) {
+      this.film.track.style.width = "";
+      return axis;
+    }
+    const room = LARGEST / 2 + 8;
+    const right = Math.max(width - room, room + PHONE_PITCH * picturesTo(axis.last));
+    this.film.track.style.width = `${right + room}px`;
+    return new Axis(axis.last, room, right);
+  }
+
+  /** Called from the page's drawing loop. @param {number} now */
+  tick(now) {
+    this.#scrubber.tick(now, this.last);
+    if (!this.#isDirty || now - this.#lastTick < TICK_MS) return;
+    this.#lastTick = now;
+    this.#draw();
+  }
+
+  #draw() {
+    this.#isDirty = false;
+    const model = this.#model;
+    const { hello } = model;
+    const { step, last } = this;
+    const axis = this.#axis();
+    const layer = Math.min(this.#layer(), Math.max(0, model.layers - 1));
+    const marks = marksOf(this.events, layer);
+    const shape = { rows: hello?.experts ?? 0, cols: hello?.partitions ?? 0 };
+    const isSeen = step !== null && this.#scrubber.pinned !== null;
+    const filmAxis = this.#filmAxis(axis);
+    this.film.element.hidden = false;
+    this.film.show({
+      axis: filmAxis,
+      rows: model.hasTopology
+        ? [{ label: "", moments: this.#moments, pinned: isSeen ? this.#scrubber.pinned : null, shape }]
+        : [],
+      layer,
+      step,
+      changes: marks.filter(({ by }) => by === "person"),
+    });
+    if (step === null) this.film.element.scrollLeft = this.film.element.scrollWidth;
+    this.#say(step, last);
+    if (!hello) {
+      this.chart.svg.replaceChildren();
+      this.chart.labels.replaceChildren();
+      return;
+    }
+    const shown = measuresOf(model).map((measure) => ({ measure, lines: drawnOf(model, measure, layer) }));
+    const chosen = shown.find(({ measure }) => measure.name === this.#measure) ?? shown[0];
+    if (!chosen) return;
+    const gutter = axis.left - LARGEST / 2 - 4;
+    const runs = [{ lines: chosen.lines, isTwin: false }];
+    this.chart.show({ axis, measure: chosen.measure, hello, runs, marks, step, gutter });
+    const told = chosen.measure.told(model);
+    if (this.told.textContent !== told) this.told.textContent = told;
+    this.tabs.show(shown, chosen.measure.name, hello, last, step);
+    this.redraws += 1;
+  }
+
+  /** @param {number | null} step @param {number} last */
+  #say(step, last) {
+    const { run } = this.#model;
+    const isBack = this.#scrubber.pinned !== null || step !== null;
+    const isOther = isBack && step === null;
+    const hint = isOther
+      ? "looking back before the reset"
+      : isBack
+        ? `looking back at step ${count(step ?? last)}; sliders show what was in force then`
+        : "drag along the film to go back; every picture on this page follows";
+    if (this.hint.textContent !== hint) this.hint.textContent = hint;
+    const isActive = run !== null && statusOf(run.status).active;
+    const state = !run ? "" : isActive ? "live" : "newest";
+    if (this.state) {
+      this.state.hidden = isBack;
+      if (this.state.textContent !== state) this.state.textContent = state;
+      this.state.classList.toggle("is-active", run?.status === "running");
+    }
+    if (this.back) {
+      this.back.hidden = !isBack;
+      const text = isActive ? "Back to live" : "Back to the end";
+      if (this.back.textContent !== text) this.back.textContent = text;
+    }
+    const { isPlaying } = this.#scrubber;
+    this.playButton?.classList.toggle("is-playing", isPlaying);
+    this.playButton?.setAttribute("aria-label", isPlaying ? "Stop the film" : "Play the film");
+  }
+}
