@@ -25,6 +25,7 @@ export function aRun(fields = {}) {
     viewers: 1,
     restarts: 0,
     created_ms: 0,
+    parent: null,
     ...fields,
   };
 }

@@ -69,7 +69,7 @@ export const threads = {
 
   table({ connection: { rows, cols, data } }) {
     return Array.from({ length: rows }, (_, e) => {
-      const held = Array.from({ length: cols }, (_, p) => p)
+      const held = Array.from({ length: cols }, (__, p) => p)
         .filter((p) => data[e * cols + p] >= CUT)
         .sort((a, b) => data[e * cols + b] - data[e * cols + a])
         .map((p) => `${rows === cols && p === e ? "its own " : ""}${block(p)} ${cell(data[e * cols + p])}`);
