@@ -20,6 +20,7 @@ RUN --mount=type=cache,target=/pip-cache \
 COPY --chown=lab:lab cdsp_core cdsp_core
 COPY --chown=lab:lab frontend frontend
 COPY --chown=lab:lab backend backend
+COPY --chown=lab:lab docs/recorded docs/recorded
 RUN python -m compileall -q .
 USER 10001:10001
 VOLUME /data

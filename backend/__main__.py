@@ -6,6 +6,7 @@ import argparse
 import errno
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -78,6 +79,8 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m backen
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
     server = Server(config, app.state.runs, with_browser=has_display and not options.no_browser)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: server.handle_exit(signal.SIGTERM, None))
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:

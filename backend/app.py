@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend import errors, reference
+from backend.recorded import RecordedFolder
 from backend.routes import router
 from backend.runs import Runs
 from backend.security import Guard
@@ -39,6 +40,7 @@ def create_app(settings: Settings, *, catalogue: Catalogue | None = None) -> Fas
 
     app = FastAPI(title="Topology Lab", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.runs = runs
+    app.state.recorded = RecordedFolder(settings.recorded_dir)
     errors.install(app)
     app.include_router(router)
     reference.install(app)

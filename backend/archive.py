@@ -73,12 +73,6 @@ class Archive:
         sql = "SELECT body FROM frames WHERE run_id = ? AND epoch = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
         return next((row[0] for row in self._read(sql, run_id, generation, seq)), None)
 
-    def frame_steps(self, run_id: str, generation: int) -> list[tuple[int, int]]:
-        """Sequence number and step of every stored frame of a generation, oldest first."""
-        return self._read(
-            "SELECT seq, step FROM frames WHERE run_id = ? AND epoch = ? ORDER BY seq", run_id, generation
-        )
-
     def lineage(self, run_id: str, generation: int) -> list[tuple[int, int | None]]:
         """A generation and those that it was continued from, newest first: each with the last step that counts."""
         generations = self.generations(run_id)

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from backend.errors import BadInputError, BusyError, RunNotFoundError
 from backend.hub import RunHub
-from backend.lineage import events_of, frames_of, lineage, rows_of
+from backend.lineage import past_of
 from backend.runs import Runs
 from backend.state import RunState
 from backend.store import Store
@@ -179,13 +179,13 @@ def _link(file: Path, copy: Path) -> None:
 def _copy_history(store: Store, hub: RunHub, saved: Saved, run_id: str) -> None:
     """Give the fork what led to its first state: every step's scalars, some pictures, the edits. Waits for the disk."""
     store.flush()
-    archive, generation = store.archive, saved.generation
-    past = lineage(archive, hub.run_id, generation, saved.step)
-    rows = _with_undelivered(rows_of(archive, past), hub.folder, saved)
+    generation = saved.generation
+    pictures = picture_steps(saved.step, pictures=COPIED_PICTURES)
+    past = past_of(store.archive, hub.run_id, generation, saved.step, pictures=pictures)
+    rows = _with_undelivered(past.rows, hub.folder, saved)
     store.save_generation(run_id, generation, None, past.names)
     before = -1
-    frames = frames_of(archive, past, picture_steps(saved.step, pictures=COPIED_PICTURES))
-    for seq, frame in enumerate(frames):
+    for seq, frame in enumerate(past.frames):
         between = rows[(rows[:, 0] > before) & (rows[:, 0] <= frame.step)]
         own = replace(
             frame,
@@ -201,9 +201,9 @@ def _copy_history(store: Store, hub: RunHub, saved: Saved, run_id: str) -> None:
         before = frame.step
     rest = rows[rows[:, 0] > before]
     if len(rest):
-        seq = len(frames)
+        seq = len(past.frames)
         store.save_frame(run_id, generation, seq, after_seq=seq - 1, step=saved.step, message=None, scalars=rest)
-    events = [event for event in events_of(archive, past) if event["kind"] in COPIED_EVENTS]
+    events = [event for event in past.events if event["kind"] in COPIED_EVENTS]
     for n, event in enumerate(events):
         copy = Event.model_validate({**event, "run": run_id, "epoch": generation})
         store.save_event(run_id, f"copied-{run_id}", n, copy)

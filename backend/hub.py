@@ -27,7 +27,7 @@ from cdsp_core.wire.phases import PhaseWatch
 
 
 class RunHub:
-    """Everything of one run on the event loop. `begin` asks for a worker.
+    """Everything of one run on the event loop. `begin` asks for a worker, `abandon` gives one up that says nothing.
 
     It is what the link, viewers, texts and steering know of a run: `link.Trained`, `viewers.Watched`, `texts.Told`,
     `steering.Steered`.
@@ -42,6 +42,7 @@ class RunHub:
         timeout_s: float,
         start_timeout_s: float,
         begin: Callable[[RunHub], None],
+        abandon: Callable[[WorkerConnection], None],
     ) -> None:
         self.state = state
         self.history = History(self.run_id, state.generation)
@@ -59,7 +60,10 @@ class RunHub:
         self.steering = Steering(
             self, state, store=store, folder=self.folder, timeout_s=timeout_s, start_timeout_s=start_timeout_s
         )
+        self.is_silent = False
+        """whether the worker is connected and has said nothing for too long"""
         self._begin = begin
+        self._abandon = abandon
         self._start_from: tuple[int | None, list[str]] | None = None
         """seed and checkpoints a person asked the next start to take; None: go on from the last checkpoint"""
         has_begun = state.generation >= 0
@@ -181,6 +185,27 @@ class RunHub:
         self.wait(None)
         self.steering.send_again()
 
+    def fall_silent(self, silent_s: float) -> None:
+        """The worker is connected and has not said anything for so long."""
+        if not self.is_silent:
+            self.is_silent = True
+            self.state.fall_silent()
+            self.steering.fell_silent()
+        if self.state.active:
+            self.wait(f"The worker has not answered for {silent_s:.0f} s.")
+
+    def speak_again(self) -> None:
+        """The worker has said something."""
+        if self.is_silent:
+            self.is_silent = False
+            self.wait(None)
+
+    def abandon_worker(self) -> None:
+        """The run ends without its worker, which says nothing."""
+        worker, self.worker, self.is_silent = self.worker, None, False
+        if worker is not None:
+            self._abandon(worker)
+
     def send(self, message: CommandMessage) -> None:
         """Hand a command to the worker. Raises NotNowError when there is none."""
         if self.worker is None:
@@ -202,6 +227,7 @@ class RunHub:
             rows = await self._rows_before(parent, wanted=message.static.scalar_names)
             if rows is not None:
                 history.inherit(rows)
+        before = dict(state.applied_step)
         state.begin(message, parent)
         self.store.save_generation(self.run_id, state.generation, parent, self.scalar_names)
         self.save()
@@ -210,8 +236,18 @@ class RunHub:
         self.generation_reason = _generation_reason(state)
         self.hello_version += 1
         self._start_from = None
+        self._tell_of_moved_steps(before)
         self.steering.begun()
         self._tell()
+
+    def _tell_of_moved_steps(self, before: dict[str, int]) -> None:
+        """Say so where a generation goes on from before the step at which a control had changed."""
+        state = self.state
+        moved = [name for name, step in before.items() if step > state.applied_step[name] == state.step]
+        if state.parent is not None and moved:
+            told = ", ".join(f"{name} {state.applied[name]:.4g}" for name in moved)
+            data = {"controls": {name: state.applied[name] for name in moved}, "applied_step": state.step}
+            self.add_event("status", f"In force from step {state.step}, where the run goes on: {told}.", data)
 
     async def _take_undelivered(self, history: History, parent: tuple[int, int]) -> None:
         """Take the scalars that the last worker left beside its checkpoint."""
@@ -294,6 +330,7 @@ class RunHub:
     def worker_lost(self, reason: str) -> None:
         """The link is gone; the worker may come back."""
         self.worker = None
+        self.is_silent = False
         self.state.lose_worker()
         if self.state.active:
             self.wait(reason)
@@ -346,6 +383,7 @@ class RunHub:
         self.save()
         self._start_from = None
         self.steering.begun()
+        self.steering.lost()
 
     def leave_for_good(self, sentence: str) -> None:
         """The run is deleted: tell whoever watches."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,62 +13,32 @@ from cdsp_core.wire.frames import Array, Frame, decode_frame
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lineage:
-    """What led to a step of a generation. `parts`: generations, oldest first, each with the last step that counts."""
+class Past:
+    """What led to a step of a generation."""
 
-    run_id: str
-    generation: int
-    parts: tuple[tuple[int, int], ...]
+    frames: list[Frame]
+    """the stored ones nearest to the steps asked for, oldest first"""
     names: list[str]
     """of the scalars"""
-
-    @property
-    def step(self) -> int:
-        """The last step."""
-        return self.parts[-1][1]
-
-
-def lineage(archive: Archive, run_id: str, generation: int, step: int) -> Lineage:
-    """What led to that step of a generation."""
-    generations = archive.generations(run_id)
-    parts: list[tuple[int, int]] = []
-    wanted: tuple[int, int] | None = (generation, step)
-    while wanted is not None:
-        parts.insert(0, (wanted[0], min(wanted[1], step)))
-        wanted = generations[wanted[0]][0] if wanted[0] in generations else None
-        if wanted is not None:
-            step = min(step, wanted[1])
-    names = generations[generation][1] if generation in generations else []
-    return Lineage(run_id=run_id, generation=generation, parts=tuple(parts), names=names)
+    rows: Array
+    """every step's scalars [steps, names]"""
+    events: list[dict[str, Any]]
+    """oldest first"""
 
 
-def frames_of(archive: Archive, past: Lineage, steps: list[int]) -> list[Frame]:
-    """For each of `steps` the newest stored frame at or before it, each frame once; those that are stored."""
-    stored: list[tuple[int, int, int]] = []
-    """step, generation, seq"""
-    begun_at = 0
-    for generation, upto in past.parts:
-        found = archive.frame_steps(past.run_id, generation)
-        stored += [(at, generation, seq) for seq, at in found if begun_at <= at <= upto]
-        begun_at = upto + 1
-    stored.sort()
-    places = np.searchsorted([at for at, _, _ in stored], steps, side="right") - 1
+def past_of(archive: Archive, run_id: str, generation: int, step: int, *, pictures: Sequence[int]) -> Past:
+    """What led to that step of a generation, with the frames nearest to the steps `pictures`. Waits for the disk."""
+    names = archive.generations(run_id)[generation][1]
+    rows = archive.scalars(run_id, generation, upto_step=step, names=names)
+    upto = {number: step if last is None else min(step, last) for number, last in archive.lineage(run_id, generation)}
     frames: list[Frame] = []
-    for place in dict.fromkeys(int(place) for place in places if place >= 0):
-        body = archive.frame(past.run_id, stored[place][1], stored[place][2])
-        frame = None if body is None else decode_frame(body)
-        if frame is not None and (not frames or frame.step > frames[-1].step):  # it may be thinned out this moment
+    for body in archive.moments(run_id, generation, pictures):
+        frame = decode_frame(body)
+        if frame.step <= step and (not frames or frame.step > frames[-1].step):
             frames.append(frame)
-    return frames
-
-
-def rows_of(archive: Archive, past: Lineage) -> Array:
-    """Every step's scalars [steps, names]."""
-    rows = archive.scalars(past.run_id, past.generation, upto_step=past.step, names=past.names)
-    return np.empty((0, len(past.names)), dtype=np.float32) if rows is None else rows
-
-
-def events_of(archive: Archive, past: Lineage) -> list[dict[str, Any]]:
-    """What happened, oldest first."""
-    upto = dict(past.parts)
-    return [event for event in archive.events(past.run_id) if event["step"] <= upto.get(event["epoch"], -1)]
+    return Past(
+        frames=frames,
+        names=names,
+        rows=np.empty((0, len(names)), dtype=np.float32) if rows is None else rows,
+        events=[event for event in archive.events(run_id) if event["step"] <= upto.get(event["epoch"], -1)],
+    )

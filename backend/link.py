@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import json
 import logging
 from typing import Any, Final, Protocol
 
@@ -17,7 +18,9 @@ from cdsp_core.wire.messages.fields import Message
 from cdsp_core.wire.messages.link import (
     WORKER_HELLO,
     WORKER_MESSAGE,
+    Alive,
     EventMessage,
+    Leaving,
     ResultMessage,
     Started,
     StudyMessage,
@@ -27,6 +30,7 @@ from cdsp_core.wire.messages.link import (
 from cdsp_core.wire.messages.run import Event
 from cdsp_core.wire.messages.sentences import MessageError, read_text
 from cdsp_core.wire.messages.studies import StudyReport
+from cdsp_core.wire.messages.vocabulary import LINK_PROTOCOL, REFUSED_CODE
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,10 @@ MAX_TEXT_BYTES: Final = 256_000
 
 class LinkError(ValueError):
     """A worker said something that the link does not allow."""
+
+
+class RefusedWorkerError(LinkError):
+    """A worker that this backend can never use; it is told so and does not dial again."""
 
 
 class Trained(Protocol):
@@ -55,6 +63,9 @@ class Desk(Protocol):
     """Where workers report, and where what they say is kept."""
 
     async def worker_arrived(self, socket: WebSocket, hello: WorkerHello) -> WorkerConnection: ...
+    def worker_leaves(self, connection: WorkerConnection, reason: str) -> None:
+        """The worker ends, in order; its run has a checkpoint."""
+
     def worker_left(self, connection: WorkerConnection) -> None: ...
     def trained_by(self, worker_id: str, run_id: str) -> Trained | None:
         """The run of that id, if this worker is the one that trains it or was the last to."""
@@ -74,6 +85,8 @@ class WorkerConnection:
         self.worker_id = worker_id
         self.pid = pid
         self.received = received
+        self.silent_s = 0.0
+        """seconds without a word of it; others count them up"""
         self.run: Trained | None = None
         """what it trains"""
         self._socket = socket
@@ -96,6 +109,7 @@ class WorkerConnection:
                 packet = await self._socket.receive()
                 if packet["type"] == "websocket.disconnect":
                     return
+                self.silent_s = 0.0
                 await self._take(packet, desk)
         finally:
             sender.cancel()
@@ -118,8 +132,10 @@ class WorkerConnection:
             if n > MAX_COUNT:
                 raise LinkError(f"n must be a whole number from 0 to {MAX_COUNT}. Found {n}.")
         else:
-            message = _read(WORKER_MESSAGE, packet["text"])
-            n = message.n
+            said: WorkerMessage | Alive = _read(WORKER_MESSAGE, packet["text"])
+            if isinstance(said, Alive):
+                return
+            message, n = said, said.n
         if n <= self.received:
             return
         self.received = n
@@ -132,6 +148,9 @@ class WorkerConnection:
     async def _take_text(self, message: WorkerMessage, desk: Desk) -> None:
         if isinstance(message, StudyMessage):
             desk.study_reported(self.worker_id, message.study)
+            return
+        if isinstance(message, Leaving):
+            desk.worker_leaves(self, message.reason)
             return
         run = desk.trained_by(self.worker_id, message.run)
         if run is None:
@@ -157,18 +176,46 @@ async def serve_worker(socket: WebSocket, desk: Desk, token: str) -> None:
     connection: WorkerConnection | None = None
     try:
         async with asyncio.timeout(HELLO_TIMEOUT_S):
-            hello: WorkerHello = _read(WORKER_HELLO, await socket.receive_text())
+            hello = read_hello(await socket.receive_text())
         connection = await desk.worker_arrived(socket, hello)
         await connection.serve(desk)
     except (WebSocketDisconnect, TimeoutError):
         pass
-    except (LinkError, MessageError, KeyError, TypeError, ValueError) as error:
+    except RefusedWorkerError as error:
+        logger.warning("a worker is refused: %s", error)
+        with contextlib.suppress(RuntimeError):  # it is closed already
+            await socket.close(REFUSED_CODE, str(error)[:120])
+    except (LinkError, MessageError) as error:
+        logger.warning("the link to a worker is closed: %s", str(error)[:300])
+        with contextlib.suppress(RuntimeError):  # it is closed already
+            await socket.close(1002, str(error)[:120])
+    except (KeyError, TypeError, ValueError) as error:
         logger.exception("the link to a worker is closed")
         with contextlib.suppress(RuntimeError):  # it is closed already
             await socket.close(1002, str(error)[:120])
     finally:
         if connection is not None:
             desk.worker_left(connection)
+
+
+def read_hello(text: str) -> WorkerHello:
+    """The first message of a worker. Raises RefusedWorkerError for another version's, LinkError, MessageError."""
+    try:
+        found = json.loads(text)["protocol"] if len(text) <= MAX_TEXT_BYTES else LINK_PROTOCOL
+    except (ValueError, KeyError, TypeError, RecursionError):
+        found = LINK_PROTOCOL
+    if found != LINK_PROTOCOL:
+        raise RefusedWorkerError(
+            f"a hello must have protocol {LINK_PROTOCOL} and a worker_id of 1 to 64 characters. "
+            f"Found protocol {str(found)[:20]}."
+        )
+    hello: WorkerHello = _read(WORKER_HELLO, text)
+    if not 1 <= len(hello.worker_id) <= 64:
+        raise RefusedWorkerError(
+            f"a hello must have protocol {LINK_PROTOCOL} and a worker_id of 1 to 64 characters. "
+            f"Found one of {len(hello.worker_id)}."
+        )
+    return hello
 
 
 def _read(adapter: TypeAdapter[Any], text: Any) -> Any:

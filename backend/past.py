@@ -91,6 +91,11 @@ class Past:
         own = [one.checkpoint_id for one in found if one.epoch == generation]
         return own + [one.checkpoint_id for one in found if (one.epoch, one.step) == parent]
 
+    def new_checkpoints(self, generation: int, parent: tuple[int, int] | None) -> int:
+        """How many checkpoints a generation has written beyond the step where it began at `parent`."""
+        began_at = 0 if parent is None else parent[1]
+        return sum(one.epoch == generation and one.step > began_at for one in self.checkpoints())
+
     def _recall(self, generation: int) -> Recalled:
         self._store.flush()
         archive, run_id = self._store.archive, self._run_id

@@ -18,6 +18,7 @@ from backend.film import film as moving_film
 from backend.forks import fork
 from backend.history import scalars_message
 from backend.hub import RunHub
+from backend.recorded import RecordedFolder, recording_of
 from backend.reference import BINARY, TEXT, refusals, takes
 from backend.runs import Runs
 from backend.stream import read_after
@@ -32,12 +33,14 @@ from cdsp_core.wire.messages.api import (
     NewFork,
     NewRun,
     Preset,
+    RecordedRuns,
     RunChange,
 )
 from cdsp_core.wire.messages.commands import CommandFields
 from cdsp_core.wire.messages.fields import Message
 from cdsp_core.wire.messages.run import CommandResult, Event, RunInfo
 from cdsp_core.wire.messages.studies import StudyInfo, StudyList
+from cdsp_core.wire.recording import SUFFIX
 
 router = APIRouter()
 
@@ -48,10 +51,17 @@ def the_runs(request: Request) -> Runs:
     return runs
 
 
+def the_recorded(request: Request) -> RecordedFolder:
+    recorded = request.app.state.recorded
+    assert isinstance(recorded, RecordedFolder)
+    return recorded
+
+
 def the_hub(run_id: str, runs: Annotated[Runs, Depends(the_runs)]) -> RunHub:
     return runs.get(run_id)
 
 
+Recorded = Annotated[RecordedFolder, Depends(the_recorded)]
 SomeRuns = Annotated[Runs, Depends(the_runs)]
 Hub = Annotated[RunHub, Depends(the_hub)]
 """The run of the path's run_id, looked up; 404 when there is none."""
@@ -82,6 +92,25 @@ async def presets() -> Response:
 async def config_schema() -> dict[str, Any]:
     """Fields of a config by section: types, bounds, defaults and a line of text."""
     return schema()
+
+
+@router.get("/api/recorded", response_model=RecordedRuns)
+async def list_recorded(recorded: Recorded) -> Response:
+    """The recorded runs that come with the program, and why a file is none."""
+    return answer(await asyncio.to_thread(recorded.list))
+
+
+@router.get("/api/recorded/{name}", response_class=Response, responses=BINARY | refusals(404, 422))
+async def one_recorded(
+    name: str, recorded: Recorded, format: Annotated[str, Query(max_length=20)] = "binary"
+) -> Response:
+    """A recorded run: one safetensors message whose metadata hold its recipe, or the same as json."""
+    if format not in ("binary", "json"):
+        raise BadInputError(f"format must be binary or json. Found {format!r}.")
+    found = await asyncio.to_thread(recorded.get, name)
+    if format == "json":
+        return JSONResponse(found.to_json())
+    return Response(found.message(), media_type="application/octet-stream")
 
 
 @router.get("/api/studies", response_model=StudyList)
@@ -120,7 +149,9 @@ async def list_runs(
 async def create_run(request: Request, runs: SomeRuns) -> Response:
     """Make a run, which begins as soon as a worker is free."""
     config, name = new_run_of(await request.body(), data=runs.settings.data)
-    return answer(runs.create(config, name).info(), status=201)
+    made = runs.create(config, name).info()
+    await runs.store.settled()
+    return answer(made, status=201)
 
 
 @router.get("/api/runs/{run_id}", response_model=ListedRun, responses=refusals(404))
@@ -260,6 +291,14 @@ async def scalars(hub: Hub, runs: SomeRuns, epoch: int | None = None) -> Respons
         return Response(message, media_type="application/octet-stream")
 
     return await asyncio.to_thread(whole)
+
+
+@router.get("/api/runs/{run_id}/recording", response_class=Response, responses=BINARY | refusals(404, 422))
+async def recording(hub: Hub, runs: SomeRuns) -> Response:
+    """The run as a recorded one, as far as it has come: the content of a file, a zlib stream under 10 kB."""
+    content = await asyncio.to_thread(recording_of, runs.store, hub)
+    named = {"Content-Disposition": f'attachment; filename="{hub.run_id}{SUFFIX}"'}
+    return Response(content, media_type="application/octet-stream", headers=named)
 
 
 @router.get("/api/runs/{run_id}/export", response_class=Response, responses=TEXT | refusals(404, 422))

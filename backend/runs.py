@@ -7,10 +7,8 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import time
 from collections.abc import Coroutine
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -20,7 +18,7 @@ from backend.errors import BadInputError, BusyError, RunNotFoundError
 from backend.folder import locked
 from backend.hub import RunHub
 from backend.launchers import Launcher, launcher_class
-from backend.link import LinkError, WorkerConnection
+from backend.link import WorkerConnection
 from backend.listing import Listing
 from backend.recovery import Recovery
 from backend.settings import Settings
@@ -32,7 +30,6 @@ from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.messages.link import End, Saved, Welcome, WorkerHello
 from cdsp_core.wire.messages.studies import StudyReport
-from cdsp_core.wire.messages.vocabulary import LINK_PROTOCOL
 
 logger = logging.getLogger(__name__)
 
@@ -67,12 +64,15 @@ class Runs:
             launcher=self._launcher,
             workers=self.workers,
             studies=self.studies,
+            hub_of=self._hub_of,
             begin=self._begin,
             spawn=self._spawn,
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: list[dict[str, Any]] = []
         self._start_failures = 0
+        self._arrived: set[str] = set()
+        """workers that have ever been connected"""
         self._folder_lock: IO[str] | None = None
         self._closing = False
 
@@ -100,7 +100,9 @@ class Runs:
         await asyncio.to_thread(self.open_folder)
         self.studies.open()
         for record in self._records:
-            self._add(RunState.from_record(record))
+            hub = self._add(RunState.from_record(record))
+            if not record.get("number"):
+                hub.save()
         for hub in self._hubs.values():
             if hub.state.active:
                 self._recovery.take_up(hub)
@@ -124,8 +126,7 @@ class Runs:
         while staying := [worker for worker in adopted if self.workers.get(worker.worker_id) is worker]:
             if time.monotonic() > deadline:
                 for worker in staying:
-                    with suppress(ProcessLookupError):
-                        os.kill(worker.pid, signal.SIGKILL)
+                    self._launcher.kill(worker.worker_id)
                 return
             await asyncio.sleep(0.02)
 
@@ -179,7 +180,7 @@ class Runs:
 
     def list(self) -> list[RunHub]:
         """All runs, newest first."""
-        return sorted(self._hubs.values(), key=lambda hub: hub.state.created_ms, reverse=True)
+        return sorted(self._hubs.values(), key=lambda hub: hub.state.number, reverse=True)
 
     async def delete(self, run_id: str) -> None:
         """Delete an ended run with its history, checkpoints and worker log. Raises RunNotFoundError, BusyError."""
@@ -197,6 +198,8 @@ class Runs:
         await asyncio.to_thread(self.store.flush)
 
     def _add(self, state: RunState) -> RunHub:
+        if not state.number:
+            state.give_number(1 + max((hub.state.number for hub in self._hubs.values()), default=0))
         hub = RunHub(
             state,
             store=self.store,
@@ -204,6 +207,7 @@ class Runs:
             timeout_s=self.settings.command_timeout_s,
             start_timeout_s=self.settings.start_timeout_s,
             begin=self._begin,
+            abandon=self._abandon,
         )
         self._hubs[state.run_id] = hub
         return hub
@@ -213,8 +217,6 @@ class Runs:
     async def worker_arrived(self, socket: WebSocket, hello: WorkerHello) -> WorkerConnection:
         """A worker has said hello: give it back the run it holds, or another, or let it wait."""
         worker_id = hello.worker_id
-        if hello.protocol != LINK_PROTOCOL or not 1 <= len(worker_id) <= 64:
-            raise LinkError(f"a hello must have protocol {LINK_PROTOCOL} and a worker_id of 1 to 64 characters.")
         earlier = self.workers.pop(worker_id, None)
         if earlier is not None:
             await earlier.close()
@@ -225,6 +227,9 @@ class Runs:
         hub = self._hubs.get(hello.run.run_id) if hello.run is not None else None
         keep = hub is not None and hub.state.active and hub.state.worker_id == worker_id and hub not in self._queue
         self.workers[worker_id] = connection
+        self._arrived.add(worker_id)
+        if self._recovery.was_given_up(worker_id):
+            connection.silent_s = self.settings.silent_after_s
         self._start_failures = 0
         connection.send(Welcome(received=received, keep=keep))
         if keep and hub is not None:
@@ -234,6 +239,11 @@ class Runs:
         self.studies.worker_arrived(connection, hello.study)
         self._schedule()
         return connection
+
+    def worker_leaves(self, connection: WorkerConnection, reason: str) -> None:
+        """A worker ends, in order: its run goes on elsewhere at once, unless the server ends as well."""
+        if not self._closing:
+            self._recovery.move(connection, self._hub_of(connection), reason)
 
     def worker_left(self, connection: WorkerConnection) -> None:
         """The link to a worker is closed; it may dial again."""
@@ -286,13 +296,17 @@ class Runs:
         """Give waiting runs to idle workers, and get more workers where there are too few."""
         self._queue = [hub for hub in self._queue if hub.state.active]
         for connection in self.workers.values():
-            while connection.run is None and self._queue:
+            while connection.run is None and self._queue and connection.silent_s < self.settings.silent_after_s:
                 self._assign(self._queue.pop(0), connection)
         problem = self._launcher.launch(len(self._queue), self.workers.keys())
         if problem is not None:
             self._fail_waiting(problem)
         for hub in self._queue:
             hub.wait(self._why_waiting())
+
+    def _abandon(self, connection: WorkerConnection) -> None:
+        """Somebody has stopped the run of a worker that says nothing."""
+        self._recovery.drop(connection, "It says nothing.")
 
     def _assign(self, hub: RunHub, connection: WorkerConnection) -> None:
         start = hub.starting(connection.worker_id, connection.pid)
@@ -325,7 +339,7 @@ class Runs:
                 hub.worker.run = None
                 hub.worker_lost(sentence)
             self._recovery.restart(hub, sentence)
-        elif not was_connected and self._queue:
+        elif worker_id not in self._arrived and self._queue:
             self._start_failures += 1
             if self._start_failures > 2:
                 self._fail_waiting(sentence)
@@ -345,8 +359,14 @@ class Runs:
                 hub.add_event("error" if sentence else "status", text, {"store": sentence})
 
     async def _tick(self) -> None:
+        last = time.monotonic()
         while True:
             await asyncio.sleep(TICK_S)
+            now = time.monotonic()
+            self._recovery.watch(min(now - last, 2 * TICK_S))
+            last = now
+            if self._queue:
+                self._schedule()
             for hub in self._hubs.values():
                 hub.tick()
 

@@ -41,13 +41,21 @@ class Settings:
     device: DeviceName = "auto"
     data: DataName = "embedded"
     data_root: Path | None = None
+    recorded_dir: Path = Path(__file__).resolve().parents[1] / "docs" / "recorded"
+    """recorded runs that the page shows"""
 
     local_workers: int = 2
     """processes of the `local` launcher; further runs wait"""
     max_restarts: int = 5
-    """times a run whose worker died is begun again from its last checkpoint"""
+    """times a run whose worker died is begun again from its last checkpoint, less one for every checkpoint since"""
     worker_grace_s: float = 65.0
-    """seconds a silent worker may come back in; it gives up itself after 60"""
+    """seconds in which a worker whose link was lost may come back; it gives up itself after 60"""
+    silent_after_s: float = 15.0
+    """seconds without a sign of a worker's main loop after which people are told"""
+    replaced_after_s: float = 45.0
+    """seconds without a sign of a worker's main loop after which another takes its run"""
+    restart_wait_s: float = 1.0
+    """seconds before the second restart in a row without a new checkpoint; they double with every further one"""
     survivor_grace_s: float = 3.0
     """seconds after the start in which a worker of an earlier backend may report"""
     command_timeout_s: float = 10.0

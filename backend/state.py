@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -56,6 +57,11 @@ class RunState:
     """whether the run was paused when its worker was lost, or is to begin paused"""
     steps_per_s: float = 0.0
     restarts: int = 0
+    """times it was begun again because its worker was lost, less the checkpoints written since"""
+    early_losses: int = 0
+    """times in a row that its worker was lost before its first step"""
+    number: int = 0
+    """of the run in its data folder, counted from 1: their order, whatever the clock said"""
     description: Description | None = None
     """what its worker says of it; None before the first"""
     forked_from: tuple[str, int, int] | None = None
@@ -140,8 +146,8 @@ class RunState:
         self.status, self.reason = started.status, None
         if started.controls != self.applied:
             self.applied_step = dict.fromkeys(self.applied_step, self.step)
-        elif parent is None:
-            self.applied_step = dict.fromkeys(self.applied_step, 0)
+        else:
+            self.applied_step = {name: min(step, self.step) for name, step in self.applied_step.items()}
         self.applied, self.requested = dict(started.controls), dict(started.controls)
 
     def wait(self, reason: str | None) -> bool:
@@ -149,6 +155,10 @@ class RunState:
         is_new = self.waiting != reason
         self.waiting = reason
         return is_new
+
+    def fall_silent(self) -> None:
+        """The worker is connected and says nothing: how fast it trains is not known."""
+        self.steps_per_s = math.nan
 
     def lose_worker(self) -> None:
         """The link to the worker is gone; it may come back."""
@@ -159,14 +169,30 @@ class RunState:
         if self.status in ("running", "paused"):
             self.paused_before = self.status == "paused"
 
-    def restart(self) -> None:
+    @property
+    def has_stepped(self) -> bool:
+        """Whether a step has been trained since its worker took the run."""
+        began_at = 0 if self.parent is None else self.parent[1]
+        return self.status != "starting" and self.step > began_at
+
+    def restart(self, *, new_checkpoints: int) -> None:
         """The worker is gone for good; the run begins again, paused if it was."""
         self.remember_pause()
-        self.restarts += 1
+        self.restarts = max(0, self.restarts - new_checkpoints) + 1
+        is_trying = self.status in ("starting", "running") and not self.has_stepped
+        self.early_losses = self.early_losses + 1 if is_trying else 0
+
+    def give_up(self) -> None:
+        """The run has been begun again too often: the last one is not counted."""
+        self.restarts -= 1
+
+    def give_number(self, number: int) -> None:
+        """The run is the data folder's so many-th."""
+        self.number = number
 
     def begin_again(self, *, paused: bool) -> None:
         """Somebody wants an ended run to go on."""
-        self.restarts = 0
+        self.restarts = self.early_losses = 0
         self.paused_before = paused
         self.pause_at = None
 

@@ -28,6 +28,13 @@ class Steered(Protocol):
 
     @property
     def has_worker(self) -> bool: ...
+    @property
+    def is_silent(self) -> bool:
+        """Whether the worker is there and has said nothing for too long."""
+
+    def abandon_worker(self) -> None:
+        """Do without the worker, which says nothing."""
+
     def send(self, message: CommandMessage) -> None:
         """Hand a message to the worker that is there."""
 
@@ -67,17 +74,19 @@ class Steering:
         self._waiting: dict[str, asyncio.Future[KeptResult]] = {}
         self._sent: dict[str, CommandMessage] = {}
         """what waits for its answer"""
-        self._beginning: asyncio.Future[None] | None = None
+        self._opening: tuple[Command, dict[str, Any]] | None = None
+        """the command that asked for a worker, and what it replaces"""
 
     async def command(self, command: Command) -> CommandResult:
-        """Carry out a command and answer it; the same command_id gets the same answer.
+        """Carry out a command and answer it once that is on disk; the same command_id gets the same answer.
 
         Raises StaleRevisionError, RunNotFoundError for a checkpoint, NotNowError when the worker does not answer.
         """
         state, command_id = self._state, command.command_id
         known = self._answers.get(command_id)
-        known = known or await asyncio.to_thread(self._store.archive.answer, state.run_id, command_id)
+        known = known or await asyncio.to_thread(self._store.kept_answer, state.run_id, command_id)
         if known is not None:
+            await self._store.settled()
             return self._told(known)
         waiting = self._waiting.get(command_id)
         if waiting is None:
@@ -93,12 +102,18 @@ class Steering:
                 del self._waiting[command_id]
                 raise
             if not sent:
-                return await self._begin_again(command)
-        limit_s = self._timeout_s if self._beginning is None else self._start_timeout_s
+                self._begin_again(command)
+        opens = self._opening is not None
         try:
-            return self._told(await asyncio.wait_for(asyncio.shield(waiting), limit_s))
+            answer = await asyncio.wait_for(
+                asyncio.shield(waiting), self._start_timeout_s if opens else self._timeout_s
+            )
         except TimeoutError:
+            if self._opening is not None and self._opening[0].command_id == command_id:
+                raise NotNowError("The run waits for a worker and begins when one is free.") from None
             raise NotNowError("The worker has not answered yet; ask again with the same command_id.") from None
+        await self._store.settled()
+        return self._told(answer)
 
     def answered(self, message: ResultMessage) -> None:
         """The worker has applied or refused a command."""
@@ -129,9 +144,33 @@ class Steering:
         self._state.settle([])
 
     def begun(self) -> None:
-        """The run has begun in a worker, or has failed to."""
-        if self._beginning is not None and not self._beginning.done():
-            self._beginning.set_result(None)
+        """The run has begun in a worker, or has failed to: the command that asked for it is answered."""
+        if self._opening is None:
+            return
+        (command, old), self._opening = self._opening, None
+        state = self._state
+        if not state.active:
+            self._answer(command, "rejected", old, {}, state.reason)
+            return
+        new = {"epoch": state.generation, "step": state.step, "seed": state.config.train.seed, "status": state.status}
+        data = {"command": command.to_json(), "old": old, "new": new, "reason": None, "applied_step": state.step}
+        self._run.add_event("applied", f"{command.type}: training from step {state.step}.", data)
+        self._answer(command, "applied", old, new)
+
+    def fell_silent(self) -> None:
+        """The worker says nothing: a stop does not wait for it."""
+        stops = [message.command for message in self._sent.values() if message.command.type == "stop"]
+        if stops:
+            self._stop_without_worker(stops)
+
+    def _stop_without_worker(self, stops: list[Command]) -> None:
+        before = self._state.status
+        self._run.abandon_worker()
+        for command in stops:
+            self._sent.pop(command.command_id, None)
+        self._run.end("interrupted", "Stopped while its worker did not answer.")
+        for command in stops:
+            self._answer(command, "applied", {"status": before}, {"status": "interrupted"})
 
     def _asked(self) -> list[dict[str, float]]:
         """Controls of the commands that wait for their answer."""
@@ -144,7 +183,9 @@ class Steering:
         Raises NotNowError when the run waits for its worker.
         """
         run, state, kind = self._run, self._state, command.type
-        if state.active and run.has_worker:
+        if state.active and run.has_worker and run.is_silent and kind == "stop":
+            self._stop_without_worker([command])
+        elif state.active and run.has_worker:
             message = CommandMessage(run=state.run_id, command=command, requested_step=state.step)
             self._sent[command.command_id] = message
             if isinstance(command, SetCommand):
@@ -166,11 +207,11 @@ class Steering:
             return False
         return True
 
-    async def _begin_again(self, command: Command) -> CommandResult:
-        """Give an ended run a worker; answer when it has begun."""
+    def _begin_again(self, command: Command) -> None:
+        """Ask for a worker for an ended run; `begun` answers."""
         state, own_seed = self._state, self._state.config.train.seed
         old = {"epoch": max(state.generation, 0), "step": state.step, "seed": own_seed, "status": state.status}
-        self._beginning = asyncio.get_running_loop().create_future()
+        self._opening = (command, old)
         match command:
             case ResetCommand(seed=seed):
                 self._run.begin_again(seed=own_seed if seed is None else seed, checkpoints=[])
@@ -178,25 +219,6 @@ class Steering:
                 self._run.begin_again(seed=None, checkpoints=[name])
             case _:
                 self._run.begin_again(seed=None, checkpoints=None)
-        try:
-            await asyncio.wait_for(asyncio.shield(self._beginning), self._start_timeout_s)
-        except TimeoutError:
-            self._waiting.pop(command.command_id, None)
-            raise NotNowError("The run waits for a worker and begins when one is free.") from None
-        finally:
-            self._beginning = None
-        if not state.active:
-            return self._told(self._answer(command, "rejected", old, {}, state.reason))
-        new = {
-            "epoch": state.generation,
-            "step": state.step,
-            "seed": state.config.train.seed,
-            "status": state.status,
-        }
-        told = command.to_json()
-        data = {"command": told, "old": old, "new": new, "reason": None, "applied_step": state.step}
-        self._run.add_event("applied", f"{command.type}: training from step {state.step}.", data)
-        return self._told(self._answer(command, "applied", old, new))
 
     async def _check_checkpoint(self, checkpoint_id: str) -> None:
         """Raises RunNotFoundError unless the run has that checkpoint."""

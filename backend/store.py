@@ -6,6 +6,7 @@ NORMAL. Scalars are kept apart from frames, so old frames can be thinned out wit
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import queue
@@ -13,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -65,6 +66,13 @@ class Forgotten:
     run_id: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """Somebody waits until what was handed over before this is on disk, or the disk has refused it."""
+
+    tell: Callable[[], None]
+
+
 Item = Write | Received | Forgotten
 
 
@@ -76,7 +84,7 @@ class Store:
         self.archive = Archive(path)
         self._cap_bytes = frames_mib_a_run * 2**20
         self._gather_s = gather_s
-        self._waiting: queue.SimpleQueue[Item | threading.Event | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Item | Settled | threading.Event | None] = queue.SimpleQueue()
         self._waiting_frames = 0
         self._frame_bytes: dict[str, int] = {}
         self._scalar_bytes: dict[str, int] = {}
@@ -124,6 +132,27 @@ class Store:
         done = threading.Event()
         self._waiting.put(done)
         done.wait(timeout=10)
+
+    async def settled(self) -> None:
+        """Wait until what was handed over so far is on disk; at once while the disk refuses, which `error` says."""
+        if self.error is not None or not self._thread.is_alive():
+            return
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # the loop has closed: nobody waits
+                loop.call_soon_threadsafe(done.set)
+
+        self._waiting.put(Settled(tell=tell))
+        await done.wait()
+
+    def kept_answer(self, run_id: str, command_id: str) -> KeptResult | None:
+        """The answer a command got, as far as it is on disk; none while that cannot be read, since commands go on."""
+        try:
+            return self.archive.answer(run_id, command_id)
+        except (sqlite3.Error, ValueError) as error:
+            logger.warning("an answer cannot be read: %s", error)
+            return None
 
     def size_bytes(self, run_id: str) -> int:
         """Bytes of a run's frames and scalars on disk."""
@@ -192,20 +221,20 @@ class Store:
             ending = False
             while not ending:
                 batch, done, ending = self._gathered()
-                self._write_until_done(lasting, quick, batch, ending)
-                for event in done:
-                    event.set()
+                self._write_until_done(lasting, quick, batch, ending, done)
+                for each in done:
+                    _tell(each)
 
-    def _gathered(self) -> tuple[list[Item], list[threading.Event], bool]:
+    def _gathered(self) -> tuple[list[Item], list[threading.Event | Settled], bool]:
         """What waits, after gathering for a while; who wants to know when it is written; whether to end."""
         batch: list[Item] = []
-        done: list[threading.Event] = []
+        done: list[threading.Event | Settled] = []
         item = self._waiting.get()
         deadline = time.monotonic() + self._gather_s
         while True:
             if item is None:
                 return batch, done, True
-            if isinstance(item, threading.Event):
+            if isinstance(item, threading.Event | Settled):
                 done.append(item)
                 deadline = 0.0
             else:
@@ -217,7 +246,12 @@ class Store:
                 return batch, done, False
 
     def _write_until_done(
-        self, lasting: sqlite3.Connection, quick: sqlite3.Connection, batch: list[Item], ending: bool
+        self,
+        lasting: sqlite3.Connection,
+        quick: sqlite3.Connection,
+        batch: list[Item],
+        ending: bool,
+        done: list[threading.Event | Settled],
     ) -> None:
         """Write a batch; while the disk refuses, say so once and try again. Workers keep what is not written."""
         while True:
@@ -227,7 +261,10 @@ class Store:
                 self._thin_where_needed(quick, batch)
                 self._forget(lasting, [item.run_id for item in batch if isinstance(item, Forgotten)])
             except sqlite3.Error as error:
-                self._report(f"The history cannot be written ({error}); training goes on. Free space on the disk.")
+                self._report(_refusal(error))
+                for each in [each for each in done if isinstance(each, Settled)]:
+                    done.remove(each)
+                    _tell(each)
                 if ending:
                     return
                 time.sleep(RETRY_S)
@@ -287,6 +324,24 @@ class Store:
                     thin_frames(connection, run_id, self._cap_bytes * 3 // 4)
                 sql = "SELECT COALESCE(SUM(size), 0) FROM frames WHERE run_id = ?"
                 self._frame_bytes[run_id] = connection.execute(sql, (run_id,)).fetchone()[0]
+
+
+def _refusal(error: sqlite3.Error) -> str:
+    """Why nothing is stored, and a way out that fits."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    way_out = {
+        sqlite3.SQLITE_FULL: "Free space on the disk.",
+        sqlite3.SQLITE_IOERR: "The disk has an error or is full: free space, or look at it.",
+        sqlite3.SQLITE_READONLY: "Make the data folder writable.",
+        sqlite3.SQLITE_BUSY: "Another program holds the file: end it.",
+        sqlite3.SQLITE_CANTOPEN: "The data folder is gone or may not be used: start the server again.",
+        sqlite3.SQLITE_CORRUPT: "The file is damaged: stop the server and move it away.",
+    }.get(code, "Start the server again; if that does not help, move the file away.")
+    return f"The history cannot be written ({error}); training goes on. {way_out}"
+
+
+def _tell(waiting: threading.Event | Settled) -> None:
+    waiting.tell() if isinstance(waiting, Settled) else waiting.set()
 
 
 @contextmanager

@@ -195,7 +195,7 @@ def claim_row(row: Row, place: int) -> Component:
 def value_and_interval(claim: Claim) -> Component:
     """The mean in bold, then the ends, with the digits that the interval's width makes worth reading."""
     if claim.measured is None:
-        return html.Span("no value")
+        return html.Span("no value" if claim.seeds else "not measured yet")
     digits = decimals(claim.interval[1] - claim.interval[0]) if claim.interval else None
     is_difference = not claim.bound.ends or min(claim.bound.ends) <= 0
     value = fixed(claim.measured, digits, sign=is_difference)
@@ -254,10 +254,15 @@ def about(name: str, stored: Study | None) -> list[Any]:
 
 
 def rules(stored: Study | None, palette: Palette) -> list[Component]:
-    """Each claim's source, published words, measured words and rule; then charts and notes."""
+    """Each claim's source, published words, measured words and rule; then checks, charts and notes."""
     if stored is None:
         return []
     shown: list[Component] = [claim_fold(claim) for claim in stored.claims]
+    if stored.checks:
+        count = len(stored.checks)
+        words = f"{count} check{'' if count == 1 else 's'} of program and measures"
+        checks = [html.Div([verdict(check), claim_fold(check)], className="study-check") for check in stored.checks]
+        shown.append(html.Details([html.Summary(words), *checks], className="study-more"))
     if stored.charts or stored.notes:
         count = len(stored.charts)
         names = [f"{count} chart{'' if count == 1 else 's'}"] * bool(count) + ["notes"] * bool(stored.notes)

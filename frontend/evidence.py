@@ -1,7 +1,6 @@
-"""Read evidence.json, the stored results of every study: the only module that knows its fields.
+"""Read evidence.json, the stored results of every study: the only module of the page that knows its fields.
 
-The file is made by `python -m cdsp_core evidence`. Fields that newer files have (`theme`, `bound`, `unit`,
-`published_value`, `for_method`, `headline`, `see`) are read where they are there and derived where they are not.
+The file is made by `python -m cdsp_core evidence`; `cdsp_core/studies/framework/evidence_page.py` names every field.
 """
 
 from __future__ import annotations
@@ -14,21 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from frontend.themes import is_for_method, theme_of
+from frontend.themes import theme_of
 
 NO_EVIDENCE: Final = (
     "No results are stored yet: measure with python -m cdsp_core study NAME, "
     "then write them down with python -m cdsp_core evidence."
 )
-VERDICTS: Final = ("holds", "fails", "no effect", "undecided", "mixed")
-"""Every word a verdict can be; "mixed" is of older files, which did not tell "no effect" from "undecided"."""
+FORMAT: Final = 2
+VERDICTS: Final = ("holds", "fails", "no effect", "undecided")
+"""Every word a verdict can be."""
 
 PAPER: Final = "arXiv:2512.20291"
 HEADLINE: Final = "headline"
 """Study of headline claims that no stored study has measured."""
-_ABOVE = re.compile(r"Holds (?:when the whole interval lies )?above (-?[\d.]*\d)")
-_BELOW = re.compile(r"Holds (?:when the whole interval lies )?below (-?[\d.]*\d)")
-_BETWEEN = re.compile(r"Holds (?:when the whole interval lies )?between (-?[\d.]*\d) and (-?[\d.]*\d)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,8 +66,13 @@ class Claim:
     published: str | None
     published_value: float | None
     for_method: bool
-    is_headline: bool
+    headline: str | None
     see: str | None
+
+    @property
+    def is_headline(self) -> bool:
+        """Whether it was fixed before its runs."""
+        return self.headline is not None
 
     @property
     def is_of_paper(self) -> bool:
@@ -120,11 +122,13 @@ class Study:
     claims: tuple[Claim, ...]
     charts: tuple[Chart, ...]
     notes: tuple[str, ...]
+    checks: tuple[Claim, ...] = ()
+    """what must be so if program and measures are right; they count with no claims"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """All stored results. `missing` is a sentence where there are none."""
+    """All stored results. `sentences` say how the claims came out; `missing` says why there are none."""
 
     studies: tuple[Study, ...] = ()
     caveat: str = ""
@@ -156,32 +160,39 @@ class EvidenceFile:
 
 
 def read_evidence(content: str | bytes) -> Evidence:
-    """The results that a file holds. Raises ValueError when it is not JSON with a list `studies`."""
+    """The results that a file holds.
+
+    Raises ValueError when it is not JSON with a list `studies`, is of another format or has a verdict not known here.
+    """
     raw = json.loads(content)
     if not isinstance(raw, dict) or not isinstance(raw.get("studies"), list):
         raise ValueError("evidence.json must hold an object with a list `studies`. Found something else.")
-    named = [each if isinstance(each, dict) else {"claim": each} for each in raw.get("headline") or ()]
-    headline = {str(each.get("claim")) for each in named}
+    if raw.get("format") != FORMAT:
+        raise ValueError(f"The format of evidence.json must be {FORMAT}. Found {str(raw.get('format'))[:40]}.")
     keys: set[str] = set()
-    studies = tuple(_study(each, headline, keys) for each in raw["studies"])
-    there = {claim.text for study in studies for claim in study.claims}
-    if waiting := [each for each in named if "verdict" in each and each.get("claim") not in there]:
+    studies = tuple(_study(each, keys) for each in raw["studies"])
+    there = {claim.headline for study in studies for claim in study.claims}
+    if waiting := [each for each in raw.get("headline") or () if each["headline"] not in there]:
         question = "What was promised before the runs and is not measured yet."
         unmeasured = {"study": HEADLINE, "title": "Headline claims", "question": question, "claims": waiting}
-        studies = (*studies, _study(unmeasured, headline, keys))
+        studies = (*studies, _study(unmeasured, keys))
     if not any(study.claims for study in studies):
-        return Evidence(missing=str(raw.get("missing") or NO_EVIDENCE))
-    sentences = tuple(map(str, raw.get("sentences") or ()))
+        return Evidence(missing=NO_EVIDENCE)
+    sentences = tuple(map(str, raw.get("summary") or ()))
     return Evidence(studies=studies, caveat=str(raw.get("caveat", "")), sentences=sentences)
 
 
 def read_claims(raw: list[Any], study: str) -> tuple[Claim, ...]:
-    """Claims that a study has just measured, as GET /api/studies tells them."""
-    return tuple(_claim(each, study, frozenset(), set()) for each in raw if isinstance(each, dict))
+    """Claims that a study has just measured, as GET /api/studies tells them; those of an earlier version are left out.
+
+    Such a version stored its last results, and judged by other words.
+    """
+    return tuple(_claim(each, study, set()) for each in raw if isinstance(each, dict) and each["verdict"] in VERDICTS)
 
 
-def _study(raw: Mapping[str, Any], headline: set[str], keys: set[str]) -> Study:
+def _study(raw: Mapping[str, Any], keys: set[str]) -> Study:
     name = str(raw["study"])
+    claims, checks = (tuple(_claim(each, name, keys) for each in raw.get(kind, ())) for kind in ("claims", "checks"))
     return Study(
         name=name,
         command=str(raw.get("command") or f"study {name}"),
@@ -190,21 +201,20 @@ def _study(raw: Mapping[str, Any], headline: set[str], keys: set[str]) -> Study:
         data=str(raw.get("data", "")),
         form=str(raw.get("form", "")),
         seeds=int(raw.get("seeds", 0)),
-        claims=tuple(_claim(each, name, headline, keys) for each in raw.get("claims", ())),
+        claims=claims,
         charts=tuple(map(_chart, raw.get("charts", ()))),
         notes=tuple(map(str, raw.get("notes", ()))),
+        checks=checks,
     )
 
 
-def _claim(raw: Mapping[str, Any], study: str, headline: set[str] | frozenset[str], keys: set[str]) -> Claim:
-    text, summary, why = str(raw["claim"]), str(raw.get("text", "")), str(raw.get("why", ""))
-    key = _unused(str(raw.get("id") or f"{study}-{_slug(text)}"), keys)
+def _claim(raw: Mapping[str, Any], study: str, keys: set[str]) -> Claim:
+    text, summary = str(raw["claim"]), str(raw.get("text", ""))
     verdict = str(raw["verdict"])
     if verdict not in VERDICTS:
         raise ValueError(f"verdict must be one of {', '.join(VERDICTS)}. Found {verdict[:40]!r}.")
-    for_method = raw.get("for_method")
     return Claim(
-        key=key,
+        key=_unused(f"{study}-{_slug(text)}", keys),
         study=study,
         theme=str(raw.get("theme") or theme_of(study)),
         text=text,
@@ -212,17 +222,17 @@ def _claim(raw: Mapping[str, Any], study: str, headline: set[str] | frozenset[st
         verdict=verdict,
         measured=_number(raw.get("measured")),
         interval=_interval(raw.get("interval")),
-        bound=_bound(raw.get("bound"), why),
+        bound=_bound(raw.get("bound")),
         equivalence=_number(raw.get("equivalence")),
-        unit=str(raw.get("unit") or _unit(summary)),
+        unit=_unit(summary),
         seeds=int(raw.get("seeds") or 0),
         decided_by=int(raw["decided_by"]) if raw.get("decided_by") else None,
         summary=summary,
-        why=why,
+        why=str(raw.get("why", "")),
         published=str(raw["published"]) if raw.get("published") else None,
         published_value=_number(raw.get("published_value")),
-        for_method=is_for_method(text) if for_method is None else bool(for_method),
-        is_headline=bool(raw.get("headline")) or text in headline or key in headline,
+        for_method=bool(raw.get("for_method", True)),
+        headline=str(raw["headline"]) if raw.get("headline") else None,
         see=_own_address(raw.get("see")),
     )
 
@@ -243,20 +253,10 @@ def _line(raw: Mapping[str, Any]) -> Line:
     return Line(label=str(raw["label"]), x=tuple(map(float, raw["x"])), mean=mean, low=low, high=high)
 
 
-def _bound(raw: Any, why: str) -> Bound:
-    """The threshold as given (a number: above it, a pair, or {low, high}), else as the rule's sentence has it."""
-    if isinstance(raw, Mapping):
-        return Bound(low=_number(raw.get("low")), high=_number(raw.get("high")))
-    if isinstance(raw, list | tuple) and len(raw) == 2:
-        return Bound(low=_number(raw[0]), high=_number(raw[1]))
-    if (number := _number(raw)) is not None:
-        return Bound(low=number)
-    if between := _BETWEEN.search(why):
-        return Bound(low=float(between[1]), high=float(between[2]))
-    if below := _BELOW.search(why):
-        return Bound(high=float(below[1]))
-    above = _ABOVE.search(why)
-    return Bound(low=float(above[1]) if above else None)
+def _bound(raw: Any) -> Bound:
+    """A pair of thresholds, None where there is none."""
+    low, high = raw if isinstance(raw, list | tuple) and len(raw) == 2 else (None, None)
+    return Bound(low=_number(low), high=_number(high))
 
 
 def _unit(summary: str) -> str:

@@ -89,7 +89,7 @@ def run_chips() -> list[Component]:
 def rail_button(name: str, text: str) -> Component:
     """Opens a part of the right rail where the page is too narrow to show it."""
     return html.Button(
-        [text, " ", html.Span(**part(f"rail-{name}-count"))],
+        [html.Span(text), html.Span(**part(f"rail-{name}-count"))],
         className="button rail-toggle",
         type="button",
         **part(f"rail-{name}"),

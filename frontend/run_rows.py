@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
-ENDED: Final = ("finished", "interrupted", "failed")
+from cdsp_core.wire.messages.vocabulary import ACTIVE
 
 
 def row(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def mean(accuracy: Any) -> float | None:
 
 def has_ended(run: Mapping[str, Any]) -> bool:
     """Whether nothing trains it, so that it can be deleted."""
-    return run.get("status") in ENDED
+    return run.get("status") not in ACTIVE
 
 
 def in_words(names: list[str]) -> str:

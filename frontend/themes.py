@@ -1,6 +1,6 @@
 """Themes of the page of claims: one sentence each, and the studies whose claims make its verdict.
 
-They apply where evidence.json does not say to which theme a claim belongs.
+A claim's own theme, where evidence.json gives it one, goes before that of its study.
 """
 
 from __future__ import annotations
@@ -49,9 +49,6 @@ THEMES: Final = (
     Theme(key="cost", sentence="Measuring conflict rarely is enough.", studies=("cost-ladder",)),
 )
 
-NOT_FOR_METHOD: Final = ("A standard mixture that is told", "Standard MoE reaches", "Blind MoE reaches")
-"""How claims begin that speak for a baseline: one that holds is no success of the method."""
-
 
 def theme_of(study: str) -> str:
     """Key of the theme to which a study's claims belong; the study's own name where none has it."""
@@ -61,8 +58,3 @@ def theme_of(study: str) -> str:
 def studies_of(key: str) -> tuple[str, ...]:
     """Studies of a theme, the one that weighs most first; none of a theme that is not known here."""
     return next((theme.studies for theme in THEMES if theme.key == key), ())
-
-
-def is_for_method(claim: str) -> bool:
-    """Whether the method is the better for it when the claim holds."""
-    return not claim.startswith(NOT_FOR_METHOD)

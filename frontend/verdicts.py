@@ -16,8 +16,7 @@ COUNTED: Final = {"holds": "hold", "fails": "fail"}
 TONES: Final = {
     "holds": "holds",
     "fails": "fails",
-    "mixed": "mixed",
-    "undecided": "mixed",
+    "undecided": "undecided",
     "no effect": "neutral",
 }
 MEANINGS: Final = {
@@ -25,7 +24,6 @@ MEANINGS: Final = {
     "fails": "none of the interval lies on the claim's side",
     "no effect": "the interval lies inside what counts as no difference",
     "undecided": "the interval lies on both sides: more seeds would decide",
-    "mixed": "the interval lies on both sides",
 }
 
 

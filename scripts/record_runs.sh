@@ -3,9 +3,10 @@
 # steps each, about a minute a run on one core. What is there stays; delete a file to record it again.
 # scripts/record_runs.sh [FOLDER]
 set -euo pipefail
-python="$(dirname "$0")/../.venv/bin/python"
+folder="$(realpath "${1:-$(dirname "$0")/../docs/recorded}")"
+cd "$(dirname "$0")/.."
+python=.venv/bin/python
 [ -x "$python" ] || python=python
-folder="${1:-$(dirname "$0")/../docs/recorded}"
 for seed in 0 1 2 3 4 5 6 7 8 9; do
   for lambda in 10 0; do
     file="$folder/live-lambda$lambda-seed$seed.recording"

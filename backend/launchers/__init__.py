@@ -24,11 +24,14 @@ class Launcher(Protocol):
     def launch(self, waiting: int, connected: Collection[str]) -> str | None:
         """`waiting` runs have no worker, these workers are here; a sentence when no worker can come."""
 
-    def is_gone(self, worker_id: str, pid: int | None) -> bool:
+    def is_gone(self, worker_id: str) -> bool:
         """Whether that worker is known to have ended, so that waiting for it is no use."""
 
     def started(self, worker_id: str) -> bool:
         """Whether this launcher started that worker, and `close` ends it."""
+
+    def kill(self, worker_id: str) -> None:
+        """End that worker's process at once, if this launcher or an earlier one of this data folder started it."""
 
     def log_of(self, worker_id: str) -> Path | None:
         """The file that the worker's output goes to; None where it goes elsewhere."""

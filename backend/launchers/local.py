@@ -12,10 +12,13 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import ClassVar, Final
 
+from backend.processes import Processes, oom_kills
 from backend.settings import Settings
 
 END_TIMEOUT_S: Final = 8.0
 POLL_S: Final = 0.02
+KEPT_FROM_WORKERS: Final = ("CDSP_TOKEN", "CDSP_WORKER_TOKEN_FILE")
+"""of the environment"""
 
 
 class Launch:
@@ -29,11 +32,15 @@ class Launch:
         self._token = token
         self._on_exit = on_exit
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._arrived: set[str] = set()
+        """processes that have been connected; one of them that is not now is lost, not on its way"""
+        self._known = Processes(settings.data_dir / "workers.json")
         self._watchers: set[asyncio.Task[None]] = set()
 
     def launch(self, waiting: int, connected: Collection[str]) -> str | None:
+        self._arrived |= set(connected)
         workers = set(connected) | set(self._processes)
-        on_their_way = len(workers) - len(connected)
+        on_their_way = len(set(self._processes) - self._arrived)
         for _ in range(min(waiting - on_their_way, self._settings.local_workers - len(workers))):
             try:
                 self._spawn()
@@ -41,11 +48,18 @@ class Launch:
                 return f"No worker process could be started: {error.strerror}."
         return None
 
-    def is_gone(self, worker_id: str, pid: int | None) -> bool:
+    def is_gone(self, worker_id: str) -> bool:
         process = self._processes.get(worker_id)
         if process is not None:
             return process.poll() is not None
-        return pid is None or not _is_alive(pid)
+        return self._known.knows(worker_id) and not self._known.is_alive(worker_id)
+
+    def kill(self, worker_id: str) -> None:
+        process = self._processes.get(worker_id)
+        if process is not None:
+            process.kill()
+        else:
+            self._known.kill(worker_id)
 
     def started(self, worker_id: str) -> bool:
         return worker_id in self._processes
@@ -80,6 +94,7 @@ class Launch:
         command += ["--study-dir", str((settings.data_dir / "studies").resolve())]
         if settings.data_root is not None:
             command += ["--data-root", str(settings.data_root.resolve())]
+        inherited = {name: value for name, value in os.environ.items() if name not in KEPT_FROM_WORKERS}
         root = Path(__file__).resolve().parents[2]
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -89,33 +104,29 @@ class Launch:
                 stderr=subprocess.STDOUT,
                 cwd=root,
                 start_new_session=True,
-                env={**os.environ, "CDSP_WORKER_TOKEN": self._token, "CDSP_WORKER_ID": worker_id},
+                env={**inherited, "CDSP_WORKER_TOKEN": self._token, "CDSP_WORKER_ID": worker_id},
             )
         self._processes[worker_id] = process
-        watcher = asyncio.create_task(self._watch(worker_id, process, log))
+        self._known.remember(worker_id, process.pid)
+        watcher = asyncio.create_task(self._watch(worker_id, process, log, oom_kills()))
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 
-    async def _watch(self, worker_id: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    async def _watch(self, worker_id: str, process: subprocess.Popen[bytes], log: Path, oom_kills_before: int) -> None:
         await asyncio.to_thread(process.wait)
         del self._processes[worker_id]
-        self._on_exit(worker_id, _last_words(process.returncode, log))
+        self._arrived.discard(worker_id)
+        self._known.forget(worker_id)
+        for_memory = process.returncode == -signal.SIGKILL and oom_kills() > oom_kills_before
+        self._on_exit(worker_id, _last_words(process.returncode, log, for_memory=for_memory))
 
 
-def _last_words(code: int, log: Path) -> str:
+def _last_words(code: int, log: Path, *, for_memory: bool) -> str:
     """Why a process ended, in one sentence."""
+    if for_memory:
+        return "The worker was ended by SIGKILL, as memory ran out."
     if code < 0:
         return f"The worker was ended by {signal.Signals(-code).name}."
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     said = lines[-1][:300] if lines else "It said nothing."
     return f"The worker ended with code {code}: {said}"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -20,11 +20,14 @@ class Launch:
     def launch(self, waiting: int, connected: Collection[str]) -> str | None:
         return None
 
-    def is_gone(self, worker_id: str, pid: int | None) -> bool:
+    def is_gone(self, worker_id: str) -> bool:
         return False
 
     def started(self, worker_id: str) -> bool:
         return False
+
+    def kill(self, worker_id: str) -> None:
+        return None
 
     def log_of(self, worker_id: str) -> None:
         return None

@@ -54,7 +54,7 @@ class Phase:
 
 @dataclass(kw_only=True, slots=True)
 class _Layer:
-    """What is known of one layer. `cut_ep` [E, P]: the links cut in the last frame; `changed`: when that last changed."""
+    """What is known of one layer. `cut_ep` [E, P]: links cut in the last frame; `changed`: when that last changed."""
 
     cut_ep: Array
     changed: int

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -277,9 +278,12 @@ def read_recording(path: Path) -> Recording:
     """Read a file. Raises RecordingError, one sentence that names it."""
     try:
         with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise RecordingError(f"{path.name} must be a file that can be read. Found: {error.strerror}.") from error
+    if size > MAX_FILE_BYTES:
+        raise RecordingError(f"{path.name} must have at most {MAX_FILE_BYTES} bytes. Found {size}.")
     return decode(content, called=path.name)
 
 
@@ -304,7 +308,9 @@ def _read_accuracy(raw: Any) -> Mapping[str, Mapping[str, float]] | None:
     if not isinstance(raw, dict) or set(raw) != {"known", "blind"}:
         raise ValueError("accuracy must be null or an object of known and blind. Found something else.")
     for values in raw.values():
-        if not all(isinstance(value, float) and 0 <= value <= 1 for value in values.values()):
+        if not isinstance(values, dict) or not all(
+            isinstance(value, float) and 0 <= value <= 1 for value in values.values()
+        ):
             raise ValueError(f"accuracy must be shares from 0 to 1. Found {values}.")
     return {name: dict(values) for name, values in raw.items()}
 

@@ -6,7 +6,7 @@ The main thread trains (`loop.py`, `session.py`), a second thread holds the link
 them stand two thread-safe queues: the inbox (commands, taken between two steps, also while paused) and the
 outbox (frames and events, kept until the backend has them on disk).
 
-# The link, protocol 2
+# The link, protocol 3
 
 One websocket, dialled by the worker, with `Authorization: Bearer TOKEN` (from the environment variable
 CDSP_WORKER_TOKEN, never from the command line). Text messages are JSON, binary messages are frames. Every text message
@@ -17,8 +17,11 @@ Worker to backend, first: `WorkerHello`. Then numbered: every message carries `n
     EventMessage    something has happened; kind "status" has data {status, reason}
     ResultMessage   the answer to a command; stale: base_revision was too old
     StudyMessage    the study has changed, see `studies.StudyRunner`
+    Leaving         the worker ends in order; its run has a checkpoint and goes on elsewhere at once
     binary          `n` as 8 bytes, little-endian, then a frame of kind `frame`, or `scalars` where the bounded buffer
                     was full
+Not numbered, every second while the main thread goes round: `Alive`. The thread of the link sends it and the main
+thread's `pulse.Pulse` allows it, so a main thread that hangs falls silent, though its link lives.
 A run that could not begin says so with an event of kind status, status failed.
 
 Backend to worker, first: `Welcome` with the last n it has; keep false: drop the run you hold. Then:
@@ -31,7 +34,9 @@ Backend to worker, first: `Welcome` with the last n it has; keep false: drop the
 
 After a lost connection the worker trains on, dials again and sends what was not received, under the same
 numbers, so nothing is lost and nothing is counted twice. After 60 s without the backend it writes a
-checkpoint and ends. SIGTERM and SIGINT do the same at once.
+checkpoint and ends. SIGTERM, SIGINT and SIGHUP do the same at once.
+
+A worker whose token or protocol the backend refuses says why in one sentence and ends with status 1.
 
 Beside every checkpoint lie the scalars that the backend had not confirmed when it was written, one frame of kind
 `scalars`; when a run goes on from it they are taken from there, so a worker may die at any moment without a gap.

@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
         health_file=Path(health) if health else None,
     )
     trainers = TorchTrainers(device=device, data_root=options.data_root)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: inbox.put(End(reason="Asked to end by a signal.")))
     link.start()
     loop = WorkerLoop(
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         studies=StudyRunner(folder=options.study_dir, on_change=link.tell_study),
     )
     logging.getLogger(__name__).info("%s", loop.run())
-    return 0
+    return 1 if link.refused is not None else 0
 
 
 def _token() -> str:

@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from cdsp_core.settings.config import MAX_FRAME_BYTES
 from cdsp_core.wire.messages.link import (
     BACKEND_MESSAGE,
+    Alive,
     BackendMessage,
     Drop,
     End,
@@ -31,8 +32,9 @@ from cdsp_core.wire.messages.link import (
 )
 from cdsp_core.wire.messages.sentences import MessageError, read_text
 from cdsp_core.wire.messages.studies import StudyReport
-from cdsp_core.wire.messages.vocabulary import LINK_PROTOCOL
+from cdsp_core.wire.messages.vocabulary import ALIVE_EVERY_S, LINK_PROTOCOL, MAX_SENTENCE, REFUSED_CODE
 from cdsp_core.worker.outbox import Outbox
+from cdsp_core.worker.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +76,9 @@ class Link:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._closing = False
+        self.pulse = Pulse()
+        self.refused: str | None = None
+        """why the backend will never take this worker; None while it may"""
         self._thread = threading.Thread(target=self._run, name="worker-link", daemon=True)
         outbox.on_put = self._wake
 
@@ -127,13 +132,13 @@ class Link:
                 retry_s = FIRST_RETRY_S
             except InvalidStatus as error:
                 if error.response.status_code in (401, 403):
-                    self._inbox.put(End(reason="The backend refused the worker token."))
-                    return
-            except (OSError, ConnectionClosed, InvalidHandshake, TimeoutError) as error:
-                if self._connected:
-                    last_heard = time.monotonic()
-                    retry_s = FIRST_RETRY_S
-                logger.debug("no link: %s", error)
+                    return self._give_up("The backend refused the worker token.")
+            except ConnectionClosed as error:
+                if error.rcvd is not None and error.rcvd.code == REFUSED_CODE:
+                    return self._give_up(f"The backend refused this worker: {error.rcvd.reason}")
+                last_heard, retry_s = self._lost(error, last_heard, retry_s)
+            except (OSError, InvalidHandshake, TimeoutError) as error:
+                last_heard, retry_s = self._lost(error, last_heard, retry_s)
             except MessageError as error:
                 logger.warning("the link is closed, as the backend said something that is no message: %s", error)
             self._connected = False
@@ -144,6 +149,15 @@ class Link:
                 return
             await asyncio.sleep(retry_s)
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+
+    def _lost(self, error: Exception, last_heard: float, retry_s: float) -> tuple[float, float]:
+        """When the backend was last heard, and when to dial again, after the link was lost or did not come about."""
+        logger.debug("no link: %s", error)
+        return (time.monotonic(), FIRST_RETRY_S) if self._connected else (last_heard, retry_s)
+
+    def _give_up(self, reason: str) -> None:
+        self.refused = reason
+        self._inbox.put(End(reason=reason[:MAX_SENTENCE]))
 
     async def _talk(self, socket: ClientConnection) -> None:
         hello = WorkerHello(
@@ -163,7 +177,7 @@ class Link:
             self._inbox.put(Drop())
         self._sent = welcome.received
         self._outbox.forget(self._sent)
-        work = (self._receive(socket), self._send(socket), self._touch())
+        work = (self._receive(socket), self._send(socket), self._say_alive(socket), self._touch())
         tasks = [asyncio.create_task(part) for part in work]
         try:
             await asyncio.wait(tasks[:2], return_when=asyncio.FIRST_COMPLETED)
@@ -192,6 +206,13 @@ class Link:
                 await socket.send(message)
                 self._sent = number
             await self._news.wait()
+
+    async def _say_alive(self, socket: ClientConnection) -> None:
+        text = Alive().to_text()
+        while True:
+            if self.pulse.is_beating:
+                await socket.send(text)
+            await asyncio.sleep(ALIVE_EVERY_S)
 
     async def _touch(self) -> None:
         while self._health_file is not None:

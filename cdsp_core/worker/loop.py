@@ -7,6 +7,7 @@ import logging
 import queue
 import time
 from collections import OrderedDict
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ from cdsp_core.wire.messages.link import (
     Drop,
     End,
     EventMessage,
+    Leaving,
     Order,
     ResultMessage,
     Start,
@@ -34,7 +36,7 @@ from cdsp_core.wire.messages.link import (
     StudyStop,
 )
 from cdsp_core.wire.messages.run import CommandResult, Event
-from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, Outcome
+from cdsp_core.wire.messages.vocabulary import ALIVE_EVERY_S, MAX_SENTENCE, Outcome
 from cdsp_core.worker.checkpoints import Skipped, first_readable, named
 from cdsp_core.worker.commands import Changed, RefusedError, carry_out
 from cdsp_core.worker.link import Link
@@ -76,15 +78,17 @@ class WorkerLoop:
         """Work until told to end; why it ended."""
         while self._ending is None:
             session = self._session
-            if session is None or not session.training:
-                self._take(self._inbox.get())
+            self._link.pulse.beat()
+            trains = session is not None and session.training
+            self._take_waiting(min(session.wait_s(), ALIVE_EVERY_S) if session and trains else ALIVE_EVERY_S)
+            if session is None or not trains:
                 continue
-            self._take_waiting(session.wait_s())
             if self._may_step(session):
                 self._step(session)
         if self._session is not None and self._session.broken is None:
             self._session.checkpoint(kept=False)
         self._studies.close()
+        self._outbox.put(Leaving(reason=self._ending))
         self._link.close()
         return self._ending
 
@@ -106,7 +110,8 @@ class WorkerLoop:
         try:
             self._steer(session)
             if session.training:
-                session.train_step()
+                with nullcontext() if session.has_stepped else self._link.pulse.long_work():
+                    session.train_step()
         except self._non_finite as error:
             self._break_off(session, error)
         except (RuntimeError, ValueError, MemoryError) as error:
@@ -131,7 +136,8 @@ class WorkerLoop:
     def _take(self, order: Order) -> None:
         match order:
             case Start():
-                self._start(order)
+                with self._link.pulse.long_work():
+                    self._start(order)
             case CommandMessage():
                 self._command(order)
             case StudyStart() | StudyStop():
@@ -259,7 +265,8 @@ class WorkerLoop:
                 parsed = read_checkpoint_name(name)
                 if parsed is None:
                     raise RefusedError(f"checkpoint_id must be the name of a checkpoint. Found {name!r}.")
-                loaded = self._trainers.load(self._checkpoint_dir / session.run_id, name)
+                with self._link.pulse.long_work():
+                    loaded = self._trainers.load(self._checkpoint_dir / session.run_id, name)
                 return self._replace(session, loaded, parsed[:2])
             case _:
                 return carry_out(session, command)
@@ -269,7 +276,8 @@ class WorkerLoop:
         assert 0 <= seed <= MAX_SEED
         config: RunConfig = session.trainer.config
         train = dataclasses.replace(config.train, seed=seed)
-        return self._trainers.new(replace(config, train=train, controls=session.trainer.controls))
+        with self._link.pulse.long_work():
+            return self._trainers.new(replace(config, train=train, controls=session.trainer.controls))
 
     def _replace(self, session: Session, trainer: Trainable, parent: tuple[int, int] | None) -> Changed:
         """Go on with another trainer in a new epoch, running or paused as before."""

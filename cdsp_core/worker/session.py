@@ -109,6 +109,14 @@ class Session:
         self._checkpointed_step = trainer.step if parent else -1
         self._rate = _Rate(self._clock)
         self._announce(parent)
+        self._first_step = trainer.step
+        if parent is None:
+            self._write_checkpoint(checkpoint_name(epoch, trainer.step, kept=False))
+
+    @property
+    def has_stepped(self) -> bool:
+        """Whether a step has been trained since this session began."""
+        return self.trainer.step > self._first_step
 
     @property
     def training(self) -> bool:
@@ -217,6 +225,14 @@ class Session:
         self._checkpointed_at = self._clock()
         if self.trainer.step == self._checkpointed_step and not kept:
             return name
+        if not self._write_checkpoint(name):
+            return None
+        if kept:
+            self.event("checkpoint", f"Checkpoint at step {self.trainer.step}.", {"checkpoint_id": name})
+        return name
+
+    def _write_checkpoint(self, name: str) -> bool:
+        """Write a checkpoint of this step; whether the disk took it, which an event says if not."""
         try:
             self._checkpointed_step = self.trainer.step
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -226,10 +242,8 @@ class Session:
         except OSError as error:
             self._checkpointed_step = -1
             self.event("error", f"The checkpoint at step {self.trainer.step} could not be written: {error.strerror}.")
-            return None
-        if kept:
-            self.event("checkpoint", f"Checkpoint at step {self.trainer.step}.", {"checkpoint_id": name})
-        return name
+            return False
+        return True
 
     def event(self, kind: EventKind, text: str, data: dict[str, Any] | None = None) -> None:
         """Report something that happened at this step."""

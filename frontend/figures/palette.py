@@ -17,13 +17,13 @@ class Palette:
     accent: str
     holds: str
     fails: str
-    mixed: str
+    undecided: str
     aside: str
     lines: tuple[str, ...]
 
     def of(self, tone: str) -> str:
-        """Colour of a verdict's tone: holds, fails, mixed, or what is neither for nor against the method."""
-        return {"holds": self.holds, "fails": self.fails, "mixed": self.mixed}.get(tone, self.aside)
+        """Colour of a verdict's tone: holds, fails, undecided, or what is neither for nor against the method."""
+        return {"holds": self.holds, "fails": self.fails, "undecided": self.undecided}.get(tone, self.aside)
 
 
 LIGHT: Final = Palette(
@@ -34,7 +34,7 @@ LIGHT: Final = Palette(
     accent="#2f5fd0",
     holds="#1a7546",
     fails="#b3362b",
-    mixed="#a04d0a",
+    undecided="#a04d0a",
     aside="#4d5a78",
     lines=("#2f6fb7", "#b0488f", "#1f8070", "#7c42c6", "#5a6470", "#a04d0a"),
 )
@@ -46,7 +46,7 @@ DARK: Final = Palette(
     accent="#7ea2ff",
     holds="#5cc490",
     fails="#ff8f82",
-    mixed="#f0a868",
+    undecided="#f0a868",
     aside="#a9b8dd",
     lines=("#6aa6ea", "#e58cc6", "#56c2b1", "#b893f2", "#9aa5b2", "#f0a868"),
 )

@@ -14,13 +14,6 @@ from frontend.numbers import minus
 from frontend.verdicts import MEANINGS, TONES, counted, shape
 
 CLOCK_MS: Final = 1000
-SAID: Final = {
-    "holds": "hold",
-    "fails": "fail",
-    "no effect": "show no effect",
-    "undecided": "are undecided",
-    "mixed": "are mixed",
-}
 
 
 def layout() -> Component:
@@ -77,25 +70,13 @@ def head(evidence: Evidence) -> list[Component]:
     return [
         html.Div(
             [
-                html.H1(title(evidence)),
+                html.H1(minus(evidence.sentences[0]) if evidence.sentences else "Claims"),
                 *(html.P(minus(sentence)) for sentence in evidence.sentences[1:]),
                 html.P(made, id="made"),
             ]
         ),
         tally(evidence),
     ]
-
-
-def title(evidence: Evidence) -> str:
-    """The evidence's own first sentence, else the paper's claims in numbers."""
-    if evidence.sentences:
-        return minus(evidence.sentences[0])
-    ours = [claim for claim in evidence.claims if claim.for_method]
-    of_paper = [claim for claim in ours if claim.is_of_paper] or ours
-    words = Counter(claim.verdict for claim in of_paper)
-    parts = [f"{words[word]} {SAID[word]}" for word in VERDICTS if words[word]]
-    whose = f"the paper's {len(of_paper)} claims" if of_paper is not ours else f"{len(of_paper)} claims"
-    return f"Of {whose} for its method, {in_a_row(parts)}."
 
 
 def in_a_row(parts: list[str]) -> str:

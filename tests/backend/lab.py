@@ -196,6 +196,7 @@ async def lab(
         stored_after_s=0.02,
         command_timeout_s=5.0,
         start_timeout_s=5.0,
+        restart_wait_s=0.02,
     )
     settings = replace(settings, **options)
     app = create_app(settings, catalogue=catalogue)
@@ -235,7 +236,11 @@ class ThreadWorker:
         further: tuple[str, ...] = (),
         lost_after_s: float = 60.0,
         study_command: MakeCommand = smallest_form,
+        crashes: bool = False,
     ) -> None:
+        self.crashes = crashes
+        """whether it goes without a word and without a checkpoint"""
+        self.trainers = TinyTrainers(step_s=step_s, further=further)
         self.inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self.outbox = Outbox()
         self.worker_id = uuid.uuid4().hex
@@ -252,7 +257,7 @@ class ThreadWorker:
             inbox=self.inbox,
             link=self.link,
             surroundings=Surroundings(
-                trainers=TinyTrainers(step_s=step_s, further=further),
+                trainers=self.trainers,
                 outbox=self.outbox,
                 checkpoint_dir=checkpoint_dir,
                 pace=Pace(frames_per_s=100.0, checkpoint_every_s=0.2),
@@ -270,6 +275,9 @@ class ThreadWorker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self.crashes:
+            self.trainers.refuses_to_save = True
+            await asyncio.to_thread(self.link.close, flush_s=0.0)
         self.inbox.put(End(reason="The test is over."))
         await asyncio.to_thread(self._thread.join, PATIENCE_S)
 

@@ -34,7 +34,7 @@ async def test_a_page_sees_no_gap_when_the_link_to_the_worker_is_cut(tmp_path: P
 
 async def test_a_worker_that_stays_away_is_replaced_and_the_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     async with lab(tmp_path, worker_grace_s=0.3) as it:
-        async with ThreadWorker(it.port, it.settings.checkpoint_dir):
+        async with ThreadWorker(it.port, it.settings.checkpoint_dir, crashes=True):
             run_id = await it.new_run()
             await it.until(run_id, lambda run: run["step"] > 100)
         left_at = max(int(name[9:18]) for name in list_checkpoints(it.settings.checkpoint_dir / run_id))
@@ -52,7 +52,8 @@ async def test_a_run_whose_workers_keep_dying_fails_in_the_end(tmp_path: Path) -
     async with lab(tmp_path, worker_grace_s=0.01, max_restarts=2) as it:
         run_id = await it.new_run()
         for epoch in range(3):
-            async with ThreadWorker(it.port, it.settings.checkpoint_dir):
+            async with ThreadWorker(it.port, it.settings.checkpoint_dir, crashes=True) as worker:
+                worker.trainers.refuses_to_save = epoch > 0
                 await it.until(run_id, lambda run, epoch=epoch: run["epoch"] == epoch and run["step"] > 0)
         run = await it.until_status(run_id, "failed")
         assert "begun again 2 times" in run["reason"]
@@ -63,7 +64,7 @@ async def test_a_run_whose_workers_keep_dying_fails_in_the_end(tmp_path: Path) -
 
 async def test_a_paused_run_stays_paused_when_its_worker_is_replaced(tmp_path: Path) -> None:
     async with lab(tmp_path, worker_grace_s=0.2) as it:
-        async with ThreadWorker(it.port, it.settings.checkpoint_dir):
+        async with ThreadWorker(it.port, it.settings.checkpoint_dir, crashes=True):
             run_id = await it.new_run()
             await it.until(run_id, lambda run: run["step"] > 20)
             await it.command(run_id, "set", controls={"l1": 0.5})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import time
 from dataclasses import replace
@@ -89,6 +90,8 @@ class TinyTrainers:
 
     step_s: float = 0.001
     further: tuple[str, ...] = ()
+    refuses_to_save: bool = False
+    """as a process that has died"""
 
     def new(self, config: RunConfig) -> TinyTrainer:
         return TinyTrainer(config, step_s=self.step_s, further=self.further)
@@ -105,5 +108,7 @@ class TinyTrainers:
         return True
 
     def save(self, trainer: Any, folder: Path, name: str) -> None:
+        if self.refuses_to_save:
+            raise OSError(errno.EIO, "This process has died")
         config = replace(trainer.config, controls=trainer.controls)
         (folder / f"{name}.json").write_text(json.dumps({"config": to_dict(config), "step": trainer.step}))

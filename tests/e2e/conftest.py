@@ -76,7 +76,7 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Cal
         height: int = 800,
         theme: Any = "light",
         may_fail: bool = False,
-        wait_for: str = "[data-picture=topology0]",
+        wait_for: str = "[data-picture=topology]",
         answers: dict[str, Any] | None = None,
     ) -> Page:
         """`answers`: what the page is told at some addresses in place of what the server says."""

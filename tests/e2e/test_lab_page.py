@@ -14,7 +14,7 @@ from tests.e2e.served import Server, drawn, patiently
 
 pytestmark = pytest.mark.browser
 
-PICTURES = ("topology0", "topology1", "conflict", "routing", "routing-blind", "backbone")
+PICTURES = ("topology", "routing", "conflict")
 CHARTS = ("losses", "accuracy", "structure", "oligarchy", "load", "conflict")
 OpenPage = Callable[..., Page]
 
@@ -49,6 +49,22 @@ def note(control: str) -> str:
     return f"[data-control={control}] .note"
 
 
+def open_menu(page: Page) -> None:
+    """Open the menu of speed, run until and reset."""
+    page.click("[data-part=menu] > summary")
+
+
+def start_another(page: Page, **wanted: str) -> None:
+    """Start a run in the place of this one, with the preset or the seed that is wanted."""
+    page.click("[data-part=start-another]")
+    expect(part(page, "ends")).to_contain_text(re.compile(r"^This ends live, seed \d+, at step [\d,]+\."))
+    if "seed" in wanted:
+        page.fill("[data-part=seed]", wanted["seed"])
+    if "preset" in wanted:
+        page.select_option("[data-part=preset]", wanted["preset"])
+    page.click("[data-part=new-run]")
+
+
 def marks(page: Page, chart: str) -> list[float]:
     """Steps of the violet lines on a chart."""
     script = """name => {
@@ -73,7 +89,7 @@ def test_every_picture_shows_the_run_and_moves_with_it(lab: Page) -> None:
         patiently(lambda name=name: pixels(lab, name) != before[name], f"{name} to change")
     step = view(lab, "model.store.lastStep")
     patiently(lambda: view(lab, "model.store.lastStep") > step, "training to go on")
-    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Training · step [\d,]+ · epoch \d+ of \d+"))
+    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Training ?step [\d,]+ of [\d,]+"))
     expect(part(lab, "chip-speed")).to_contain_text(re.compile(r"steps/s · \d+ frames/s"))
     expect(part(lab, "facts")).to_contain_text("stand-in for KMNIST")
 
@@ -156,22 +172,26 @@ def test_a_value_out_of_bounds_is_refused_in_one_sentence_and_the_truth_returns(
 
 def test_a_refused_stop_leaves_the_field_and_is_told_in_words(lab: Page, running: Server) -> None:
     stop = str(running.run()["total_steps"])
+    open_menu(lab)
     lab.fill("[data-part=until]", stop)
     lab.keyboard.press("Enter")
     expect(lab.locator("#announcer")).to_have_text(f"Running until step {stop}.")
-    lab.fill("[data-part=until]", "99999999")
+    beyond = str(int(stop) + 1)
+    lab.fill("[data-part=until]", beyond)
     lab.keyboard.press("Enter")
-    expect(part(lab, "transport-note")).to_contain_text("Found 99999999.")
+    expect(part(lab, "transport-note")).to_contain_text(f"Found {beyond}.")
     expect(lab.locator(".event-warning").first).to_contain_text(re.compile(r"^Run until was refused: step must be"))
     lab.keyboard.press("Escape")
     expect(part(lab, "until")).to_have_value(stop)
 
 
 def test_the_preset_s_value_is_ticked_once_a_slider_left_it(lab: Page, running: Server) -> None:
+    lab.click("[data-part=more-forces] > summary")
     lab.fill(entry("lr_base"), "1e-4")
     lab.keyboard.press("Enter")
     expect(lab.locator("[data-control=lr_base] .control-preset")).to_have_text(re.compile(r"^preset [\d.]"))
     expect(lab.locator("[data-control=lr_base] .control-tick")).to_be_visible()
+    expect(part(lab, "more-forces-note")).to_have_text("1 changed")
     lab.click("[data-control=lr_base] .control-preset")
     expect(lab.locator("[data-control=lr_base] .control-tick")).to_be_hidden()
 
@@ -206,33 +226,75 @@ def test_the_page_is_driven_by_keyboard_alone(lab: Page, running: Server) -> Non
     step = running.run()["step"]
     lab.keyboard.press("s")
     patiently(lambda: running.run()["step"] == step + 1, "one step")
-    epoch = running.run()["epoch"]
-    lab.locator("[data-picture=topology0] .picture canvas").focus()
+    lab.locator("[data-picture=topology] .picture canvas").focus()
     lab.keyboard.press("ArrowRight")
     lab.keyboard.press("ArrowDown")
     expect(lab.locator("#announcer")).to_have_text(re.compile(r"E1 to block B0: σ\(A\) \d\.\d+, A -?\d"))
     lab.keyboard.press("2")
     assert "layer=2" in lab.url
     lab.keyboard.press("l")
-    assert "view=logits" in lab.url
+    assert "lens=threads" in lab.url
+    expect(lab.locator("[data-picture=threads]")).to_be_visible()
     lab.keyboard.press("?")
     expect(lab.locator("#shortcuts")).to_be_visible()
     lab.keyboard.press("Escape")
     expect(lab.locator("#shortcuts")).to_be_hidden()
+    epoch = running.run()["epoch"]
     lab.keyboard.press("r")
-    patiently(lambda: running.run()["epoch"] > epoch, "the reset")
+    lab.keyboard.press("s")
+    patiently(lambda: running.run()["step"] == step + 2, "another step")
+    assert running.run()["epoch"] == epoch, "no key resets a run"
+
+
+def test_keys_of_one_character_can_be_switched_off(lab: Page, running: Server) -> None:
+    lab.keyboard.press("?")
+    lab.uncheck("#single-keys")
+    lab.click("#shortcuts-close")
+    lab.keyboard.press("2")
+    lab.keyboard.press("l")
+    assert "layer" not in lab.url
+    assert "lens" not in lab.url
+    lab.reload()
+    drawn(lab)
+    lab.keyboard.press("2")
+    assert "layer" not in lab.url
+    lab.click("#shortcuts-open")
+    lab.check("#single-keys")
+    lab.click("#shortcuts-close")
+    lab.keyboard.press("2")
+    assert "layer=2" in lab.url
+
+
+def test_a_reset_asks_first_and_then_marks_what_differs_from_the_preset(lab: Page, running: Server) -> None:
+    lab.fill(entry("lambda_conflict"), "4")
+    lab.keyboard.press("Enter")
+    expect(lab.locator(note("lambda_conflict"))).to_contain_text("→ 4, applied at step")
+    epoch = running.run()["epoch"]
+    open_menu(lab)
+    lab.click("[data-part=reset]")
+    expect(part(lab, "reset-question")).to_be_visible()
+    lab.click("[data-part=reset-no]")
+    assert running.run()["epoch"] == epoch
+    lab.click("[data-part=reset]")
+    lab.click("[data-part=reset-yes]")
     patiently(lambda: view(lab, "model.run.epoch") > epoch, "the page to follow the reset")
+    expect(lab.locator(entry("lambda_conflict"))).to_have_value("4")
+    expect(lab.locator("[data-control=lambda_conflict]")).to_have_class(re.compile("is-moved"))
+    lab.click("[data-control=lambda_conflict] .control-preset")
+    patiently(lambda: running.run()["controls"]["applied"]["lambda_conflict"] == 10, "the preset's value")
 
 
 def test_looking_back_shows_a_stored_moment_until_live(lab: Page, running: Server) -> None:
     patiently(lambda: view(lab, "model.store.lastStep") > 40, "some history")
     view(lab, "scrubber.seekStep(20)")
-    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back at step \d+"))
+    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back ?step \d+"))
+    expect(part(lab, "story-below")).to_contain_text(re.compile(r"^Looking back at step \d+\. Training goes on: step"))
+    expect(lab.locator(thumb("p_drop"))).to_be_disabled()
     assert view(lab, "scrubber.pinned.step") <= 20
-    shown = pixels(lab, "topology0")
+    shown = pixels(lab, "topology")
     newest = lab.evaluate("topologyLab.stats.frames")
     patiently(lambda: lab.evaluate("topologyLab.stats.frames") > newest + 5, "training to go on")
-    assert pixels(lab, "topology0") == shown
+    assert pixels(lab, "topology") == shown
     part(lab, "scrub").focus()
     lab.keyboard.press("End")
     expect(part(lab, "chip-status")).to_contain_text("Training")
@@ -245,19 +307,17 @@ def test_a_moment_before_a_reset_can_still_be_seen(lab: Page, running: Server) -
     patiently(lambda: view(lab, "model.frame?.epoch") == epoch + 1, "the page to follow the reset")
     expect(lab.locator(".events-divider").first).to_have_text("before the reset")
     lab.evaluate("epoch => topologyLab.views[0].scrubber.seekStep(20, epoch)", epoch)
-    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back at step \d+, before the reset"))
+    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back, before the reset ?step \d+"))
     assert view(lab, "scrubber.pinned.epoch") == epoch
     assert view(lab, "scrubber.pinned.step") <= 20
 
 
-def test_a_reloaded_link_brings_back_run_layer_view_and_theme(open_page: OpenPage, running: Server) -> None:
+def test_a_reloaded_link_brings_back_run_layer_lens_and_theme(open_page: OpenPage, running: Server) -> None:
     run_id = running.run()["run_id"]
-    page = drawn(open_page(f"{running.url}/#run={run_id}&layer=2&view=logits&theme=dark"))
+    page = drawn(open_page(f"{running.url}/#run={run_id}&layer=2&lens=threads&theme=dark"))
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    expect(page.locator("[data-picture=conflict] .layer-switch button").nth(1)).to_have_attribute(
-        "aria-pressed", "true"
-    )
-    expect(page.locator("[data-raw=true]").first).to_have_attribute("aria-pressed", "true")
+    expect(part(page, "layers").locator("button").nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-picture=threads]")).to_be_visible()
     page.click("#theme-toggle")
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     assert "theme=light" in page.url
@@ -304,6 +364,83 @@ def test_nothing_overflows(open_page: OpenPage, running: Server, width: int, the
     assert page.evaluate(cut) == []
 
 
+SIZES = [(1440, 900), (1280, 720), (1366, 768)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_figure_film_and_controls_lie_above_the_fold(
+    open_page: OpenPage, running: Server, width: int, height: int
+) -> None:
+    page = open_page(width=width, height=height)
+    patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 3"), "frames")
+    for name in ("story", "pictures", "scrubber", "start-another"):
+        box = part(page, name).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= height, name
+
+
+def test_rows_of_all_pictures_lie_on_the_same_lines(lab: Page) -> None:
+    tops = """[...document.querySelectorAll("[data-picture] canvas")]
+      .filter((canvas) => canvas.offsetParent && !canvas.closest("[data-picture=backbone]"))
+      .map((canvas) => canvas.getBoundingClientRect()).map(({ top, height }) => `${top} ${height}`)"""
+    assert len(set(lab.evaluate(tops))) == 1
+
+
+def test_a_refusal_moves_nothing(lab: Page, running: Server) -> None:
+    places = "[...document.querySelectorAll('.control, .scrubber')].map((e) => e.getBoundingClientRect().top)"
+    before = lab.evaluate(places)
+    lab.fill(entry("lambda_conflict"), "7e9")
+    lab.keyboard.press("Enter")
+    expect(lab.locator(note("lambda_conflict"))).to_contain_text("Found 7e9.")
+    assert lab.evaluate(places) == before
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 390])
+def test_every_target_is_at_least_24_pixels(open_page: OpenPage, running: Server, width: int) -> None:
+    page = open_page(width=width, height=900)
+    patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 3"), "frames")
+    small = """[...document.querySelectorAll("a, button, select, input:not([type=range]), summary")]
+      .filter((e) => e.offsetParent && !e.classList.contains("skip-link") && !e.closest(".card-text"))
+      .map((e) => [e.id || e.textContent || e.className, e.getBoundingClientRect()])
+      .filter(([, box]) => box.width && (box.width < 24 || box.height < 24)).map(([name]) => name)"""
+    assert page.evaluate(small) == []
+
+
+@pytest.mark.parametrize("width", [1440, 1280])
+def test_no_text_is_smaller_than_it_should_be(open_page: OpenPage, running: Server, width: int) -> None:
+    page = open_page(width=width, height=900)
+    patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 3"), "frames")
+    small = """(least) => [...document.querySelectorAll("body *")]
+      .filter((e) => e.offsetParent && !e.closest("svg, .why > summary")
+        && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+      .filter((e) => parseFloat(getComputedStyle(e).fontSize) < least).map((e) => e.textContent)"""
+    assert page.evaluate(small, 12 if width >= 1400 else 13) == []
+
+
+def test_pointing_lights_an_expert_in_every_picture_and_a_click_pins_it(open_page: OpenPage, running: Server) -> None:
+    page = drawn(open_page(width=1440, height=900))
+    canvas = page.locator("[data-picture=topology] canvas")
+    canvas.hover(position={"x": 120, "y": 130})
+    expect(part(page, "card-title")).to_have_text("Expert 3")
+    expect(page.locator(".figure-band")).to_be_visible()
+    expect(part(page, "reading")).to_contain_text(re.compile(r"^E3 to block B2: σ\(A\) "))
+    canvas.click(position={"x": 120, "y": 130})
+    page.mouse.move(5, 5)
+    expect(part(page, "card-how")).to_have_text("pinned; Escape frees")
+    page.keyboard.press("Escape")
+    expect(part(page, "card-introduction")).to_be_visible()
+
+
+def test_where_the_page_is_narrow_the_right_rail_opens_from_the_header(lab: Page) -> None:
+    expect(part(lab, "take")).to_be_hidden()
+    lab.click("[data-part=rail-take]")
+    expect(part(lab, "take").locator("a").first).to_have_attribute("href", re.compile(r"/export\?format=csv$"))
+    lab.keyboard.press("Escape")
+    expect(part(lab, "take")).to_be_hidden()
+    lab.click("[data-part=rail-log]")
+    expect(part(lab, "events")).to_be_visible()
+
+
 def test_on_a_phone_the_controls_are_one_tap_away(open_page: OpenPage, running: Server) -> None:
     page = open_page(width=390, height=844)
     patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 3"), "frames")
@@ -318,14 +455,14 @@ def test_on_a_phone_the_controls_are_one_tap_away(open_page: OpenPage, running: 
 
 def test_a_new_run_with_another_seed_replaces_this_one(lab: Page, running: Server) -> None:
     before = running.run()["run_id"]
+    open_menu(lab)
     lab.fill("[data-part=until]", str(running.run()["total_steps"]))
     lab.keyboard.press("Enter")
     expect(lab.locator("#announcer")).to_contain_text("Running until step")
     lab.fill(entry("lambda_conflict"), "0")
     lab.keyboard.press("Enter")
     expect(lab.locator(note("lambda_conflict"))).to_contain_text("→ 0, applied at step")
-    lab.fill("[data-part=seed]", "12")
-    lab.click("[data-part=new-run]")
+    start_another(lab, seed="12")
     patiently(lambda: running.run()["run_id"] != before, "the new run")
     running.wait_for_run("running")
     assert running.run()["seed"] == 12
@@ -362,17 +499,14 @@ def test_a_run_started_elsewhere_is_counted_and_can_be_chosen_from_the_list(lab:
 
 
 def test_a_model_without_topology_says_so_and_everything_else_goes_on(lab: Page, running: Server) -> None:
-    expect(part(lab, "chip-model")).to_have_text("CDSP-MoE")
-    lab.select_option("[data-part=preset]", "standard")
-    lab.click("[data-part=new-run]")
+    expect(part(lab, "chip-model")).to_contain_text("live, seed")
+    start_another(lab, preset="standard")
     patiently(lambda: running.run()["preset"] == "standard", "the new run")
-    expect(part(lab, "chip-model")).to_have_text("Standard MoE")
+    expect(part(lab, "chip-model")).to_contain_text("standard, seed")
     sentence = "A standard mixture of experts has no topology matrix: each expert owns its weights."
-    expect(lab.locator("[data-picture=topology0] .picture")).to_have_text(sentence)
-    for picture in ("conflict", "backbone"):
-        expect(lab.locator(f"[data-picture={picture}] .picture")).to_contain_text(
-            "A standard mixture of experts has no"
-        )
+    expect(part(lab, "story")).to_have_text(sentence)
+    for picture in ("topology", "threads", "conflict", "backbone"):
+        expect(lab.locator(f"[data-picture={picture}]")).to_be_hidden()
     for control in ("lambda_conflict", "lr_ratio", "l1", "binarize"):
         expect(lab.locator(thumb(control))).to_be_disabled()
         expect(lab.locator(thumb(control))).to_have_attribute("title", re.compile("no topology matrix A"))
@@ -386,4 +520,4 @@ def test_a_model_without_topology_says_so_and_everything_else_goes_on(lab: Page,
     for chart in ("losses", "accuracy", "load"):
         patiently(lambda chart=chart: lab.evaluate(lines, chart) > 0, f"lines on {chart}")
     view(lab, "scrubber.seekStep(10)")
-    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back at step \d+"))
+    expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back ?step \d+"))

@@ -1,4 +1,4 @@
-"""What the page reads out of evidence.json, of older and of newer files."""
+"""What the page reads out of evidence.json."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 
 from frontend.app import EVIDENCE
-from frontend.evidence import NO_EVIDENCE, Bound, EvidenceFile, read_evidence
+from frontend.evidence import NO_EVIDENCE, Bound, EvidenceFile, read_claims, read_evidence
 from frontend.themes import THEMES
-
-OLD = "Holds when the whole interval lies above -1.22, fails when it lies below -1.22, otherwise mixed. More."
 
 
 def raw_claim(text: str = "It is as good.", **fields: Any) -> dict[str, Any]:
+    rule = {"bound": [-1.22, None], "theme": "accuracy", "for_method": True, "headline": None, "why": "Holds above."}
     measured = {"measured": 0.5, "interval": [0.1, 0.9], "seeds": 3, "text": "Gain in percentage points: 0.5."}
-    return {"claim": text, "source": "memo", "published": None, "verdict": "holds", "why": OLD, **measured, **fields}
+    return {"claim": text, "source": "memo", "published": None, "verdict": "holds", **rule, **measured, **fields}
 
 
-def stored(*claims: dict[str, Any], study: str = "table", **fields: Any) -> str:
-    return json.dumps({"studies": [{"study": study, "title": "T", "claims": list(claims)}], **fields})
+def stored(*claims: dict[str, Any], study: str = "table", checks: Any = (), **fields: Any) -> str:
+    study_of = {"study": study, "title": "T", "claims": list(claims), "checks": list(checks)}
+    return json.dumps({"format": 2, "studies": [study_of], **fields})
 
 
 def test_the_file_of_the_repository_can_be_read() -> None:
@@ -34,38 +34,36 @@ def test_the_file_of_the_repository_can_be_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("why", "bound"),
-    [
-        (OLD, Bound(low=-1.22)),
-        ("Holds above 0, fails below; no effect within 1 of it.", Bound(low=0)),
-        ("Holds when the whole interval lies between 0.8 and 1.25, fails on one side.", Bound(low=0.8, high=1.25)),
-        ("Holds between 0.2 and 0.4, fails outside.", Bound(low=0.2, high=0.4)),
-        ("Holds below 3.", Bound(high=3)),
-        ("Nobody knows.", Bound()),
-    ],
+    ("raw", "bound"),
+    [([-1.22, None], Bound(low=-1.22)), ([0.8, 1.25], Bound(low=0.8, high=1.25)), ([None, 3], Bound(high=3))],
 )
-def test_a_threshold_is_read_from_the_rule_where_no_field_gives_it(why: str, bound: Bound) -> None:
-    assert read_evidence(stored(raw_claim(why=why))).claims[0].bound == bound
+def test_a_threshold_has_one_side_or_two(raw: list[float | None], bound: Bound) -> None:
+    assert read_evidence(stored(raw_claim(bound=raw))).claims[0].bound == bound
 
 
-def test_newer_fields_go_before_what_is_derived() -> None:
-    newer: dict[str, Any] = {
-        "bound": [-5, None],
-        "theme": "cost",
-        "published_value": -0.6,
-        "for_method": False,
-        "headline": "H7",
-    }
-    claim = read_evidence(stored(raw_claim(**newer, verdict="no effect", equivalence=1, decided_by=12))).claims[0]
-    assert (claim.bound, claim.theme, claim.published_value) == (Bound(low=-5), "cost", -0.6)
-    assert (claim.for_method, claim.is_headline, claim.verdict) == (False, True, "no effect")
+def test_a_claim_has_the_words_and_numbers_of_the_file() -> None:
+    told = {"theme": "cost", "published_value": -0.6, "for_method": False, "headline": "H7", "verdict": "no effect"}
+    claim = read_evidence(stored(raw_claim(**told, equivalence=1, decided_by=12))).claims[0]
+    assert (claim.theme, claim.published_value, claim.unit) == ("cost", -0.6, "percentage points")
+    assert (claim.for_method, claim.headline, claim.is_headline, claim.verdict) == (False, "H7", True, "no effect")
     assert (claim.equivalence, claim.decided_by) == (1, 12)
 
 
-def test_a_standard_mixture_that_is_better_speaks_for_a_baseline() -> None:
-    better = "A standard mixture that is told the task trains to a higher accuracy than CDSP-MoE (ten classes each)"
-    claims = read_evidence(stored(raw_claim(better), raw_claim("CDSP-MoE is better"))).claims
-    assert [claim.for_method for claim in claims] == [False, True]
+def test_a_claim_without_a_theme_is_of_its_studys() -> None:
+    assert read_evidence(stored(raw_claim(theme=None), study="blind")).claims[0].theme == "without ID"
+
+
+def test_the_summary_of_the_file_is_what_the_page_says_first() -> None:
+    assert read_evidence(stored(raw_claim(), summary=["One holds.", "No other."])).sentences == (
+        "One holds.",
+        "No other.",
+    )
+
+
+def test_checks_count_with_no_claims() -> None:
+    evidence = read_evidence(stored(raw_claim(), checks=[raw_claim("Chance is chance.")]))
+    assert [check.text for check in evidence.studies[0].checks] == ["Chance is chance."]
+    assert [claim.text for claim in evidence.claims] == ["It is as good."]
 
 
 def test_two_claims_in_the_same_words_have_links_of_their_own() -> None:
@@ -74,12 +72,19 @@ def test_two_claims_in_the_same_words_have_links_of_their_own() -> None:
 
 
 def test_a_headline_claim_that_nobody_measured_is_there_and_undecided() -> None:
-    waiting = raw_claim("Promised.", verdict="undecided", measured=None, interval=None)
-    claims = read_evidence(stored(raw_claim(), headline=[waiting, {"claim": "It is as good."}])).claims
-    assert [(claim.text, claim.is_headline, claim.measured) for claim in claims] == [
-        ("It is as good.", True, 0.5),
-        ("Promised.", True, None),
+    nothing = {"measured": None, "interval": [None, None], "seeds": 0}
+    waiting = raw_claim("Promised.", verdict="undecided", headline="H2", **nothing)
+    done = raw_claim(headline="H1")
+    claims = read_evidence(stored(done, headline=[done, waiting])).claims
+    assert [(claim.text, claim.headline, claim.measured, claim.interval) for claim in claims] == [
+        ("It is as good.", "H1", 0.5, (0.1, 0.9)),
+        ("Promised.", "H2", None, None),
     ]
+
+
+def test_claims_of_a_study_that_an_earlier_version_judged_are_left_out() -> None:
+    claims = read_claims([raw_claim(verdict="mixed"), raw_claim("New.")], "table")
+    assert [claim.text for claim in claims] == ["New."]
 
 
 @pytest.mark.parametrize("address", ["https://example.org/", "//example.org", "javascript:alert(1)", 7])
@@ -91,6 +96,11 @@ def test_evidence_links_nowhere_but_to_this_server(address: Any) -> None:
 def test_another_file_is_refused_by_name(content: str) -> None:
     with pytest.raises(ValueError, match="list `studies`"):
         read_evidence(content)
+
+
+def test_a_file_of_another_format_is_refused_with_both_numbers() -> None:
+    with pytest.raises(ValueError, match=r"format of evidence\.json must be 2\. Found 1\."):
+        read_evidence(stored(raw_claim(), format=1))
 
 
 def test_an_unknown_verdict_is_refused() -> None:

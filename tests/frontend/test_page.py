@@ -19,8 +19,10 @@ from fastapi import FastAPI
 
 import frontend
 from cdsp_core.settings.config import control_bounds, schema
-from frontend.app import mount
+from frontend.app import EVIDENCE, mount
 from frontend.dash_pages import body_of
+from frontend.evidence import EvidenceFile
+from frontend.headlines import SHOWN
 from frontend.layout import lab_body
 from frontend.page_settings import page_settings
 from frontend.pages import CLAIMS, RUNS
@@ -84,10 +86,10 @@ async def test_the_page_is_at_the_root_and_leaves_the_api_alone(client: httpx.As
     assert (await client.get("/api/runs")).json() == []
 
 
-async def test_the_lab_loads_nothing_of_dash(client: httpx.AsyncClient) -> None:
+async def test_the_lab_loads_nothing_of_dash_or_plotly(client: httpx.AsyncClient) -> None:
     page = (await client.get("/")).text
     assert "/_dash-" not in page
-    assert page.count("plotly-cartesian.min.js") == 1
+    assert "plotly" not in page
 
 
 @pytest.mark.parametrize(
@@ -156,10 +158,40 @@ async def test_a_callback_answers_what_a_page_asks(client: httpx.AsyncClient) ->
 
 async def test_the_claims_are_had_as_a_table(tmp_path: Path) -> None:
     claim = {"claim": "It is, as said, better.", "source": "memo", "verdict": "holds", "measured": 2, "why": ""}
-    studies = {"studies": [{"study": "table", "claims": [claim]}]}
+    studies = {"format": 2, "studies": [{"study": "table", "claims": [claim]}]}
     (tmp_path / "evidence.json").write_text(json.dumps(studies))
     table = (await client_of(tmp_path / "evidence.json").get("/claims/claims.csv")).text
     assert table.splitlines()[1] == 'table,accuracy,"It is, as said, better.",holds,yes,2.0,,,'
+
+
+async def test_the_headline_claims_stand_beside_a_run_with_their_verdicts(tmp_path: Path) -> None:
+    claim = {"claim": "The topology becomes sparse because of the conflict", "source": "here", "verdict": "holds"}
+    claims = [{**claim, "measured": 0.8, "why": ""}]
+    studies = {"format": 2, "studies": [{"study": "conflict-necessity", "claims": claims}]}
+    (tmp_path / "evidence.json").write_text(json.dumps(studies))
+    answer = (await client_of(tmp_path / "evidence.json").get("/claims/headlines.json")).json()
+    assert [(each["text"], each["verdict"]) for each in answer["headlines"]] == [
+        ("Sparse because of conflict", "holds")
+    ]
+    assert answer["headlines"][0]["address"].startswith("/claims#claim-")
+
+
+async def test_without_stored_results_no_headline_is_told(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/claims/headlines.json")).json() == {"headlines": []}
+
+
+@pytest.mark.parametrize(("study", "part"), [(study, part) for study, part, _ in SHOWN])
+def test_every_headline_names_one_claim_of_the_stored_results(study: str, part: str) -> None:
+    claims = [claim for claim in EvidenceFile(EVIDENCE).read().claims if claim.study == study and part in claim.text]
+    assert len(claims) == 1
+
+
+def test_the_lab_has_one_heading_of_the_first_rank_and_its_landmarks() -> None:
+    page = to_html(lab_body())
+    assert page.count("<h1") == 1
+    for landmark in ("<header", "<nav", "<main"):
+        assert page.count(landmark) == 1
+    assert "arxiv.org/abs/2512.20291" in page
 
 
 async def test_stored_results_are_served_as_they_are(tmp_path: Path) -> None:
@@ -182,7 +214,7 @@ def test_text_and_attributes_of_a_document_are_escaped() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/claims", "/runs"])
 async def test_every_script_and_style_a_page_links_is_served(client: httpx.AsyncClient, path: str) -> None:
-    links = [link for link in re.findall(r'(?:src|href)="([^"]+)"', (await client.get(path)).text) if link[0] != "#"]
+    links = re.findall(r'<(?:script|link)[^>]* (?:src|href)="([^"#][^"]*)"', (await client.get(path)).text)
     assert links
     for link in links:
         assert link.startswith("/")

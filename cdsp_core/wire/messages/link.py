@@ -1,4 +1,4 @@
-"""The worker link, protocol 2: what a worker and its backend say to each other as text."""
+"""The worker link, protocol 3: what a worker and its backend say to each other as text."""
 
 from __future__ import annotations
 
@@ -92,9 +92,25 @@ class StudyMessage(Numbered):
     study: StudyReport
 
 
-WorkerMessage = Started | EventMessage | ResultMessage | StudyMessage
+class Leaving(Numbered):
+    """The worker ends, in order: its run has a checkpoint and can go on elsewhere at once."""
+
+    type: Literal["leaving"] = "leaving"
+    reason: Sentence
+
+
+class Alive(Message):
+    """The main loop of the worker goes round. Not numbered, said only while there is a link."""
+
+    type: Literal["alive"] = "alive"
+
+
+WorkerMessage = Started | EventMessage | ResultMessage | StudyMessage | Leaving
+"""what is numbered and kept"""
 WORKER_HELLO: TypeAdapter[WorkerHello] = TypeAdapter(WorkerHello)
-WORKER_MESSAGE: TypeAdapter[WorkerMessage] = TypeAdapter(Annotated[WorkerMessage, Field(discriminator="type")])
+WORKER_MESSAGE: TypeAdapter[WorkerMessage | Alive] = TypeAdapter(
+    Annotated[WorkerMessage | Alive, Field(discriminator="type")]
+)
 
 
 # backend to worker

@@ -30,7 +30,11 @@ ReportedState = Literal["running", "finished", "stopped", "failed"]
 ENDED_STUDY: Final[tuple[StudyState, ...]] = ("finished", "stopped", "failed")
 
 VIEWER_PROTOCOL: Final = 1
-LINK_PROTOCOL: Final = 2
+LINK_PROTOCOL: Final = 3
+REFUSED_CODE: Final = 4400
+"""closes the link of a worker that this backend can never use, such as one of another version"""
+ALIVE_EVERY_S: Final = 1.0
+"""a worker whose main loop goes round says so this often"""
 
 MAX_DEPTH: Final = 16
 """objects and lists inside one another"""

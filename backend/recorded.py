@@ -1,0 +1,125 @@
+"""Recorded runs: those that come with the program, and any stored run as one."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final
+
+from backend.errors import BadInputError, RunNotFoundError
+from backend.hub import RunHub
+from backend.lineage import past_of
+from backend.store import Store
+from cdsp_core.wire.messages.api import RecordedRun, RecordedRuns
+from cdsp_core.wire.recording import (
+    SUFFIX,
+    Edit,
+    Recipe,
+    Recording,
+    RecordingError,
+    picture_steps,
+    read_recording,
+    record,
+)
+
+NO_PICTURES: Final = "The run has no pictures yet. It has them as soon as it has begun to train."
+
+
+class RecordedFolder:
+    """The files of a folder, read again when they change. Its methods wait for the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[str, tuple[int, Recording]] = {}
+
+    def list(self) -> RecordedRuns:
+        """Every recorded run, and why a file is none."""
+        recorded, refused = [], []
+        for name in self._names():
+            try:
+                recorded.append(_row(name, self._path(name), self._recording(name)))
+            except RecordingError as error:
+                refused.append(str(error))
+        return RecordedRuns(recorded=recorded, refused=refused)
+
+    def get(self, name: str) -> Recording:
+        """The recorded run of that name. Raises RunNotFoundError, BadInputError for a broken file."""
+        names = self._names()
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
+            way_out = f"The nearest is {near[0]}." if near else "There are none."
+            raise RunNotFoundError(f"There is no recorded run {name[:60]!r}. {way_out}")
+        try:
+            return self._recording(name)
+        except RecordingError as error:
+            raise BadInputError(str(error)) from None
+
+    def _names(self) -> list[str]:
+        return sorted(path.name.removesuffix(SUFFIX) for path in self._folder.glob(f"*{SUFFIX}"))
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}{SUFFIX}"
+
+    def _recording(self, name: str) -> Recording:
+        path = self._path(name)
+        try:
+            changed_ns = path.stat().st_mtime_ns
+        except OSError as error:
+            raise RecordingError(f"{path.name} must be a file that can be read. Found: {error.strerror}.") from error
+        known = self._read.get(name)
+        if known is None or known[0] != changed_ns:
+            known = self._read[name] = (changed_ns, read_recording(path))
+        return known[1]
+
+
+def recording_of(store: Store, hub: RunHub) -> bytes:
+    """A stored run as the content of a recording's file, as far as it has come. Waits for the disk.
+
+    Raises RunNotFoundError for a run without pictures, BadInputError for one that does not fit.
+    """
+    state, archive = hub.state, store.archive
+    store.flush()
+    if state.generation < 0:
+        raise RunNotFoundError(NO_PICTURES)
+    past = past_of(archive, hub.run_id, state.generation, state.step, pictures=picture_steps(state.step))
+    frames = past.frames
+    if not frames:
+        raise RunNotFoundError(NO_PICTURES)
+    layers = [f"layer{layer}/connection" for layer in range(state.config.model.num_layers)]
+    pictures = [(frame.step, [frame.arrays[name] for name in layers if name in frame.arrays]) for frame in frames]
+    edits = [_edit(event) for event in past.events if _is_edit(event)]
+    try:
+        recipe = Recipe(config=state.config, edits=tuple(edit for edit in edits if edit.step <= frames[-1].step))
+        return record(recipe, pictures, rows=past.rows, names=past.names).encode()
+    except ValueError as error:
+        raise BadInputError(f"The run cannot be recorded: {error}") from None
+
+
+def _is_edit(event: dict[str, Any]) -> bool:
+    """Whether somebody set controls; what the run's own controller does follows from the recipe."""
+    data = event["data"]
+    is_set = event["kind"] == "applied" and data.get("command", {}).get("type") == "set"
+    return is_set and data.get("by", "person") == "person"
+
+
+def _edit(event: dict[str, Any]) -> Edit:
+    return Edit(step=event["data"]["applied_step"], controls=event["data"]["new"])
+
+
+def _row(name: str, path: Path, recording: Recording) -> RecordedRun:
+    config, measured = recording.recipe.config, recording.accuracy
+    return RecordedRun(
+        name=name,
+        preset=config.preset,
+        seed=config.train.seed,
+        steps=int(recording.steps[-1]),
+        pictures=len(recording.steps),
+        edits=len(recording.recipe.edits),
+        size_bytes=path.stat().st_size,
+        controls=asdict(config.controls),
+        links_cut=recording.links_cut[-1],
+        accuracy=None if measured is None else fmean(measured["known"].values()),
+        blind_accuracy=None if measured is None else fmean(measured["blind"].values()),
+    )
