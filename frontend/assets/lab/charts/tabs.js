@@ -58,7 +58,7 @@ export class Tabs {
       const tab = this.#tabs.get(measure.name);
       if (!tab) continue;
       tab.button.setAttribute("aria-pressed", String(measure.name === chosen));
-      tab.button.title = measure.title;
+      tab.button.title = measure.name === "accuracy" ? "Accuracy with ID · without ID" : measure.title;
       const text = valueText(measure, lines, hello, step);
       if (tab.value.textContent !== text) tab.value.textContent = text;
       const range = measure.range(hello) ?? niceRange(lines);
@@ -90,5 +90,5 @@ function valueText(measure, lines, hello, step) {
   if (main === undefined) return "–";
   const unit = measure.unit === "of" ? ` of ${hello.experts}` : measure.unit ? ` ${measure.unit}` : "";
   const blind = measure.name === "accuracy" && lines.length > 1 ? at(lines[0]) : undefined;
-  return `${measure.text(main)}${unit}${blind === undefined ? "" : ` · ${measure.text(blind)} without`}`;
+  return `${measure.text(main)}${unit}${blind === undefined ? "" : ` · ${measure.text(blind)}`}`;
 }
