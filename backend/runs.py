@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 
 from fastapi import WebSocket
 
-from backend.errors import BadInputError, BusyError, RunNotFoundError
+from backend.errors import BadInputError, BusyError, RunNotFoundError, TooManyError
 from backend.folder import locked
 from backend.hub import RunHub
 from backend.launchers import Launcher, launcher_class
@@ -143,9 +143,13 @@ class Runs:
     # runs
 
     def create(self, config: RunConfig, name: str | None) -> RunHub:
-        """A new run, which begins as soon as a worker is free. Raises BadInputError when none could ever train it."""
+        """A new run, which begins as soon as a worker is free. Raises BadInputError, TooManyError."""
         if config.train.data == "full" and not self.settings.may_have_full_data:
             raise BadInputError("The full sets need a folder: start the server with --data-root, or use data embedded.")
+        active = sum(hub.state.active for hub in self._hubs.values())
+        if active >= self.settings.max_active_runs:
+            most = self.settings.max_active_runs
+            raise TooManyError(f"At most {most} runs may train or wait. Found {active}: stop one, or wait for one.")
         run_id = f"run-{secrets.token_hex(4)}"
         state = RunState(run_id=run_id, name=name or config.preset, config=config, created_ms=time.time() * 1000)
         hub = self._add(state)
@@ -211,6 +215,17 @@ class Runs:
         )
         self._hubs[state.run_id] = hub
         return hub
+
+    def problems(self) -> list[str]:
+        """Everything that is wrong with the server, one sentence each."""
+        found = [] if self.store.error is None else [self.store.error]
+        silent = [each for each in self.workers.values() if each.silent_s >= self.settings.silent_after_s]
+        if silent:
+            longest = max(each.silent_s for each in silent)
+            found.append(f"{len(silent)} of {len(self.workers)} workers have not answered, for up to {longest:.0f} s.")
+        if self._queue and not self.workers:
+            found.append(f"{len(self._queue)} runs wait and no worker is connected.")
+        return found
 
     # workers
 
@@ -365,6 +380,7 @@ class Runs:
             now = time.monotonic()
             self._recovery.watch(min(now - last, 2 * TICK_S))
             last = now
+            self.store.look_at_file()
             if self._queue:
                 self._schedule()
             for hub in self._hubs.values():
