@@ -92,9 +92,9 @@ export const CHARTS = [
     name: "accuracy",
     title: "Test accuracy",
     keys: [
-      { scalar: "test_accuracy", text: "ID", hint: "The router is told the task" },
-      { scalar: "test_accuracy_blind", text: "blind", hint: "The router is told nothing" },
-      { scalar: "test_accuracy_deceptive", text: "wrong", hint: "The router is told a wrong task" },
+      { scalar: "test_accuracy", text: "ID", hint: "The router is given the task ID" },
+      { scalar: "test_accuracy_blind", text: "blind", hint: "The task ID is hidden from the router" },
+      { scalar: "test_accuracy_deceptive", text: "wrong", hint: "The router is given the ID of another task" },
     ],
     isOf: () => true,
     range: () => [0, 1],
@@ -137,7 +137,7 @@ export const CHARTS = [
     name: "load",
     title: "Experts",
     views: {
-      label: "Shown of the experts",
+      label: "Measure of the experts",
       choices: {
         load: "Is the work shared evenly?",
         tasks: "Has each task its own experts? Clusters: do MNIST and kana share more than either with Fashion?",
@@ -151,7 +151,7 @@ export const CHARTS = [
     name: "conflict",
     title: "Conflict",
     views: {
-      label: "Shown of the conflict",
+      label: "Measure of the conflict",
       choices: {
         clash: "Do the experts' gradients clash?",
         chance: "Squared cosines of the experts' gradients over what chance alone would give, which is 1",

@@ -36,7 +36,7 @@ export const routing = {
 export const routingBlind = {
   ...ofRouter,
   name: "routing-blind",
-  title: "Routing blind",
+  title: "Routing without ID",
   subtitle: "the same images, task ID removed",
   spoken: "Routing without task ID",
   needs: ["routing_blind"],
