@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -90,6 +91,12 @@ class Past:
         found = self.checkpoints()
         own = [one.checkpoint_id for one in found if one.epoch == generation]
         return own + [one.checkpoint_id for one in found if (one.epoch, one.step) == parent]
+
+    def delete(self, log: Path | None) -> None:
+        """Delete the checkpoints, and the log of the worker that trained the run if it has one of its own."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if log is not None:
+            log.unlink(missing_ok=True)
 
     def _recall(self, generation: int) -> Recalled:
         self._store.flush()
