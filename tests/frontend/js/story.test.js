@@ -28,8 +28,9 @@ test("cut links, own blocks and crossing links are counted", () => {
     [5, 0],
     [5, 3],
     [6, 2],
-  ])
+  ]) {
     rows[e][p] = 0.3;
+  }
   assert.equal(told(rows), "50 of 64 links are cut; 8 experts keep their own block, 6 links cross.");
 });
 
@@ -58,8 +59,9 @@ test("without an own block for every expert only what is left is counted", () =>
 
 test("the sentence says that all are cut, and never judges", () => {
   assert.equal(told(eight(0.01, 0.02)), "All 64 links are cut.");
-  for (const own of [0.05, 0.5, 0.95])
+  for (const own of [0.05, 0.5, 0.95]) {
     for (const other of [0.05, 0.5, 0.95]) assert.doesNotMatch(told(eight(own, other)), /oligarch/);
+  }
 });
 
 test("a link at exactly .1 is not cut", () => {

@@ -6,7 +6,7 @@
  * @property {string[]} fill
  * @property {string[]} text what can be read on the fill
  * @property {number[]} bytes as a canvas stores a pixel
- * @typedef {"ground" | "panel" | "ink" | "muted" | "line" | "control" | "accent" | "change" | "warning" | "low" | "high" | "block" | "conflict"} Token
+ * @typedef {"ground" | "panel" | "ink" | "muted" | "line" | "control" | "accent" | "change" | "warning" | "low" | "high" | "block" | "held" | "conflict"} Token
  */
 
 /** Where the colours of tokens.css stand on the scale of sigma(A), and on that of conflict. */
@@ -30,6 +30,7 @@ const NONE = {
   low: "",
   high: "",
   block: "",
+  held: "",
   conflict: "",
 };
 const TOKENS = /** @type {Token[]} */ (Object.keys(NONE));

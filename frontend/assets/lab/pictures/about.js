@@ -1,6 +1,6 @@
 // What is said of an expert, a block or a task that is pointed at.
 
-import { percent } from "../core/format.js";
+import { percent, shortName } from "../core/format.js";
 import { CUT } from "../core/story.js";
 import { heldBy } from "./backbone.js";
 import { block, expert, shares } from "./picture.js";
@@ -39,7 +39,8 @@ function aboutExpert(e, layer, { hello, clashes }) {
   const { connection, conflict, subspace } = layer;
   const of = shares(layer);
   const task = mainTask(layer, e);
-  const mostly = task === null ? "" : `, mostly ${hello.tasks[task]?.label ?? `task ${task}`}`;
+  const mostly =
+    task === null ? "" : `, mostly ${hello.tasks[task] ? shortName(hello.tasks[task].label) : `task ${task}`}`;
   const work = of ? `${percent(of[e])} of the work${of[e] > 0 ? mostly : ""}. ` : "";
   /** @type {[string, string][]} */
   const facts = [];

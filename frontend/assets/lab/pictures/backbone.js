@@ -87,10 +87,13 @@ export const heldBy = ({ cols, data }, e, dims) =>
 function paintHolders(c, { x, y, width, height }, holders, experts) {
   c.fillStyle = colours.control;
   c.fillRect(x, y, width, height);
-  c.fillStyle = colours.low;
+  c.fillStyle = colours.held;
   const each = width / holders.length;
-  for (let dim = 0; dim < holders.length; dim++) {
-    const h = (holders[dim] / experts) * height;
-    c.fillRect(x + dim * each, y + height - h, Math.max(0.5, each + 0.2), h);
+  for (let start = 0; start < holders.length;) {
+    let end = start + 1;
+    while (end < holders.length && holders[end] === holders[start]) end++; // one bar, without seams
+    const h = (holders[start] / experts) * height;
+    c.fillRect(x + start * each, y + height - h, (end - start) * each, h);
+    start = end;
   }
 }

@@ -27,7 +27,7 @@ export const conflict = {
     legendBar(colours.clash),
     bound(matrix?.top ?? TOPS[2]),
     legendItem("share nothing", { swatch: "swatch-hatch" }),
-    legendItem("idle: under 1 % of the patches", { swatch: "swatch-ring" }),
+    legendItem("idle: under 1 %", { swatch: "swatch-ring" }),
   ],
   target: (row, col) => targetOf({ expert: row, other: col }),
   lit: ({ expert: row, other: col }) => ({ row, col }),

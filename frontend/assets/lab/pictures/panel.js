@@ -141,8 +141,9 @@ export class PicturePanel {
       !arrays ||
       !context ||
       !this.picture.needs.every((name) => name in arrays)
-    )
+    ) {
       return;
+    }
     const head = ["Expert", "Borrows, with σ(A)"].map((textContent) => element("th", { textContent }));
     const rows = this.picture
       .table(arrays, context)

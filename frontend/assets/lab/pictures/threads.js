@@ -69,7 +69,7 @@ export const threads = {
 
   table({ connection: { rows, cols, data } }) {
     return Array.from({ length: rows }, (_, e) => {
-      const held = Array.from({ length: cols }, (_, p) => p)
+      const held = Array.from({ length: cols }, (__, p) => p)
         .filter((p) => data[e * cols + p] >= CUT)
         .sort((a, b) => data[e * cols + b] - data[e * cols + a])
         .map((p) => `${rows === cols && p === e ? "its own " : ""}${block(p)} ${cell(data[e * cols + p])}`);
@@ -257,11 +257,14 @@ function paintBlocks(c, g, { connection, subspace }, { dims }, target, at) {
     c.fillStyle = colours.control;
     c.fillRect(x, y - height / 2, HOLDERS_PX - 2, height);
     if (!holders) continue;
-    c.fillStyle = colours.low;
+    c.fillStyle = colours.held;
     const each = height / width;
-    for (let dim = 0; dim < width; dim++) {
-      const share = holders[p * width + dim] / rows;
-      c.fillRect(x, y - height / 2 + dim * each, share * (HOLDERS_PX - 2), Math.max(0.5, each + 0.2));
+    for (let start = p * width; start < (p + 1) * width;) {
+      let end = start + 1;
+      while (end < (p + 1) * width && holders[end] === holders[start]) end++; // one bar, without seams
+      const share = holders[start] / rows;
+      c.fillRect(x, y - height / 2 + (start - p * width) * each, share * (HOLDERS_PX - 2), (end - start) * each);
+      start = end;
     }
   }
 }

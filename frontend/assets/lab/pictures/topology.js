@@ -25,7 +25,7 @@ export const topology = {
   scale: () => [legendItem("cut", { swatch: "swatch-dash" }), "0", legendBar(colours.sigma), "1"],
   legend: () => [
     legendItem("cut: below .1", { swatch: "swatch-dash" }),
-    legendItem("idle: under 1 % of the patches", { swatch: "swatch-ring" }),
+    legendItem("idle: under 1 %", { swatch: "swatch-ring" }),
   ],
   target: (row, col) => targetOf({ expert: row, block: col }),
   lit: ({ expert: row, block: col }) => ({ row, col }),
