@@ -103,7 +103,7 @@ async def config_schema() -> dict[str, Any]:
 @router.get("/api/recorded", response_model=RecordedRuns)
 async def list_recorded(recorded: Recorded) -> Response:
     """The recorded runs that come with the program, and why a file is none."""
-    return answer(await asyncio.to_thread(recorded.list))
+    return answer(await asyncio.to_thread(recorded.rows))
 
 
 @router.get("/api/recorded/{name}", response_class=Response, responses=BINARY | refusals(404, 422))
