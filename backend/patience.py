@@ -69,6 +69,6 @@ class PatientHttp(H11Protocol):
             self._timer = None
 
     def _close_unless_whole(self) -> None:
-        is_whole = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
+        is_whole = bool(self.cycle) and not self.cycle.response_complete and not self.cycle.more_body
         if not is_whole and not self.transport.is_closing():
             self.transport.abort()

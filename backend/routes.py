@@ -84,7 +84,9 @@ async def healthz(runs: SomeRuns) -> Response:
     active = sum(hub.state.active for hub in runs.list())
     problems = runs.problems()
     status: Literal["ok", "failing"] = "ok" if runs.store.can_go_on else "failing"
-    health = Health(status=status, workers=len(runs.workers), runs=active, store=runs.store.error, problems=problems)
+    health = Health(
+        status=status, workers=len(runs.workers), runs=active, store=runs.store.error, problems=list(problems)
+    )
     return answer(health, status=200 if status == "ok" else 503)
 
 

@@ -204,15 +204,15 @@ class Runs:
         self._hubs[state.run_id] = hub
         return hub
 
-    def problems(self) -> list[str]:
+    def problems(self) -> tuple[str, ...]:
         """Everything that is wrong with the server, one sentence each."""
-        found = [] if self.store.error is None else [self.store.error]
+        found = () if self.store.error is None else (self.store.error,)
         silent = [each for each in self.workers.values() if each.silent_s >= self.settings.silent_after_s]
         if silent:
             longest = max(each.silent_s for each in silent)
-            found.append(f"{len(silent)} of {len(self.workers)} workers have not answered, for up to {longest:.0f} s.")
+            found += (f"{len(silent)} of {len(self.workers)} workers have not answered, for up to {longest:.0f} s.",)
         if self._queue and not self.workers:
-            found.append(f"{len(self._queue)} runs wait and no worker is connected.")
+            found += (f"{len(self._queue)} runs wait and no worker is connected.",)
         return found
 
     # workers

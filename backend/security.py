@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -23,10 +24,11 @@ MAX_CONTROL_BYTES: Final = 4096
 MAX_BODY_BYTES: Final = 16_384
 """bodies of the pages' own callbacks, which hold inputs and a few chosen rows"""
 
+# 'unsafe-hashes' lets a hash allow what an element runs when loading it fails, which the Lab's entry has one of
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self' 'unsafe-inline'",
+        "script-src 'self'SCRIPTS",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
@@ -38,7 +40,6 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
     )
 )
 HEADERS: Final = {
-    "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
@@ -51,9 +52,10 @@ HEADERS: Final = {
 class Guard:
     """Wraps the whole app. Requests that are let through have the right Host, Origin and token."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, script_hashes: Callable[[], Sequence[str]] = tuple) -> None:
         self._app = app
         self._settings = settings
+        self._script_hashes = script_hashes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -64,7 +66,7 @@ class Guard:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             else:
-                await too_long(scope, receive, _with_headers(send))
+                await too_long(scope, receive, self._sealed(send))
             return
         if scope["type"] == "websocket" and scope["path"] == WORKER_PATH:
             await self._app(scope, receive, send)
@@ -77,7 +79,7 @@ class Guard:
                 return
             await self._app(scope, receive, send)
             return
-        sealed = _with_headers(send)
+        sealed = self._sealed(send)
         if refusal is None and self._settings.token is not None and (given := _query_token(scope)) is not None:
             refusal = self._login(scope, given)
         if refusal is not None:
@@ -118,6 +120,21 @@ class Guard:
         return _refused(
             scope, 401, "This server needs its token: open it as /?token=TOKEN, or send Authorization: Bearer TOKEN."
         )
+
+    def _sealed(self, send: Send) -> Send:
+        """A send that adds the headers; only a page of ours may run the scripts that stand in it, each by its hash."""
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                hashes = self._script_hashes() if headers.get("content-type", "").startswith("text/html") else ()
+                allowed = "".join(f" {each}" for each in ("'unsafe-hashes'", *hashes)) if hashes else ""
+                headers.setdefault("content-security-policy", CONTENT_SECURITY_POLICY.replace("SCRIPTS", allowed))
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        return sealed
 
     def _login(self, scope: Scope, given: str) -> Response:
         """Answer a link with ?token=: a cookie and the way to the page.
@@ -179,17 +196,6 @@ def _refused(scope: Scope, status: int, sentence: str) -> Response:
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _with_headers(send: Send) -> Send:
-    async def sealed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
-        await send(message)
-
-    return sealed
 
 
 async def _read_body(receive: Receive, headers: Headers, limit: int) -> bytes | None:

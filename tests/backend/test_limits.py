@@ -236,6 +236,6 @@ def test_a_full_disk_and_a_wrong_column_are_told_apart(store: Store) -> None:
     from backend.store import _refusal
 
     full = sqlite3.OperationalError("database or disk is full")
-    full.sqlite_errorcode = sqlite3.SQLITE_FULL  # type: ignore[misc]
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
     assert _refusal(full).endswith("Free space on the disk.")
     assert "Free space" not in _refusal(sqlite3.OperationalError("table scalars has 7 columns"))
