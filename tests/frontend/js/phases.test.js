@@ -7,9 +7,9 @@ import { chipsOf, phaseAt, phasesOf } from "../../../frontend/assets/lab/core/ph
 import { EventLog, linesOf } from "../../../frontend/assets/lab/shell/event_log.js";
 import { anEvent } from "./run.js";
 
-/** @param {string} phase @param {number} step @param {object} [data] @param {string} [text] */
-const phase = (phase, step, data = {}, text = "Layer 1: It is so. As it is.") =>
-  anEvent({ kind: "phase", step, text, data: { phase, layer: 0, ...data } });
+/** @param {string} name @param {number} step @param {object} [data] @param {string} [text] */
+const phase = (name, step, data = {}, text = "Layer 1: It is so. As it is.") =>
+  anEvent({ kind: "phase", step, text, data: { phase: name, layer: 0, ...data } });
 
 const STORY = [
   phase("even", 0, {}, "Layer 1: Every link starts near .50. The widest gap is .02."),

@@ -190,6 +190,32 @@ test("what is pointed at has a card that covers nothing; a click pins it and Esc
   assert.equal(the('[data-part="card-introduction"]').hidden, false);
 });
 
+test("labels stand for the whole expert, block or task", () => {
+  const page = shown();
+  showLive(page, frameOf(1));
+  pointer(the('[data-picture="topology"] canvas'), "pointermove", { x: 5, y: 200 });
+  assert.equal(the('[data-part="card-title"]').textContent, "Expert 1");
+  pointer(the('[data-picture="topology"] canvas'), "pointermove", { x: 60, y: 5 });
+  assert.deepEqual(
+    [the('[data-part="card-title"]').textContent, the('[data-part="card-text"]').textContent],
+    ["Block 0", "Borrowed by E0 .90, E1 .20."],
+  );
+  pointer(the('[data-picture="routing"] canvas'), "pointermove", { x: 60, y: 5 });
+  assert.deepEqual(
+    [the('[data-part="card-title"]').textContent, the('[data-part="card-text"]').textContent],
+    ["MNIST", "With ID its patches go 70 % to E0, 30 % to E1."],
+  );
+});
+
+test("a stored moment shows the conflict of its own step, and says so", () => {
+  const page = shown();
+  showLive(page, frameOf(1));
+  const subtitle = the('[data-picture="conflict"] > .subtitle');
+  assert.equal(subtitle.textContent, "clashing gradients, steps seen so far");
+  page.pictures.show(frameOf(1));
+  assert.equal(subtitle.textContent, "clashing gradients, this step alone");
+});
+
 test("a tap shows what hovering shows", () => {
   const page = shown();
   showLive(page, frameOf(1));

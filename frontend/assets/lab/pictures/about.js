@@ -3,7 +3,7 @@
 import { percent, shortName } from "../core/format.js";
 import { CUT } from "../core/story.js";
 import { heldBy } from "./backbone.js";
-import { block, expert, shares } from "./picture.js";
+import { IDLE_BELOW, block, expert, shares } from "./picture.js";
 import { mainTask } from "./threads.js";
 
 /** @import { LayerArrays } from "../core/frames.js" */
@@ -26,6 +26,7 @@ const hundredths = (value) => value.toFixed(2).replace(/^0/, "");
 export function about(target, layer, context) {
   if (target.expert !== null) return aboutExpert(target.expert, layer, context);
   if (target.block !== null) return aboutBlock(target.block, layer);
+  if (target.task !== null) return aboutTask(target.task, layer, context);
   return null;
 }
 
@@ -100,4 +101,26 @@ function aboutBlock(p, { connection }) {
       [String(rows - holders.length), "cut"],
     ],
   };
+}
+
+/**
+ * @param {number} q
+ * @param {LayerArrays} layer
+ * @param {Context} context
+ * @returns {About | null}
+ */
+function aboutTask(q, { routing: told, routing_blind: blind }, { hello }) {
+  const task = hello.tasks[q];
+  if (!told || !task) return null;
+  const most = Array.from({ length: told.cols }, (_, e) => ({ e, share: told.data[q * told.cols + e] }))
+    .filter(({ share }) => share > 0)
+    .sort((a, b) => b.share - a.share);
+  const named = most.slice(0, NAMED + 1).map(({ e, share }) => `${percent(share)} to ${expert(e)}`);
+  const text = named.length ? `With ID its patches go ${named.join(", ")}.` : "None of its patches were seen yet.";
+  /** @type {[string, string][]} */
+  const facts = [[String(most.filter(({ share }) => share >= IDLE_BELOW).length), "experts"]];
+  let kept = blind ? 0 : NaN;
+  for (let i = q * told.cols; blind && i < (q + 1) * told.cols; i++) kept += Math.min(told.data[i], blind.data[i]);
+  if (!Number.isNaN(kept)) facts.push([percent(kept), "alike without ID"]);
+  return { title: task.label, text, facts };
 }

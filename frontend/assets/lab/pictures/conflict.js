@@ -11,6 +11,8 @@ import { LABEL_WIDTH, expert, extremes, idlers, level } from "./picture.js";
 /** @import { Picture } from "./picture.js" */
 
 const LEAST_PRINTED = 0.005;
+const SO_FAR = "clashing gradients, steps seen so far";
+const ONE_STEP = "clashing gradients, this step alone";
 const STRONG = 0.75; // of the scale
 
 /** @type {Picture} */
@@ -75,7 +77,7 @@ export const conflict = {
       summary: () => (isBefore ? "No step yet." : extremes({ ...array, data }, expert, expert, "and")),
       note: isBefore ? "no step yet" : undefined,
       top,
-      steps: isMean ? Math.min(clashes.steps, WINDOW_STEPS) : 1,
+      subtitle: isMean ? (clashes.steps < WINDOW_STEPS ? SO_FAR : undefined) : ONE_STEP,
     };
   },
 };

@@ -158,9 +158,9 @@ export class Heatmap {
     });
   }
 
-  /** @param {Place} place */
-  #read({ row, col }) {
-    return this.matrix ? this.matrix.read(row, col) : "";
+  /** What a cell says; a whole row or column has its card alone. @param {Place} place */
+  #read({ row, col, only }) {
+    return this.matrix && !only ? this.matrix.read(row, col) : "";
   }
 
   /** @param {MouseEvent} event @returns {Place | null} */
@@ -170,9 +170,11 @@ export class Heatmap {
     const box = this.#canvas.getBoundingClientRect();
     const [x, y] = [clientX - box.left, clientY - box.top];
     if (matrix.hit) return matrix.hit(x, y, g);
-    const col = Math.floor(Math.max(0, x - g.left) / g.cellWidth); // a row's label belongs to its first cell
-    const row = Math.floor((y - g.top) / g.cellHeight);
-    return row < 0 || row >= matrix.rows || col >= matrix.cols ? null : { row, col };
+    const [row, col] = [Math.floor((y - g.top) / g.cellHeight), Math.floor((x - g.left) / g.cellWidth)];
+    if (row >= matrix.rows || col >= matrix.cols || (row < 0 && col < 0)) return null;
+    if (row < 0) return { row: 0, col, only: "col" };
+    if (col < 0) return { row, col: 0, only: "row" };
+    return { row, col };
   }
 
   #forget() {

@@ -24,12 +24,12 @@ import { colours } from "../core/colours.js";
  * @property {(x: number, y: number, g: Geometry) => Place | null} [hit] the cell at a point, px
  * @property {string} [note] one line in the middle, in place of values
  * @property {number} [top] of its scale, where that adapts
- * @property {number} [steps] that its values are means of
+ * @property {string} [subtitle] in place of the picture's own
  *
- * @typedef {object} Place a cell; `only` names what of it is meant, where that is not both
+ * @typedef {object} Place a cell, or with `only` the whole row or column that it lies in
  * @property {number} row
  * @property {number} col
- * @property {"expert" | "block"} [only]
+ * @property {"row" | "col"} [only]
  *
  * @typedef {object} Geometry px
  * @property {number} left
@@ -280,7 +280,7 @@ export function drawHatch(c, { x, y, width, height }, colour, alpha) {
   c.rect(x, y, width, height);
   c.clip();
   c.strokeStyle = colour;
-  c.globalAlpha = alpha;
+  c.globalAlpha *= alpha;
   c.lineWidth = 1;
   c.beginPath();
   for (let at = -height; at < width; at += 4) {

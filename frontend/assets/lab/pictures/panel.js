@@ -22,6 +22,7 @@ import { Heatmap } from "./heatmap.js";
 export class PicturePanel {
   #scale = element("div", { className: "legend" });
   #legend = element("div", { className: "legend picture-foot" });
+  #subtitle;
   #table;
   /** What the legend was made for. */
   #made = "";
@@ -39,6 +40,7 @@ export class PicturePanel {
     this.#host = element("div", { className: "picture" });
     const { name, title, subtitle } = picture;
     const isBare = name === "backbone"; // lies under the topology and needs no title of its own
+    this.#subtitle = element("p", { className: "subtitle", textContent: subtitle });
     this.#table = picture.table ? element("table", { className: "visually-hidden" }) : null;
     this.section = element(
       "section",
@@ -52,7 +54,7 @@ export class PicturePanel {
             whyOf(picture),
             picture.scale ? this.#scale : null,
           ),
-      isBare ? null : element("p", { className: "subtitle", textContent: subtitle }),
+      isBare ? null : this.#subtitle,
       this.#host,
       isBare ? element("p", { className: "subtitle", textContent: `${title}: ${subtitle}` }) : null,
       picture.legend ? this.#legend : null,
@@ -61,8 +63,9 @@ export class PicturePanel {
     this.section.setAttribute("aria-label", title);
     /** @param {Place} place */
     const about = ({ row, col, only }) => {
-      const target = picture.target(row, col);
-      return only ? targetOf({ [only]: target[only] }) : target;
+      const { expert, block, task, other } = picture.target(row, col);
+      if (only === "row") return targetOf({ expert });
+      return only === "col" ? targetOf({ expert: other, block, task }) : targetOf({ expert, block, task, other });
     };
     this.heatmap = new Heatmap(this.#host, () => `${title}, layer ${layer() + 1}`, {
       point: (place, sentence) => on.point(about(place), sentence),
@@ -91,10 +94,11 @@ export class PicturePanel {
   /** Make the legends, if what they say has changed. */
   #explain() {
     const { matrix } = this.heatmap;
-    const made = `${matrix?.top} ${matrix?.steps}`;
+    const made = `${matrix?.top} ${matrix?.subtitle}`;
     if (this.#made === made) return;
     this.#made = made;
     const { picture } = this;
+    this.#subtitle.textContent = matrix?.subtitle || picture.subtitle;
     if (picture.scale) this.#scale.replaceChildren(...picture.scale(matrix));
     if (picture.legend) this.#legend.replaceChildren(...picture.legend(this.#hello, matrix));
   }

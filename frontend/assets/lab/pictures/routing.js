@@ -15,6 +15,7 @@ import { LABEL_WIDTH, expert, extremes, idlers } from "./picture.js";
 const HALF = 0.5;
 const BAR = 42 / 72; // of a column's width, for the whole scale
 const STRONG = 0.25;
+const PALE = 0.3;
 const LEAST_FOR_NUMBERS_PX = 14;
 
 /** @type {Picture} */
@@ -35,7 +36,7 @@ export const routing = {
   lit: ({ expert: row, task: col }) => ({ row, col }),
 
   /** The frame's arrays are [tasks, experts]; here a row is an expert. */
-  matrix(layer, { hello: { tasks } }) {
+  matrix(layer, { hello: { tasks }, target }) {
     const { routing: told, routing_blind: blind } = layer;
     const { rows: cols, cols: rows } = told;
     const top = most(told, blind) > HALF ? 1 : HALF;
@@ -51,7 +52,7 @@ export const routing = {
       scale: () => colours.sigma,
       level: () => NO_VALUE.BLANK,
       text: () => "",
-      paint: (c, g) => paintBars(c, g, { told, blind, top, tasks }),
+      paint: (c, g) => paintBars(c, g, { told, blind, top, tasks, task: target?.expert === null ? target.task : null }),
       read: (e, q) => {
         const [a, b] = [told.data[q * rows + e], blind.data[q * rows + e]];
         const hidden = Number.isNaN(b) ? "" : `, ${(100 * b).toFixed(1)} % without ID`;
@@ -73,9 +74,9 @@ function most(...arrays) {
 /**
  * @param {CanvasRenderingContext2D} c
  * @param {Geometry} g
- * @param {{ told: FrameArray, blind: FrameArray, top: number, tasks: Task[] }} of
+ * @param {{ told: FrameArray, blind: FrameArray, top: number, tasks: Task[], task: number | null }} of `task`: the only one looked at
  */
-function paintBars(c, g, { told, blind, top, tasks }) {
+function paintBars(c, g, { told, blind, top, tasks, task }) {
   const px = smallPx();
   const experts = told.cols;
   const height = experts * g.cellHeight;
@@ -85,6 +86,7 @@ function paintBars(c, g, { told, blind, top, tasks }) {
   for (let q = 0; q < told.rows; q++) {
     const x = g.left + q * g.cellWidth;
     const colour = ofTask(colours.tasks, q);
+    c.globalAlpha = task === null || task === q ? 1 : PALE;
     c.fillStyle = colour;
     c.fillRect(x, 5, 8, 8);
     c.fillStyle = colours.ink;
@@ -108,6 +110,7 @@ function paintBars(c, g, { told, blind, top, tasks }) {
       c.fillText(String(Math.round(100 * a)), x + g.cellWidth - 6, g.top + (e + 0.5) * g.cellHeight - g.gap / 2);
     }
   }
+  c.globalAlpha = 1;
 }
 
 /**

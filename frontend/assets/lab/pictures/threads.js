@@ -59,8 +59,8 @@ export const threads = {
         const { right } = placesOf(g, rows, cols);
         const row = Math.floor((y - g.top) / g.cellHeight);
         const col = Math.floor(((y - g.top) / height) * cols);
-        if (x > (g.left + right) / 2) return { row: holderOf(connection, col), col, only: "block" };
-        return { row, col: firstOf(connection, row), only: "expert" };
+        if (x > (g.left + right) / 2) return { row: holderOf(connection, col), col, only: "col" };
+        return { row, col: firstOf(connection, row), only: "row" };
       },
       read: (r, c) => readLink(connection, logits, r, c),
       summary: () => extremes(connection, expert, block, "to"),
