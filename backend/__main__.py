@@ -19,6 +19,7 @@ import uvicorn
 
 from backend.app import create_app
 from backend.launchers import launcher_class, launcher_names
+from backend.patience import MAX_HEAD_BYTES, PatientHttp, connection_cap
 from backend.runs import Runs
 from backend.settings import Settings, SettingsError, is_loopback
 from backend.store import StoreError
@@ -52,6 +53,7 @@ class Server(uvicorn.Server):
 def main(arguments: list[str] | None = None, *, program: str = "python -m backend") -> int:
     """Serve until stopped. Exit status: 0 stopped, 2 bad input, 130 interrupted."""
     options = _parser(program).parse_args(arguments)
+    os.umask(0o077)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     try:
         settings = _settings(options)
@@ -64,8 +66,11 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m backen
     except (SettingsError, StoreError) as error:
         print(error, file=sys.stderr)
         return 2
+    PatientHttp.cap = connection_cap()
     config = uvicorn.Config(
         app,
+        http=PatientHttp,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         access_log=False,
         log_level="warning",
         ws="websockets-sansio",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -49,14 +49,15 @@ def create_app(settings: Settings, *, catalogue: Catalogue | None = None) -> Fas
     async def unknown(path: str) -> None:
         raise HTTPException(404)
 
+    script_hashes: Callable[[], Sequence[str]] = tuple
     if settings.with_page:
         from frontend.app import mount
 
-        mount(app)
+        script_hashes = mount(app)
         app.get("/{path:path}", include_in_schema=False)(unknown)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Streams, runs=runs, worker_token=worker_token)
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Guard, settings=settings, script_hashes=script_hashes)
     return app
 
 
@@ -83,10 +84,14 @@ def _worker_token(settings: Settings) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             made = path.with_suffix(".new")
-            with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            made.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            with os.fdopen(os.open(made, flags, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(32))
             made.replace(path)
         token = path.read_text().strip()
+        if settings.worker_token_file is None and path.stat().st_mode & 0o077:
+            path.chmod(0o600)
     except OSError as error:
         sentence = f"The data folder {path.parent} cannot be used ({error.strerror}). Choose another with --data-dir."
         raise StoreError(sentence) from error

@@ -23,6 +23,11 @@ def connected(path: Path, synchronous: str) -> sqlite3.Connection:
     return connection
 
 
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection for reading, which makes no file where there is none. Raises sqlite3.OperationalError."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=10, isolation_level=None)
+
+
 class Archive:
     """Opens the file anew for each question, so that no reader holds up the writer."""
 
@@ -60,13 +65,26 @@ class Archive:
         found = [self._read(both.format(table), run_id, generation)[0][0] for table in ("scalars", "frames")]
         return max((int(seq) for seq in found if seq is not None), default=-1)
 
-    def frames(self, run_id: str, after: tuple[int, int], *, limit: int, every: int) -> list[bytes]:
-        """Stored frames after (generation, seq), oldest first; only those whose seq is a multiple of `every`."""
+    def frames(
+        self, run_id: str, after: tuple[int, int], *, limit: int, every: int, max_bytes: int
+    ) -> tuple[list[bytes], bool]:
+        """Stored frames after (generation, seq), oldest first; only those whose seq is a multiple of `every`.
+
+        At most `limit`, and no more once they have `max_bytes`; and whether there may be more.
+        """
         sql = (
             "SELECT body FROM frames WHERE run_id = ? AND (epoch, seq) > (?, ?) AND seq % ? = 0 "
             "ORDER BY epoch, seq LIMIT ?"
         )
-        return [row[0] for row in self._read(sql, run_id, *after, every, limit)]
+        found: list[bytes] = []
+        size = 0
+        with closing(opened(self._path)) as connection:
+            for (body,) in connection.execute(sql, (run_id, *after, every, limit)):
+                found.append(body)
+                size += len(body)
+                if size >= max_bytes:
+                    return found, True
+        return found, len(found) == limit
 
     def frame(self, run_id: str, generation: int, seq: int) -> bytes | None:
         """The newest stored frame of a generation at or before `seq`."""
@@ -181,7 +199,7 @@ class Archive:
         return np.concatenate(parts) if parts else None
 
     def _read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with closing(connected(self._path, "NORMAL")) as connection:
+        with closing(opened(self._path)) as connection:
             return connection.execute(sql, values).fetchall()
 
 

@@ -12,6 +12,7 @@ from cdsp_core.settings.fields import shown
 from cdsp_core.wire.messages.api import NewFork, NewRun, RunChange
 from cdsp_core.wire.messages.commands import Command
 from cdsp_core.wire.messages.sentences import MessageError, read, read_command
+from cdsp_core.wire.messages.vocabulary import MAX_DEPTH
 
 
 def command_of(body: bytes) -> Command:
@@ -57,9 +58,22 @@ def read_json(body: bytes) -> dict[str, Any]:
         raise BadInputError("The message must be JSON. Found something that is not.") from None
     except RecursionError:
         raise BadInputError("The message must be a flat JSON object. Found one nested too deeply.") from None
+    if _is_deep(value):
+        raise BadInputError(f"The message must be nested at most {MAX_DEPTH} deep. Found more.")
     if not isinstance(value, dict):
         raise BadInputError(f"The message must be a JSON object. Found {shown(value)}.")
     return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [item for each in level for item in _parts(each)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _parts(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

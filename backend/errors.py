@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -48,6 +49,12 @@ class BusyError(ApiError):
     status = 409
 
 
+class TooManyError(ApiError):
+    """There is a limit on how many of these there may be at once."""
+
+    status = 429
+
+
 class NotNowError(ApiError):
     """The worker did not answer in time, or the store cannot be read."""
 
@@ -60,6 +67,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ApiError)
     async def on_api_error(request: Request, error: ApiError) -> JSONResponse:
         return JSONResponse({"error": str(error), **error.more}, status_code=error.status)
+
+    @app.exception_handler(sqlite3.Error)
+    async def on_store_error(request: Request, error: sqlite3.Error) -> JSONResponse:
+        sentence = f"The history cannot be read now ({error}). Training continues; /healthz says how the server is."
+        return JSONResponse({"error": sentence}, status_code=503)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:

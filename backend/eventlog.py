@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any, Final
 
@@ -25,9 +26,10 @@ class EventLog:
         self._own = 0
 
     def recall(self, events: list[dict[str, Any]]) -> None:
-        """Put what the store holds before what is here."""
-        self._texts = [to_json_text({"type": "event", **event}) for event in events] + self._texts
-        self.count += len(events)
+        """Put what the store holds before what is here and not yet stored; nobody has read any of it."""
+        here = [text for text in self._texts if json.loads(text) not in events]
+        self._texts = [to_json_text({"type": "event", **event}) for event in events] + here
+        self.count = len(self._texts)
 
     def add(self, event: Event) -> None:
         """An event of the backend's own."""

@@ -7,13 +7,14 @@ import io
 import json
 from collections import defaultdict, deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from backend.archive import Archive
 from backend.history import in_columns
 from backend.state import RunState
 from cdsp_core.settings.config import to_dict
-from cdsp_core.wire.frames import to_json_text
+from cdsp_core.wire.frames import decode_frame, to_json_text
 
 ROWS_A_PIECE: Final = 500
 
@@ -74,3 +75,18 @@ def _line(values: list[Any]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()
+
+
+def frames_json(bodies: list[bytes], *, more: bool) -> Iterator[str]:
+    """Stored frames as one JSON object, array by array: none holds up others for long."""
+    yield '{"frames":['
+    last = None
+    for number, body in enumerate(bodies):
+        last = decode_frame(body)
+        head = to_json_text(replace(last, arrays={}).to_json())
+        yield f"{',' if number else ''}{head.removesuffix('{}}')}{{"
+        for position, (name, array) in enumerate(last.arrays.items()):
+            yield f"{',' if position else ''}{json.dumps(name)}:{to_json_text(array.tolist())}"
+        yield "}}"
+    end = f"{last.epoch}:{last.seq}" if last is not None and more else None
+    yield f'],"next":{json.dumps(end)}}}'

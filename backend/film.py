@@ -35,8 +35,8 @@ def film(
 
     Arrays, with M moments: `steps` [M] int32; `layer{l}/connection` [M, E * P] uint8, sigma(A) in 255ths; `lineage`
     [K, 2] int32, the epoch and those that it was continued from, each with its last step that counts, -1 for all. A
-    film of a model without A has no layers. `count`: so many moments at most, evenly on the axis of the film; fewer come
-    where no other frame is stored, or where more would be above 4 MB.
+    film of a model without A has no layers. `count`: so many moments at most, evenly on the axis of the film; fewer
+    come where no other frame is stored, or where more would be above 4 MB.
     """
     newest = archive.last_step(run_id, generation)
     if newest is None:

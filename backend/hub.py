@@ -7,7 +7,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from backend.errors import NotNowError
 from backend.eventlog import EventLog
@@ -24,6 +24,9 @@ from cdsp_core.wire.messages.link import CommandMessage, ResultMessage, Start, S
 from cdsp_core.wire.messages.run import Event, RunInfo
 from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
 from cdsp_core.wire.phases import PhaseWatch
+
+UNUSED_TICKS: Final = 60
+"""seconds after which an ended run that nobody watches is kept on disk only"""
 
 
 class RunHub:
@@ -70,6 +73,7 @@ class RunHub:
         self._phases = self._watch(continued=has_begun)
         self._loaded = not has_begun
         self._loading = asyncio.Lock()
+        self._unused_ticks = 0
 
     @property
     def run_id(self) -> str:
@@ -158,9 +162,19 @@ class RunHub:
             viewer.wake(frame_only=frame_only)
 
     def tick(self) -> None:
-        """Once a second: fresh speed and number of viewers for those who watch."""
+        """Once a second: fresh speed and number of viewers for those who watch; what nobody watches leaves memory."""
+        in_use = self.viewers or self.state.active or self.history.newest is None or not self._loaded
+        self._unused_ticks = 0 if in_use else self._unused_ticks + 1
+        if self._unused_ticks > UNUSED_TICKS:
+            self._unload()
         if self.viewers and self.state.active:
             self._tell()
+
+    def _unload(self) -> None:
+        """Forget what the store holds as well; `load` reads it again."""
+        self.history = History(self.run_id, self.state.generation)
+        self.events = EventLog(self.run_id, self.store)
+        self._loaded = False
 
     async def load(self) -> None:
         """Read from the store what a new process does not know yet. Training and viewers wait for nothing else."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -95,6 +96,12 @@ class Past:
         """How many checkpoints a generation has written beyond the step where it began at `parent`."""
         began_at = 0 if parent is None else parent[1]
         return sum(one.epoch == generation and one.step > began_at for one in self.checkpoints())
+
+    def delete(self, log: Path | None) -> None:
+        """Delete the checkpoints, and the log of the worker that trained the run if it has one of its own."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if log is not None:
+            log.unlink(missing_ok=True)
 
     def _recall(self, generation: int) -> Recalled:
         self._store.flush()

@@ -34,9 +34,10 @@ class RecordedFolder:
         self._folder = folder
         self._read: dict[str, tuple[int, Recording]] = {}
 
-    def list(self) -> RecordedRuns:
+    def rows(self) -> RecordedRuns:
         """Every recorded run, and why a file is none."""
-        recorded, refused = [], []
+        recorded: list[RecordedRun] = []
+        refused: list[str] = []
         for name in self._names():
             try:
                 recorded.append(_row(name, self._path(name), self._recording(name)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -12,7 +13,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from backend.bodies import change_of, command_of, new_fork_of, new_run_of
 from backend.errors import BadInputError, BusyError, RunNotFoundError
-from backend.export import csv_lines, json_parts
+from backend.export import csv_lines, frames_json, json_parts
 from backend.film import MOST_PICTURES
 from backend.film import film as moving_film
 from backend.forks import fork
@@ -24,7 +25,7 @@ from backend.runs import Runs
 from backend.stream import read_after
 from cdsp_core.settings.config import schema
 from cdsp_core.settings.presets import PRESETS
-from cdsp_core.wire.frames import MAX_COUNT, decode_frame
+from cdsp_core.wire.frames import MAX_COUNT
 from cdsp_core.wire.messages.api import (
     Checkpoint,
     FramesAsJson,
@@ -43,6 +44,8 @@ from cdsp_core.wire.messages.studies import StudyInfo, StudyList
 from cdsp_core.wire.recording import SUFFIX
 
 router = APIRouter()
+
+MAX_FRAMES_ANSWER_BYTES: Final = 8_000_000
 
 
 def the_runs(request: Request) -> Runs:
@@ -77,9 +80,14 @@ def answer(
 
 @router.get("/healthz", response_model=Health)
 async def healthz(runs: SomeRuns) -> Response:
-    """How the server is; needs no token."""
+    """How the server is, and what is wrong; 503 when it has to be started again. Needs no token."""
     active = sum(hub.state.active for hub in runs.list())
-    return answer(Health(workers=len(runs.workers), runs=active, store=runs.store.error))
+    problems = runs.problems()
+    status: Literal["ok", "failing"] = "ok" if runs.store.can_go_on else "failing"
+    health = Health(
+        status=status, workers=len(runs.workers), runs=active, store=runs.store.error, problems=list(problems)
+    )
+    return answer(health, status=200 if status == "ok" else 503)
 
 
 @router.get("/api/presets", response_model=list[Preset])
@@ -97,7 +105,7 @@ async def config_schema() -> dict[str, Any]:
 @router.get("/api/recorded", response_model=RecordedRuns)
 async def list_recorded(recorded: Recorded) -> Response:
     """The recorded runs that come with the program, and why a file is none."""
-    return answer(await asyncio.to_thread(recorded.list))
+    return answer(await asyncio.to_thread(recorded.rows))
 
 
 @router.get("/api/recorded/{name}", response_class=Response, responses=BINARY | refusals(404, 422))
@@ -144,7 +152,7 @@ async def list_runs(
 
 
 @router.post(
-    "/api/runs", status_code=201, response_model=RunInfo, responses=refusals(413, 422), openapi_extra=takes(NewRun)
+    "/api/runs", status_code=201, response_model=RunInfo, responses=refusals(413, 422, 429), openapi_extra=takes(NewRun)
 )
 async def create_run(request: Request, runs: SomeRuns) -> Response:
     """Make a run, which begins as soon as a worker is free."""
@@ -226,16 +234,12 @@ async def frames(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     every: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
 ) -> Response:
-    """Stored frames after EPOCH:SEQ as JSON."""
+    """Stored frames after EPOCH:SEQ as JSON: at most `limit`, and no more than about 8 MB as they are stored."""
     start = read_after(after) if after else (-1, -1)
 
-    def page() -> Response:
-        bodies = runs.store.archive.frames(hub.run_id, start, limit=limit, every=every)
-        found = [decode_frame(body) for body in bodies]
-        end = f"{found[-1].epoch}:{found[-1].seq}" if len(found) == limit else None
-        return JSONResponse({"frames": [frame.to_json() for frame in found], "next": end})
-
-    return await asyncio.to_thread(page)
+    ask = partial(runs.store.archive.frames, limit=limit, every=every, max_bytes=MAX_FRAMES_ANSWER_BYTES)
+    bodies, more = await asyncio.to_thread(ask, hub.run_id, start)
+    return StreamingResponse(frames_json(bodies, more=more), media_type="application/json")
 
 
 @router.get("/api/runs/{run_id}/frames/{epoch}/{seq}", response_class=Response, responses=BINARY | refusals(404, 422))

@@ -6,15 +6,14 @@ import asyncio
 import logging
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import IO, Any, Final
 
 from fastapi import WebSocket
 
-from backend.errors import BadInputError, BusyError, RunNotFoundError
+from backend.adopted import end_adopted
+from backend.errors import BadInputError, BusyError, RunNotFoundError, TooManyError
 from backend.folder import locked
 from backend.hub import RunHub
 from backend.launchers import Launcher, launcher_class
@@ -28,13 +27,12 @@ from backend.studies import Catalogue, Studies
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
-from cdsp_core.wire.messages.link import End, Saved, Welcome, WorkerHello
+from cdsp_core.wire.messages.link import Saved, Welcome, WorkerHello
 from cdsp_core.wire.messages.studies import StudyReport
 
 logger = logging.getLogger(__name__)
 
 TICK_S: Final = 1.0
-LEAVE_TIMEOUT_S: Final = 8.0
 
 
 class Runs:
@@ -117,18 +115,8 @@ class Runs:
         Called while the links are still up: they are the one way to reach a process that is not a child.
         """
         self._closing = True
-        if not self._launcher.same_machine:
-            return
-        adopted = [worker for worker in self.workers.values() if not self._launcher.started(worker.worker_id)]
-        for worker in adopted:
-            worker.send(End(reason="The server was stopped."))
-        deadline = time.monotonic() + LEAVE_TIMEOUT_S
-        while staying := [worker for worker in adopted if self.workers.get(worker.worker_id) is worker]:
-            if time.monotonic() > deadline:
-                for worker in staying:
-                    self._launcher.kill(worker.worker_id)
-                return
-            await asyncio.sleep(0.02)
+        if self._launcher.same_machine:
+            await end_adopted(self.workers, self._launcher)
 
     async def close(self) -> None:
         """End the workers this process started and write what waits."""
@@ -143,9 +131,13 @@ class Runs:
     # runs
 
     def create(self, config: RunConfig, name: str | None) -> RunHub:
-        """A new run, which begins as soon as a worker is free. Raises BadInputError when none could ever train it."""
+        """A new run, which begins as soon as a worker is free. Raises BadInputError, TooManyError."""
         if config.train.data == "full" and not self.settings.may_have_full_data:
             raise BadInputError("The full sets need a folder: start the server with --data-root, or use data embedded.")
+        active = sum(hub.state.active for hub in self._hubs.values())
+        if active >= self.settings.max_active_runs:
+            most = self.settings.max_active_runs
+            raise TooManyError(f"At most {most} runs may train or wait. Found {active}: stop one, or wait for one.")
         run_id = f"run-{secrets.token_hex(4)}"
         state = RunState(run_id=run_id, name=name or config.preset, config=config, created_ms=time.time() * 1000)
         hub = self._add(state)
@@ -194,7 +186,7 @@ class Runs:
         worker_id = hub.state.worker_id
         is_used = worker_id is None or worker_id in self.workers or self._launcher.started(worker_id)
         log = None if is_used or worker_id is None else self._launcher.log_of(worker_id)
-        await asyncio.to_thread(_delete_files, hub.folder, log)
+        await asyncio.to_thread(hub.past.delete, log)
         await asyncio.to_thread(self.store.flush)
 
     def _add(self, state: RunState) -> RunHub:
@@ -211,6 +203,17 @@ class Runs:
         )
         self._hubs[state.run_id] = hub
         return hub
+
+    def problems(self) -> tuple[str, ...]:
+        """Everything that is wrong with the server, one sentence each."""
+        found = () if self.store.error is None else (self.store.error,)
+        silent = [each for each in self.workers.values() if each.silent_s >= self.settings.silent_after_s]
+        if silent:
+            longest = max(each.silent_s for each in silent)
+            found += (f"{len(silent)} of {len(self.workers)} workers have not answered, for up to {longest:.0f} s.",)
+        if self._queue and not self.workers:
+            found += (f"{len(self._queue)} runs wait and no worker is connected.",)
+        return found
 
     # workers
 
@@ -365,6 +368,7 @@ class Runs:
             now = time.monotonic()
             self._recovery.watch(min(now - last, 2 * TICK_S))
             last = now
+            self.store.look_at_file()
             if self._queue:
                 self._schedule()
             for hub in self._hubs.values():
@@ -374,12 +378,6 @@ class Runs:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _delete_files(folder: Path, log: Path | None) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    if log is not None:
-        log.unlink(missing_ok=True)
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Any, *values: Any) -> None:

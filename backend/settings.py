@@ -60,6 +60,8 @@ class Settings:
     """seconds after the start in which a worker of an earlier backend may report"""
     command_timeout_s: float = 10.0
     start_timeout_s: float = 60.0
+    max_active_runs: int = 200
+    """runs that train or wait; a further one is refused"""
     frames_mib_a_run: int = 256
     """frames kept on disk for a run before every other old one is dropped; scalars and events always stay"""
     stored_after_s: float = 0.2
@@ -85,6 +87,10 @@ class Settings:
             )
         if self.token is not None and len(self.token) < 16:
             raise SettingsError(f"CDSP_TOKEN must have at least 16 characters. Found {len(self.token)}.")
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable() and " " not in self.token):
+            raise SettingsError("CDSP_TOKEN must be letters, digits and signs of ASCII, without spaces. Found others.")
+        if self.token is not None and self.token == self.worker_token:
+            raise SettingsError("CDSP_TOKEN and CDSP_WORKER_TOKEN must differ. Found the same.")
         if self.worker_token is not None and len(self.worker_token) < 16:
             raise SettingsError(f"CDSP_WORKER_TOKEN must have at least 16 characters. Found {len(self.worker_token)}.")
         for pair in self.allowed_hosts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -163,7 +164,7 @@ class Steering:
         if stops:
             self._stop_without_worker(stops)
 
-    def _stop_without_worker(self, stops: list[Command]) -> None:
+    def _stop_without_worker(self, stops: Sequence[Command]) -> None:
         before = self._state.status
         self._run.abandon_worker()
         for command in stops:

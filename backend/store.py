@@ -86,6 +86,7 @@ class Store:
         self._gather_s = gather_s
         self._waiting: queue.SimpleQueue[Item | Settled | threading.Event | None] = queue.SimpleQueue()
         self._waiting_frames = 0
+        self._inode: int | None = None
         self._frame_bytes: dict[str, int] = {}
         self._scalar_bytes: dict[str, int] = {}
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
@@ -118,6 +119,7 @@ class Store:
                 f"The history {self._path} is damaged ({error}). "
                 "Move it to another folder to begin a new one, or choose another with --data-dir."
             ) from error
+        self._inode = self._path.stat().st_ino
         self._thread.start()
 
     def close(self) -> None:
@@ -132,6 +134,18 @@ class Store:
         done = threading.Event()
         self._waiting.put(done)
         done.wait(timeout=10)
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether what is handed over reaches the disk, or will once the disk takes it again."""
+        return self._thread.is_alive() and self._is_file_there()
+
+    def look_at_file(self) -> None:
+        """Report a file that is no longer the one which was opened: what is written then is lost."""
+        if self._inode is not None and not self._is_file_there():
+            self._report(
+                f"The history {self._path} is gone or was replaced; training goes on, unsaved. Start the server again."
+            )
 
     async def settled(self) -> None:
         """Wait until what was handed over so far is on disk; at once while the disk refuses, which `error` says."""
@@ -260,7 +274,12 @@ class Store:
                 self._write(quick, [item for item in batch if not (isinstance(item, Write) and item.lasting)])
                 self._thin_where_needed(quick, batch)
                 self._forget(lasting, [item.run_id for item in batch if isinstance(item, Forgotten)])
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OverflowError, TypeError, ValueError) as error:
+                kept = [item for item in batch if not isinstance(item, Write) or _can_be_bound(item.values)]
+                if len(kept) < len(batch):
+                    logger.error("%d rows are dropped that no table can hold: %s", len(batch) - len(kept), error)
+                    batch[:] = kept
+                    continue
                 self._report(_refusal(error))
                 for each in [each for each in done if isinstance(each, Settled)]:
                     done.remove(each)
@@ -269,7 +288,8 @@ class Store:
                     return
                 time.sleep(RETRY_S)
                 continue
-            self._report(None)
+            if self._is_file_there():
+                self._report(None)
             self._waiting_frames -= sum(isinstance(item, Write) and item.frame_of is not None for item in batch)
             self._saved(batch)
             return
@@ -309,6 +329,12 @@ class Store:
         for worker_id, n in newest.items():
             self.on_saved(worker_id, n)
 
+    def _is_file_there(self) -> bool:
+        try:
+            return self._inode == self._path.stat().st_ino
+        except OSError:
+            return False
+
     def _report(self, sentence: str | None) -> None:
         if (sentence is None) != (self.error is None):
             self.error = sentence
@@ -326,7 +352,17 @@ class Store:
                 self._frame_bytes[run_id] = connection.execute(sql, (run_id,)).fetchone()[0]
 
 
-def _refusal(error: sqlite3.Error) -> str:
+def _can_be_bound(values: tuple[Any, ...]) -> bool:
+    """Whether SQLite can hold these values at all."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.execute(f"SELECT {','.join('?' * len(values))}", values)
+        except (OverflowError, TypeError, ValueError, sqlite3.Error):
+            return False
+    return True
+
+
+def _refusal(error: Exception) -> str:
     """Why nothing is stored, and a way out that fits."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     way_out = {

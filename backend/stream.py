@@ -23,6 +23,8 @@ from cdsp_core.wire.messages.viewer import Ack, ErrorMessage, fast_ack
 
 VIEWER_PATH: Final = "/ws/runs/"
 AFTER: Final = re.compile(r"(\d{1,9}):(\d{1,15})")
+MAX_ERRORS: Final = 10
+"""messages that cannot be read, after which a page's socket is closed"""
 UNKNOWN_RUN: Final = 4404
 """close code: there is no such run, or no more"""
 
@@ -74,21 +76,24 @@ async def serve_viewer(receive: Receive, send: Send, runs: Runs, run_id: str, af
         await send({"type": "websocket.close", "code": UNKNOWN_RUN})
 
     sender = asyncio.create_task(stream())
+    errors = 0
     try:
-        while True:
+        while errors < MAX_ERRORS:
             packet = await receive()
             if packet["type"] == "websocket.disconnect":
                 return
             try:
                 viewer.acknowledge(*read_ack(packet.get("text")))
             except BadInputError as error:
+                errors += 1
                 await say(ErrorMessage(reason=str(error)).to_text())
-    except OSError:  # the page has gone while it was told of an error
+        await send({"type": "websocket.close", "code": 1008})
+    except (OSError, RuntimeError):  # the page has gone while it was told of an error
         return
     finally:
         hub.leave(viewer)
         sender.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError):
+        with contextlib.suppress(asyncio.CancelledError, OSError, RuntimeError):
             await sender
 
 

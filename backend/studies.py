@@ -223,6 +223,7 @@ class Studies:
         """Put every state on disk, whole or not at all; a full disk costs only what a restart would show."""
         temporary = self._file.with_suffix(".partial")
         try:
+            temporary.unlink(missing_ok=True)
             temporary.write_text(to_json_text({name: study.to_json() for name, study in self._states.items()}))
             temporary.replace(self._file)
         except OSError as error:

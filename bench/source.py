@@ -82,6 +82,9 @@ class Replays:
     def load(self, folder: Path, name: str) -> Replay:
         raise ValueError(f"a replay must begin anew. Found checkpoint {name}.")
 
+    def is_readable(self, folder: Path, name: str) -> bool:
+        return False
+
     def save(self, trainer: Trainable, folder: Path, name: str) -> None:
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -42,20 +43,22 @@ LAB_INDEX: Final = """<!DOCTYPE html>
 </html>"""
 
 
-def mount(app: FastAPI, *, evidence: Path = EVIDENCE) -> None:
+def mount(app: FastAPI, *, evidence: Path = EVIDENCE) -> Callable[[], Sequence[str]]:
     """Serve the Lab at `/` of `app`, every other page as Dash. Routes that `app` already has keep priority.
 
+    Returns what gives the hashes of the scripts that stand in the pages, for their Content-Security-Policy.
     `evidence` is the file with the claims' results, which `python -m cdsp_core evidence` makes.
     """
-    _mount_lab(app)
+    lab_hashes = _mount_lab(app)
     _mount_results(app, evidence)
     pages = mount_pages(app, DASH_PAGES, assets=ASSETS)
     api = OwnApi(app)
     claims_live.connect(pages, EvidenceFile(evidence), api)
     runs_live.connect(pages, api)
+    return lambda: (*lab_hashes, *pages.csp_hashes())  # Dash gathers its scripts until the first request
 
 
-def _mount_lab(app: FastAPI) -> None:
+def _mount_lab(app: FastAPI) -> tuple[str, ...]:
     """The Lab: Dash's HTML components as a document, and the modules that draw into it; nothing of Dash is loaded."""
     modules = ModuleFolder(ASSETS / "lab", prefix="lab", entry="main.js")
     modules.mount(app)
@@ -70,6 +73,8 @@ def _mount_lab(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     def lab() -> HTMLResponse:
         return HTMLResponse(page)
+
+    return (modules.script_hash(),)
 
 
 def _mount_results(app: FastAPI, evidence: Path) -> None:

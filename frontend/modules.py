@@ -7,7 +7,9 @@ page, which is never cached, is loaded again by the entry's `onerror`.
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import html
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +59,11 @@ class ModuleFolder:
         """The page's one script element."""
         reload_once = RELOAD_ONCE.format(hash=self.hash)
         return f'<script type="module" src="{self.address(self._entry)}" onerror="{reload_once}"></script>'
+
+    def script_hash(self) -> str:
+        """What a Content-Security-Policy has to name for the one thing that stands in `script`, its onerror."""
+        handler = html.unescape(RELOAD_ONCE.format(hash=self.hash))
+        return f"'sha256-{base64.b64encode(hashlib.sha256(handler.encode()).digest()).decode()}'"
 
     def mount(self, app: FastAPI) -> None:
         """Serve the modules."""

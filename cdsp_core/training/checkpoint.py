@@ -103,7 +103,7 @@ def check_checkpoint(folder: Path, name: str) -> dict[str, Any]:
     except OSError as error:
         raise CheckpointError(f"Checkpoint {path} cannot be read: {error.strerror}.") from error
     if head.get("sha256", found) != found:
-        raise CheckpointError(f"Checkpoint {path} must have the checksum that was written with it. Found another.")
+        raise CheckpointError(f"Checkpoint {path} cannot be read: its checksum is not the one written with it.")
     return head
 
 

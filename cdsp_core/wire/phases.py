@@ -39,7 +39,7 @@ AHEAD_BACK: Final = 0.2
 ACCURACY_MARKS: Final = (0.5, 0.8, 0.9, 0.95)
 ACCURACY_TESTS: Final = 10
 """tests whose mean has to reach a mark"""
-ACCURACIES: Final = (("test_accuracy/", "with"), ("test_blind_accuracy/", "without"))
+ACCURACIES: Final = (("test_accuracy/", "with"), ("test_accuracy_blind/", "without"))
 """prefix of the scalars, and how the task ID goes with it"""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,10 @@ async def test_an_edited_fork_leaves_the_other_run_what_it_would_have_been_witho
         edited = await forked(it, run_id, controls={"lambda_conflict": 0, "lr_base": 0.001}, paused=True)
         assert edited["status"] == "queued"
         assert edited["reason"] == "Waits for a worker: all 2 train other runs, more would not fit this machine."
+        cores = len(os.sched_getaffinity(0))
+        told = [event["text"] for event in await it.events(run_id) if "fork" in event["data"]]
+        note = f"2 runs share this machine's {cores} cores: each may be slower."
+        assert told == [f"'live, fork at {at}' was forked from step {at}. {note}"]
         await paused_at(it, run_id, end)
         await assert_equal_bits(it, uninterrupted, run_id, step=end)
         await it.command(uninterrupted, "stop")
@@ -187,6 +193,21 @@ async def test_a_fork_of_a_checkpoint_begins_at_its_step_with_its_controls(tmp_p
             run = await it.until(made["run_id"], lambda run: run["step"] > at)
             assert run["controls"]["applied"]["p_drop"] == 0.5
             assert run["parent"]["step"] == at
+
+
+async def test_a_fork_of_a_run_in_training_trains_and_the_other_goes_on(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it:
+        folder = it.settings.checkpoint_dir
+        async with ThreadWorker(it.port, folder), ThreadWorker(it.port, folder):
+            run_id = await it.new_run()
+            await it.until(run_id, lambda run: run["step"] > 20)
+            made = await forked(it, run_id)
+            at = made["step"]
+            await asyncio.gather(*(it.until(each, lambda run: run["step"] > at) for each in (run_id, made["run_id"])))
+            other, own = [await rows_of(it, each) for each in (run_id, made["run_id"])]
+            shared = min(len(other), len(own))
+            assert shared > at
+            np.testing.assert_array_equal(other[:shared], own[:shared])
 
 
 async def test_a_fork_that_waits_for_a_worker_outlives_the_server(tmp_path: Path) -> None:

@@ -26,7 +26,15 @@ def a_hub(folder: Path) -> RunHub:
     state = RunState(
         run_id="run-1", name="test", config=config, created_ms=0.0, status="running", generation=0, revision=4
     )
-    return RunHub(state, store=store, checkpoint_dir=folder, timeout_s=1, start_timeout_s=1, begin=lambda hub: None)
+    return RunHub(
+        state,
+        store=store,
+        checkpoint_dir=folder,
+        timeout_s=1,
+        start_timeout_s=1,
+        begin=lambda hub: None,
+        abandon=lambda worker: None,
+    )
 
 
 async def test_before_a_worker_has_begun_the_hello_says_what_the_model_lacks(tmp_path: Path) -> None:

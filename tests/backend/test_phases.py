@@ -12,7 +12,7 @@ from cdsp_core.wire.phases import ACCURACY_TESTS, APART_STEPS, FROZEN_STEPS, Pha
 
 E = 4
 LINKS = E * E
-NAMES = ["step", "test_accuracy/a", "test_accuracy/b", "test_blind_accuracy/a"]
+NAMES = ["step", "test_accuracy/a", "test_accuracy/b", "test_accuracy_blind/a"]
 
 
 def frame(connection: Array | float = 0.5, step: int = 1, scalars: Array | None = None) -> Frame:

@@ -23,7 +23,7 @@ async def test_a_run_that_gets_on_between_its_losses_is_begun_again_without_end(
             async with ThreadWorker(it.port, it.settings.checkpoint_dir, crashes=True):
                 await it.until(run_id, lambda run, epoch=epoch: run["epoch"] == epoch and run["step"] > 0)
                 newest = list_checkpoints(folder)[0]
-                await until(lambda newest=newest: list_checkpoints(folder)[0] != newest)  # type: ignore[misc]
+                await until(lambda newest=newest: list_checkpoints(folder)[0] != newest)
         run = await it.until_status(run_id, "queued")
         assert run["restarts"] == 1
 

@@ -98,8 +98,10 @@ async def test_a_worker_that_stays_silent_is_replaced_from_the_last_checkpoint(
 
 
 async def test_a_server_that_was_stopped_itself_does_not_count_that_as_silence(tmp_path: Path) -> None:
-    settings = {"silent_after_s": 4.0, "replaced_after_s": 5.0}
-    async with lab(tmp_path, **settings) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+    async with (
+        lab(tmp_path, silent_after_s=4.0, replaced_after_s=5.0) as it,
+        ThreadWorker(it.port, it.settings.checkpoint_dir),
+    ):
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 20)
         _stand_still(6.0)

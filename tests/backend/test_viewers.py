@@ -85,6 +85,7 @@ async def a_hub() -> AsyncIterator[Hub]:
             timeout_s=1,
             start_timeout_s=1,
             begin=lambda hub: None,
+            abandon=lambda worker: None,
         )
         made = Hub(hub)
         await made.begin()

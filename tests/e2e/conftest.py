@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from tests.e2e.page_server import PageServer
 from tests.e2e.served import Server, drawn, patiently
 
+expect.set_options(timeout=20_000)  # a machine that is busy draws late; what never comes still fails
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

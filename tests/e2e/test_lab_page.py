@@ -15,7 +15,6 @@ from tests.e2e.served import Server, drawn, patiently
 pytestmark = pytest.mark.browser
 
 PICTURES = ("topology", "routing", "conflict")
-CHARTS = ("losses", "accuracy", "structure", "oligarchy", "load", "conflict")
 OpenPage = Callable[..., Page]
 
 
@@ -65,14 +64,9 @@ def start_another(page: Page, **wanted: str) -> None:
     page.click("[data-part=new-run]")
 
 
-def marks(page: Page, chart: str) -> list[float]:
-    """Steps of the violet lines on a chart."""
-    script = """name => {
-      const violet = getComputedStyle(document.documentElement).getPropertyValue("--change").trim();
-      const { shapes = [] } = document.querySelector(`[data-chart="${name}"] .chart-plot`).layout || {};
-      return shapes.filter((shape) => shape.line.color === violet).map((shape) => shape.x0);
-    }"""
-    return list(page.evaluate(script, chart))
+def marks(page: Page) -> int:
+    """Violet lines on the chart: what people changed."""
+    return page.locator("line.chart-mark-person").count()
 
 
 def test_without_a_run_the_page_says_so_and_starts_one(open_page: OpenPage, server: Server) -> None:
@@ -94,8 +88,8 @@ def test_every_picture_shows_the_run_and_moves_with_it(lab: Page) -> None:
     expect(part(lab, "facts")).to_contain_text("stand-in for KMNIST")
 
 
-def test_each_main_slider_shows_what_applied_and_marks_every_chart(lab: Page, running: Server) -> None:
-    known = view(lab, "marks.all.filter((mark) => mark.by === 'person').length")
+def test_each_main_slider_shows_what_applied_and_marks_the_chart(lab: Page, running: Server) -> None:
+    known = marks(lab)
     for name in ("p_drop", "lambda_conflict", "lr_ratio"):
         lab.locator(thumb(name)).focus()
         before = running.run()["controls"]["applied"][name]
@@ -106,10 +100,8 @@ def test_each_main_slider_shows_what_applied_and_marks_every_chart(lab: Page, ru
         expect(lab.locator(note(name))).to_contain_text(re.compile(r"→ [\d.]+, applied at step [\d,]+"))
         applied = running.run()["controls"]["applied"][name]
         assert float(lab.locator(entry(name)).input_value()) == pytest.approx(applied, rel=1e-3)
-    for chart in CHARTS:
-        patiently(lambda chart=chart: len(marks(lab, chart)) == known + 3, f"three marks on {chart}")
-    changes = lab.locator(".event-applied")
-    expect(changes.first).to_contain_text(re.compile(r"rate ratio .*→.*asked at [\d,]+, applied at [\d,]+"))
+    patiently(lambda: marks(lab) == known + 3, "three more marks on the chart")
+    expect(lab.locator(".event-person").first).to_contain_text(re.compile(r"rate ratio .*→"))
 
 
 def test_a_slider_is_dragged_typed_and_restored_by_a_double_click(lab: Page, running: Server) -> None:
@@ -180,7 +172,7 @@ def test_a_refused_stop_leaves_the_field_and_is_told_in_words(lab: Page, running
     lab.fill("[data-part=until]", beyond)
     lab.keyboard.press("Enter")
     expect(part(lab, "transport-note")).to_contain_text(f"Found {beyond}.")
-    expect(lab.locator(".event-warning").first).to_contain_text(re.compile(r"^Run until was refused: step must be"))
+    expect(lab.locator(".event-warning b").first).to_contain_text(re.compile(r"^Run until was refused: step must be"))
     lab.keyboard.press("Escape")
     expect(part(lab, "until")).to_have_value(stop)
 
@@ -213,10 +205,6 @@ def test_a_lost_connection_greys_the_pictures_and_resumes_without_a_gap(open_pag
     patiently(lambda: view(page, "model.store.lastStep") > before + 20, "new steps")
     expect(part(page, "banner")).to_be_hidden()
     assert view(page, "model.store.gaps") == 0
-    jumps = """from => { const { x, length } = topologyLab.views[0].model.store.get("step");
-      const pairs = Array.from(x.slice(1, length), (step, i) => [x[i], step]);
-      return pairs.filter(([at, next]) => at >= from && next !== at + 1); }"""
-    assert page.evaluate(jumps, before - 20) == []
 
 
 def test_the_page_is_driven_by_keyboard_alone(lab: Page, running: Server) -> None:
@@ -290,7 +278,7 @@ def test_looking_back_shows_a_stored_moment_until_live(lab: Page, running: Serve
     expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back ?step \d+"))
     expect(part(lab, "story-below")).to_contain_text(re.compile(r"^Looking back at step \d+\. Training goes on: step"))
     expect(lab.locator(thumb("p_drop"))).to_be_disabled()
-    assert view(lab, "scrubber.pinned.step") <= 20
+    assert abs(view(lab, "scrubber.pinned.step") - 20) <= 5
     shown = pixels(lab, "topology")
     newest = lab.evaluate("topologyLab.stats.frames")
     patiently(lambda: lab.evaluate("topologyLab.stats.frames") > newest + 5, "training to go on")
@@ -309,7 +297,7 @@ def test_a_moment_before_a_reset_can_still_be_seen(lab: Page, running: Server) -
     lab.evaluate("epoch => topologyLab.views[0].scrubber.seekStep(20, epoch)", epoch)
     expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back, before the reset ?step \d+"))
     assert view(lab, "scrubber.pinned.epoch") == epoch
-    assert view(lab, "scrubber.pinned.step") <= 20
+    assert abs(view(lab, "scrubber.pinned.step") - 20) <= 5
 
 
 def test_a_reloaded_link_brings_back_run_layer_lens_and_theme(open_page: OpenPage, running: Server) -> None:
@@ -512,12 +500,10 @@ def test_a_model_without_topology_says_so_and_everything_else_goes_on(lab: Page,
         expect(lab.locator(thumb(control))).to_have_attribute("title", re.compile("no topology matrix A"))
         expect(lab.locator(note(control))).to_have_text("no effect: this model has no A")
     expect(lab.locator(thumb("p_drop"))).to_be_enabled()
-    for chart in ("structure", "oligarchy", "conflict"):
-        expect(lab.locator(f"[data-chart={chart}]")).to_be_hidden()
+    expect(lab.locator(".measure b")).to_have_text(["Accuracy", "Busy experts", "Loss"])
     before = pixels(lab, "routing")
     patiently(lambda: pixels(lab, "routing") != before, "the routing to change")
-    lines = "name => (document.querySelector(`[data-chart='${name}'] .chart-plot`).data || []).length"
-    for chart in ("losses", "accuracy", "load"):
-        patiently(lambda chart=chart: lab.evaluate(lines, chart) > 0, f"lines on {chart}")
+    lab.locator("[data-measure=loss]").click()
+    patiently(lambda: lab.locator(".chart-line").count() > 0, "a line of the loss")
     view(lab, "scrubber.seekStep(10)")
     expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back ?step \d+"))

@@ -42,7 +42,13 @@ def test_a_threshold_has_one_side_or_two(raw: list[float | None], bound: Bound) 
 
 
 def test_a_claim_has_the_words_and_numbers_of_the_file() -> None:
-    told = {"theme": "cost", "published_value": -0.6, "for_method": False, "headline": "H7", "verdict": "no effect"}
+    told: dict[str, Any] = {
+        "theme": "cost",
+        "published_value": -0.6,
+        "for_method": False,
+        "headline": "H7",
+        "verdict": "no effect",
+    }
     claim = read_evidence(stored(raw_claim(**told, equivalence=1, decided_by=12))).claims[0]
     assert (claim.theme, claim.published_value, claim.unit) == ("cost", -0.6, "percentage points")
     assert (claim.for_method, claim.headline, claim.is_headline, claim.verdict) == (False, "H7", True, "no effect")

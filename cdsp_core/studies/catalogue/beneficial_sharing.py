@@ -166,7 +166,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             above=0.0,
             equivalence=OVERLAP,
             reason=_each(rows, "routing_overlap_blind")
-            + " The opposed pair has the same images for both tasks, is routed alike by need and left out here.",
+            + " The opposed pair has the same images for both tasks, is necessarily routed alike and left out here.",
         ),
         judged(
             difference(over(UNLIKE, "gradient_interference", 0.0), over(ALIKE, "gradient_interference", 0.0)),

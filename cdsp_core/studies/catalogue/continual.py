@@ -173,8 +173,8 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             "The game sees only the conflicts inside a batch, and a batch here holds one task: the gradients of a task "
             "that is over are nowhere compared, so the method as stated has no term against forgetting it.",
             LAMBDA_0_NOTE,
-            "CDSP and the standard mixture are given each task's ID, the dense net has no use for it. What was learnt "
-            "less well can be forgotten less: compare with the accuracies.",
+            "CDSP and the standard mixture are given each task's ID, the dense net has no use for it. A model that "
+            "learns less also has less to forget: compare the accuracies.",
             "Trained at `live`'s sizes with weights at 0.003 and A at 5 times that.",
             "No model keeps old images or protects weights; methods made for streams are not compared.",
         ],

@@ -97,7 +97,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
         notes=[
             "Errors are taken on one exact run, so every rung sees the same gradients: a kept cosine is compared with "
             "that of each step until the next measurement, a projected one with that of the same gradient, over three "
-            "draws of the signs. How a run fares that learns with the error is not measured here.",
+            "draws of the signs. How well a run trains with these errors is not measured here.",
             "Time is the CPU time of one layer's forward pass, backward pass and record on 1,024 tokens, rungs in "
             "turns in one process; the ratio over the exact game carries over, not the milliseconds. Between "
             "measurements the dense path does not tell experts apart, which is where its time goes.",

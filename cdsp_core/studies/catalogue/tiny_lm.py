@@ -111,7 +111,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             difference(final("cdsp", "routing_consistency"), final("cdsp", "routing_confusion")),
             claim="Text without its kind is routed as its own kind is with it, rather than as the other kind.",
             source=SOURCE,
-            what="Overlap of hidden routing with the own kind's told routing minus with the other kind's",
+            what="Overlap of the routing with the kind hidden with that kind's own, minus that with the other kind's",
             above=0.0,
             equivalence=OVERLAP,
             reason=f"Own {_mean(final('cdsp', 'routing_consistency'))}, "
@@ -178,7 +178,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             "Code: top-level modules of the standard library without docstrings and comments. Prose: their docstrings "
             "without those that quote code. Every eighth module is kept for testing. Bytes, 64 of context.",
             f"Python {', '.join(sorted({str(row['python']) for row in rows if row.get('python')}))} made the text; "
-            "another version has slightly other text.",
+            "another version gives a slightly different text.",
             "The model is told the kind of every second window in training; it reaches the routers only. The dense net "
             "has no router and is never told.",
             LAMBDA_0_NOTE,

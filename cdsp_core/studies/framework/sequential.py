@@ -60,12 +60,19 @@ def crossing_probability(distance: float, times: Sequence[float]) -> float:
     """The chance that Brownian motion lies `distance` or more from 0 at one of these increasing times."""
     if distance <= 0.0:
         return 1.0
-    node_N, weight_N = np.polynomial.legendre.leggauss(_NODES)
+    node_N, weight_N = _nodes()
     place_N, mass_N = node_N * distance, weight_N * distance
     inside_N = _density(place_N, times[0])
     for before, now in itertools.pairwise(times):
         inside_N = _density(place_N[:, None] - place_N[None, :], now - before) @ (inside_N * mass_N)
     return min(1.0, max(0.0, 1.0 - float(inside_N @ mass_N)))
+
+
+@functools.cache
+def _nodes() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Places and weights of Gauss-Legendre quadrature, made once."""
+    node_N, weight_N = np.polynomial.legendre.leggauss(_NODES)
+    return node_N, weight_N
 
 
 def _density(x: np.ndarray[Any, Any], variance: float) -> np.ndarray[Any, Any]:

@@ -171,12 +171,15 @@ class RecordedRuns(Message):
 class Health(Message):
     """How the server is."""
 
-    status: Literal["ok"] = "ok"
+    status: Literal["ok", "failing"] = "ok"
+    """failing: the server has to be started again"""
     workers: Count
     runs: Count
     """those that train or wait"""
     store: str | None
     """why the history cannot be written; null while it can"""
+    problems: list[str] = Field(default_factory=list)
+    """everything that is wrong, one sentence each"""
 
 
 class ErrorAnswer(Message):

@@ -9,7 +9,7 @@ import { stats } from "./core/stats.js";
 import { Stream } from "./core/stream.js";
 import { Chips } from "./charts/chips.js";
 import { FilmAndTime } from "./charts/film_and_time.js";
-import { phasesOf } from "./charts/phases.js";
+import { phasesOf } from "./core/phases.js";
 import { Scrubber } from "./charts/scrubber.js";
 import { Controls } from "./controls/controls.js";
 import { Pictures } from "./pictures/pictures.js";

@@ -75,11 +75,13 @@ export function anEvent(fields) {
   };
 }
 
+const ARRAYS = { F32: Float32Array, U8: Uint8Array, I32: Int32Array };
+
 /**
  * The bytes of a frame: [name, dtype, shape, values] for each array.
  *
  * @param {Record<string, string>} meta
- * @param {[string, "F32" | "U8", number[], number[]][]} arrays
+ * @param {[string, "F32" | "U8" | "I32", number[], number[]][]} arrays
  */
 export function frameBytes(meta, arrays) {
   /** @type {Record<string, object>} */
@@ -87,7 +89,7 @@ export function frameBytes(meta, arrays) {
   const parts = [];
   let at = 0;
   for (const [name, dtype, shape, values] of arrays) {
-    const bytes = new Uint8Array((dtype === "F32" ? new Float32Array(values) : new Uint8Array(values)).buffer);
+    const bytes = new Uint8Array(ARRAYS[dtype].from(values).buffer);
     header[name] = { dtype, shape, data_offsets: [at, at + bytes.length] };
     parts.push(bytes);
     at += bytes.length;

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from "node:test";
 
 import { drawingOf, freshPage, the } from "./page.js";
 import { Socket, aHello, aRun, anEvent, frameBytes } from "./run.js";
+import { marksOf } from "../../../frontend/assets/lab/charts/marks.js";
 import { buildColours } from "../../../frontend/assets/lab/core/colours.js";
 import { RunView } from "../../../frontend/assets/lab/run_view.js";
 
@@ -11,7 +12,20 @@ BUTTONS.push("start-cancel", "rail-log", "rail-take");
 const SELECTS = ["run-list", "speed", "preset"];
 const OTHERS = [
   ...["banner", "chip-model", "chip-main", "chip-speed", "chip-device", "chip-watching", "other-runs"],
-  ...["centre", "pictures", "charts", "scrubber", "layers", "lenses", "reading", "notice", "facts", "events", "sheet"],
+  ...[
+    "centre",
+    "pictures",
+    "film",
+    "log",
+    "phases",
+    "layers",
+    "lenses",
+    "reading",
+    "notice",
+    "facts",
+    "events",
+    "sheet",
+  ],
   ...["transport-note", "until-field", "seed-field", "preset-note", "new-run-note", "reset-question", "keep-place"],
   ...["ends", "keep-row", "story", "story-below", "rail", "take", "headlines"],
   ...["card-title", "card-how", "card-introduction", "card-text", "card-facts"],
@@ -138,7 +152,7 @@ test("an event moves into the log, onto the charts and under the slider", () => 
   socket.hear({ type: "run", run: aRun({ revision: 2, controls }) });
   assert.equal(the("#a .event b").textContent, "p_drop 0.5 → 0.9");
   assert.deepEqual(
-    view.marks.all.map(({ step }) => step),
+    marksOf(view.charts.events, 0).map(({ step }) => step),
     [5],
   );
   assert.equal(the("#a [data-control] .note").textContent, "0.5 → 0.9, applied at step 5");
@@ -252,6 +266,6 @@ test("a closed view asks for nothing more", async () => {
 });
 
 test("a view without one of its elements says which", () => {
-  the('#a [data-part="scrubber"]').remove();
-  assert.throws(() => aView("a"), /data-part="scrubber"\. Found none\./);
+  the('#a [data-part="film"]').remove();
+  assert.throws(() => aView("a"), /data-part="film"\. Found none\./);
 });

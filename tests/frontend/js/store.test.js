@@ -33,25 +33,38 @@ test("a value that was not measured leaves no point", () => {
   assert.deepEqual([loss.at(1), loss.at(2), loss.at(3)], [undefined, 0.5, 0.5]);
 });
 
-test("means end at the step looked back at", () => {
+test("a point is the mean of the last so many steps, over every value measured in them", () => {
   const store = new Store();
   store.append(NAMES, table([1, 1], [2, 3], [3, 5], [4, 7]), false);
   const loss = store.get("loss");
-  assert.deepEqual(loss.means(2, Infinity), { xs: [2, 4], ys: [2, 6] });
-  assert.deepEqual(loss.means(2, 2), { xs: [1, 2], ys: [1, 3] });
+  assert.deepEqual(loss.trailing(2), { xs: [1, 2, 3, 4], ys: [1, 2, 4, 6] });
+  assert.deepEqual(loss.trailing(0).ys, [1, 3, 5, 7]);
 });
 
-test("a series of any length takes a bounded amount of memory and keeps its whole span", () => {
-  const store = new Store();
-  const loss = store.get("loss");
+test("early steps have a point each, late ones share one that is their mean", () => {
+  const loss = new Store().get("loss");
+  for (let step = 0; step < 100_000; step++) loss.push(step, step % 2);
+  assert.deepEqual([...loss.x.slice(0, 200)], [...Array(200).keys()]);
+  assert.ok(Math.abs(loss.y[loss.length - 2] - 0.5) < 0.01);
+  assert.equal(loss.at(99_999), loss.y[loss.length - 1]);
+});
+
+test("a series grows with the logarithm of its steps and keeps its whole span", () => {
+  const loss = new Store().get("loss");
   for (let step = 0; step < 100_000; step++) loss.push(step, step);
-  assert.ok(loss.length <= 4096);
-  assert.ok(loss.length > 2048);
-  assert.equal(loss.last, 99_999);
-  assert.ok(loss.x[loss.length - 1] >= 99_999 - loss.stride);
-  assert.ok(loss.x[0] < loss.stride * 2);
+  assert.ok(loss.length < 2500);
+  assert.deepEqual([loss.x[0], loss.x[loss.length - 1], loss.last], [0, 99_999, 99_999]);
   const steps = loss.x.slice(0, loss.length);
   assert.ok(steps.every((step, i) => i === 0 || step > steps[i - 1]));
+});
+
+test("what is cleared has no point of before", () => {
+  const loss = new Store().get("loss");
+  loss.push(1, 5);
+  loss.clear();
+  assert.deepEqual([loss.length, loss.last, loss.at(99)], [0, undefined, undefined]);
+  loss.push(1, 7);
+  assert.deepEqual([loss.length, loss.y[0]], [1, 7]);
 });
 
 test("a table that does not fit the names is refused with both numbers", () => {

@@ -2,9 +2,9 @@
 
 import { element } from "../core/element.js";
 import { count } from "../core/format.js";
-import { PHASES, chipsOf } from "./phases.js";
+import { PHASES, chipsOf } from "../core/phases.js";
 
-/** @import { Began } from "./phases.js" */
+/** @import { Began } from "../core/phases.js" */
 
 export class Chips {
   #said = "";

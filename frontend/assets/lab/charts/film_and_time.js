@@ -2,6 +2,7 @@
 
 import { element } from "../core/element.js";
 import { count } from "../core/format.js";
+import { eventsIn } from "../core/lineage.js";
 import { picturesTo } from "../core/log_steps.js";
 import { reached, runPath } from "../core/requests.js";
 import { statusOf } from "../core/settings.js";
@@ -9,7 +10,6 @@ import { Axis } from "./axis.js";
 import { Chart } from "./chart.js";
 import { Film, LARGEST } from "./film.js";
 import { FilmMoments } from "./film_moments.js";
-import { eventsIn, isIn } from "./lineage.js";
 import { marksOf } from "./marks.js";
 import { drawnOf, measuresOf } from "./measures.js";
 import { SPEEDS } from "./scrubber.js";
@@ -23,7 +23,7 @@ import { Tabs } from "./tabs.js";
 
 const TICK_MS = 200;
 const WIDE = { left: 52, right: 112 };
-const NARROW = { left: 40, right: 64 };
+const NARROW = { left: 36, right: 92 };
 const NARROW_BELOW = 520; // px
 const PHONE_PITCH = 52; // px of a picture where the film scrolls
 
@@ -132,6 +132,7 @@ export class FilmAndTime {
     this.#asked += 1;
     this.#life = "";
     this.#moments.clear(this.#model.run?.epoch ?? 0);
+    this.#model.lineage = this.#moments.lineage;
     this.invalidate();
   }
 
@@ -143,6 +144,7 @@ export class FilmAndTime {
     const message = await answer.arrayBuffer();
     if (asked !== this.#asked) return;
     this.#moments.take(message);
+    this.#model.lineage = this.#moments.lineage;
     this.invalidate();
   }
 
@@ -175,7 +177,7 @@ export class FilmAndTime {
   /** The step looked back at, of the run shown; null for live, and for a moment of another epoch. */
   get step() {
     const { pinned, step } = this.#scrubber;
-    return pinned && !isIn(this.#moments.lineage, pinned) ? null : step;
+    return pinned && !this.#model.isOfRun(pinned) ? null : step;
   }
 
   /** @param {number} step */

@@ -2,10 +2,10 @@
 
 import { pictureSteps, picturesTo } from "../core/log_steps.js";
 import { decodeArrays } from "../core/frames.js";
-import { lineageOf } from "./lineage.js";
+import { lineageOf } from "../core/lineage.js";
 
 /** @import { Frame } from "../core/frames.js" */
-/** @import { Stretch } from "./lineage.js" */
+/** @import { Stretch } from "../core/lineage.js" */
 
 /** @typedef {{ step: number, layers: Uint8Array[] }} Moment sigma(A) of every layer, in 255ths */
 

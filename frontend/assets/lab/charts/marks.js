@@ -1,7 +1,7 @@
 // What is drawn as a line on the chart: changes by people (violet) and by the controller, phases of the layer (dashed).
 
 import { byController, changeLabel, changes } from "../core/events.js";
-import { MARKED, phasesOf } from "./phases.js";
+import { MARKED, phasesOf } from "../core/phases.js";
 
 /** @import { RunEvent } from "../core/told.js" */
 

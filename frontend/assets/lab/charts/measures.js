@@ -75,7 +75,7 @@ const ALL = [
     lines: ({ tasks }) => [
       { keys: tasks.map(({ name }) => `test_accuracy/${name}`), label: "with ID", colour: "ink", strong: true },
       {
-        keys: tasks.map(({ name }) => `test_blind_accuracy/${name}`),
+        keys: tasks.map(({ name }) => `test_accuracy_blind/${name}`),
         label: "without ID",
         colour: "muted",
         strong: false,

@@ -205,10 +205,11 @@ export interface FramesAsJson {
 
 /** How the server is. */
 export interface Health {
-  status: "ok";
+  status: "ok" | "failing";
   workers: number;
   runs: number;
   store: string | null;
+  problems: string[];
 }
 
 /** The first message: everything that does not change while the run trains, and the newest events. */

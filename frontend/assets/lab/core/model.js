@@ -1,11 +1,13 @@
 // What a view knows about its run: the hello, the run, its events, its scalars and the newest frame.
 
+import { isIn } from "./lineage.js";
 import { statusOf } from "./settings.js";
 import { Store } from "./store.js";
 
 /** @import { Hello } from "./messages.js" */
 /** @import { CommandAnswer, Run, RunEvent } from "./told.js" */
 /** @import { Frame } from "./frames.js" */
+/** @import { Stretch } from "./lineage.js" */
 
 export class Model {
   store = new Store();
@@ -19,6 +21,8 @@ export class Model {
   frame = null;
   /** @type {RunEvent[]} */
   events = [];
+  /** Epochs that the run shown is made of, newest first. @type {Stretch[]} */
+  lineage = [];
 
   forget() {
     this.store.clear();
@@ -27,6 +31,12 @@ export class Model {
     this.run = null;
     this.frame = null;
     this.events = [];
+    this.lineage = [];
+  }
+
+  /** Whether a moment is of the run as it is now, and not of what was before a reset. @param {{ epoch: number, step: number }} moment */
+  isOfRun(moment) {
+    return moment.epoch === this.run?.epoch || isIn(this.lineage, moment);
   }
 
   /** @param {Hello} hello */

@@ -3,7 +3,7 @@
 import { element } from "../core/element.js";
 import { byController, changeLabel, changes, eventInWords, inWords } from "../core/events.js";
 import { count } from "../core/format.js";
-import { PHASES, phasesOf, stepOf } from "../charts/phases.js";
+import { PHASES, phasesOf, stepOf } from "../core/phases.js";
 
 /** @import { RunEvent } from "../core/told.js" */
 
@@ -186,7 +186,7 @@ export class EventLog {
     const items = [];
     let said = moment === null;
     for (const [i, line] of this.#lines.entries()) {
-      if (i && this.#lines[i - 1].epoch !== line.epoch) items.push(divider(this.#lines[i - 1], line));
+      if (i && this.#lines[i - 1].epoch !== line.epoch && this.#lines[i - 1].step < line.step) items.push(divider());
       if (!said && moment && !isLater(line)) {
         items.push(here(moment.step));
         said = true;
@@ -217,16 +217,8 @@ export class EventLog {
   }
 }
 
-/**
- * Between two epochs of the run: below it is what the step counter says no more, or says again.
- *
- * @param {Line} after
- * @param {Line} before
- */
-function divider(after, before) {
-  const text = after.step < before.step ? "before the reset" : "before the restart";
-  return element("li", { className: "events-divider", textContent: text });
-}
+/** Below it is what the step counter says no more. */
+const divider = () => element("li", { className: "events-divider", textContent: "before the reset" });
 
 /** @param {number} step */
 const here = (step) => element("li", { className: "events-here", textContent: `you look at step ${count(step)}` });

@@ -70,7 +70,7 @@ export class Status {
       for (const name of FACTS) this.#show(name, "");
       return;
     }
-    this.#show("chip-words", lost ? "Connection lost" : pinned ? lookingBack(pinned, run) : status.words);
+    this.#show("chip-words", lost ? "Connection lost" : pinned ? this.#lookingBack(pinned) : status.words);
     this.#show("chip-step", this.#progress(run, pinned));
     this.#show("chip-speed", speedOf(run));
     this.#show("chip-device", this.#device(run));
@@ -108,6 +108,11 @@ export class Status {
     return pinned || !run.total_steps ? `step ${count(step)}` : `step ${count(step)} of ${count(run.total_steps)}`;
   }
 
+  /** @param {Frame} pinned */
+  #lookingBack(pinned) {
+    return this.#model.isOfRun(pinned) ? "Looking back" : "Looking back, before the reset";
+  }
+
   /** @param {Run} run */
   #device(run) {
     const { device } = run;
@@ -139,14 +144,6 @@ export class Status {
     this.#parts.find("story-below").hidden = text !== ""; // it takes the line's place: nothing moves
     setText(banner, text);
   }
-}
-
-/**
- * @param {Frame} frame
- * @param {Run} run
- */
-function lookingBack(frame, run) {
-  return frame.epoch !== run.epoch ? "Looking back, before the reset" : "Looking back";
 }
 
 /** @param {Run} run */

@@ -61,7 +61,7 @@ export class Story {
     }
     if (!isPast || !frame) return;
     const now = run.status === "running" ? ` Training goes on: step ${count(this.#step)}.` : "";
-    const place = frame.epoch === run.epoch ? "" : ", before the reset";
+    const place = this.#model.isOfRun(frame) ? "" : ", before the reset";
     say(this.#below, `Looking back at step ${count(frame.step)}${place}.${now}`);
   }
 

@@ -1,6 +1,6 @@
 // The phases of a layer by the server's events: even, breaks, cuts, frozen. Each begins at a step.
 
-/** @import { RunEvent } from "../core/told.js" */
+/** @import { RunEvent } from "./told.js" */
 
 /** @typedef {"even" | "breaks" | "cuts" | "frozen"} PhaseName */
 /** @typedef {{ name: PhaseName, step: number, epoch: number }} Began */

@@ -1,7 +1,7 @@
 // Which epochs the run shown is made of: one that goes on from a checkpoint has those before it up to that step.
 
-/** @import { FrameArray } from "../core/frames.js" */
-/** @import { RunEvent } from "../core/told.js" */
+/** @import { FrameArray } from "./frames.js" */
+/** @import { RunEvent } from "./told.js" */
 
 /** @typedef {{ epoch: number, upto: number }} Stretch the steps of an epoch that count; Infinity for all */
 
