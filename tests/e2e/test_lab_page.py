@@ -361,7 +361,7 @@ def test_figure_film_and_controls_lie_above_the_fold(
 ) -> None:
     page = open_page(width=width, height=height)
     patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 3"), "frames")
-    for name in ("story", "pictures", "scrubber", "start-another"):
+    for name in ("story", "pictures", "film", "start-another"):
         box = part(page, name).bounding_box()
         assert box is not None
         assert box["y"] + box["height"] <= height, name
@@ -375,7 +375,7 @@ def test_rows_of_all_pictures_lie_on_the_same_lines(lab: Page) -> None:
 
 
 def test_a_refusal_moves_nothing(lab: Page, running: Server) -> None:
-    places = "[...document.querySelectorAll('.control, .scrubber')].map((e) => e.getBoundingClientRect().top)"
+    places = "[...document.querySelectorAll('.control, .panel-film')].map((e) => e.getBoundingClientRect().top)"
     before = lab.evaluate(places)
     lab.fill(entry("lambda_conflict"), "7e9")
     lab.keyboard.press("Enter")

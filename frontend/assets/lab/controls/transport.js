@@ -60,6 +60,7 @@ export class Transport {
     this.no.addEventListener("click", () => this.askReset(false));
     this.yes.addEventListener("click", () => {
       this.askReset(false);
+      this.yes.closest("details")?.removeAttribute("open"); // done: what lies under the menu can be reached again
       this.#say(this.#commands.send("reset"));
     });
     this.speed.addEventListener("change", () => this.#askSpeed());

@@ -20,7 +20,7 @@ const HOLDERS_PX = 38; // bars at the right: experts holding each dimension
 const BLOCK_LABEL_PX = 34;
 const BLOCK_PX = 18;
 const THICKEST = 0.3; // of a row's height, at sigma(A) 1
-const MOST_DOTTED = 300; // links; a thicket of dots tells nothing
+const MOST_DOTTED = 100; // links; a thicket of dots tells nothing
 
 /** @type {Picture} */
 export const threads = {
