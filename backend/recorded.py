@@ -102,7 +102,7 @@ def _is_edit(event: dict[str, Any]) -> bool:
     """Whether somebody set controls; what the run's own controller does follows from the recipe."""
     data = event["data"]
     is_set = event["kind"] == "applied" and data.get("command", {}).get("type") == "set"
-    return is_set and data.get("by", "person") == "person"
+    return bool(is_set and data.get("by", "person") == "person")
 
 
 def _edit(event: dict[str, Any]) -> Edit:

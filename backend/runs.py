@@ -206,7 +206,7 @@ class Runs:
 
     def problems(self) -> tuple[str, ...]:
         """Everything that is wrong with the server, one sentence each."""
-        found = () if self.store.error is None else (self.store.error,)
+        found: tuple[str, ...] = () if self.store.error is None else (self.store.error,)
         silent = [each for each in self.workers.values() if each.silent_s >= self.settings.silent_after_s]
         if silent:
             longest = max(each.silent_s for each in silent)
