@@ -64,7 +64,7 @@ async def test_a_run_whose_workers_keep_dying_fails_in_the_end(tmp_path: Path) -
 
 async def test_a_paused_run_stays_paused_when_its_worker_is_replaced(tmp_path: Path) -> None:
     async with lab(tmp_path, worker_grace_s=0.2) as it:
-        async with ThreadWorker(it.port, it.settings.checkpoint_dir, crashes=True):
+        async with ThreadWorker(it.port, it.settings.checkpoint_dir):
             run_id = await it.new_run()
             await it.until(run_id, lambda run: run["step"] > 20)
             await it.command(run_id, "set", controls={"l1": 0.5})

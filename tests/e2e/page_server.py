@@ -32,7 +32,7 @@ class PageServer:
             port = int(free.getsockname()[1])
         self.url = f"http://127.0.0.1:{port}"
         app = self._app()
-        app.add_middleware(Guard, settings=Settings(port=port, data_dir=folder))
+        app.add_middleware(Guard, settings=Settings(port=port, data_dir=folder), script_hashes=self.script_hashes)
         config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off", ws="none")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -79,7 +79,7 @@ class PageServer:
                 return JSONResponse({"error": self.refusal}, status_code=409)
             return self._changed(request.method, path, self.asked[-1][2])
 
-        mount(app, evidence=self.evidence)
+        self.script_hashes = mount(app, evidence=self.evidence)
         return app
 
     def _changed(self, method: str, path: str, body: Any) -> Any:
