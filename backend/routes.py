@@ -269,14 +269,19 @@ async def film(
     last: Annotated[int | None, Query(alias="to", ge=0, le=MAX_COUNT)] = None,
     count: Annotated[int | None, Query(ge=1, le=MOST_PICTURES)] = None,
 ) -> Response:
-    """Log-spaced moments of sigma(A) between two steps, all layers in one binary message of kind `film`."""
+    """Log-spaced moments of sigma(A) between two steps, all layers in one binary message of kind `film`.
+
+    204 while no frame of the epoch is stored yet.
+    """
     wanted = max(hub.state.generation, 0) if epoch is None else _small(epoch)
     body = await asyncio.to_thread(
         moving_film, runs.store.archive, hub.run_id, wanted, first=first, last=last, count=count
     )
-    if body is None:
+    if body is not None:
+        return Response(body, media_type="application/octet-stream")
+    if wanted > hub.state.generation:
         raise RunNotFoundError(f"There is no stored frame of epoch {wanted}.")
-    return Response(body, media_type="application/octet-stream")
+    return Response(status_code=204)  # it has only begun
 
 
 @router.get("/api/runs/{run_id}/scalars", response_class=Response, responses=BINARY | refusals(404, 422))

@@ -140,7 +140,7 @@ export class FilmAndTime {
   async #fetch(runId, epoch) {
     const asked = (this.#asked += 1);
     const answer = await reached(`${runPath(runId)}/film?epoch=${epoch}`);
-    if (!answer?.ok) return;
+    if (!answer?.ok || answer.status === 204) return; // 204: nothing of the epoch is stored yet
     const message = await answer.arrayBuffer();
     if (asked !== this.#asked) return;
     this.#moments.take(message);
