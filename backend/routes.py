@@ -279,7 +279,7 @@ async def film(
     )
     if body is not None:
         return Response(body, media_type="application/octet-stream")
-    if wanted > hub.state.generation:
+    if wanted > max(hub.state.generation, 0):
         raise RunNotFoundError(f"There is no stored frame of epoch {wanted}.")
     return Response(status_code=204)  # it has only begun
 

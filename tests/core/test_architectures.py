@@ -237,17 +237,13 @@ def test_the_result_of_a_run_without_a_topology_has_no_connection(
 
 
 @pytest.mark.parametrize("architecture", WITHOUT_A)
-def test_phases_are_told_of_the_traffic_only(architecture: str) -> None:
+def test_without_links_there_is_no_phase_of_links(architecture: str) -> None:
     trainer = steps(small_trainer(architecture=architecture), 1)
     watch = PhaseWatch(has_diagonal=trainer.config.model.has_diagonal)
-    found = []
     arrays = trainer.arrays()
-    for step in range(1, 400, 10):
-        if "layer0/load" in arrays:
-            arrays["layer0/load"] = np.array([0.5, 0.5, 0.0, 0.0], np.float32)
+    for step in range(1, 2000, 100):
         frame = Frame(run="r", epoch=0, seq=step, step=step, revision=0, time_ms=0.0, arrays=arrays)
-        found += [phase.name for phase in watch.observe(frame)]
-    assert found == ([] if architecture == "dense" else ["idle", "idle"])
+        assert watch.observe(frame) == []
 
 
 def test_a_step_of_a_broken_mixture_names_the_term(tmp_path: Path) -> None:
