@@ -9,20 +9,20 @@ from typing import Final
 NAME: Final = re.compile(r"e(\d{6})-s(\d{9})(-kept)?")
 
 
-def checkpoint_name(epoch: int, step: int, *, kept: bool) -> str:
+def checkpoint_name(generation: int, step: int, *, kept: bool) -> str:
     """File name of a checkpoint, without its ending; `kept` ones were asked for and are not thinned out soon."""
-    return f"e{epoch:06d}-s{step:09d}" + ("-kept" if kept else "")
+    return f"e{generation:06d}-s{step:09d}" + ("-kept" if kept else "")
 
 
 def read_checkpoint_name(name: str) -> tuple[int, int, bool] | None:
-    """Epoch, step and `kept` of a checkpoint's name; None when it is not one."""
+    """Generation, step and `kept` of a checkpoint's name; None when it is not one."""
     match = NAME.fullmatch(name)
     return (int(match[1]), int(match[2]), match[3] is not None) if match else None
 
 
-def undelivered_path(folder: Path, epoch: int, step: int) -> Path:
+def undelivered_path(folder: Path, generation: int, step: int) -> Path:
     """Where a worker that ends leaves the scalars that the backend has not confirmed."""
-    return folder / f"{checkpoint_name(epoch, step, kept=False)}.undelivered"
+    return folder / f"{checkpoint_name(generation, step, kept=False)}.undelivered"
 
 
 def list_checkpoints(folder: Path) -> list[str]:

@@ -36,7 +36,7 @@ class Skipped:
 def first_readable(
     folder: Path, names: list[str], load: Callable[[Path, str], Loaded]
 ) -> tuple[Loaded, tuple[int, int], list[Skipped]]:
-    """What is loaded from the first checkpoint that can be read, its epoch and step, and those passed over.
+    """What is loaded from the first checkpoint that can be read, its generation and step, and those passed over.
 
     Raises NoneReadableError: a run that has checkpoints never begins anew by itself.
     """
@@ -61,11 +61,11 @@ def named(skipped: list[Skipped]) -> str:
     return f"{told} And {more} more." if more > 0 else told
 
 
-def leave_undelivered(outbox: Outbox, run_id: str, folder: Path, epoch: int, step: int) -> None:
+def leave_undelivered(outbox: Outbox, run_id: str, folder: Path, generation: int, step: int) -> None:
     """Put the scalars that the backend has not confirmed beside the checkpoint, in case this process dies now."""
-    scalars = outbox.scalars(run_id, epoch)
+    scalars = outbox.scalars(run_id, generation)
     if scalars is not None:
-        path = undelivered_path(folder, epoch, step)
+        path = undelivered_path(folder, generation, step)
         temporary = path.with_suffix(".partial")
         temporary.write_bytes(scalars.encode())
         temporary.replace(path)

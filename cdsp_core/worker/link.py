@@ -86,9 +86,9 @@ class Link:
         """Begin dialling."""
         self._thread.start()
 
-    def hold(self, run_id: str | None, epoch: int = 0) -> None:
+    def hold(self, run_id: str | None, generation: int = 0) -> None:
         """Say which run this worker holds: what the next hello reports."""
-        self._held = None if run_id is None else Held(run_id=run_id, epoch=epoch)
+        self._held = None if run_id is None else Held(run_id=run_id, epoch=generation)
 
     def tell_study(self, state: StudyReport) -> None:
         """Deliver a study's state; every hello reports it too, since messages are lost with a run that is dropped."""

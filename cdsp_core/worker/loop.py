@@ -125,7 +125,7 @@ class WorkerLoop:
         move = session.trainer.steer()
         if move is not None:
             step = session.trainer.step
-            command_id = f"controller-{session.run_id}-{session.epoch}-{step}"
+            command_id = f"controller-{session.run_id}-{session.generation}-{step}"
             command = SetCommand(command_id=command_id, type="set", controls=move.controls)
             self._command(
                 CommandMessage(
@@ -159,7 +159,7 @@ class WorkerLoop:
             trainer, parent, skipped = self._first_trainer(folder, order)
             self._session = Session(
                 run_id=order.run,
-                epoch=order.epoch,
+                generation=order.epoch,
                 revision=order.revision,
                 trainer=_with_controls(trainer, order.controls),
                 surroundings=self._surroundings,
@@ -280,12 +280,12 @@ class WorkerLoop:
             return self._trainers.new(replace(config, train=train, controls=session.trainer.controls))
 
     def _replace(self, session: Session, trainer: Trainable, parent: tuple[int, int] | None) -> Changed:
-        """Go on with another trainer in a new epoch, running or paused as before."""
-        old = {"epoch": session.epoch, "step": session.trainer.step, "seed": session.trainer.config.train.seed}
-        self._link.hold(session.run_id, session.epoch + 1)
+        """Go on with another trainer in a new generation, running or paused as before."""
+        old = {"epoch": session.generation, "step": session.trainer.step, "seed": session.trainer.config.train.seed}
+        self._link.hold(session.run_id, session.generation + 1)
         self._session = Session(
             run_id=session.run_id,
-            epoch=session.epoch + 1,
+            generation=session.generation + 1,
             revision=session.revision + 1,
             trainer=trainer,
             surroundings=self._surroundings,
@@ -293,7 +293,7 @@ class WorkerLoop:
             paused=not session.training,
             parent=parent,
         )
-        return old, {"epoch": self._session.epoch, "step": trainer.step, "seed": trainer.config.train.seed}
+        return old, {"epoch": self._session.generation, "step": trainer.step, "seed": trainer.config.train.seed}
 
 
 def _with_controls(trainer: Trainable, controls: dict[str, float] | None) -> Trainable:

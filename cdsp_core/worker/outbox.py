@@ -65,11 +65,11 @@ class Outbox:
                     self._frames -= 1
                     self._bytes -= _frame_bytes(message)
 
-    def scalars(self, run_id: str, epoch: int) -> Frame | None:
+    def scalars(self, run_id: str, generation: int) -> Frame | None:
         """The scalars of everything that waits for this run, as one message; None when nothing waits."""
         with self._lock:
             frames = [message for _, message in self._entries if isinstance(message, Frame)]
-        frames = [frame for frame in frames if frame.run == run_id and frame.epoch == epoch]
+        frames = [frame for frame in frames if frame.run == run_id and frame.epoch == generation]
         if not frames:
             return None
         rows = np.concatenate([frame.arrays["scalars"] for frame in frames])

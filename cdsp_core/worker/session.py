@@ -78,7 +78,7 @@ class Session:
         self,
         *,
         run_id: str,
-        epoch: int,
+        generation: int,
         revision: int,
         trainer: Trainable,
         speed: float | None,
@@ -88,7 +88,7 @@ class Session:
         pause_at: int | None = None,
     ) -> None:
         self.run_id = run_id
-        self.epoch = epoch
+        self.generation = generation
         self.revision = revision
         self.trainer = trainer
         self.speed = speed
@@ -111,7 +111,7 @@ class Session:
         self._announce(parent)
         self._first_step = trainer.step
         if parent is None:
-            self._write_checkpoint(checkpoint_name(epoch, trainer.step, kept=False))
+            self._write_checkpoint(checkpoint_name(generation, trainer.step, kept=False))
 
     @property
     def has_stepped(self) -> bool:
@@ -153,7 +153,7 @@ class Session:
         self._outbox.put(
             Frame(
                 run=self.run_id,
-                epoch=self.epoch,
+                epoch=self.generation,
                 seq=self._seq,
                 after_seq=self._seq - 1,
                 step=self.trainer.step,
@@ -221,7 +221,7 @@ class Session:
     def checkpoint(self, *, kept: bool) -> str | None:
         """Take a frame and write a checkpoint; its name, or None when the disk refused it, which an event says."""
         self.publish()
-        name = checkpoint_name(self.epoch, self.trainer.step, kept=kept)
+        name = checkpoint_name(self.generation, self.trainer.step, kept=kept)
         self._checkpointed_at = self._clock()
         if self.trainer.step == self._checkpointed_step and not kept:
             return name
@@ -237,7 +237,7 @@ class Session:
             self._checkpointed_step = self.trainer.step
             self._folder.mkdir(parents=True, exist_ok=True)
             self._trainers.save(self.trainer, self._folder, name)
-            leave_undelivered(self._outbox, self.run_id, self._folder, self.epoch, self._checkpointed_step)
+            leave_undelivered(self._outbox, self.run_id, self._folder, self.generation, self._checkpointed_step)
             thin_checkpoints(self._folder, self._trainers.is_readable)
         except OSError as error:
             self._checkpointed_step = -1
@@ -250,7 +250,7 @@ class Session:
         event = Event(
             kind=kind,
             run=self.run_id,
-            epoch=self.epoch,
+            epoch=self.generation,
             step=self.trainer.step,
             revision=self.revision,
             time_ms=time.time() * 1000,
@@ -271,7 +271,7 @@ class Session:
         self._outbox.put(
             Started(
                 run=self.run_id,
-                epoch=self.epoch,
+                epoch=self.generation,
                 parent=None if parent is None else Parent(epoch=parent[0], step=parent[1]),
                 config=trainer.config,
                 controls=dataclasses.asdict(trainer.controls),
