@@ -17,7 +17,7 @@ from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.models.baselines import PlainFeedForward
 from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.settings.config import RunConfig
-from cdsp_core.training.batches import BatchStream
+from cdsp_core.training.batches import BatchStream, kept_ids
 from cdsp_core.training.trainer import Trainer
 
 
@@ -91,7 +91,7 @@ class PlainTrainer:
     def train_step(self) -> None:
         """One step."""
         batch = self._batches.batch(self._step)
-        keep_BL = (batch.uniform_BL >= self._config.controls.p_drop).to(torch.float32)
+        keep_BL = kept_ids(batch.uniform_BL, self._config.controls.p_drop)
         logits_BC, _ = self._model(batch.image_BHW, batch.task_B, keep_BL)
         F.cross_entropy(logits_BC, batch.label_B).backward()
         torch.nn.utils.clip_grad_norm_(self._parameters, self._config.train.grad_clip, foreach=True)

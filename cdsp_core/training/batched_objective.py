@@ -15,7 +15,7 @@ from torch import Tensor
 from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.settings.config import Controls
 from cdsp_core.training.batched_models import StackedModels
-from cdsp_core.training.batches import Batch
+from cdsp_core.training.batches import Batch, kept_ids
 from cdsp_core.training.objective import added_loss, loss_terms
 
 
@@ -86,7 +86,7 @@ class Objective:
         controls: RunControls,
     ) -> Told:
         """Of one run."""
-        keep_BL = (uniform_BL >= controls.p_drop).to(torch.float32)
+        keep_BL = kept_ids(uniform_BL, controls.p_drop)
         logits_BC, chosen = model(image_BHW, task_B, keep_BL)
         terms = [F.cross_entropy(logits_BC, label_B)]
         penalty, penalty_terms = added_loss(model, controls, task_B)

@@ -37,7 +37,12 @@ class Batch:
     label_B: Tensor
     task_B: Tensor
     uniform_BL: Tensor
-    """float32 in [0, 1): the task ID is hidden from a layer where this is below p_drop"""
+    """float32 in [0, 1): the task ID is hidden from a layer where this is below p_drop; `kept_ids` compares"""
+
+
+def kept_ids(uniform_BL: Tensor, p_drop: float | Tensor) -> Tensor:
+    """Task dropout: 1.0 where a layer's router may see a sample's task ID, 0.0 where it is hidden. Float32, [B, L]."""
+    return (uniform_BL >= p_drop).to(torch.float32)
 
 
 class BatchStream:

@@ -20,7 +20,7 @@ from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.models.registry import MakeLayer
 from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.settings.config import MAX_STEPS, Controls, ModelConfig, RunConfig
-from cdsp_core.training.batches import Batch, BatchStream, TestSet, stream_generator, with_validation
+from cdsp_core.training.batches import Batch, BatchStream, TestSet, kept_ids, stream_generator, with_validation
 from cdsp_core.training.controller import Controller, Move
 from cdsp_core.training.device import describe_device
 from cdsp_core.training.evaluation import Look, look_at
@@ -261,7 +261,7 @@ class Trainer:
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor, Tensor, list[Tensor]]:
         """Total loss, what of it is penalty, its terms as they are told, the logits and the routing."""
-        keep_BL = (batch.uniform_BL >= self.controls.p_drop).to(torch.float32)
+        keep_BL = kept_ids(batch.uniform_BL, self.controls.p_drop)
         logits_BC, chosen = self.model(batch.image_BHW, batch.task_B, keep_BL)
         task_loss = F.cross_entropy(logits_BC, batch.label_B)
         penalty, penalty_terms = self._penalty(batch)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cdsp_core.settings.config import ModelConfig
 from cdsp_core.studies import load_study
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions
+from cdsp_core.training.telemetry import layer_scalars
 from tests.core.study_rows import rows_of, verdicts
 
 THREE_SEEDS = StudyOptions(seeds=3)
+OF_ROUTING = ("isolation", "specialization", "emergent_clustering")
+"""measures of a layer that are taken with the task ID and without"""
 MEASURES = {
     "accuracy": {"task", "given"},
     "accuracy_deceptive": {"task"},
@@ -20,26 +24,9 @@ MEASURES = {
     "routing_consistency": {"layer", "task"},
     "blind_routing_margin": {"layer", "task"},
     "deceptive_routing_margin": {"layer", "task"},
-    "emergent_clustering": {"layer", "given"},
-    "isolation": {"layer", "given"},
-    "specialization": {"layer", "given"},
+    **{measure: {"layer", "given"} for measure in OF_ROUTING},
     "diagonal": {"layer", "expert"},
-    **{
-        measure: {"layer"}
-        for measure in (
-            "alpha_sparsity",
-            "structural_entropy",
-            "structural_entropy_bits",
-            "diagonal_gini",
-            "diagonals_above_080",
-            "largest_connection",
-            "load_gini",
-            "idle_experts",
-            "rank_overlap",
-            "gradient_interference",
-            "cosine_null",
-        )
-    },
+    **{measure: {"layer"} for measure in layer_scalars(ModelConfig()) if measure not in OF_ROUTING},
 }
 """every final measure, and the columns that say where it applies"""
 

@@ -22,7 +22,8 @@ from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.settings.config import ModelConfig, schema
 from cdsp_core.settings.presets import PRESETS
 from cdsp_core.training.checkpoint import load_checkpoint, save_checkpoint
-from cdsp_core.wire.frames import Frame
+from cdsp_core.training.telemetry import LAYER_SCALARS
+from cdsp_core.wire.frames import ROUTING_ARRAYS, Frame
 from cdsp_core.wire.phases import PhaseWatch
 from tests.core.small import CPU, small_config, small_data, small_trainer, state_of, steps
 
@@ -176,6 +177,7 @@ def test_the_scalars_are_those_that_the_model_has() -> None:
     topology = {"conflict_penalty", "l1_penalty", "binarize_penalty"}
     of_topology = {f"layer{number}/{name}" for number in (0, 1) for name in TOPOLOGY_MEASURES}
     assert names["cdsp"] - names["standard"] == topology | of_topology
+    assert {"layer0/alpha_sparsity", "layer1/rank_overlap", "layer1/cosine_null"} <= of_topology
     assert names["standard"] - names["cdsp"] == {LOAD_BALANCE}
     assert names["blind"] == names["shared_fine"] == names["stgc"] == names["standard"]
     assert names["standard"] - names["dselect_k"] == names["standard"] - names["expert_choice"] == {LOAD_BALANCE}
@@ -185,11 +187,10 @@ def test_the_scalars_are_those_that_the_model_has() -> None:
 
 
 LOAD_BALANCE = "load_balance_penalty"
-TOPOLOGY_MEASURES = (
+TOPOLOGY_MEASURES = {
     "cosine_null",
-    *("alpha_sparsity", "structural_entropy", "structural_entropy_bits", "diagonal_gini", "diagonals_above_080"),
-    *("largest_connection", "rank_overlap", "gradient_interference"),
-)
+    *(name for name, (array, _) in LAYER_SCALARS.items() if array not in ROUTING_ARRAYS),
+}
 
 
 @pytest.mark.parametrize("architecture", WITHOUT_A)

@@ -12,20 +12,8 @@ import torch
 
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.training.trainer import Trainer
+from cdsp_core.wire.frames import LAYER_ARRAYS
 from tests.core.small import CPU, small_config, small_data, small_trainer, state_of, steps
-
-ARRAYS_PER_LAYER = {
-    "topology_logits",
-    "connection",
-    "cosine",
-    "conflict",
-    "overlap",
-    "routing",
-    "routing_blind",
-    "load",
-    "strength",
-    "subspace",
-}
 
 
 def same_bits(first: Trainer, second: Trainer) -> bool:
@@ -188,8 +176,8 @@ def test_the_releases_choices_train() -> None:
 
 def test_a_frame_has_every_array_of_every_layer_with_its_shape() -> None:
     arrays = steps(small_trainer(num_partitions=8), 2).arrays()
-    assert set(arrays) == {"scalars"} | {f"layer{n}/{name}" for n in (0, 1) for name in ARRAYS_PER_LAYER}
-    shapes = {name: arrays[f"layer1/{name}"].shape for name in ARRAYS_PER_LAYER}
+    assert set(arrays) == {"scalars"} | {f"layer{n}/{name}" for n in (0, 1) for name in LAYER_ARRAYS}
+    shapes = {name: arrays[f"layer1/{name}"].shape for name in LAYER_ARRAYS}
     assert shapes["topology_logits"] == shapes["connection"] == (4, 8)
     assert shapes["cosine"] == shapes["conflict"] == shapes["overlap"] == (4, 4)
     assert shapes["routing"] == shapes["routing_blind"] == (3, 4)

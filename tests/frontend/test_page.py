@@ -25,7 +25,7 @@ from frontend.evidence import EvidenceFile
 from frontend.headlines import SHOWN
 from frontend.layout import lab_body
 from frontend.page_settings import page_settings
-from frontend.pages import CLAIMS, RUNS
+from frontend.pages import DASH_PAGES, LAB, TABS, Page
 from frontend.rendered import to_html
 
 ASSETS = Path(frontend.__file__).parent / "assets"
@@ -68,7 +68,7 @@ def test_every_control_of_the_schema_has_a_slider_that_takes_its_bounds_from_the
     assert (told["low"], told["high"]) == control_bounds(name)
 
 
-@pytest.mark.parametrize("body", [lab_body, body_of(CLAIMS), body_of(RUNS)])
+@pytest.mark.parametrize("body", [lab_body, *map(body_of, DASH_PAGES)])
 def test_ids_are_unique(body: Callable[[], Component]) -> None:
     ids = [found for c in components(body()) if (found := attribute(c, "id"))]
     assert len(ids) == len(set(ids))
@@ -113,11 +113,19 @@ async def test_the_lab_has_one_module_for_its_entry_and_no_script_that_dash_foun
     assert "/assets/lab/" not in page
 
 
-@pytest.mark.parametrize(("path", "name"), [("/claims", "Claims"), ("/runs", "Runs")])
-async def test_every_dash_page_is_one_of_dashs_pages(client: httpx.AsyncClient, path: str, name: str) -> None:
-    assert "DashRenderer" in (await client.get(path)).text
-    page = next(each for each in dash.page_registry.values() if each["path"] == path)
-    assert page["title"] == f"{name} · Topology Lab"
+@pytest.mark.parametrize("page", DASH_PAGES, ids=lambda page: page.name)
+async def test_every_dash_page_is_one_of_dashs_pages(client: httpx.AsyncClient, page: Page) -> None:
+    assert "DashRenderer" in (await client.get(page.path)).text
+    known = next(each for each in dash.page_registry.values() if each["path"] == page.path)
+    assert known["title"] == f"{page.name} · Topology Lab"
+
+
+@pytest.mark.parametrize("page", DASH_PAGES, ids=lambda page: page.name)
+def test_every_dash_page_has_a_heading_and_marks_its_own_tab(page: Page) -> None:
+    shown = list(components(body_of(page)()))
+    assert [c for c in shown if isinstance(c, html.H1)]
+    current = [attribute(c, "children") for c in shown if attribute(c, "aria-current") == "page"]
+    assert current == ([page.name] if page in TABS else [])
 
 
 @pytest.mark.parametrize("path", ["dash/nothing.js", "torch/__init__.py", "dash/../../etc/passwd", "os/path.py"])
@@ -212,7 +220,7 @@ def test_text_and_attributes_of_a_document_are_escaped() -> None:
         assert part in shown
 
 
-@pytest.mark.parametrize("path", ["/", "/claims", "/runs"])
+@pytest.mark.parametrize("path", [page.path for page in (LAB, *DASH_PAGES)])
 async def test_every_script_and_style_a_page_links_is_served(client: httpx.AsyncClient, path: str) -> None:
     links = re.findall(r'<(?:script|link)[^>]* (?:src|href)="([^"#][^"]*)"', (await client.get(path)).text)
     assert links

@@ -22,6 +22,7 @@ from cdsp_core.method.projection import fold, random_signs
 from cdsp_core.method.topology import Subspaces, scatter_to_dimensions
 from cdsp_core.settings.config import ModelConfig, RunConfig
 from cdsp_core.studies.framework.study import Row, Tell
+from cdsp_core.training.batches import kept_ids
 from cdsp_core.training.trainer import Trainer
 
 SIGNS_A_STEP = 3
@@ -118,7 +119,7 @@ def _cosine(compact_ErN: Tensor, subspaces: Subspaces) -> Tensor:
 def _gradients(trainer: Trainer) -> list[tuple[Tensor, Subspaces, Tensor]]:
     """Every layer's expert gradients [E, r, N] of the step that comes next, and what was chosen; it takes no step."""
     batch = trainer.batches.batch(trainer.step)
-    keep_BL = (batch.uniform_BL >= trainer.controls.p_drop).to(torch.float32)
+    keep_BL = kept_ids(batch.uniform_BL, trainer.controls.p_drop)
     logits_BC, chosen = trainer.model(batch.image_BHW, batch.task_B, keep_BL)
     F.cross_entropy(logits_BC, batch.label_B).backward()
     taken = []
