@@ -50,6 +50,7 @@ function control(spec) {
     doc: `What ${spec.label} does`,
     decades: 4,
     needs_topology: false,
+    scaled_by: "",
     ...spec,
   };
 }

@@ -8,6 +8,9 @@ import { countLinks, sentence } from "../core/story.js";
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 
+/** Letters that have room on one line. */
+const LONG = 71;
+
 const WHAT = "Experts own no weights; they borrow blocks of one backbone. Clashes cut links.";
 
 /**
@@ -15,7 +18,9 @@ const WHAT = "Experts own no weights; they borrow blocks of one backbone. Clashe
  * @param {string} text
  */
 function say(host, text) {
-  if (host.textContent !== text) host.textContent = text;
+  if (host.textContent === text) return;
+  host.textContent = text;
+  host.classList.toggle("is-long", text.length > LONG);
 }
 
 export class Story {
