@@ -104,7 +104,7 @@ export class Status {
    */
   #progress(run, pinned) {
     const step = pinned ? pinned.step : this.#step(run);
-    if (step === 0 && run.status !== "running") return "";
+    if (step === 0 && !pinned && run.status !== "running") return "";
     return pinned || !run.total_steps ? `step ${count(step)}` : `step ${count(step)} of ${count(run.total_steps)}`;
   }
 
