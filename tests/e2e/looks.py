@@ -1,6 +1,6 @@
 """Pictures of pages against stored ones: small, and compared so that another machine's edges of letters do not matter.
 
-A stored picture is half as large as the page and has 48 colours. Both are blurred before they are compared; what counts
+A stored picture is half as large as the page and has 40 colours. Both are blurred before they are compared; what counts
 is a place of 12 by 12 pixels of the page where most of the pixels differ, so a word that moved is found and an
 antialiased edge is not.
 """
@@ -23,7 +23,7 @@ STORED: Final = Path(__file__).parent / "fixed" / "looks"
 FOUND: Final = ROOT / "test-results" / "looks"
 RENEW: Final = "CDSP_RENEW_LOOKS"
 SCALE: Final = 2
-COLOURS: Final = 48
+COLOURS: Final = 40
 BLUR_PX: Final = 1.2
 DIFFERS: Final = 26
 """of 255, in any of the three colours"""
@@ -41,18 +41,26 @@ class Difference:
 
 
 def small(shot: bytes) -> Image.Image:
-    """A screenshot as it is stored."""
-    whole = Image.open(io.BytesIO(shot)).convert("RGB")
-    size = (max(1, whole.width // SCALE), max(1, whole.height // SCALE))
-    return whole.resize(size, Image.Resampling.BOX).quantize(COLOURS, dither=Image.Dither.NONE)
+    """A screenshot at half its size."""
+    return Image.open(io.BytesIO(shot)).convert("RGB").reduce(SCALE)
+
+
+def in_few_colours(picture: Image.Image) -> Image.Image:
+    """A picture as it is stored: each pixel in the nearest of the colours chosen, as it is compared later."""
+    chosen = picture.quantize(COLOURS, dither=Image.Dither.NONE)
+    return picture.quantize(palette=chosen, dither=Image.Dither.NONE)
 
 
 def difference(stored: Image.Image, found: Image.Image) -> Difference | None:
-    """Where two pictures differ; None where they look the same. Sizes that differ are a difference of everything."""
+    """Where a picture differs from a stored one, in whose colours both are compared; None where they look the same.
+
+    Sizes that differ are a difference of everything.
+    """
     if abs(stored.width - found.width) + abs(stored.height - found.height) > 2:
         return Difference(box=(0, 0, SCALE * found.width, SCALE * found.height), share=1.0)
     size = (min(stored.width, found.width), min(stored.height, found.height))
-    a, b = (_blurred(each.crop((0, 0, *size))) for each in (stored, found))
+    same_colours = found.quantize(palette=stored, dither=Image.Dither.NONE)
+    a, b = (_blurred(each.crop((0, 0, *size))) for each in (stored, same_colours))
     places = _means(np.abs(a - b).max(axis=2) > DIFFERS)
     rows, columns = np.nonzero(places > MOST_OF_A_PLACE)
     if not len(rows):
@@ -69,7 +77,7 @@ def check(name: str, shot: bytes) -> str | None:
     found = small(shot)
     if os.environ.get(RENEW):
         path.parent.mkdir(parents=True, exist_ok=True)
-        found.save(path, optimize=True)
+        in_few_colours(found).save(path, optimize=True)
         return None
     if not path.exists():
         return f"There is no stored picture {path.relative_to(ROOT)}. {_HOW}"
