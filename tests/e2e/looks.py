@@ -25,7 +25,7 @@ RENEW: Final = "CDSP_RENEW_LOOKS"
 SCALE: Final = 2
 COLOURS: Final = 40
 BLUR_PX: Final = 1.2
-DIFFERS: Final = 26
+DIFFERS: Final = 30
 """of 255, in any of the three colours"""
 PLACE_PX: Final = 6
 MOST_OF_A_PLACE: Final = 0.55
@@ -47,7 +47,7 @@ def small(shot: bytes) -> Image.Image:
 
 def in_few_colours(picture: Image.Image) -> Image.Image:
     """A picture as it is stored: each pixel in the nearest of the colours chosen, as it is compared later."""
-    chosen = picture.quantize(COLOURS, dither=Image.Dither.NONE)
+    chosen = picture.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     return picture.quantize(palette=chosen, dither=Image.Dither.NONE)
 
 
