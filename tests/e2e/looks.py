@@ -1,8 +1,8 @@
 """Pictures of pages against stored ones: small, and compared so that another machine's edges of letters do not matter.
 
-A stored picture is half as large as the page and has 40 colours. Both are blurred before they are compared; what counts
-is a place of 12 by 12 pixels of the page where most of the pixels differ, so a word that moved is found and an
-antialiased edge is not.
+A stored picture is half as large as the page and has 48 colours, the most common ones and the most different ones. Both
+are blurred before they are compared; what counts is a place of 12 by 12 pixels of the page where most of the pixels
+differ, so a word that is gone is found and an antialiased edge is not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STORED: Final = Path(__file__).parent / "fixed" / "looks"
 FOUND: Final = ROOT / "test-results" / "looks"
 RENEW: Final = "CDSP_RENEW_LOOKS"
 SCALE: Final = 2
-COLOURS: Final = 40
+COLOURS: Final = 48
 BLUR_PX: Final = 1.2
 DIFFERS: Final = 30
 """of 255, in any of the three colours"""
@@ -47,7 +47,12 @@ def small(shot: bytes) -> Image.Image:
 
 def in_few_colours(picture: Image.Image) -> Image.Image:
     """A picture as it is stored: each pixel in the nearest of the colours chosen, as it is compared later."""
-    chosen = picture.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    half = COLOURS // 2
+    counted = picture.getcolors(picture.width * picture.height) or []
+    common = [colour for _, colour in sorted(counted, reverse=True)[:half]]
+    rare = picture.quantize(half, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).getpalette() or []
+    chosen = Image.new("P", (1, 1))
+    chosen.putpalette([channel for colour in common for channel in colour] + rare[: 3 * half])
     return picture.quantize(palette=chosen, dither=Image.Dither.NONE)
 
 
