@@ -14,7 +14,7 @@ from tests.e2e.served import Server, patiently
 pytestmark = pytest.mark.browser
 
 OpenPage = Callable[..., Page]
-CLIPPED = """() => [...document.querySelectorAll(".why")].filter((why) => why.offsetParent).flatMap((why) => {
+CLIPPED = """() => [...document.querySelectorAll(".why")].filter((why) => why.checkVisibility({ visibilityProperty: true })).flatMap((why) => {
   why.open = true;
   why.scrollIntoView({ block: "center" });
   const said = why.querySelector("p");
@@ -65,7 +65,7 @@ def test_every_explanation_can_be_read_whole(open_page: OpenPage, stored_run: Se
 def test_the_story_is_never_cut_off(open_page: OpenPage, stored_run: Server) -> None:
     page = lab(open_page, stored_run, 1440)
     cut_off = """(text) => { const story = document.querySelector("[data-part=story]"); story.textContent = text;
-      return story.scrollWidth > story.clientWidth || story.parentElement.scrollHeight > 68; }"""
+      return story.scrollWidth > story.clientWidth || story.scrollHeight > story.clientHeight; }"""
     text = "49 of 64 links are cut; 8 experts keep their own block, 48 links cross."
     for width in (1440, 1366, 1280, 1200, 1024, 768, 390):
         page.set_viewport_size({"width": width, "height": 900})
