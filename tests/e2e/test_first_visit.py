@@ -14,7 +14,8 @@ from tests.e2e.served import Server, patiently
 pytestmark = pytest.mark.browser
 
 OpenPage = Callable[..., Page]
-CLIPPED = """() => [...document.querySelectorAll(".why")].filter((why) => why.checkVisibility({ visibilityProperty: true })).flatMap((why) => {
+CLIPPED = """() => [...document.querySelectorAll(".why")].flatMap((why) => {
+  if (!why.checkVisibility({ visibilityProperty: true })) return [];
   why.open = true;
   why.scrollIntoView({ block: "center" });
   const said = why.querySelector("p");
