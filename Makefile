@@ -7,7 +7,7 @@ C_CODE := $(wildcard cdsp_core/kernels/native/*.[ch])
 SHELL_CODE := $(wildcard scripts/*.sh .ci/run)
 ARGS ?=
 
-.PHONY: help run test lint format bench lock clean environment dev-environment
+.PHONY: help run test lint format looks bench lock clean environment dev-environment
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,10 @@ format: dev-environment  ## rewrite the code in the project's format
 	$(VENV)/ruff format $(wildcard $(PYTHON_CODE))
 	$(VENV)/ruff check --fix $(wildcard $(PYTHON_CODE))
 	@scripts/node.sh format
+
+looks: dev-environment  ## store how every page looks now, for the tests that compare
+	@browser=$$(scripts/chromium.sh) && CDSP_RENEW_LOOKS=yes CDSP_CHROMIUM=$$browser \
+		$(VENV)/python -m pytest -q tests/e2e/test_looks.py
 
 bench: dev-environment  ## measure, as ratios within one run
 	$(VENV)/python -m bench $(ARGS)

@@ -6,6 +6,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from frontend.attributes import aria, data, part
+from frontend.introduction import introduction
 from frontend.page_settings import SHORTCUTS, key_of
 from frontend.pages import LAB, RUNS, TABS, Page
 
@@ -19,7 +20,7 @@ def lab_body() -> Component:
         id="app",
         **data(**{"run-view": ""}),
         children=[
-            html.A("Skip to the pictures", href="#pictures", className="skip-link"),
+            html.A("Skip to the pictures", href="#page", className="skip-link"),
             header(LAB, chips=run_chips(), buttons=[THEME_BUTTON, SHORTCUTS_BUTTON]),
             LAB.layout(),
             announcer(),
@@ -116,6 +117,8 @@ def shortcuts_dialog() -> Component:
         id="shortcuts",
         **aria(label="Help and keys"),
         children=[
+            html.H2("What this is"),
+            html.Div(introduction(), className="introduction"),
             html.H2("Keys"),
             html.Table(html.Tbody(rows)),
             html.Label(

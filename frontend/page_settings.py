@@ -83,6 +83,8 @@ class ControlText:
     """powers of ten that a slider with a zero covers below its highest value"""
     needs_topology: bool = False
     """whether it acts on A alone"""
+    scaled_by: str = ""
+    """the control that multiplies it: while that is 0 this one rests"""
 
 
 CONTROLS: Final = {
@@ -122,6 +124,7 @@ CONTROLS: Final = {
         ticks=(0, 1e-4, 1),
         decades=6,
         needs_topology=True,
+        scaled_by="lambda_conflict",
     ),
     "binarize": ControlText(
         label="binarisation",
@@ -131,6 +134,7 @@ CONTROLS: Final = {
         ticks=(0, 1e-3, 1),
         decades=6,
         needs_topology=True,
+        scaled_by="lambda_conflict",
     ),
     "sharing": ControlText(
         label="sharing",

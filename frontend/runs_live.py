@@ -22,6 +22,7 @@ def connect(app: Dash, api: Api) -> None:
     @app.callback(
         Output("runs-grid", "rowData"),
         Output("runs-seen", "data"),
+        Output("runs-grid", "style"),
         Input("runs-clock", "n_intervals"),
         Input("runs-done", "data"),
         State("runs-seen", "data"),
@@ -29,10 +30,12 @@ def connect(app: Dash, api: Api) -> None:
     async def look(ticks: Any, done: Any, seen: Any) -> tuple[Any, ...]:
         answer = await api.ask("GET", "/api/runs")
         if not answer.ok or not isinstance(answer.body, list):
-            return no_update, no_update
+            return no_update, no_update, no_update
         rows = [row(run) for run in answer.body]
         stamp = [zlib.crc32(json.dumps(rows).encode()), done]
-        return (no_update, no_update) if stamp == seen else (rows, stamp)
+        if stamp == seen:
+            return no_update, no_update, no_update
+        return rows, stamp, {"height": None, "--rows": max(2, len(rows))}
 
     @app.callback(
         Output("runs-chosen", "children"),

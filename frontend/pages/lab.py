@@ -9,15 +9,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from frontend.attributes import aria, part
+from frontend.introduction import introduction
 from frontend.pages.lab_controls import controls_panel
 from frontend.panel import panel
 from frontend.why import why
-
-INTRODUCTION = (
-    "A mixture of experts sends each patch of an image to a few small networks. ",
-    "Here they own no weights: they borrow blocks of one backbone. ",
-    "Clashing gradients cut links; watch which are left. ",
-)
 
 
 def layout() -> Component:
@@ -112,17 +107,14 @@ def card_panel() -> Component:
         **aria(label="Under the pointer"),
         children=[
             html.Div(
-                [html.H2("New here?", **part("card-title")), html.Span(className="subtitle", **part("card-how"))],
+                [
+                    html.H2("New here?", **part("card-title")),
+                    html.Span(className="subtitle", **part("card-how")),
+                    html.Button("Got it", className="button card-close", type="button", **part("card-close")),
+                ],
                 className="panel-head",
             ),
-            html.P(
-                [
-                    *INTRODUCTION,
-                    html.A("The paper", href="https://arxiv.org/abs/2512.20291", className="link", rel="noreferrer"),
-                ],
-                className="card-text introduction",
-                **part("card-introduction"),
-            ),
+            html.Div(introduction(), className="introduction", **part("card-introduction")),
             html.P(className="card-text", hidden=True, **part("card-text")),
             html.Div(className="card-facts", **part("card-facts")),
         ],
@@ -151,7 +143,11 @@ def holds_panel() -> Component:
         "What holds",
         "over several seeds, not this run alone",
         [html.Div(**part("headlines"))],
-        [html.A("Claims →", href="/claims"), close_rail()],
+        [
+            why("What holds", "One run proves little. These claims were measured over several seeds, by fixed rules."),
+            html.A("Claims →", href="/claims", className="link"),
+            close_rail(),
+        ],
     )
 
 
@@ -162,6 +158,10 @@ def take_panel() -> Component:
         "Take away",
         "every step and event of this run",
         [html.Div(className="take-buttons", **part("take"))],
+        [
+            why("Take away", "The link shows this run, layer and lens; the files hold its curves and its events."),
+            close_rail(),
+        ],
     )
 
 

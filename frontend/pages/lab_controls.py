@@ -10,11 +10,13 @@ from dash.development.base_component import Component
 from cdsp_core.settings.config import schema
 from cdsp_core.settings.presets import PRESETS
 from frontend.attributes import aria, data, part
-from frontend.page_settings import key_of
+from frontend.page_settings import CONTROLS, key_of
 
 SPEEDS = ("100", "50", "20", "10", "5", "2", "1")
 MAIN: Final = ("lambda_conflict", "p_drop", "lr_ratio")
 """The forces that are always seen; the others are folded away."""
+ON_THE_BAR: Final = ("lambda_conflict", "p_drop")
+"""Those whose values stand on a phone's bar."""
 
 
 def controls_panel() -> Component:
@@ -92,6 +94,7 @@ def transport() -> Component:
                     html.Div(className="menu-sheet", children=menu()),
                 ],
             ),
+            *[bar_value(name) for name in ON_THE_BAR],
             button("sheet-toggle", "sliders", "Controls", look="sheet-toggle", hint="Show the controls"),
         ],
     )
@@ -171,6 +174,16 @@ def start_dialog() -> Component:
 def force(name: str) -> Component:
     """Where the page puts the slider of a control."""
     return html.Div(className="control", **data(control=name))
+
+
+def bar_value(name: str) -> Component:
+    """A force's value, which leads to its slider; only where the page is a phone's."""
+    return html.Button(
+        [html.Span(CONTROLS[name].label), html.B("\u00a0")],
+        className="button bar-value",
+        type="button",
+        **data(**{"opens-control": name}),
+    )
 
 
 def hint(text: str, action: str) -> str:

@@ -21,31 +21,31 @@ def shown_by(function: str) -> dict[str, Any]:
 
 
 COLUMNS: Final[list[dict[str, Any]]] = [
-    {"field": "name", "headerName": "Name", "editable": True, "pinned": "left", "width": 200, **TEXT},
+    {"field": "name", "headerName": "Name", "editable": True, "pinned": "left", "width": 172, **TEXT},
     {
         "field": "open",
         "headerName": "Open",
         "cellRenderer": "markdown",
-        "width": 80,
+        "width": 64,
         "sortable": False,
         "filter": False,
     },
-    {"field": "status", "headerName": "State", "width": 116, **TEXT},
-    {"field": "preset", "headerName": "Preset", "width": 104, **TEXT},
-    {"field": "seed", "headerName": "Seed", "width": 84, **NUMBER},
-    {"field": "step", "headerName": "Step", "width": 100, **NUMBER, **shown_by("runCount")},
-    {"field": "accuracy", "headerName": "With ID, %", "width": 116, **NUMBER, **shown_by("runPercent")},
-    {"field": "blind_accuracy", "headerName": "Without ID, %", "width": 132, **NUMBER, **shown_by("runPercent")},
-    {"field": "links_cut", "headerName": "Links cut", "width": 108, **NUMBER, **shown_by("runCount")},
+    {"field": "status", "headerName": "State", "width": 112, **TEXT},
+    {"field": "preset", "headerName": "Preset", "width": 96, **TEXT},
+    {"field": "seed", "headerName": "Seed", "width": 80, **NUMBER},
+    {"field": "step", "headerName": "Step", "width": 88, **NUMBER, **shown_by("runCount")},
+    {"field": "accuracy", "headerName": "With ID, %", "width": 112, **NUMBER, **shown_by("runPercent")},
+    {"field": "blind_accuracy", "headerName": "Without ID, %", "width": 136, **NUMBER, **shown_by("runPercent")},
+    {"field": "links_cut", "headerName": "Links cut", "width": 104, **NUMBER, **shown_by("runCount")},
     {
         "field": "started",
         "headerName": "Started",
-        "width": 148,
+        "width": 128,
         "filter": "agNumberColumnFilter",
         **shown_by("runTime"),
     },
-    {"field": "size_bytes", "headerName": "On disk", "width": 104, **NUMBER, **shown_by("runSize")},
-    {"field": "note", "headerName": "Note", "editable": True, "flex": 1, "minWidth": 180, **TEXT},
+    {"field": "size_bytes", "headerName": "On disk", "width": 96, **NUMBER, **shown_by("runSize")},
+    {"field": "note", "headerName": "Note", "editable": True, "flex": 1, "minWidth": 96, **TEXT},
 ]
 
 
@@ -98,7 +98,7 @@ def grid() -> Component:
         getRowId="params.data.run_id",
         defaultColDef={"sortable": True, "filter": True, "resizable": True},
         className="runs-grid",
-        style={"height": None},
+        style={"height": None, "--rows": 8},
         dashGridOptions={
             "rowSelection": {"mode": "multiRow", "enableClickSelection": False},
             "selectionColumnDef": {"pinned": "left", "width": 48},

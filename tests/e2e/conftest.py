@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
+from tests.e2e.fixed_run import put_fixed_run
 from tests.e2e.page_server import PageServer
 from tests.e2e.served import Server, drawn, patiently
 
@@ -22,6 +23,19 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("data"))
+    try:
+        patiently(server.is_up, "the server to answer")
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="package")
+def stored_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with one finished run, which is the same each time and on every machine."""
+    folder = tmp_path_factory.mktemp("stored")
+    put_fixed_run(folder)
+    server = Server(folder)
     try:
         patiently(server.is_up, "the server to answer")
         yield server
@@ -79,10 +93,14 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Cal
         may_fail: bool = False,
         wait_for: str = "[data-picture=topology]",
         answers: dict[str, Any] | None = None,
+        is_first_visit: bool = False,
+        **more: Any,
     ) -> Page:
-        """`answers`: what the page is told at some addresses in place of what the server says."""
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+        """`answers`: what the page is told at some addresses, not what the server says. `more`: of the context."""
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme, **more)
         contexts.append(context)
+        if not is_first_visit:
+            context.add_init_script("localStorage.setItem('introduced', 'yes')")
         page = context.new_page()
         address = address or request.getfixturevalue("server").url
         home = urlparse(address).netloc

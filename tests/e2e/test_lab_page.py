@@ -389,7 +389,7 @@ def test_every_target_is_at_least_24_pixels(open_page: OpenPage, running: Server
     page = open_page(width=width, height=900)
     patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 3"), "frames")
     small = """[...document.querySelectorAll("a, button, select, input:not([type=range]), summary")]
-      .filter((e) => e.offsetParent && !e.classList.contains("skip-link") && !e.closest(".card-text"))
+      .filter((e) => e.offsetParent && !e.classList.contains("skip-link") && !e.closest(".card-text, .introduction"))
       .map((e) => [e.id || e.textContent || e.className, e.getBoundingClientRect()])
       .filter(([, box]) => box.width && (box.width < 24 || box.height < 24)).map(([name]) => name)"""
     assert page.evaluate(small) == []

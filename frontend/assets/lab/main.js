@@ -8,6 +8,7 @@ import { listen, setSingleKeys, singleKeysAct } from "./controls/keyboard.js";
 import { element } from "./core/element.js";
 import { lensOf } from "./pictures/lens_switch.js";
 import { RunView } from "./run_view.js";
+import { introduce } from "./shell/introduction.js";
 import { followSystem, otherTheme, showTheme } from "./shell/theme.js";
 
 /** @import { Theme } from "./shell/theme.js" */
@@ -82,8 +83,10 @@ function begin(root) {
   const keys = element("input", { type: "checkbox", id: "single-keys", checked: singleKeysAct() });
   keys.addEventListener("change", () => setSingleKeys(keys.checked));
   byId("keys-place").append(keys);
+  const introduced = introduce(root);
   const dismiss = () => {
     closeFolds();
+    introduced();
     for (const each of views) {
       each.controls.toggleSheet(false);
       each.rail.close();

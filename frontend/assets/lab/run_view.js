@@ -201,6 +201,7 @@ export class RunView {
     const phases = phasesOf(charts.events, layer);
     log.show(model.events, layer, pinned, model.hasTopology);
     log.stand(idleNow(shown, layer));
+    this.rail.told(log.size);
     this.chips.show(phases, pinned ? pinned.step : charts.last, phases.length > 0);
   }
 

@@ -84,7 +84,10 @@
       if (none(value)) return "";
       const time = new Date(value);
       const clock = time.toLocaleTimeString([], { hour12: false, hour: "2-digit", minute: "2-digit" });
-      return time.toDateString() === new Date().toDateString() ? clock : `${time.toLocaleDateString()} ${clock}`;
+      const now = new Date();
+      if (time.toDateString() === now.toDateString()) return clock;
+      const year = time.getFullYear() === now.getFullYear() ? undefined : "2-digit";
+      return `${time.toLocaleDateString("en-GB", { day: "numeric", month: "short", year })} ${clock}`;
     },
     /** The table in the page's own colours, which follow the theme by themselves. */
     runTheme: (quartz) =>
@@ -97,6 +100,7 @@
         headerBackgroundColor: "var(--panel)",
         borderColor: "var(--line)",
         accentColor: "var(--accent)",
+        cellHorizontalPadding: 12,
         wrapperBorderRadius: 12,
         rowHoverColor: "var(--control)",
         selectedRowBackgroundColor: "var(--control)",

@@ -27,6 +27,7 @@ const SETTINGS = {
       scale: "log0",
       needs_topology: true,
     }),
+    l1: control({ label: "L1", low: 0, high: 1, scale: "log0", needs_topology: true, scaled_by: "lambda_conflict" }),
     lr_ratio: control({ label: "rate ratio", low: 1, high: 20, scale: "log", unit: "×", needs_topology: true }),
   },
   architectures: {
@@ -50,6 +51,7 @@ function control(spec) {
     doc: `What ${spec.label} does`,
     decades: 4,
     needs_topology: false,
+    scaled_by: "",
     ...spec,
   };
 }

@@ -211,9 +211,9 @@ test("a stored moment shows the conflict of its own step, and says so", () => {
   const page = shown();
   showLive(page, frameOf(1));
   const subtitle = the('[data-picture="conflict"] > .subtitle');
-  assert.equal(subtitle.textContent, "clashing gradients, steps seen so far");
+  assert.equal(subtitle.textContent, "clashing gradients so far");
   page.pictures.show(frameOf(1));
-  assert.equal(subtitle.textContent, "clashing gradients, this step alone");
+  assert.equal(subtitle.textContent, "clashing gradients, this step");
 });
 
 test("a tap shows what hovering shows", () => {

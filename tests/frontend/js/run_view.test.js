@@ -163,7 +163,7 @@ test("the story is one sentence of counts of the picture that is shown", () => {
   socket.hear(frame(1, 0.25));
   view.draw(0);
   view.refresh();
-  assert.equal(the('#a [data-part="story"]').textContent, "No link of 4 is cut; all are even within .00.");
+  assert.equal(the('#a [data-part="story"]').textContent, "None of 4 links is cut; all are alike, within .00.");
   socket.hear(frame(2, 0.01));
   view.draw(16);
   view.refresh();
@@ -185,6 +185,23 @@ test("looking back, sliders show what was in force then and take no change", () 
   assert.equal(slider.entry.value, "0.9");
   view.controls.lookBack(null);
   assert.deepEqual([slider.entry.value, slider.range.disabled], ["0.9", false]);
+});
+
+test("what λ multiplies rests while λ is 0, looking back too", () => {
+  the("#a").insertAdjacentHTML("beforeend", '<i data-control="lambda_conflict"></i><i data-control="l1"></i>');
+  const { view, socket } = connected("a");
+  const l1 = the('#a [data-control="l1"]');
+  const values = { p_drop: 0.5, lambda_conflict: 0, lr_ratio: 3, l1: 1e-4 };
+  socket.hear(anEvent({ step: 5, data: { old: { lambda_conflict: 10 }, new: { lambda_conflict: 0 } } }));
+  const controls = { requested: values, applied: values, applied_step: { lambda_conflict: 5 } };
+  socket.hear({ type: "run", run: aRun({ revision: 2, controls }) });
+  assert.equal(l1.querySelector(".note")?.textContent, "rests: λ is 0");
+  assert.ok(l1.classList.contains("is-resting"));
+  view.controls.lookBack({ epoch: 0, step: 3 });
+  assert.ok(!l1.classList.contains("is-resting"));
+  view.controls.lookBack(null);
+  assert.ok(l1.classList.contains("is-resting"));
+  assert.equal(l1.querySelector("input")?.disabled, false);
 });
 
 test("a new run that is paused at once shows nothing of the run before", () => {

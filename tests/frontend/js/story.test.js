@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { countLinks, sentence } from "../../../frontend/assets/lab/core/story.js";
+import { countLinks, meaning, sentence } from "../../../frontend/assets/lab/core/story.js";
 
 /** @param {number[][]} rows */
 const told = (rows) =>
@@ -12,11 +12,20 @@ const eight = (own, other) =>
   Array.from({ length: 8 }, (_, e) => Array.from({ length: 8 }, (__, p) => (e === p ? own : other)));
 
 test("links that lie close together are even", () => {
-  assert.equal(told(eight(0.5, 0.49)), "No link of 64 is cut; all are even within .01.");
+  assert.equal(told(eight(0.5, 0.49)), "None of 64 links is cut; all are alike, within .01.");
 });
 
 test("links that differ, none of them cut, are said to differ", () => {
-  assert.equal(told(eight(0.9, 0.2)), "No link of 64 is cut; they differ by up to .70.");
+  assert.equal(told(eight(0.9, 0.2)), "None of 64 links is cut; they differ by up to .70.");
+});
+
+test("below the counts stands what they mean, before anything is cut, too", () => {
+  /** @param {number} own @param {number} other */
+  const meant = (own, other) =>
+    meaning(countLinks({ rows: 8, cols: 8, data: Float32Array.from(eight(own, other).flat()) }));
+  assert.match(meant(0.5, 0.49), /As yet each borrows all of them\.$/);
+  assert.match(meant(0.9, 0.2), /They begin to prefer some\.$/);
+  assert.match(meant(0.9, 0.05), /Clashes cut links\.$/);
 });
 
 test("cut links, own blocks and crossing links are counted", () => {

@@ -65,16 +65,16 @@ export class FilmAndTime {
     this.told = element("p", { className: "chart-told" });
     const host = parts.find("film");
     host.querySelector(".panel-head")?.append(this.hint, ...this.#transport(play));
-    this.body = element(
+    this.time = element(
       "div",
-      { className: "film-body" },
-      this.film.element,
+      { className: "time-part" }, // a card of its own on a phone
+      element("h2", { className: "time-title", textContent: "Time" }),
+      this.tabs.element,
       this.chart.element,
       this.told,
-      this.tabs.element,
     );
-    host.append(this.body);
-    this.#sized.observe(this.body);
+    host.append(element("div", { className: "film-body" }, this.film.element, this.time));
+    this.#sized.observe(this.chart.element);
   }
 
   /** @param {() => void} play */
@@ -199,7 +199,7 @@ export class FilmAndTime {
   }
 
   #axis() {
-    const { width } = this.body.getBoundingClientRect();
+    const { width } = this.chart.element.getBoundingClientRect();
     const { left, right } = width < NARROW_BELOW ? NARROW : WIDE;
     this.#heldLast = this.film.isHeld ? (this.#heldLast ?? this.last) : null;
     const room = LARGEST / 2 + 4;
@@ -208,7 +208,7 @@ export class FilmAndTime {
 
   /** On a phone the film is as long as it needs to be, and scrolls. @param {Axis} axis */
   #filmAxis(axis) {
-    const { width } = this.body.getBoundingClientRect();
+    const { width } = this.chart.element.getBoundingClientRect();
     const isNarrow = width < NARROW_BELOW;
     this.film.element.classList.toggle("is-scrolling", isNarrow);
     if (!isNarrow) {

@@ -69,6 +69,16 @@ export class Forces {
       slider.setTruth(truth, preset?.[name]);
     }
     this.#countMoved(preset);
+    this.#rest();
+  }
+
+  /** What is multiplied by a force that is 0 now, or was then, says that it rests. */
+  #rest() {
+    for (const slider of this.sliders) {
+      const by = settings.controls[slider.name].scaled_by;
+      const scale = this.sliders.find(({ name }) => name === by);
+      slider.setResting(scale?.truth && scale.current === 0 ? settings.controls[by].label : "");
+    }
   }
 
   /** How many of the folded forces differ from the preset: what is folded away must not be forgotten. @param {ControlValues | undefined} preset */
@@ -91,6 +101,7 @@ export class Forces {
       const value = then?.[slider.name];
       slider.lookBack(moment && value !== undefined ? { value, step: moment.step } : null);
     }
+    this.#rest();
   }
 
   /**

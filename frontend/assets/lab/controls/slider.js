@@ -42,6 +42,8 @@ export class Slider {
   #touched = false;
   /** @type {Unused | null} */
   #unused = null;
+  /** What multiplies it and is 0: until then it may be moved and does nothing. */
+  #restsBy = "";
   /** @type {number | undefined} */
   #preset = undefined;
   #commitTimer = 0;
@@ -113,9 +115,10 @@ export class Slider {
     this.#host.title = `${doc}; double-click the slider for the preset's value`;
     this.#host.append(
       element("div", { className: "control-head" }, name, entry),
-      element("div", { className: "control-text" }, this.gloss, this.note),
+      this.gloss,
       element("div", { className: "control-rail" }, this.tick, this.range),
       scale,
+      this.note,
     );
   }
 
@@ -271,14 +274,21 @@ export class Slider {
     for (const input of [this.range, this.entry]) if (input.title !== title) input.title = title;
   }
 
+  /** @param {string} by label of what multiplies it and is 0; empty while it acts */
+  setResting(by) {
+    if (this.#restsBy === by) return;
+    this.#restsBy = by;
+    this.#show();
+  }
+
   /** What the run is asked for, or was then. */
-  get #current() {
+  get current() {
     return this.past?.value ?? this.truth?.requested ?? 0;
   }
 
   #offerPreset() {
     const preset = this.#preset;
-    const moved = this.truth !== null && preset !== undefined && this.#current !== preset;
+    const moved = this.truth !== null && preset !== undefined && this.current !== preset;
     this.back.hidden = !moved;
     this.#host.classList.toggle("is-moved", moved);
     this.tick.hidden = !moved || this.#unused !== null;
@@ -292,7 +302,7 @@ export class Slider {
 
   #show() {
     if (!this.truth) return;
-    if (!this.#touched) this.#display(this.#current, true);
+    if (!this.#touched) this.#display(this.current, true);
     this.#explain(this.truth);
     this.#offerPreset();
   }
@@ -329,8 +339,11 @@ export class Slider {
               ? ["steered", `${moved} by the controller, step ${count(step)}`]
               : moved
                 ? ["changed", `${moved}, applied at step ${count(step)}`]
-                : ["calm", step > 0 ? `applied at step ${count(step)}` : ""];
+                : this.#restsBy
+                  ? ["rests", `rests: ${this.#restsBy} is 0`]
+                  : ["calm", step > 0 ? `applied at step ${count(step)}` : ""];
     this.#host.dataset.state = state;
+    this.#host.classList.toggle("is-resting", this.#restsBy !== "");
     if (this.note.textContent !== text) this.note.textContent = text;
   }
 }

@@ -17,6 +17,7 @@
  * @property {"linear" | "log" | "log0"} scale
  * @property {number} decades powers of ten that a slider with a zero covers below its highest value
  * @property {boolean} needs_topology whether it acts on A alone
+ * @property {string} scaled_by the control that multiplies it, at whose 0 it rests; empty where there is none
  * @typedef {{ name: string, full: string, owns: string }} ArchitectureText
  * @typedef {object} PageSettings
  * @property {StatusText[]} statuses

@@ -49,12 +49,19 @@ const hundredths = (value) => value.toFixed(2).replace(/^0/, "");
 
 /** The sentence over the pictures. @param {Counts} counts */
 export function sentence({ links, cut, kept, crossing, gap, hasOwn }) {
-  if (!cut && gap <= EVEN_GAP) return `No link of ${links} is cut; all are even within ${hundredths(gap)}.`;
-  if (!cut) return `No link of ${links} is cut; they differ by up to ${hundredths(gap)}.`;
+  if (!cut && gap <= EVEN_GAP) return `None of ${links} links is cut; all are alike, within ${hundredths(gap)}.`;
+  if (!cut) return `None of ${links} links is cut; they differ by up to ${hundredths(gap)}.`;
   const said = `${cut} of ${links} links ${cut === 1 ? "is" : "are"} cut`;
   if (cut === links) return `All ${links} links are cut.`;
   if (!hasOwn) return `${said}; ${several(links - cut, "link")} ${links - cut === 1 ? "is" : "are"} left.`;
   const keeps = `${several(kept, "expert")} ${kept === 1 ? "keeps its" : "keep their"} own block`;
   const crosses = crossing ? `${several(crossing, "link")} ${crossing === 1 ? "crosses" : "cross"}` : "none crosses";
   return `${said}; ${kept ? keeps : "no expert keeps its own block"}, ${crosses}.`;
+}
+
+/** What that means, for who does not know the words. @param {Counts} counts */
+export function meaning({ cut, gap }) {
+  const what = "Experts own no weights; they borrow blocks of one backbone.";
+  if (cut) return `${what} Clashes cut links.`;
+  return gap <= EVEN_GAP ? `${what} As yet each borrows all of them.` : `${what} They begin to prefer some.`;
 }

@@ -35,6 +35,7 @@ export class Card {
     if (said === this.#said) return;
     this.#said = said;
     this.introduction.hidden = found !== null;
+    this.title.closest(".panel-card")?.classList.toggle("is-about", found !== null);
     this.text.hidden = found === null;
     this.title.textContent = found ? found.title : this.#invitation;
     this.how.textContent = found ? (isPinned ? "pinned; Escape frees" : "under the pointer") : "";

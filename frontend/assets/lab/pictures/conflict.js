@@ -11,8 +11,8 @@ import { LABEL_WIDTH, expert, extremes, idlers, level } from "./picture.js";
 /** @import { Picture } from "./picture.js" */
 
 const LEAST_PRINTED = 0.005;
-const SO_FAR = "clashing gradients, steps seen so far";
-const ONE_STEP = "clashing gradients, this step alone";
+const SO_FAR = "clashing gradients so far";
+const ONE_STEP = "clashing gradients, this step";
 const STRONG = 0.75; // of the scale
 
 /** @type {Picture} */

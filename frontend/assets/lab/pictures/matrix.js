@@ -40,7 +40,7 @@ import { colours } from "../core/colours.js";
  * @property {number} radius
  */
 
-const VALUE_CELL_PX = 22;
+const VALUE_CELL_PX = 25; // three digits of 13 px and room beside them
 const MANY_CELLS_PX = 3;
 const HEAD_PX = 20; // the same for all, so that rows lie on the same lines
 export const FONT = '"Inter", system-ui, sans-serif';

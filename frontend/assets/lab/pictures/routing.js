@@ -1,6 +1,7 @@
 // Where each task's patches go: a bar for every expert and task, with the task's ID and, hatched, without it.
 
 import { colours, ofTask } from "../core/colours.js";
+import { element } from "../core/element.js";
 import { targetOf } from "../core/focus.js";
 import { percent, shortName } from "../core/format.js";
 import { legendItem } from "./legend.js";
@@ -30,7 +31,7 @@ export const routing = {
   legend: (_, matrix) => [
     legendItem("with ID", { swatch: "swatch-solid" }),
     legendItem("without ID", { swatch: "swatch-hollow swatch-hatch" }),
-    `bars to ${percent(matrix?.top ?? HALF)}`,
+    element("span", { className: "legend-top", textContent: `bars to ${percent(matrix?.top ?? HALF)}` }),
   ],
   target: (row, col) => targetOf({ expert: row, task: col }),
   lit: ({ expert: row, task: col }) => ({ row, col }),

@@ -160,6 +160,11 @@ export class EventLog {
     this.#standing.hidden = !text;
   }
 
+  /** How many lines there are, those that wait among them. */
+  get size() {
+    return this.#newest.length;
+  }
+
   /** Whether a new line would move what somebody reads. */
   get #isBeingRead() {
     return this.#isRead || this.#list.scrollTop > 4;

@@ -104,7 +104,7 @@ export class Status {
    */
   #progress(run, pinned) {
     const step = pinned ? pinned.step : this.#step(run);
-    if (step === 0 && run.status !== "running") return "";
+    if (step === 0 && !pinned && run.status !== "running") return "";
     return pinned || !run.total_steps ? `step ${count(step)}` : `step ${count(step)} of ${count(run.total_steps)}`;
   }
 
@@ -149,7 +149,7 @@ export class Status {
 /** @param {Run} run */
 function speedOf({ status, steps_per_s }) {
   const rate = steps_per_s || 0;
+  if (status !== "running") return "";
   const frames = `${Math.round(stats.framesPerSecond)} frames/s`;
-  if (status !== "running") return frames;
   return `${rate >= 10 ? Math.round(rate) : rate > 0 ? rate.toFixed(1) : "–"} steps/s · ${frames}`;
 }

@@ -2,20 +2,23 @@
 
 import { architectureOf } from "../core/architectures.js";
 import { count } from "../core/format.js";
-import { countLinks, sentence } from "../core/story.js";
+import { countLinks, meaning, sentence } from "../core/story.js";
 
 /** @import { Frame } from "../core/frames.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 
-const WHAT = "Experts own no weights; they borrow blocks of one backbone. Clashes cut links.";
+/** Letters that have room on one line. */
+const LONG = 72;
 
 /**
  * @param {HTMLElement} host
  * @param {string} text
  */
 function say(host, text) {
-  if (host.textContent !== text) host.textContent = text;
+  if (host.textContent === text) return;
+  host.textContent = text;
+  host.classList.toggle("is-long", text.length > LONG);
 }
 
 export class Story {
@@ -56,8 +59,9 @@ export class Story {
       );
     } else {
       const connection = frame?.layers[Math.min(layer, frame.layers.length - 1)]?.connection;
-      say(this.#line, connection ? sentence(countLinks(connection)) : "Waiting for the first picture.");
-      say(this.#below, WHAT);
+      const counts = connection && countLinks(connection);
+      say(this.#line, counts ? sentence(counts) : "Waiting for the first picture.");
+      say(this.#below, counts ? meaning(counts) : "\u00a0");
     }
     if (!isPast || !frame) return;
     const now = run.status === "running" ? ` Training goes on: step ${count(this.#step)}.` : "";
