@@ -18,7 +18,7 @@ MAIN: Final = ("lambda_conflict", "p_drop", "lr_ratio")
 
 
 def controls_panel() -> Component:
-    """Run, step, menu, three forces and the others, the next run, and where and how fast this one trains."""
+    """Run, step, menu, three forces and the others, what is compared, the next run, and where and how fast this one trains."""
     others = [name for name in schema()["controls"] if name not in MAIN]
     return html.Section(
         className="panel panel-controls",
@@ -42,6 +42,7 @@ def controls_panel() -> Component:
                         className="fold",
                         **part("more-forces"),
                     ),
+                    html.Section(className="compare", **part("compare"), **aria(label="Compare")),
                     html.Details(
                         [html.Summary("About this run"), html.Div(**part("facts"))],
                         className="fold",
@@ -68,6 +69,7 @@ def controls_panel() -> Component:
                 ],
             ),
             start_dialog(),
+            html.Dialog(className="compare-dialog", **part("compare-dialog"), **aria(label="Compare this run")),
         ],
     )
 

@@ -39,8 +39,9 @@ export class Story {
    * @param {Frame | null} frame the one that is shown
    * @param {number} layer
    * @param {boolean} isPast
+   * @param {[string, string] | null} [compared] what is said of two runs instead
    */
-  refresh(frame, layer, isPast) {
+  refresh(frame, layer, isPast, compared = null) {
     const { hello, hasTopology, run } = this.#model;
     if (!hello || !run) {
       say(this.#line, "\u00a0");
@@ -48,7 +49,10 @@ export class Story {
       return;
     }
     const { full, owns } = architectureOf(this.#model);
-    if (!hasTopology) {
+    if (compared) {
+      say(this.#line, compared[0]);
+      say(this.#below, compared[1]);
+    } else if (!hasTopology) {
       say(this.#line, `${full} has no topology matrix: ${owns}.`);
       say(
         this.#below,
@@ -62,7 +66,7 @@ export class Story {
     if (!isPast || !frame) return;
     const now = run.status === "running" ? ` Training goes on: step ${count(this.#step)}.` : "";
     const place = this.#model.isOfRun(frame) ? "" : ", before the reset";
-    say(this.#below, `Looking back at step ${count(frame.step)}${place}.${now}`);
+    say(this.#below, `Looking back at step ${count(frame.step)}${place}.${compared ? "" : now}`);
   }
 
   get #step() {
