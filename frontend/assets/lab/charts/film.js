@@ -37,7 +37,7 @@ export const LARGEST = 44;
 /** Sizes of a picture with one run, two, three, four: the rows take the chart as little as they can. */
 const LARGEST_OF = [LARGEST, 34, 24, 18];
 const SMALLEST = 30;
-const SPACE_OF = [8, 8, 6, 4];
+const SPACE_OF = [8, 4, 4, 3];
 const GAP = 8;
 const ENLARGED = 160;
 const LABEL_WIDTH = 46;

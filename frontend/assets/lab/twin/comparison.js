@@ -597,6 +597,7 @@ export class Comparison {
     if (!own || !other) return "";
     if (other.status === "queued") return inWords(other.reason) || "B waits for a worker.";
     if (other.status === "failed") return inWords(other.reason);
+    if (other.status === "starting") return `B starts from step ${count(other.step)}; A trains on meanwhile.`;
     if (own.status !== "running" || other.status !== "running") return "";
     const speeds = [own, other].map(({ steps_per_s: rate }) => (rate ? String(Math.round(rate)) : "–"));
     const alone = this.#alone ? `; alone A made ${Math.round(this.#alone)}` : "";
