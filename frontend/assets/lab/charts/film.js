@@ -50,6 +50,8 @@ export class Film {
   #drawn = "";
   #act;
   #rows = element("div", { className: "film-rows" });
+  /** Around the pictures of the moment shown, where there are several runs. */
+  #frame = element("div", { className: "film-frame", hidden: true, ariaHidden: "true" });
   #steps = element("div", { className: "film-steps", ariaHidden: "true" });
   #ticks = element("div", { className: "film-ticks", ariaHidden: "true" });
   #large = element("div", { className: "film-large", hidden: true, ariaHidden: "true" });
@@ -66,6 +68,7 @@ export class Film {
       "div",
       { className: "film", tabIndex: 0, dataset: { part } },
       this.#rows,
+      this.#frame,
       this.#ticks,
       this.#steps,
     );
@@ -201,11 +204,16 @@ export class Film {
    */
   #drawRows({ axis, rows, layer, step }, steps, size, here) {
     const before = this.#drawn;
+    const space = SPACE_OF[rows.length - 1] ?? 8;
+    this.#frame.hidden = rows.length < 2;
+    this.#frame.style.left = `${Math.round(axis.x(here) - size / 2) - 5}px`;
+    this.#frame.style.width = `${size + 10}px`;
+    this.#frame.style.height = `${rows.length * (size + space) + 2}px`;
     while (this.#rows.childElementCount > rows.length) this.#rows.lastElementChild?.remove();
     for (const [place, row] of rows.entries()) {
       let line = /** @type {HTMLElement | undefined} */ (this.#rows.children[place]);
       if (!line) this.#rows.append((line = element("div", { className: "film-row" })));
-      line.style.height = `${size + (SPACE_OF[rows.length - 1] ?? 8)}px`;
+      line.style.height = `${size + space}px`;
       line.dataset.label = row.label;
       line.dataset.place = row.place;
       const wanted = steps.filter((each) => each !== axis.last || step !== null);

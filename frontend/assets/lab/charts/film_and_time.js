@@ -317,6 +317,7 @@ export class FilmAndTime {
       .flatMap(({ place, events }) =>
         marksOf(events, layer).map((mark) => ({ ...mark, label: `${letterOf(place)}: ${mark.label}` })),
       )
+      .filter(({ step }) => step <= this.last)
       .sort((a, b) => a.step - b.step);
   }
 
