@@ -18,7 +18,7 @@ MAIN: Final = ("lambda_conflict", "p_drop", "lr_ratio")
 
 
 def controls_panel() -> Component:
-    """Run, step, menu, three forces and the others, what is compared, the next run, and where and how fast this one trains."""
+    """Run, step, menu, the forces, what is compared, the next run, and where and how fast this one trains."""
     others = [name for name in schema()["controls"] if name not in MAIN]
     return html.Section(
         className="panel panel-controls",

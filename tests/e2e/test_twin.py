@@ -13,12 +13,12 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.served import Server, patiently
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]  # processes with torch start late on a busy machine
 
 OpenPage = Callable[..., Page]
 MODEL = {"patch_size": 14, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4, "num_layers": 2}
 ENDS_AT = 60
-LONG_S = 150.0
+LONG_S = 300.0
 """a process with torch takes a while to start on a busy machine"""
 
 

@@ -373,10 +373,15 @@ export class Comparison {
     return { name: guest.model.run?.name ?? "The other run", active: guest.model.active };
   }
 
+  /** A's newest step. */
+  get #ownLast() {
+    return Math.max(this.#view.charts.ownLast, this.#view.model.run?.step ?? 0);
+  }
+
   /** How far each has come, A first. */
   get #reaches() {
-    const { model, charts } = this.#view;
-    const own = { last: charts.ownLast, goesOn: model.run?.status === "running" };
+    const { model } = this.#view;
+    const own = { last: this.#ownLast, goesOn: model.run?.status === "running" };
     return [own, ...this.guests.map(({ last, goesOn }) => ({ last, goesOn }))];
   }
 
@@ -418,7 +423,7 @@ export class Comparison {
     const live = sharedStep(this.#reaches);
     const step = scrubber.step ?? live;
     const pinned = scrubber.pinned;
-    this.#frame = pinned ?? this.#reel.at(run, Math.min(step, charts.ownLast)) ?? model.frame;
+    this.#frame = pinned ?? this.#reel.at(run, Math.min(step, this.#ownLast)) ?? model.frame;
     for (const guest of this.guests) {
       const of = guest.model.run;
       guest.frame = of ? (guest.reel.at(of, Math.min(step, guest.last)) ?? guest.model.frame) : null;
@@ -458,7 +463,7 @@ export class Comparison {
     return {
       name,
       role: guest ? (isTwin ? "the twin" : forked ? "the run it came from" : "") : "this run",
-      state: this.#stateOf(model, guest ? guest.last : view.charts.ownLast, frame, step, guest?.isLost ?? false),
+      state: this.#stateOf(model, guest ? guest.last : this.#ownLast, frame, step, guest?.isLost ?? false),
       hello: model.hello,
       frame,
       clashes: isLive ? ((guest ? guest.clashes : this.#clashes)[view.pictures.layer] ?? null) : null,
@@ -495,7 +500,7 @@ export class Comparison {
       moments: charts.moments,
       frame: this.#frame,
       events: charts.events,
-      last: charts.ownLast,
+      last: this.#ownLast,
     };
     const others = this.guests.map((guest, i) => ({
       place: PLACES[i + 1],
