@@ -24,14 +24,14 @@ LONG_S = 300.0
 
 @dataclass(frozen=True)
 class Twins:
-    """A server with a run that trains slowly, and three that have ended."""
+    """A server with a run that trains slowly, and four that have ended."""
 
     server: Server
     shown: str
     same_seed: str
     """the same but for lambda 0"""
-    others: tuple[str, str]
-    """of other seeds"""
+    others: tuple[str, ...]
+    """of other seeds, three"""
 
     def link(self, **state: str) -> str:
         """A link into the Lab."""
@@ -202,7 +202,7 @@ def test_the_switch_ends_a_comparison_and_nothing_else(compared: Page, twins: Tw
 
 
 def test_up_to_four_runs_have_lines_and_names_of_their_own(open_page: OpenPage, twins: Twins) -> None:
-    others = ",".join((twins.same_seed, *twins.others))
+    others = ",".join((twins.same_seed, *twins.others[:2]))
     page = beside(open_page(twins.link(run=twins.shown, **{"with": others}), width=1440, height=900))
     for place in "bcd":
         patiently(lambda place=place: page.locator(f".chart-line.is-{place}").count() > 0, f"the line of {place}")
@@ -215,6 +215,15 @@ def test_up_to_four_runs_have_lines_and_names_of_their_own(open_page: OpenPage, 
     assert len(dashes) == 3
     page.get_by_role("button", name=re.compile("Leave out run D")).click()
     expect(page.locator(".film-row")).to_have_count(3)
+
+
+def test_other_seeds_of_the_same_settings_are_a_band_that_the_legend_names(lab: Page, compared: Page) -> None:
+    for page, place in ((lab, "a"), (compared, "a")):
+        slowly(lambda page=page, place=place: page.locator(f".chart-band.is-{place}").count() > 0, "the band")
+        expect(page.locator(".chart-told")).to_contain_text("mean and 95 % t-interval of other seeds")
+    expect(lab.locator(".chart-told")).to_contain_text("of other seeds (3)")
+    lab.locator("[data-measure=busy]").click()
+    expect(lab.locator(".chart-told")).not_to_contain_text("t-interval")
 
 
 def test_a_fork_takes_the_next_change_and_leaves_the_run_as_it_is(lab: Page, twins: Twins) -> None:
