@@ -63,10 +63,10 @@ export class Story {
       say(this.#line, connection ? sentence(countLinks(connection)) : "Waiting for the first picture.");
       say(this.#below, WHAT);
     }
-    if (!isPast || !frame) return;
+    if (!isPast || !frame || compared) return;
     const now = run.status === "running" ? ` Training goes on: step ${count(this.#step)}.` : "";
     const place = this.#model.isOfRun(frame) ? "" : ", before the reset";
-    say(this.#below, `Looking back at step ${count(frame.step)}${place}.${compared ? "" : now}`);
+    say(this.#below, `Looking back at step ${count(frame.step)}${place}.${now}`);
   }
 
   get #step() {

@@ -106,9 +106,10 @@ export class Side {
 
   /**
    * @param {Shown} shown
-   * @param {{ layer: number, lens: TwinLens, target: Target | null, top: number }} how `top` of the scale of work
+   * @param {{ layer: number, lens: TwinLens, target: Target | null, top: number, leastTop: number }} how `top` of the
+   *   scale of work, `leastTop` of that of the picture
    */
-  show(shown, { layer, lens, target, top }) {
+  show(shown, { layer, lens, target, top, leastTop }) {
     const { hello, frame } = shown;
     this.#layer = layer;
     this.#picture = pictureOf(lens);
@@ -123,7 +124,7 @@ export class Side {
       return;
     }
     /** @type {Context} */
-    const context = { hello, step: frame.step, clashes: shown.clashes, target };
+    const context = { hello, step: frame.step, clashes: shown.clashes, target, leastTop };
     const lit = target ? this.#picture.lit(target) : { row: null, col: null };
     if (this.#picture.needs.every((name) => name in arrays)) {
       const matrix = this.#picture.matrix(arrays, context);
@@ -140,6 +141,20 @@ export class Side {
       this.#workEnds.dataset.ends = ends;
       this.#workEnds.replaceChildren(...ends.split(" ").map((textContent) => element("span", { textContent })));
     }
+  }
+
+  /**
+   * The top that the picture's scale has by itself; 0 where it is fixed.
+   *
+   * @param {Shown} shown
+   * @param {number} layer
+   * @param {TwinLens} lens
+   */
+  static topOf({ hello, frame, clashes }, layer, lens) {
+    const picture = pictureOf(lens);
+    const arrays = frame ? layerOf(frame, layer) : undefined;
+    if (!hello || !frame || !arrays || !picture.needs.every((name) => name in arrays)) return 0;
+    return picture.matrix(arrays, { hello, step: frame.step, clashes }).top ?? 0;
   }
 
   /** What screen readers hear of the pictures. */

@@ -138,7 +138,8 @@ export class TwinFigure {
       const told = steps[0] === steps[1] ? `at step ${steps[0]}` : `A at step ${steps[0]}, B at ${steps[1]}`;
       this.difference.show(own?.connection, other?.connection, { layer, target, steps: told });
     } else {
-      const how = { layer, lens: this.lens, target, top: topOf(workOf(own), workOf(other)) };
+      const leastTop = Math.max(...[a, b].map((shown) => Side.topOf(shown, layer, this.lens)));
+      const how = { layer, lens: this.lens, target, top: topOf(workOf(own), workOf(other)), leastTop };
       this.a.show(a, how);
       this.b.show(b, how);
     }
