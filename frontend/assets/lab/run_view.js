@@ -128,16 +128,24 @@ export class RunView {
     this.comparison.close();
   }
 
-  /** Show a run from now on, by itself. @param {string} runId */
-  open(runId) {
-    this.comparison.compareWith([]);
+  /**
+   * Show a run from now on, beside others or by itself.
+   *
+   * @param {string} runId
+   * @param {string[]} [beside]
+   */
+  open(runId, beside = []) {
+    const wasCompared = this.comparison.isOn;
+    this.comparison.clear();
     this.scrubber.live();
     this.model.forget();
     this.charts.clear();
-    this.#page.addressed({ run: runId });
+    this.#page.addressed({ run: runId, with: beside.join(",") || null });
+    if (wasCompared && !beside.length) this.#page.addressed({ lens: this.pictures.lensInLink });
     this.controls.toggleSheet(false);
     this.status.connection("open");
     this.stream.open(runId);
+    if (beside.length) this.comparison.compareWith(beside);
   }
 
   /**

@@ -188,6 +188,7 @@ export class Comparison {
     }
     announce(`Run B is a twin of this run with ${settings.controls[name].label} ${value}.`);
     await this.#look(true);
+    if (this.#view.stream.runId !== run.run_id) return answer; // another run is shown by now
     this.compareWith([answer.body.run_id, ...this.guests.map(({ runId }) => runId)]);
     const kept = { new: { [name]: run.controls.applied[name] }, applied_step: run.controls.applied_step[name] ?? 0 };
     return { ...answer, body: kept }; // this run's value stays
@@ -208,13 +209,28 @@ export class Comparison {
         }),
     );
     this.isArmed = false;
-    this.#addressed({ with: wanted.length ? wanted.join(",") : null });
+    this.#addressed({ with: wanted.join(",") || null });
+    if (!wanted.length && wasOn) this.#addressed({ lens: this.#view.pictures.lensInLink });
+    this.#set();
+  }
+
+  /** Show one run alone, and leave the link as it is. */
+  clear() {
+    this.isArmed = false;
+    if (!this.isOn) return;
+    for (const guest of this.guests) guest.close();
+    this.guests = [];
+    this.#set();
+  }
+
+  /** The runs compared are others than before. */
+  #set() {
     this.#root.classList.toggle("is-comparing", this.isOn);
     this.figure.host.hidden = !this.isOn;
     this.#view.pictures.focus.free();
     this.figure.focus.free();
     if (this.isOn) this.figure.repaint();
-    else if (wasOn) this.#leave();
+    else this.#leave();
     this.#isDirty = true;
     this.refresh();
   }
@@ -229,7 +245,6 @@ export class Comparison {
     const shown = this.#view.scrubber.pinned || this.#view.model.frame;
     if (shown) this.#view.pictures.show(shown);
     this.#view.pictures.repaint();
-    this.#addressed({ lens: this.#view.pictures.lens === "matrix" ? null : this.#view.pictures.lens });
   }
 
   /** End the comparison; what trains goes on. */
@@ -280,9 +295,8 @@ export class Comparison {
     if (!own || !this.isOn) return;
     const [first, ...rest] = this.guests.map(({ runId }) => runId);
     const { lens } = this.figure;
-    this.#view.open(first);
-    this.compareWith([own, ...rest]);
-    this.setLens(lens);
+    this.#view.open(first, [own, ...rest]);
+    this.figure.lens = lens;
     announce("A and B have changed places.");
   }
 
