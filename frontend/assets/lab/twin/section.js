@@ -49,52 +49,37 @@ export class Section {
     );
   }
 
-  /** @param {SectionState} state */
-  show(state) {
-    const { isOn, canBegin, below, note, isWrong, further, actions } = state;
-    const said = JSON.stringify([isOn, canBegin, below, note, isWrong, further, actions]);
-    if (said === this.#said) return;
-    this.#said = said;
+  /** What changes alone: a button that is about to be pressed stays where it is. @param {SectionState} state */
+  show({ isOn, canBegin, below, note, isWrong, further, actions }) {
     this.#switch.setAttribute("aria-checked", String(isOn));
     this.#switch.disabled = !isOn && !canBegin;
-    this.#below.textContent = below;
-    this.#note.textContent = note;
+    if (this.#below.textContent !== below) this.#below.textContent = below;
+    if (this.#note.textContent !== note) this.#note.textContent = note;
     this.#note.classList.toggle("is-wrong", isWrong);
-    this.#runs.replaceChildren(
-      ...further.map(({ letter, name, remove }) => {
-        const button = element("button", {
-          type: "button",
-          className: "icon-button compare-remove",
-          title: "Leave out",
-        });
-        button.append(element("span", { className: "icon icon-close" }));
-        button.setAttribute("aria-label", `Leave out run ${letter}, ${name}`);
-        button.addEventListener("click", remove);
-        const line = element("span", { className: `line-sample is-${letter.toLowerCase()}`, ariaHidden: "true" });
-        return element(
-          "li",
-          {},
-          element("b", { textContent: letter }),
-          line,
-          element("span", { textContent: name }),
-          button,
-        );
-      }),
-    );
+    const said = JSON.stringify([further, actions]);
+    if (said === this.#said) return;
+    this.#said = said;
+    this.#runs.replaceChildren(...further.map(runLine));
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.act : undefined;
-    this.#actions.replaceChildren(
-      ...actions.map(({ name, text, title, act }) => {
-        const button = element("button", {
-          type: "button",
-          className: "link",
-          textContent: text,
-          dataset: { act: name },
-        });
-        if (title) button.title = title;
-        button.addEventListener("click", act);
-        return button;
-      }),
-    );
+    this.#actions.replaceChildren(...actions.map(actionButton));
     if (focused) /** @type {HTMLElement | null} */ (this.#actions.querySelector(`[data-act="${focused}"]`))?.focus();
   }
+}
+
+/** @param {SectionState["further"][number]} run */
+function runLine({ letter, name, remove }) {
+  const button = element("button", { type: "button", className: "icon-button compare-remove", title: "Leave out" });
+  button.append(element("span", { className: "icon icon-close" }));
+  button.setAttribute("aria-label", `Leave out run ${letter}, ${name}`);
+  button.addEventListener("click", remove);
+  const line = element("span", { className: `line-sample is-${letter.toLowerCase()}`, ariaHidden: "true" });
+  return element("li", {}, element("b", { textContent: letter }), line, element("span", { textContent: name }), button);
+}
+
+/** @param {Action} action */
+function actionButton({ name, text, title, act }) {
+  const button = element("button", { type: "button", className: "link", textContent: text, dataset: { act: name } });
+  if (title) button.title = title;
+  button.addEventListener("click", act);
+  return button;
 }
