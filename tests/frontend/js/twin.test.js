@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import "./page.js";
 import { aRun, anEvent, frameBytes } from "./run.js";
 import { colours, buildColours } from "../../../frontend/assets/lab/core/colours.js";
 import { decodeFrame } from "../../../frontend/assets/lab/core/frames.js";
-import { half } from "../../../frontend/assets/lab/core/recording.js";
+import { decodeRecording, half, inflated } from "../../../frontend/assets/lab/core/recording.js";
 import { nearestFrame, sharedStep } from "../../../frontend/assets/lab/twin/align.js";
 import { bandOf, interval, quantile, valueOn } from "../../../frontend/assets/lab/twin/bands.js";
+import { curveOf } from "../../../frontend/assets/lab/twin/bands_of_runs.js";
 import { choiceOrder, differencesOf, namesOf, nearestTo } from "../../../frontend/assets/lab/twin/choice.js";
 import { differenceMatrix, differenceOf, largest, signed } from "../../../frontend/assets/lab/twin/difference.js";
 import { linesOfAll } from "../../../frontend/assets/lab/twin/log.js";
@@ -272,4 +274,17 @@ test("sixteen bits are read as a float", () => {
   assert.deepEqual([0x3c00, 0xc000, 0x3800, 0x0000, 0x7c00].map(half), [1, -2, 0.5, 0, Infinity]);
   assert.ok(Number.isNaN(half(0x7e00)));
   assert.ok(Math.abs(half(0x2e66) - 0.1) < 1e-4);
+});
+
+test("a recorded run that comes with the program is read as curves", async () => {
+  const file = readFileSync(new URL("../../../docs/recorded/live-lambda10-seed0.recording", import.meta.url));
+  const recording = decodeRecording(await inflated(new Response(file)));
+  assert.equal(recording.recipe.config.train.seed, 0);
+  const [cut, accuracy] = ["cut", "accuracy"].map((measure) => curveOf(recording, measure, 0));
+  assert.equal(cut?.xs.length, recording.steps.length);
+  assert.equal(cut?.ys[0], 0); // every link starts near .5
+  assert.ok((cut?.ys.at(-1) ?? 0) > 0.5 && (cut?.ys.at(-1) ?? 2) <= 1);
+  assert.ok((accuracy?.ys.at(-1) ?? 0) > 0.7 && (accuracy?.ys.at(-1) ?? 2) <= 1);
+  assert.equal(curveOf(recording, "busy", 0), null);
+  assert.equal(curveOf(recording, "cut", 9), null);
 });

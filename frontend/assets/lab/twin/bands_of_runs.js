@@ -13,7 +13,7 @@ import { bandOf } from "./bands.js";
 /** @import { Curve } from "./bands.js" */
 
 const MOST_SEEDS = 20;
-const LEAST_STEPS = 100;
+const LEAST_STEPS = 50;
 const AGAIN_MS = 60_000; // other runs go on
 
 /** @typedef {{ key: string, asked_ms: number, recordings: Recording[], bands: Map<string, Band | null> }} Known */
