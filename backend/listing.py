@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
-from typing import Final
+from typing import Any, Final
 
 from backend.hub import RunHub
 from backend.store import Store
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.settings.presets import preset
 from cdsp_core.wire.messages.api import ListedRun
 
 ACCURACY: Final = "test_accuracy/"
@@ -53,6 +56,7 @@ class Listing:
             accuracy=_mean(value for name, value in values.items() if name.startswith(ACCURACY)),
             blind_accuracy=_mean(value for name, value in values.items() if name.startswith(ACCURACY_BLIND)),
             links_cut=None if sparsity is None else round(sparsity * about.layers * about.experts * about.partitions),
+            settings=own_settings(hub.state.config),
         )
 
     def _folder_bytes(self, run_id: str, folder: Path) -> int:
@@ -65,6 +69,14 @@ class Listing:
         except FileNotFoundError:  # there is no checkpoint, or one was thinned out this moment
             return 0
         return known[1]
+
+
+def own_settings(config: RunConfig) -> dict[str, Any]:
+    """Fields of the model and of its training that the preset of the config has otherwise, but for the seed."""
+    base, found = preset(config.preset), {}
+    for own, usual in ((asdict(config.model), asdict(base.model)), (asdict(config.train), asdict(base.train))):
+        found |= {name: value for name, value in own.items() if value != usual[name] and name != "seed"}
+    return found
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bench.results import ROOT, Bound, Result
 from bench.rounds import spread
 from bench.served import Server, wait_until
+from bench.twin import twin_speeds
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, CDPSession, Page
@@ -77,6 +78,8 @@ class PageBench:
             loads = [_load_s(browser, server) for _ in range(self.loads)]
             page = _new_page(browser)
             results = [*_starts(started, loads), *self._speed(page, server, run_id)]
+            twins = f"{PART}, preset live, two runs on one page"
+            results += twin_speeds(page, server, run_id, rounds=self.rounds, window_s=self.window_s, part=twins)
             _open(page, server)
             time.sleep(SETTLE_S)
             return [*results, *self._pictures(page), *self._sliders(page), *self._heap(page)]

@@ -23,7 +23,7 @@ from frontend.rendered import to_html
 ASSETS = Path(__file__).parent / "assets"
 EVIDENCE = Path(__file__).parent / "evidence.json"
 
-LAB_STYLES: Final = ("tokens", "base", "header", "panels", "controls", "figure", "film")
+LAB_STYLES: Final = ("tokens", "base", "header", "panels", "controls", "figure", "film", "twin")
 
 LAB_INDEX: Final = """<!DOCTYPE html>
 <html lang="en">

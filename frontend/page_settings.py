@@ -50,7 +50,7 @@ SHORTCUTS: Final = (
     Shortcut(shown="Space", meaning="run or pause", action="runOrPause", keys=(" ",)),
     Shortcut(shown="S", meaning="one step", action="step", keys=("s",)),
     Shortcut(shown="1 to 8", meaning="choose the layer", action="layer", keys=tuple("12345678")),
-    Shortcut(shown="L", meaning="matrix or threads", action="lens", keys=("l",)),
+    Shortcut(shown="L", meaning="the next lens: matrix, threads", action="lens", keys=("l",)),
     Shortcut(shown="D", meaning="light or dark", action="theme", keys=("d",)),
     Shortcut(shown="Arrows", meaning="read cells of a picture that has the focus; Enter pins, Escape frees"),
     Shortcut(shown="End", meaning="back to live", action="live", keys=("end",)),

@@ -29,6 +29,7 @@ def layout() -> Component:
                 **part("centre"),
                 children=[
                     html.Div(className="notice", hidden=True, role="alert", **part("notice")),
+                    html.Div(className="twin-problem", hidden=True, **part("twin-problem")),
                     story_panel(),
                     figure_panel(),
                     film_panel(),
@@ -74,10 +75,18 @@ def figure_panel() -> Component:
                 children=[
                     html.Div(className="segments layer-switch", role="group", **part("layers"), **aria(label="Layer")),
                     html.Div(className="segments lens-switch", role="group", **part("lenses"), **aria(label="Lens")),
+                    html.Div(
+                        className="segments twin-lenses",
+                        role="group",
+                        **part("twin-lenses"),
+                        **aria(label="Lens of both runs"),
+                    ),
                     html.P(className="figure-reading", **part("reading")),
+                    html.P(className="figure-reading twin-reading", **part("twin-reading")),
                 ],
             ),
             html.Div(className="pictures", **part("pictures")),
+            html.Div(className="twin", hidden=True, **part("twin")),
         ],
     )
 

@@ -20,7 +20,7 @@ ON_THE_BAR: Final = ("lambda_conflict", "p_drop")
 
 
 def controls_panel() -> Component:
-    """Run, step, menu, three forces and the others, the next run, and where and how fast this one trains."""
+    """Run, step, menu, the forces, what is compared, the next run, and where and how fast this one trains."""
     others = [name for name in schema()["controls"] if name not in MAIN]
     return html.Section(
         className="panel panel-controls",
@@ -44,6 +44,7 @@ def controls_panel() -> Component:
                         className="fold",
                         **part("more-forces"),
                     ),
+                    html.Section(className="compare", **part("compare"), **aria(label="Compare")),
                     html.Details(
                         [html.Summary("About this run"), html.Div(**part("facts"))],
                         className="fold",
@@ -70,6 +71,7 @@ def controls_panel() -> Component:
                 ],
             ),
             start_dialog(),
+            html.Dialog(className="compare-dialog", **part("compare-dialog"), **aria(label="Compare this run")),
         ],
     )
 

@@ -119,6 +119,8 @@ class ListedRun(RunInfo):
     """the same without task ID"""
     links_cut: Count | None
     """entries of sigma(A) below 0.1, of all layers together; null without A"""
+    settings: dict[str, Any]
+    """fields of its config that its preset has otherwise, by name; controls and the seed stand elsewhere"""
 
 
 class Preset(Message):

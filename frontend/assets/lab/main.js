@@ -38,13 +38,16 @@ function whenLaidOut(start) {
 /** The layer that a link names, from 0. @param {string | undefined} layer */
 const layerOf = (layer) => Math.max(0, Number(layer) - 1) || 0;
 
+/** The runs that a link compares with. @param {string | undefined} names */
+const besideOf = (names) => (names ?? "").split(",").filter(Boolean);
+
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @param {Element} root */
 function begin(root) {
   buildColours();
-  const { run, layer, lens } = readAddress();
+  const { run, layer, lens, with: beside } = readAddress();
   const view = new RunView(root, {
     addressed: (changes) => {
       const { run: before } = readAddress();
@@ -91,6 +94,7 @@ function begin(root) {
       each.controls.toggleSheet(false);
       each.rail.close();
       each.pictures.focus.free();
+      each.comparison.figure.focus.free();
     }
   };
   closeFoldsElsewhere();
@@ -100,7 +104,7 @@ function begin(root) {
       step: () => view.controls.transport.step(),
       live: () => view.scrubber.live(),
       layer: (place) => view.pictures.setLayer(place),
-      lens: () => view.pictures.setLens(view.pictures.lens === "matrix" ? "threads" : "matrix"),
+      lens: () => view.nextLens(),
       theme: switchTheme,
       help: () => shortcuts.showModal(),
     },
@@ -109,12 +113,14 @@ function begin(root) {
 
   addEventListener("popstate", () => {
     const address = readAddress();
-    if (address.run && address.run !== view.stream.runId) view.openLinked(address.run);
+    if (address.run && address.run !== view.stream.runId) {
+      view.openLinked(address.run, besideOf(address.with), address.lens);
+    } else view.comparison.openLinked(besideOf(address.with));
     view.pictures.setLayer(layerOf(address.layer));
-    view.pictures.setLens(lensOf(address.lens));
+    if (!address.with) view.pictures.setLens(lensOf(address.lens));
   });
   setInterval(() => views.forEach((each) => each.refresh()), REFRESH_MS);
-  setInterval(() => views.forEach((each) => each.pictures.describe()), DESCRIBE_MS);
+  setInterval(() => views.forEach((each) => each.describe()), DESCRIBE_MS);
 
   /** @param {number} now */
   const draw = (now) => {
@@ -123,7 +129,7 @@ function begin(root) {
   };
 
   window.topologyLab = { views, stats };
-  if (run) view.openLinked(run);
+  if (run) view.openLinked(run, besideOf(beside), lens);
   else view.openNewest();
   requestAnimationFrame(draw);
 }

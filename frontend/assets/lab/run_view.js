@@ -21,6 +21,8 @@ import { Rail } from "./shell/rail.js";
 import { RunList } from "./shell/run_list.js";
 import { Status } from "./shell/status.js";
 import { Story } from "./shell/story.js";
+import { Comparison } from "./twin/comparison.js";
+import { twinLensOf } from "./twin/twin_figure.js";
 
 /** @import { Frame } from "./core/frames.js" */
 /** @import { Hello } from "./core/messages.js" */
@@ -59,8 +61,9 @@ export class RunView {
     this.root = root;
     this.#page = page;
     this.pictures = new Pictures(parts, model, (changes) => {
-      page.addressed(changes);
+      page.addressed(this.comparison?.isOn ? { layer: changes.layer ?? null } : changes);
       this.charts?.invalidate();
+      this.comparison?.repaint();
     });
     this.scrubber = new Scrubber(model, (frame) => this.#pin(frame));
     this.charts = new FilmAndTime(parts, model, this.scrubber, () => this.pictures.layer);
@@ -75,10 +78,11 @@ export class RunView {
     this.take = parts.find("take");
     this.story = new Story(parts, model);
     this.rail = new Rail(parts);
+    this.comparison = new Comparison(parts, this, page.addressed);
     showHeadlines(parts.find("headlines"));
     this.notice = new Notice(parts.find("notice"), {
       startLive: () => this.controls.newRun.start("live", 0),
-      openNewest: () => this.openNewest(),
+      open: (runId) => (runId === null ? this.openNewest() : this.open(runId)),
     });
     this.stream = new Stream(
       {
@@ -100,10 +104,11 @@ export class RunView {
           if (isSnapshot) model.store.clear();
           if (model.hello) model.store.append(model.hello.scalar_names, frame.scalars, isSnapshot);
           this.charts.invalidate();
+          this.comparison.moved();
         },
         missing: (runId) => {
           model.forget();
-          this.notice.deadLink(runId);
+          this.notice.deadLink(runId, null);
           this.#changed();
         },
         trouble: announce,
@@ -120,24 +125,49 @@ export class RunView {
     clearTimeout(this.#timer);
     this.pictures.close();
     this.charts.close();
+    this.comparison.close();
   }
 
-  /** Show a run from now on. @param {string} runId */
-  open(runId) {
+  /**
+   * Show a run from now on, beside others or by itself.
+   *
+   * @param {string} runId
+   * @param {string[]} [beside]
+   */
+  open(runId, beside = []) {
+    const wasCompared = this.comparison.isOn;
+    this.comparison.clear();
     this.scrubber.live();
     this.model.forget();
     this.charts.clear();
-    this.#page.addressed({ run: runId });
+    this.#page.addressed({ run: runId, with: beside.join(",") || null });
+    if (wasCompared && !beside.length) this.#page.addressed({ lens: this.pictures.lensInLink });
     this.controls.toggleSheet(false);
     this.status.connection("open");
     this.stream.open(runId);
+    if (beside.length) this.comparison.compareWith(beside);
   }
 
-  /** Show a run that a link names, if there is one. @param {string} runId */
-  async openLinked(runId) {
+  /**
+   * Show a run that a link names, if there is one, beside those that it is compared with.
+   *
+   * @param {string} runId
+   * @param {string[]} [beside]
+   * @param {string} [lens] of the comparison
+   */
+  async openLinked(runId, beside = [], lens) {
     const answer = await request("GET", runPath(runId));
-    if (answer.status === 404) this.notice.deadLink(runId);
-    else this.open(runId);
+    if (answer.status === 404) {
+      const runs = await request("GET", "/api/runs");
+      /** @type {Run[]} */
+      const known = runs.ok ? runs.body : [];
+      this.notice.deadLink(runId, known.find((run) => beside.includes(run.run_id)) ?? known[0] ?? null);
+      return;
+    }
+    this.open(runId);
+    if (!beside.length) return;
+    await this.comparison.openLinked(beside);
+    this.comparison.setLens(twinLensOf(lens));
   }
 
   /** Show the run that goes on, else the newest; while there is none, say so and look again. */
@@ -171,18 +201,21 @@ export class RunView {
       this.model.frame = frame;
       const began_ms = performance.now();
       this.pictures.follow(frame);
-      if (!this.scrubber.pinned) this.pictures.show(frame);
+      this.comparison.follow(frame);
+      if (!this.scrubber.pinned && !this.comparison.isOn) this.pictures.show(frame);
       this.charts.follow(frame);
       this.stream.ack(frame);
       stats.drawn(frame, performance.now() - began_ms);
     }
+    this.comparison.draw(now);
     this.charts.tick(now);
   }
 
   /** What is read, not watched: a few times a second. */
   refresh() {
+    this.comparison.refresh();
     this.status.refresh();
-    this.story.refresh(this.pictures.frame, this.pictures.layer, this.scrubber.pinned !== null);
+    this.story.refresh(this.pictures.frame, this.pictures.layer, this.scrubber.pinned !== null, this.comparison.story);
     this.tell();
   }
 
@@ -190,6 +223,19 @@ export class RunView {
   repaint() {
     this.pictures.repaint();
     this.charts.repaint();
+    this.comparison.repaint();
+  }
+
+  /** The next lens of the figure. */
+  nextLens() {
+    if (this.comparison.isOn) this.comparison.setLens(this.comparison.figure.next);
+    else this.pictures.setLens(this.pictures.lens === "matrix" ? "threads" : "matrix");
+  }
+
+  /** For screen readers, once a second. */
+  describe() {
+    if (this.comparison.isOn) this.comparison.describe();
+    else this.pictures.describe();
   }
 
   /** What is told of the moment shown: the log, the chips, and who is idle. A few times a second. */
@@ -199,10 +245,15 @@ export class RunView {
     const { pinned } = this.scrubber;
     const shown = pinned || model.frame;
     const phases = phasesOf(charts.events, layer);
-    log.show(model.events, layer, pinned, model.hasTopology);
+    const { comparison } = this;
+    const told = comparison.told;
+    if (told) log.show(told.events, layer, pinned, model.hasTopology, told.toLines);
+    else log.show(model.events, layer, pinned, model.hasTopology);
     log.stand(idleNow(shown, layer));
     this.rail.told(log.size);
-    this.chips.show(phases, pinned ? pinned.step : charts.last, phases.length > 0);
+    const twin = comparison.twinEvents && phasesOf(comparison.twinEvents, layer);
+    const step = twin ? comparison.step : pinned ? pinned.step : charts.last;
+    this.chips.show(phases, step, phases.length > 0, twin);
   }
 
   /** @param {Hello} hello */
@@ -236,7 +287,8 @@ export class RunView {
   /** Show a stored frame, or with null the live one again. @param {Frame | null} frame */
   #pin(frame) {
     const shown = frame || this.model.frame;
-    if (shown) this.pictures.show(shown);
+    if (shown && !this.comparison.isOn) this.pictures.show(shown);
+    this.comparison.moved();
     this.charts.invalidate();
     this.controls.lookBack(frame);
     this.refresh();

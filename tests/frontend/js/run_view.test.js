@@ -28,6 +28,7 @@ const OTHERS = [
   ],
   ...["transport-note", "until-field", "seed-field", "preset-note", "new-run-note", "reset-question", "keep-place"],
   ...["ends", "keep-row", "story", "story-below", "rail", "take", "headlines"],
+  ...["compare", "twin", "twin-lenses", "twin-reading", "twin-problem"],
   ...["card-title", "card-how", "card-introduction", "card-text", "card-facts"],
 ];
 
@@ -36,7 +37,7 @@ const markup = (id) => `<div id="${id}">
   ${BUTTONS.map((name) => `<button data-part="${name}"></button>`).join("")}
   ${SELECTS.map((name) => `<select data-part="${name}"><option value=""></option></select>`).join("")}
   ${OTHERS.map((name) => `<div data-part="${name}"></div>`).join("")}
-  <dialog data-part="start-dialog"></dialog>
+  <dialog data-part="start-dialog"></dialog><dialog data-part="compare-dialog"></dialog>
   <span data-part="chip-status"><b data-part="chip-words"></b><span data-part="chip-step"></span></span>
   <div data-control="p_drop"></div></div>`;
 

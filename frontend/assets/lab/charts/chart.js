@@ -7,6 +7,7 @@ import { pathOf, svg } from "./svg.js";
 
 /** @import { Hello } from "../core/messages.js" */
 /** @import { Axis } from "./axis.js" */
+/** @import { Band, Place } from "./beside.js" */
 /** @import { Drawn, Measure } from "./measures.js" */
 
 /**
@@ -14,7 +15,9 @@ import { pathOf, svg } from "./svg.js";
  *
  * @typedef {object} Run what is drawn of one run
  * @property {Drawn[]} lines strong lines last
- * @property {boolean} isTwin drawn dashed and violet
+ * @property {Place} place by which it is told apart: a is solid, the others are dashed
+ * @property {string} name behind its value; empty where there is one run only
+ * @property {Band | null} band of several seeds of its settings
  *
  * @typedef {object} ShownChart
  * @property {Axis} axis
@@ -76,17 +79,19 @@ export class Chart {
     const { axis, measure, hello, runs, marks, step, gutter } = shown;
     const { width, height } = this.element.getBoundingClientRect();
     const drawn = runs.flatMap(({ lines }) => lines);
-    const range = measure.range(hello) ?? niceRange(drawn);
+    const bands = runs.flatMap(({ band }) => (band ? [{ ys: band.high }] : []));
+    const range = measure.range(hello) ?? niceRange([...drawn, ...bands]);
     const bottom = height - BOTTOM;
     /** @param {number} value */
     const y = (value) => bottom - ((bottom - TOP) * (value - range[0])) / (range[1] - range[0]);
     const end = axis.right + HALF_PICTURE;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.replaceChildren(...grid(measure, range, { from: gutter, to: end, y, isLow: height < 110 }));
+    for (const { band, place } of runs) if (band) this.svg.append(...bandOf(band, place, axis, y));
     this.svg.append(...this.#marks(marks, axis, bottom));
     const cut = axis.x(step ?? axis.last);
-    for (const { lines, isTwin } of runs) {
-      for (const line of lines) this.svg.append(...pieces(line, isTwin, axis, y, step === null ? null : cut));
+    for (const { lines, place } of runs.toReversed()) {
+      for (const line of lines) this.svg.append(...pieces(line, place, axis, y, step === null ? null : cut));
     }
     const at = this.#hovered ?? step;
     const x = axis.x(at ?? axis.last);
@@ -94,12 +99,12 @@ export class Chart {
     if (this.#hovered !== null) {
       this.svg.append(svg("line", { class: "chart-hover", x1: x, x2: x, y1: TOP, y2: bottom }));
     }
-    for (const { lines, isTwin } of runs) {
+    for (const { lines, place } of runs.toReversed()) {
       for (const line of lines) {
         const value = valueAt(line, at ?? Infinity);
         if (value === undefined) continue;
         this.svg.append(
-          svg("circle", { class: classOf(line, isTwin), cx: x, cy: y(value), r: line.strong ? 3.5 : 2.5 }),
+          svg("circle", { class: classOf(line, place), cx: x, cy: y(value), r: line.strong ? 3.5 : 2.5 }),
         );
       }
     }
@@ -152,8 +157,8 @@ export class Chart {
    * @param {number} bottom px
    */
   #valuesAtTheRight({ measure, hello, runs }, at, y, left, bottom) {
-    const values = runs.flatMap(({ lines, isTwin }) =>
-      lines.map((line) => ({ line, isTwin, value: valueAt(line, at ?? Infinity) })),
+    const values = runs.flatMap(({ lines, place, name }) =>
+      lines.map((line) => ({ line, place, name, value: valueAt(line, at ?? Infinity) })),
     );
     const known = values
       .filter(({ value }) => value !== undefined)
@@ -165,10 +170,10 @@ export class Chart {
       known[i].y = Math.min(known[i].y, most);
     }
     const unit = measure.unit === "nat" ? " nat" : measure.unit === "of" ? ` of ${hello.experts}` : "";
-    const made = known.map(({ line, isTwin, value, y: top }) => {
+    const made = known.map(({ line, place, name, value, y: top }) => {
       const label = element("span", {
-        className: classOf(line, isTwin),
-        textContent: `${measure.text(value ?? 0)}${unit} ${line.label}`,
+        className: classOf(line, place),
+        textContent: `${measure.text(value ?? 0)}${unit}${name ? `, ${name}` : ` ${line.label}`}`,
       });
       label.style.top = `${top}px`;
       label.style.left = `${left}px`;
@@ -184,8 +189,31 @@ export class Chart {
   }
 }
 
-/** @param {Drawn} line @param {boolean} isTwin */
-const classOf = ({ strong }, isTwin) => `${strong ? "is-strong" : "is-other"}${isTwin ? " is-twin" : ""}`;
+/** @param {Drawn} line @param {Place} place */
+const classOf = ({ strong }, place) =>
+  `${strong ? "is-strong" : "is-other"}${place === "a" ? "" : ` is-twin is-${place}`}`;
+
+/**
+ * The interval of several seeds as an area, their mean as a thin line.
+ *
+ * @param {Band} band
+ * @param {Place} place
+ * @param {Axis} axis
+ * @param {(value: number) => number} y
+ */
+function bandOf({ xs, mean, low, high }, place, axis, y) {
+  const shown = xs.filter((step) => step <= axis.last).length;
+  const x = xs.slice(0, shown).map((step) => axis.x(step));
+  /** @param {number[]} values */
+  const on = (values) => values.slice(0, shown).map(y);
+  const area = [...x, ...x.toReversed()];
+  const edge = [...on(high), ...on(low).toReversed()];
+  const d = area.map((at, i) => `${i ? "L" : "M"}${at.toFixed(1)} ${edge[i].toFixed(1)}`).join("");
+  return [
+    svg("path", { class: `chart-band is-${place}`, d: d && `${d}Z` }),
+    svg("path", { class: `chart-mean is-${place}`, d: pathOf(x, on(mean)) }),
+  ];
+}
 
 /**
  * @param {Measure} measure
@@ -209,15 +237,15 @@ function grid(measure, [low, high], { from, to, y, isLow }) {
  * A line up to the moment looked back at, and what comes after it, faded.
  *
  * @param {Drawn} line
- * @param {boolean} isTwin
+ * @param {Place} place
  * @param {Axis} axis
  * @param {(value: number) => number} y
  * @param {number | null} cut px of that moment
  */
-function pieces(line, isTwin, axis, y, cut) {
+function pieces(line, place, axis, y, cut) {
   const xs = line.xs.map((step) => axis.x(step));
   const ys = line.ys.map(y);
-  const name = `chart-line ${classOf(line, isTwin)}`;
+  const name = `chart-line ${classOf(line, place)}`;
   if (cut === null) return [svg("path", { class: name, d: pathOf(xs, ys) })];
   const first = xs.findIndex((x) => x > cut);
   const split = first < 0 ? xs.length : first;
@@ -232,10 +260,12 @@ function pieces(line, isTwin, axis, y, cut) {
 
 /** @param {ShownChart} shown @param {number | null} at */
 function described({ measure, runs, axis }, at) {
-  const values = runs.flatMap(({ lines, isTwin }) =>
+  const values = runs.flatMap(({ lines, place, name }) =>
     lines.toReversed().flatMap((line) => {
       const value = valueAt(line, at ?? Infinity);
-      return value === undefined ? [] : [`${isTwin ? "twin " : ""}${line.label} ${measure.text(value)}`.trim()];
+      return value === undefined
+        ? []
+        : [`${name ? `${place.toUpperCase()}, ${name},` : line.label} ${measure.text(value)}`.trim()];
     }),
   );
   const step = `${measure.title} at step ${count(at ?? axis.last)}`;

@@ -21,14 +21,15 @@ export class Chips {
     host.setAttribute("aria-label", "Phases of the layer");
     this.#buttons = Object.entries(PHASES).map(([name, title], place) => {
       const when = element("span", { className: "phase-when" });
+      const badges = element("span", { className: "phase-badges" });
       const button = element(
         "button",
         { type: "button", className: "phase", disabled: true, dataset: { phase: name } },
-        element("b", { textContent: `${place + 1} ${title}` }),
+        element("b", { textContent: `${place + 1} ${title}` }, badges),
         when,
       );
-      /** @type {{ button: HTMLButtonElement, when: HTMLElement, began: Began | null }} */
-      const chip = { button, when, began: null };
+      /** @type {{ button: HTMLButtonElement, when: HTMLElement, badges: HTMLElement, began: Began | null }} */
+      const chip = { button, when, badges, began: null };
       button.addEventListener("click", () => chip.began && onJump(chip.began));
       return chip;
     });
@@ -42,22 +43,38 @@ export class Chips {
    * @param {Began[]} phases oldest first
    * @param {number} step the one shown
    * @param {boolean} isTold whether the run tells of phases
+   * @param {Began[] | null} twin phases of the run beside it
    */
-  show(phases, step, isTold) {
+  show(phases, step, isTold, twin = null) {
     const chips = chipsOf(phases, step);
-    const said = JSON.stringify([chips, isTold]);
+    const others = twin && chipsOf(twin, step);
+    const said = JSON.stringify([chips, isTold, others]);
     if (said === this.#said) return;
     this.#said = said;
     this.#host.hidden = !isTold;
     for (const [place, { began, isNow }] of chips.entries()) {
       const chip = this.#buttons[place];
-      chip.began = began;
-      chip.button.disabled = began === null;
-      chip.button.classList.toggle("is-now", isNow);
+      const other = others?.[place];
+      chip.began = began ?? other?.began ?? null;
+      chip.button.disabled = chip.began === null;
+      chip.button.classList.toggle("is-now", isNow || Boolean(other?.isNow));
+      const here = [isNow && others ? badge("A") : null, other?.isNow ? badge("B") : null];
+      chip.badges.replaceChildren(...here.filter((each) => each !== null));
       if (isNow) chip.button.setAttribute("aria-current", "step");
       else chip.button.removeAttribute("aria-current");
-      const word = isNow && place > 0 ? "since" : "step";
-      chip.when.textContent = began ? `${word} ${count(began.step)}` : "not yet";
+      const word = isNow && place > 0 && !others ? "since" : "step";
+      const steps = [began, other?.began].flatMap((each) => (each ? [count(each.step)] : []));
+      if (others && began && other?.began && began.step !== other.began.step) {
+        chip.when.textContent = `step ${steps.join(" · ")}`;
+      } else chip.when.textContent = steps.length ? `${word} ${steps[0]}` : "not yet";
     }
   }
 }
+
+/** The letter of a run. @param {"A" | "B"} letter */
+const badge = (letter) =>
+  element("span", {
+    className: `badge badge-${letter.toLowerCase()}`,
+    textContent: letter,
+    title: `run ${letter} is here`,
+  });

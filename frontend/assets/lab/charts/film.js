@@ -15,6 +15,7 @@ import { drawThumb } from "./thumb.js";
  *
  * @typedef {object} Row
  * @property {string} label empty where there is one run only
+ * @property {string} place by which it is told apart from the others
  * @property {FilmMoments} moments
  * @property {Frame | null} pinned the frame looked back at
  * @property {{ rows: number, cols: number }} shape of sigma(A)
@@ -33,7 +34,10 @@ import { drawThumb } from "./thumb.js";
  */
 
 export const LARGEST = 44;
+/** Sizes of a picture with one run, two, three, four: the rows take the chart as little as they can. */
+const LARGEST_OF = [LARGEST, 34, 24, 18];
 const SMALLEST = 30;
+const SPACE_OF = [8, 4, 4, 3];
 const GAP = 8;
 const ENLARGED = 160;
 const LABEL_WIDTH = 46;
@@ -46,6 +50,8 @@ export class Film {
   #drawn = "";
   #act;
   #rows = element("div", { className: "film-rows" });
+  /** Around the pictures of the moment shown, where there are several runs. */
+  #frame = element("div", { className: "film-frame", hidden: true, ariaHidden: "true" });
   #steps = element("div", { className: "film-steps", ariaHidden: "true" });
   #ticks = element("div", { className: "film-ticks", ariaHidden: "true" });
   #large = element("div", { className: "film-large", hidden: true, ariaHidden: "true" });
@@ -62,6 +68,7 @@ export class Film {
       "div",
       { className: "film", tabIndex: 0, dataset: { part } },
       this.#rows,
+      this.#frame,
       this.#ticks,
       this.#steps,
     );
@@ -84,7 +91,7 @@ export class Film {
     });
     track.addEventListener("pointermove", (event) => {
       if (this.#isHeld) this.#seekTo(this.#stepUnder(event));
-      else if (event.pointerType === "mouse") this.#enlarge(this.#pictureUnder(event));
+      else if (event.pointerType === "mouse") this.#enlarge(this.#pictureUnder(event), this.#rowUnder(event));
     });
     for (const end of ["pointerup", "pointercancel"]) track.addEventListener(end, () => (this.#isHeld = false));
     track.addEventListener("pointerleave", () => this.#enlarge(null));
@@ -115,9 +122,7 @@ export class Film {
   /** @param {number} step */
   #seekTo(step) {
     this.#enlarge(null);
-    if (!this.#shown) return;
-    if (step >= this.#shown.axis.last) this.#act.live();
-    else this.#act.seek(step);
+    if (this.#shown) this.#act.seek(step);
   }
 
   /** @param {MouseEvent} event */
@@ -130,19 +135,38 @@ export class Film {
     if (!this.#shown) return null;
     const { axis } = this.#shown;
     const x = clientX - this.track.getBoundingClientRect().left;
-    const { steps, size } = axis.shown(LARGEST, GAP, SMALLEST);
+    const { steps, size } = this.#pictures(this.#shown);
     return steps.find((step) => Math.abs(axis.x(step) - x) <= size / 2) ?? null;
   }
 
-  /** Show a picture large, above its place; with null none. @param {number | null} step */
-  #enlarge(step) {
+  /** Which pictures there are, and how large. @param {Shown} shown */
+  #pictures({ axis, rows }) {
+    const largest = LARGEST_OF[Math.max(0, rows.length - 1)];
+    const { steps, size } = axis.shown(LARGEST, GAP, SMALLEST);
+    return { steps, size: Math.min(size, largest) };
+  }
+
+  /** The run whose picture lies under the pointer. @param {MouseEvent} event */
+  #rowUnder({ clientY }) {
+    const lines = [...this.#rows.children];
+    const place = lines.findIndex((line) => clientY <= line.getBoundingClientRect().bottom);
+    return place < 0 ? 0 : place;
+  }
+
+  /**
+   * Show a picture large, above its place; with null none.
+   *
+   * @param {number | null} step
+   * @param {number} [place] of its row
+   */
+  #enlarge(step, place = 0) {
     const shown = this.#shown;
-    const row = shown?.rows[0];
+    const row = shown?.rows[place];
     const moment = shown && row && step !== null ? row.moments.near(step) : null;
     this.#large.hidden = !moment;
     if (!shown || !row || !moment || step === null) return;
     drawThumb(this.#largeCanvas, moment.layers[shown.layer], row.shape, ENLARGED);
-    this.#largeStep.textContent = `step ${count(moment.step)}`;
+    this.#largeStep.textContent = `${row.label ? `${row.label}, ` : ""}step ${count(moment.step)}`;
     const width = this.element.getBoundingClientRect().width;
     const left = Math.max(0, Math.min(width - ENLARGED - 24, shown.axis.x(step) - ENLARGED / 2 - 12));
     this.#large.style.left = `${left}px`;
@@ -158,7 +182,7 @@ export class Film {
     track.setAttribute("aria-valuenow", String(step ?? axis.last));
     const said = step === null ? `live, step ${count(axis.last)}` : `step ${count(step)} of ${count(axis.last)}`;
     track.setAttribute("aria-valuetext", said);
-    const { steps, size } = axis.shown(LARGEST, GAP, SMALLEST);
+    const { steps, size } = this.#pictures(shown);
     const here = step ?? axis.last;
     this.#drawRows(shown, steps, size, here);
     this.#drawSteps(axis, steps, here, step === null);
@@ -180,12 +204,18 @@ export class Film {
    */
   #drawRows({ axis, rows, layer, step }, steps, size, here) {
     const before = this.#drawn;
+    const space = SPACE_OF[rows.length - 1] ?? 8;
+    this.#frame.hidden = rows.length < 2;
+    this.#frame.style.left = `${Math.round(axis.x(here) - size / 2) - 5}px`;
+    this.#frame.style.width = `${size + 10}px`;
+    this.#frame.style.height = `${rows.length * (size + space) + 2}px`;
     while (this.#rows.childElementCount > rows.length) this.#rows.lastElementChild?.remove();
     for (const [place, row] of rows.entries()) {
       let line = /** @type {HTMLElement | undefined} */ (this.#rows.children[place]);
       if (!line) this.#rows.append((line = element("div", { className: "film-row" })));
-      line.style.height = `${size + 8}px`;
+      line.style.height = `${size + space}px`;
       line.dataset.label = row.label;
+      line.dataset.place = row.place;
       const wanted = steps.filter((each) => each !== axis.last || step !== null);
       /** @type {{ x: number, moment: Moment | null, isHere: boolean, isLater: boolean }[]} */
       const pictures = wanted.map((each) => ({

@@ -7,6 +7,7 @@ import { picturesTo } from "../core/log_steps.js";
 import { reached, runPath } from "../core/requests.js";
 import { statusOf } from "../core/settings.js";
 import { Axis } from "./axis.js";
+import { briefly, letterOf } from "./beside.js";
 import { Chart } from "./chart.js";
 import { Film, LARGEST } from "./film.js";
 import { FilmMoments } from "./film_moments.js";
@@ -19,6 +20,9 @@ import { Tabs } from "./tabs.js";
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 /** @import { RunEvent } from "../core/told.js" */
+/** @import { Run as ChartRun } from "./chart.js" */
+/** @import { Drawn, Measure } from "./measures.js" */
+/** @import { Band, Beside, Compared, Place } from "./beside.js" */
 /** @import { Scrubber } from "./scrubber.js" */
 
 const TICK_MS = 200;
@@ -29,6 +33,14 @@ const PHONE_PITCH = 52; // px of a picture where the film scrolls
 
 export class FilmAndTime {
   redraws = 0;
+  /** What is compared with the run; null where it is alone. @type {Beside | null} */
+  beside = null;
+  /**
+   * The band of several seeds of a run's settings, where there are.
+   *
+   * @type {(place: Place, measure: string, layer: number) => Band | null}
+   */
+  bandOf = () => null;
   #measure = "cut";
   #isDirty = true;
   #lastTick = -TICK_MS;
@@ -169,9 +181,19 @@ export class FilmAndTime {
     return eventsIn(this.#model.events, this.#moments.lineage);
   }
 
-  /** The newest step. */
-  get last() {
+  /** The newest step of the run. */
+  get ownLast() {
     return Math.max(0, this.#model.store.lastStep, this.#moments.newest?.step ?? 0);
+  }
+
+  /** The newest step, of the runs beside it too. */
+  get last() {
+    return Math.max(this.ownLast, ...(this.beside?.runs ?? []).map((run) => run.last));
+  }
+
+  /** The pictures of the film that are known. */
+  get moments() {
+    return this.#moments;
   }
 
   /** The step looked back at, of the run shown; null for live, and for a moment of another epoch. */
@@ -183,7 +205,7 @@ export class FilmAndTime {
   /** @param {number} step */
   #seek(step) {
     this.#scrubber.stop();
-    if (step >= this.last) this.#scrubber.live();
+    if (step >= this.last && (this.beside?.live ?? step) >= this.last) this.#scrubber.live();
     else this.#scrubber.seekStep(step);
     this.#draw();
   }
@@ -233,40 +255,100 @@ export class FilmAndTime {
     this.#isDirty = false;
     const model = this.#model;
     const { hello } = model;
-    const { step, last } = this;
+    const { last, beside } = this;
+    const step = beside ? (beside.step < last ? beside.step : null) : this.step;
     const axis = this.#axis();
     const layer = Math.min(this.#layer(), Math.max(0, model.layers - 1));
-    const marks = marksOf(this.events, layer);
-    const shape = { rows: hello?.experts ?? 0, cols: hello?.partitions ?? 0 };
+    const marks = this.#marks(layer);
     const isSeen = step !== null && this.#scrubber.pinned !== null;
+    const alone = {
+      place: "a",
+      label: "",
+      model,
+      moments: this.#moments,
+      frame: isSeen ? this.#scrubber.pinned : null,
+    };
+    const rows = beside ? beside.runs.map((run) => ({ ...run, label: briefly(run) })) : [alone];
     const filmAxis = this.#filmAxis(axis);
     this.film.element.hidden = false;
     this.film.show({
       axis: filmAxis,
-      rows: model.hasTopology
-        ? [{ label: "", moments: this.#moments, pinned: isSeen ? this.#scrubber.pinned : null, shape }]
-        : [],
+      rows: rows
+        .filter((row) => row.model.hasTopology)
+        .map(({ place, label, moments, frame, model: of }) => ({
+          place,
+          label,
+          moments,
+          pinned: frame,
+          shape: { rows: of.hello?.experts ?? 0, cols: of.hello?.partitions ?? 0 },
+        })),
       layer,
       step,
       changes: marks.filter(({ by }) => by === "person"),
     });
     if (step === null) this.film.element.scrollLeft = this.film.element.scrollWidth;
-    this.#say(step, last);
+    this.#say(this.step, last);
     if (!hello) {
       this.chart.svg.replaceChildren();
       this.chart.labels.replaceChildren();
       return;
     }
-    const shown = measuresOf(model).map((measure) => ({ measure, lines: drawnOf(model, measure, layer) }));
+    const others = beside ? beside.runs.slice(1) : [];
+    const shown = measuresOf(model).map((measure) => ({
+      measure,
+      lines: drawnOf(model, measure, layer),
+      others: others.map((run) => ({ place: run.place, lines: drawnOf(run.model, measure, layer) })),
+    }));
     const chosen = shown.find(({ measure }) => measure.name === this.#measure) ?? shown[0];
     if (!chosen) return;
     const gutter = axis.left - LARGEST / 2 - 4;
-    const runs = [{ lines: chosen.lines, isTwin: false }];
+    const runs = this.#lines(chosen, layer);
     this.chart.show({ axis, measure: chosen.measure, hello, runs, marks, step, gutter });
-    const told = chosen.measure.told(model);
+    const told = this.#legend(chosen.measure.told(model), runs);
     if (this.told.textContent !== told) this.told.textContent = told;
     this.tabs.show(shown, chosen.measure.name, hello, last, step);
     this.redraws += 1;
+  }
+
+  /** Lines where something began, of every run, by its letter. @param {number} layer */
+  #marks(layer) {
+    if (!this.beside) return marksOf(this.events, layer);
+    return this.beside.runs
+      .flatMap(({ place, events }) =>
+        marksOf(events, layer).map((mark) => ({ ...mark, label: `${letterOf(place)}: ${mark.label}` })),
+      )
+      .filter(({ step }) => step <= this.last)
+      .sort((a, b) => a.step - b.step);
+  }
+
+  /**
+   * What the chart draws: of several runs each the strong line alone.
+   *
+   * @param {{ measure: Measure, lines: Drawn[], others: { place: Place, lines: Drawn[] }[] }} chosen
+   * @param {number} layer
+   * @returns {ChartRun[]}
+   */
+  #lines({ measure, lines, others }, layer) {
+    /** @param {Place} place */
+    const band = (place) => this.bandOf(place, measure.name, layer);
+    if (!this.beside) return [{ lines, place: "a", name: "", band: band("a") }];
+    const [own] = this.beside.runs;
+    return [{ place: own.place, lines }, ...others].map(({ place, lines: all }, i) => ({
+      place,
+      lines: all.slice(-1),
+      name: briefly(/** @type {Compared} */ (this.beside?.runs[i])),
+      band: band(place),
+    }));
+  }
+
+  /** What is drawn, with its window, the runs' lines and the bands. @param {string} told @param {ChartRun[]} runs */
+  #legend(told, runs) {
+    const seeds = runs.flatMap(({ band, place }) =>
+      band ? [`${runs.length > 1 ? `${letterOf(place)} ` : ""}${band.seeds}`] : [],
+    );
+    const band = seeds.length ? `; band: mean and 95 % t-interval of other seeds (${seeds.join(", ")})` : "";
+    const lines = this.beside ? `; ${this.beside.runs.map(lineInWords).join(", ")}` : "";
+    return `${told}${lines}${band}`;
   }
 
   /** @param {number | null} step @param {number} last */
@@ -278,7 +360,9 @@ export class FilmAndTime {
       ? "looking back before the reset"
       : isBack
         ? `looking back at step ${count(step ?? last)}; sliders show what was in force then`
-        : "drag along the film to go back; every picture on this page follows";
+        : this.beside
+          ? "one scrubber for all runs; A solid, the others dashed"
+          : "drag along the film to go back; every picture on this page follows";
     if (this.hint.textContent !== hint) this.hint.textContent = hint;
     const isActive = run !== null && statusOf(run.status).active;
     const state = !run ? "" : isActive ? "live" : "newest";
@@ -297,3 +381,8 @@ export class FilmAndTime {
     this.playButton?.setAttribute("aria-label", isPlaying ? "Stop the film" : "Play the film");
   }
 }
+
+const DASHES = { a: "solid", b: "dashed", c: "dash and dot", d: "dotted" };
+
+/** @param {Compared} run */
+const lineInWords = ({ place, name }) => `${letterOf(place)} ${DASHES[place]} ${name}`;

@@ -174,7 +174,7 @@ export function valueAt({ xs, ys }, step) {
   return low ? ys[low - 1] : undefined;
 }
 
-/** From 0 to a round number above all values. @param {Drawn[]} drawn @returns {[number, number]} */
+/** From 0 to a round number above all values. @param {{ ys: number[] }[]} drawn @returns {[number, number]} */
 export function niceRange(drawn) {
   const most = Math.max(1e-6, ...drawn.flatMap(({ ys }) => ys));
   const power = 10 ** Math.floor(Math.log10(most));

@@ -18,6 +18,8 @@ export class Scrubber {
   speed = 1;
   /** The moment that was last asked for and is not yet shown. @type {Wanted | null} */
   #wanted = null;
+  /** The step that was asked for, where the run has not come so far: one beside it may have. @type {number | null} */
+  #beyond = null;
   #busy = false;
   /** Grows when someone goes back to live, so that an answer under way is not shown. */
   #visit = 0;
@@ -37,7 +39,7 @@ export class Scrubber {
 
   /** Where one looks, or is about to; null for live. */
   get step() {
-    return this.#wanted?.step ?? this.pinned?.step ?? null;
+    return this.#wanted?.step ?? (this.pinned && this.#beyond) ?? this.pinned?.step ?? null;
   }
 
   get isPlaying() {
@@ -75,6 +77,7 @@ export class Scrubber {
       if (this.#wanted === wanted) this.#wanted = null;
       if (!frame) continue;
       this.pinned = frame;
+      this.#beyond = wanted.step > this.#model.store.lastStep ? wanted.step : null;
       this.#onPin(frame);
     }
     this.#busy = false;

@@ -8,7 +8,12 @@ import { pathOf, svg } from "./svg.js";
 /** @import { Hello } from "../core/messages.js" */
 /** @import { Drawn, Measure } from "./measures.js" */
 
-/** @typedef {{ measure: Measure, lines: Drawn[] }} Tabbed */
+/**
+ * @typedef {object} Tabbed
+ * @property {Measure} measure
+ * @property {Drawn[]} lines
+ * @property {{ place: string, lines: Drawn[] }[]} [others] of the runs beside
+ */
 
 const SPARK = { width: 56, height: 24 };
 
@@ -54,41 +59,56 @@ export class Tabs {
    * @param {number | null} step the one looked back at
    */
   show(shown, chosen, hello, last, step) {
-    for (const { measure, lines } of shown) {
+    for (const { measure, lines, others = [] } of shown) {
       const tab = this.#tabs.get(measure.name);
       if (!tab) continue;
       tab.button.setAttribute("aria-pressed", String(measure.name === chosen));
       tab.button.title = measure.name === "accuracy" ? "Accuracy with ID · without ID" : measure.title;
-      const text = valueText(measure, lines, hello, step);
-      if (tab.value.textContent !== text) tab.value.textContent = text;
-      const range = measure.range(hello) ?? niceRange(lines);
+      const unit = unitOf(measure, hello);
+      const blind = others.length ? [] : [lines[0]];
+      const text = valueText(measure, lines, blind, others.length ? "" : unit, step);
+      const twin = others.slice(0, 1).map((other) => valueText(measure, other.lines, [], unit, step));
+      if (tab.value.dataset.text !== [text, ...twin].join()) {
+        tab.value.dataset.text = [text, ...twin].join();
+        const second = twin.map((textContent) => element("span", { className: "is-b", textContent }));
+        tab.value.replaceChildren(text, ...second.flatMap((each) => [" ", each]));
+      }
+      const mains = [...others.slice(0, 1), { place: "a", lines }].flatMap((each) =>
+        each.lines.slice(-1).map((main) => ({ place: each.place, main })),
+      );
+      const range = measure.range(hello) ?? niceRange(mains.map(({ main }) => main));
       const axis = new Axis(last, 1, SPARK.width - 1);
-      const main = lines.at(-1);
-      const d = main
-        ? pathOf(
+      const paths = mains.map(({ place, main }) =>
+        svg("path", {
+          class: `is-${place}`,
+          d: pathOf(
             main.xs.map((each) => axis.x(each)),
             main.ys.map(
               (value) => SPARK.height - 3 - ((SPARK.height - 6) * (value - range[0])) / (range[1] - range[0]),
             ),
-          )
-        : "";
-      tab.spark.replaceChildren(svg("path", { d }));
+          ),
+        }),
+      );
+      tab.spark.replaceChildren(...paths);
     }
   }
 }
 
+/** @param {Measure} measure @param {Hello} hello */
+const unitOf = ({ unit }, { experts }) => (unit === "of" ? ` of ${experts}` : unit ? ` ${unit}` : "");
+
 /**
  * @param {Measure} measure
  * @param {Drawn[]} lines
- * @param {Hello} hello
+ * @param {Drawn[]} blind the line without ID, where it is told
+ * @param {string} unit
  * @param {number | null} step
  */
-function valueText(measure, lines, hello, step) {
+function valueText(measure, lines, [blind], unit, step) {
   /** @param {Drawn | undefined} line */
   const at = (line) => (line ? valueAt(line, step ?? Infinity) : undefined);
   const main = at(lines.at(-1));
   if (main === undefined) return "–";
-  const unit = measure.unit === "of" ? ` of ${hello.experts}` : measure.unit ? ` ${measure.unit}` : "";
-  const blind = measure.name === "accuracy" && lines.length > 1 ? at(lines[0]) : undefined;
-  return `${measure.text(main)}${unit}${blind === undefined ? "" : ` · ${measure.text(blind)}`}`;
+  const second = measure.name === "accuracy" && lines.length > 1 ? at(blind) : undefined;
+  return `${measure.text(main)}${unit}${second === undefined ? "" : ` · ${measure.text(second)}`}`;
 }

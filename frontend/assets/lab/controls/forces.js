@@ -5,6 +5,7 @@ import { byController, changes } from "../core/events.js";
 import { settings } from "../core/settings.js";
 import { Slider } from "./slider.js";
 
+/** @import { Answer } from "../core/requests.js" */
 /** @import { RunEvent } from "../core/told.js" */
 /** @import { Commands } from "../core/commands.js" */
 /** @import { ControlValues, Run } from "../core/told.js" */
@@ -12,6 +13,12 @@ import { Slider } from "./slider.js";
 /** @import { Parts } from "../core/parts.js" */
 
 export class Forces {
+  /**
+   * Takes a change that is not meant for this run; null where it is.
+   *
+   * @type {(name: string, value: number) => Promise<Answer> | null}
+   */
+  divert = () => null;
   #model;
   #commands;
   #onStale;
@@ -127,6 +134,8 @@ export class Forces {
    * @param {number} value
    */
   async #set(name, value) {
+    const diverted = this.divert(name, value);
+    if (diverted) return diverted;
     const result = await this.#commands.send("set", { controls: { [name]: value } });
     if (result.status === 409) setTimeout(this.#onStale); // someone else was first: show their values
     return result;

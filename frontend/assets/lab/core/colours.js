@@ -12,6 +12,7 @@
 /** Where the colours of tokens.css stand on the scale of sigma(A), and on that of conflict. */
 export const SIGMA_STOPS = [0, 0.4, 0.5, 0.6, 1];
 export const CLASH_STOPS = [0, 0.5, 1];
+export const DIFFERENCE_STOPS = [0, 0.5, 1];
 
 const DARK_INK = [0, 0, 0]; // against white the worst ground leaves 4.58; a softer black would not reach 4.5
 const LIGHT_INK = [255, 255, 255];
@@ -46,6 +47,8 @@ export const colours = {
   sigma: scale(() => LIGHT_INK),
   /** Conflict, from 0 to the top of the scale that is in use. */
   clash: scale(() => LIGHT_INK),
+  /** Run B minus run A, -1 to 1: violet where B has more, ink where A has. */
+  difference: scale(() => LIGHT_INK),
 };
 
 /**
@@ -124,6 +127,7 @@ export function buildColours() {
   const stops = (name, count) => Array.from({ length: count }, (_, i) => rgb(token(`${name}-${i}`)));
   colours.sigma = scale(along(SIGMA_STOPS, stops("sigma", SIGMA_STOPS.length)));
   colours.clash = scale(along(CLASH_STOPS, stops("conflict", CLASH_STOPS.length)));
+  colours.difference = scale(along(DIFFERENCE_STOPS, [rgb(colours.ink), rgb(colours.control), rgb(colours.change)]));
 }
 
 /**

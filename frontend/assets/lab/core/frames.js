@@ -76,6 +76,27 @@ export function decodeArrays(buffer) {
   return { meta: { epoch: Number(header.__metadata__.epoch) }, arrays };
 }
 
+/**
+ * Any message with its metadata and whole shapes; 16-bit floats stay bits.
+ *
+ * @param {ArrayBuffer} buffer
+ */
+export function decodeMessage(buffer) {
+  const { header, start } = headOf(buffer);
+  /** @type {Map<string, { shape: number[], data: Numbers | Uint16Array }>} */
+  const arrays = new Map();
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === "__metadata__") continue;
+    const at = start + entry.data_offsets[0];
+    const data =
+      entry.dtype === "F16"
+        ? new Uint16Array(buffer.slice(at, start + entry.data_offsets[1]))
+        : view(buffer, at, entry).data;
+    arrays.set(name, { shape: entry.shape, data });
+  }
+  return { meta: /** @type {Record<string, string>} */ (header.__metadata__), arrays };
+}
+
 /** @param {ArrayBuffer} buffer */
 function headOf(buffer) {
   const length = Number(new DataView(buffer).getBigUint64(0, true));

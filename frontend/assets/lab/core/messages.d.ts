@@ -260,6 +260,7 @@ export interface ListedRun {
   accuracy: number | null;
   blind_accuracy: number | null;
   links_cut: number | null;
+  settings: Record<string, unknown>;
 }
 
 /** A run to create from the exact state of another: at this moment, or at a step that has a checkpoint. */

@@ -23,6 +23,8 @@ export class Model {
   events = [];
   /** Epochs that the run shown is made of, newest first. @type {Stretch[]} */
   lineage = [];
+  /** What is compared with the run, behind its name in the header. */
+  beside = "";
 
   forget() {
     this.store.clear();

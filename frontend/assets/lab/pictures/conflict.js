@@ -34,12 +34,12 @@ export const conflict = {
   target: (row, col) => targetOf({ expert: row, other: col }),
   lit: ({ expert: row, other: col }) => ({ row, col }),
 
-  matrix(layer, { step, clashes }) {
+  matrix(layer, { step, clashes, leastTop = 0 }) {
     const { conflict: array, overlap } = layer;
     const { rows, cols } = array;
     const isMean = clashes !== null && clashes.mean.length === array.data.length;
     const data = isMean ? clashes.mean : array.data;
-    const top = isMean ? clashes.top : topOf(data, TOPS[2]);
+    const top = Math.max(leastTop, isMean ? clashes.top : topOf(data, TOPS[2]));
     const isBefore = step === 0;
     /**
      * @param {number} r

@@ -18,6 +18,7 @@ import { cell } from "../core/format.js";
  * @property {number} step of the frame
  * @property {Clashes | null} clashes the running mean of conflict; null where a single stored frame is looked at
  * @property {Target | null} [target] what is under the pointer
+ * @property {number} [leastTop] of an adapting scale, where another picture beside has the same
  *
  * @typedef {object} Picture
  * @property {string} name

@@ -167,8 +167,13 @@ export class Pictures {
   /** @param {Lens} lens */
   setLens(lens) {
     this.lens = lens;
-    this.#onView({ lens: lens === "matrix" ? null : lens });
+    this.#onView({ lens: this.lensInLink });
     this.repaint();
+  }
+
+  /** The lens as a link names it: none for the usual one. */
+  get lensInLink() {
+    return this.lens === "matrix" ? null : this.lens;
   }
 
   /** Fit the panels to the model: its layers, and what it has. */

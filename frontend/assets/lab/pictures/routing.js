@@ -37,10 +37,10 @@ export const routing = {
   lit: ({ expert: row, task: col }) => ({ row, col }),
 
   /** The frame's arrays are [tasks, experts]; here a row is an expert. */
-  matrix(layer, { hello: { tasks }, target }) {
+  matrix(layer, { hello: { tasks }, target, leastTop = 0 }) {
     const { routing: told, routing_blind: blind } = layer;
     const { rows: cols, cols: rows } = told;
-    const top = most(told, blind) > HALF ? 1 : HALF;
+    const top = Math.max(leastTop, most(told, blind) > HALF ? 1 : HALF);
     /** @param {number} q */
     const label = (q) => (tasks[q] ? tasks[q].label : `Task ${q}`);
     return {

@@ -139,8 +139,9 @@ export class EventLog {
    * @param {number} layer the one shown
    * @param {{ epoch: number, step: number } | null} moment the one looked back at
    * @param {boolean} hasTopology
+   * @param {(events: RunEvent[], layer: number) => Line[]} [toLines] where the events are of several runs
    */
-  show(events, layer, moment, hasTopology) {
+  show(events, layer, moment, hasTopology, toLines = linesOf) {
     const isSame =
       this.#layer === layer && this.#moment?.step === moment?.step && this.#moment?.epoch === moment?.epoch;
     if (isSame && this.#events === events) return;
@@ -149,7 +150,7 @@ export class EventLog {
     this.#layer = layer;
     this.#moment = moment;
     this.#which.textContent = hasTopology ? `layer ${layer + 1}` : "";
-    this.#newest = linesOf(events, layer);
+    this.#newest = toLines(events, layer);
     if (grew && this.#isBeingRead) this.#offer();
     else this.#draw();
   }

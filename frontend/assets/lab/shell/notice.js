@@ -1,6 +1,7 @@
 // What the centre says when there is nothing to draw: no run, a dead link, no server.
 
 import { element } from "../core/element.js";
+import { count } from "../core/format.js";
 
 export class Notice {
   #shown = "";
@@ -9,7 +10,7 @@ export class Notice {
 
   /**
    * @param {HTMLElement} box
-   * @param {{ startLive: () => void, openNewest: () => void }} actions
+   * @param {{ startLive: () => void, open: (runId: string | null) => void }} actions null opens the newest run
    */
   constructor(box, actions) {
     this.#box = box;
@@ -25,13 +26,22 @@ export class Notice {
     this.#show("No run yet", text, [this.#start()]);
   }
 
-  /** @param {string} runId */
-  deadLink(runId) {
-    const name = runId.slice(0, 40);
-    const text = `There is no run “${name}” here. It may have been removed, or the link is from another machine.`;
-    const newest = element("button", { type: "button", className: "button", textContent: "Show the newest run" });
-    newest.addEventListener("click", this.#actions.openNewest);
-    this.#show("No such run", text, [newest, this.#start()]);
+  /**
+   * @param {string} runId
+   * @param {{ run_id: string, name: string, seed: number, step: number } | null} nearest there is; null where that is not known
+   */
+  deadLink(runId, nearest) {
+    const gone = `There is no run “${runId.slice(0, 40)}” here.`;
+    const text = nearest
+      ? `${gone} The nearest is ${nearest.name}, seed ${nearest.seed}, at step ${count(nearest.step)}.`
+      : `${gone} It may have been removed, or the link is from another machine.`;
+    const show = element("button", {
+      type: "button",
+      className: "button",
+      textContent: nearest ? "Show that one" : "Show the newest run",
+    });
+    show.addEventListener("click", () => this.#actions.open(nearest ? nearest.run_id : null));
+    this.#show("No such run", text, [show, this.#start()]);
   }
 
   /** @param {string} reason */

@@ -75,7 +75,10 @@ export class Status {
     this.#show("chip-speed", speedOf(run));
     this.#show("chip-device", this.#device(run));
     this.#show("chip-watching", run.viewers > 1 ? `${count(run.viewers)} watching` : "");
-    this.#show("chip-model", `${run.name && run.name !== run.preset ? run.name : run.preset}, seed ${run.seed}`);
+    this.#show(
+      "chip-model",
+      `${run.name && run.name !== run.preset ? run.name : run.preset}, seed ${run.seed}${this.#model.beside}`,
+    );
     this.#onTitle(`${status.words} · ${architectureOf(this.#model).name}`);
   }
 

@@ -42,8 +42,9 @@ export class Story {
    * @param {Frame | null} frame the one that is shown
    * @param {number} layer
    * @param {boolean} isPast
+   * @param {[string, string] | null} [compared] what is said of two runs instead
    */
-  refresh(frame, layer, isPast) {
+  refresh(frame, layer, isPast, compared = null) {
     const { hello, hasTopology, run } = this.#model;
     if (!hello || !run) {
       say(this.#line, "\u00a0");
@@ -51,7 +52,10 @@ export class Story {
       return;
     }
     const { full, owns } = architectureOf(this.#model);
-    if (!hasTopology) {
+    if (compared) {
+      say(this.#line, compared[0]);
+      say(this.#below, compared[1]);
+    } else if (!hasTopology) {
       say(this.#line, `${full} has no topology matrix: ${owns}.`);
       say(
         this.#below,
@@ -63,7 +67,7 @@ export class Story {
       say(this.#line, counts ? sentence(counts) : "Waiting for the first picture.");
       say(this.#below, counts ? meaning(counts) : "\u00a0");
     }
-    if (!isPast || !frame) return;
+    if (!isPast || !frame || compared) return;
     const now = run.status === "running" ? ` Training goes on: step ${count(this.#step)}.` : "";
     const place = this.#model.isOfRun(frame) ? "" : ", before the reset";
     say(this.#below, `Looking back at step ${count(frame.step)}${place}.${now}`);
