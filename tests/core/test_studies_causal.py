@@ -25,7 +25,7 @@ def gathered(seeds: Mapping[str, int], **accuracy: float) -> list[Evidence]:
 
     def value(job: Job, measure: str, place: dict[str, Any]) -> float:
         told = accuracy.get(str(job.settings["arm"]), 0.8)
-        return (told if measure == "accuracy" else 0.5) + 0.001 * (job.seed % 2) * (job.settings["arm"] == "cdsp")
+        return (told if measure == "accuracy" else 0.5) + 0.001 * (job.seed % 2) * bool(job.settings["arm"] == "cdsp")
 
     made = made_up(value)
 
