@@ -1,4 +1,4 @@
-"""The command line: `python -m cdsp_core train | record | presets | study | evidence`."""
+"""The command line: `python -m cdsp_core train | record | presets | study | evidence | oligarchy`."""
 
 from __future__ import annotations
 
@@ -73,6 +73,13 @@ def _parser(program: str) -> argparse.ArgumentParser:
     )
     evidence.add_argument("--pdf", type=Path, metavar="FILE", help="the same as a report with every chart")
     evidence.set_defaults(run=_evidence)
+    oligarchy = commands.add_parser("oligarchy", help="choose the rule of oligarchy on recorded runs, and test it")
+    oligarchy.add_argument(
+        "--from", dest="folders", type=Path, nargs="+", required=True, metavar="DIR", help="folders of recorded runs"
+    )
+    oligarchy.add_argument("--rules", default="live", metavar="PRESET", help="preset of the runs (default live)")
+    oligarchy.add_argument("--json", type=Path, metavar="FILE", help="where the page finds it (default: its own file)")
+    oligarchy.set_defaults(run=_oligarchy)
     return parser
 
 
@@ -413,6 +420,19 @@ def _evidence(options: argparse.Namespace) -> int:
     for path, content in made.items():
         write_whole(path, content)
         print(path)
+    return 0
+
+
+def _oligarchy(options: argparse.Namespace) -> int:
+    _check_packages(("scipy",))
+
+    from cdsp_core.studies.framework.oligarchy import CHOSEN_ON, TESTED_ON, choose, report, runs_of
+    from cdsp_core.wire.oligarchy import FOUND
+
+    runs = runs_of(options.folders, rules=options.rules)
+    chosen = choose(runs, rules=options.rules, chosen_on=CHOSEN_ON, tested_on=TESTED_ON)
+    print(report(chosen))
+    (options.json or FOUND).write_text(chosen.found.to_json())
     return 0
 
 
