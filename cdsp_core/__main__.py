@@ -155,6 +155,12 @@ def _add_study(study: argparse.ArgumentParser) -> None:
     study.add_argument(
         "--redo-stale", action="store_true", help="do over what other settings or another revision of the code did"
     )
+    study.add_argument(
+        "--record",
+        type=_folder,
+        metavar="DIR",
+        help="record each training of the image encoder on the way, under 10 kB each; what is done is not repeated",
+    )
     study.add_argument("--as-it-stands", action="store_true", help="run nothing; claims from the jobs that are done")
     study.add_argument("--progress", choices=("bar", "json"), default="bar", help="json: one JSON object a line")
     study.set_defaults(run=_study)
@@ -323,7 +329,10 @@ def _study(options: argparse.Namespace) -> int:
         missing_kmnist=options.missing_kmnist,
         smallest=options.smallest,
         first_seed=options.first_seed,
+        record=options.record,
     )
+    if options.record is not None and (options.batched or options.only_batched or options.device != "cpu"):
+        raise ValueError("--record needs trainings one at a time, on the CPU. Found a batch asked for.")
     cores = len(os.sched_getaffinity(0))
     signal.signal(signal.SIGTERM, _interrupt)
     status = 0

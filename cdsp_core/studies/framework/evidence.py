@@ -96,7 +96,7 @@ def judged_together(found: Sequence[Evidence]) -> list[Evidence]:
     A headline claim is promised and stays also where nothing was measured of it yet; any other has then nothing to be
     judged by, and is left out.
     """
-    current = [_measured(each) for each in _each_claim_once([each for each in found if not _superseded(each, found)])]
+    current = _each_claim_once([_measured(each) for each in found if not _superseded(each, found)])
     claims = [(number, claim) for number, each in enumerate(current) for claim in each.findings.claims]
     kept: dict[int, list[Claim]] = {number: [] for number in range(len(current))}
     headline = iter(adjusted([claim for _, claim in claims if claim.headline], holm))

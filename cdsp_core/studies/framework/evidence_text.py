@@ -16,6 +16,7 @@ from cdsp_core.studies.framework.preregistration import HEADLINE, digest
 from cdsp_core.studies.framework.report import form_text, markdown
 from cdsp_core.studies.framework.results import ALIKE
 from cdsp_core.studies.framework.study import Claim, Table, Verdict
+from cdsp_core.wire.oligarchy import read_found
 
 VERDICTS: Final[tuple[Verdict, ...]] = ("holds", "fails", "no effect", "undecided")
 CAVEAT: Final = (
@@ -61,6 +62,7 @@ def evidence_markdown(gathered: Sequence[Evidence], *, plot: str = "img/headline
         RULES,
         CAVEAT,
         *(["## Does conflict carry information?", *said] if (said := causal.conclusion(gathered)) else []),
+        *(["## What an oligarchy is", rule.sentence()] if (rule := read_found()) else []),
         "## Themes",
         markdown(_themes(gathered)),
         "## Studies",

@@ -187,8 +187,12 @@ def report(chosen: Chosen) -> str:
         name, (own, other) = each.rule.measure, chosen.errors_of[each.rule.measure]
         side = ">" if each.rule.above else "<"
         lines.append(f"{name:16} {side} {each.rule.threshold:11.4g} {each.margin:8.2f}  {own}, {other}")
-    lines += ["", "step: errors of the rule chosen, tested"]
-    lines += [f"{step:6}: {own}, {other}" for step, own, other in chosen.by_step]
+    lines += ["", "errors of the rule on the seeds chosen on and tested on, from the step where they change"]
+    before: tuple[int, int] | None = None
+    for step, *errors in chosen.by_step:
+        if (now := (errors[0], errors[1])) != before:
+            lines.append(f"{step:6}: {now[0]}, {now[1]}")
+        before = now
     return "\n".join(lines)
 
 

@@ -298,6 +298,7 @@ export interface RecordedRun {
   name: string;
   preset: string;
   seed: number;
+  arm: string | null;
   steps: number;
   pictures: number;
   edits: number;
