@@ -19,13 +19,13 @@ from cdsp_core.training.device import choose_device
 from cdsp_core.wire.recording import MAX_FILE_BYTES, Recipe, picture_steps, read_recording
 from tests.core.study_rows import tell_nobody
 
-SMALL = {"patch_size": 14, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4, "eval_batch": 30}
+SMALL = {"patch_size": 14, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4, "eval_batch": 1500, "num_layers": 1}
 
 
 def job(**settings: object) -> Job:
-    config = with_settings(preset("live"), {**SMALL, "steps": 45, "eval_every": 20, "seed": 3, **settings})
+    config = with_settings(preset("live"), {**SMALL, "steps": 15, "eval_every": 7, "seed": 3, **settings})
     labels = {"rules": "live", "arm": "lambda_0"}
-    return Job(key="live-lambda_0-seed3", seed=3, settings={**labels, "every": 20, "config": to_dict(config)})
+    return Job(key="live-lambda_0-seed3", seed=3, settings={**labels, "every": 7, "config": to_dict(config)})
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_the_file_is_named_after_the_job_and_says_what_it_is(made: Path) -> None
 def test_it_is_the_recording_that_the_recorder_makes_of_the_same_recipe(made: Path) -> None:
     found = read_recording(made)
     alone = recorded(Recipe(config=found.recipe.config), device=choose_device("cpu"))
-    assert found.steps.tolist() == picture_steps(45)
+    assert found.steps.tolist() == picture_steps(15)
     np.testing.assert_array_equal(found.connection, alone.connection)
     assert found.scalar_names == alone.scalar_names
     np.testing.assert_array_equal(found.scalars[-1], alone.scalars[-1])
@@ -63,11 +63,11 @@ def test_a_model_without_a_topology_is_recorded_without_pictures_of_it(tmp_path:
 
 
 def test_what_is_too_large_for_sixty_pictures_has_fewer(tmp_path: Path) -> None:
-    large = {"num_layers": 3, "num_experts": 16, "num_partitions": 32, "lr_ratio": 100.0, "steps": 70}
+    large = {"num_layers": 2, "num_experts": 16, "num_partitions": 32, "lr_ratio": 100.0, "steps": 61}
     run_training(replace(job(**large), key="large"), StudyOptions(record=tmp_path), tell_nobody)
     found = read_recording(tmp_path / "large.recording")
     assert 8 <= len(found.steps) < 60
-    assert (found.steps[0], found.steps[-1]) == (0, 70)
+    assert (found.steps[0], found.steps[-1]) == (0, 61)
 
 
 def test_recording_a_batch_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

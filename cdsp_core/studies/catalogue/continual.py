@@ -219,7 +219,7 @@ def find(rows: Sequence[Row], options: StudyOptions) -> Findings:
             "CDSP and the standard mixture are given each task's ID, the dense net has no use for it. A model that "
             "learns less also has less to forget: compare the accuracies.",
             "Trained at `live`'s sizes with weights at 0.003 and A at 5 times that.",
-            "Replay keeps 200 images of every task that is over and fills half of each later batch with them. EWC holds "
+            "Replay keeps 200 images of every task that is over; half of each later batch are such. EWC holds "
             "the weights by the exact diagonal Fisher information of 200 images a task. Conflict memory is ours "
             "(docs/method.md, section 11): the game compares with sketches of past tasks' gradients too.",
             *(
@@ -253,7 +253,7 @@ def _against_methods_for_streams(
         difference(forgetting["cdsp"], forgetting["cdsp_memory"]),
         claim="Conflict memory makes CDSP forget less.",
         source=OURS,
-        what="Forgetting without conflict memory minus with it, in percentage points, mean of the tasks before the last",
+        what="Forgetting without conflict memory minus with it, percentage points, mean of the tasks before the last",
         above=0.0,
         equivalence=POINT,
     )
