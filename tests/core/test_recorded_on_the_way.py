@@ -19,7 +19,15 @@ from cdsp_core.training.device import choose_device
 from cdsp_core.wire.recording import MAX_FILE_BYTES, Recipe, picture_steps, read_recording
 from tests.core.study_rows import tell_nobody
 
-SMALL = {"patch_size": 14, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4, "eval_batch": 1500, "num_layers": 1}
+SMALL = {
+    "patch_size": 14,
+    "d_model": 16,
+    "d_base": 32,
+    "num_experts": 4,
+    "num_partitions": 4,
+    "eval_batch": 1500,
+    "num_layers": 1,
+}
 
 
 def job(**settings: object) -> Job:
