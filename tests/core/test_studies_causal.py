@@ -72,3 +72,9 @@ def test_arms_of_any_number_of_seeds_are_judged_at_the_last_look_that_both_have_
     assert (claim["H10"].seeds, claim["H3"].seeds, claim["H12"].seeds) == (look, 10, 0)
     assert claim["H10"].verdict == ("undecided" if seeds < 6 else "no effect"), "at 3 seeds the bound is strict"
     assert claim["H12"].verdict == "undecided"
+
+
+def test_a_headline_claim_that_only_holm_leaves_undecided_waits_for_its_next_look() -> None:
+    claims = {claim.headline: claim for claim in gathered({"cdsp": 3, "permuted": 3}, cdsp=0.805)[0].findings.claims}
+    assert claims["H10"].verdict == "undecided"
+    assert (claims["H10"].seeds, claims["H10"].decided_by) in ((3, 6), (3, 10))
