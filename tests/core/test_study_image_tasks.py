@@ -103,7 +103,7 @@ DROPS = {"cdsp": 0.1, "cdsp_lambda_0": 0.1, "standard": 0.05, "dense": 0.4}
 
 
 def made_stream(job: Job) -> list[Row]:
-    drop = DROPS.get(job.settings["model"], 0.02 if "memory" in job.settings["model"] else 0.01)
+    drop = DROPS.get(job.settings["model"], 0.015 if "memory" in job.settings["model"] else 0.01)
     return [
         {
             "stage": stage,
