@@ -36,7 +36,7 @@ MAKES_NO_ROWS: Final = ":(exclude)training/checkpoint.py"
 ALIKE: Final = {
     "7dc7d5a2b175": "Its batches of CDSP-MoE did not start on an accelerator, where the first model's buffers already "
     "were and those of the others were not. Mended; no row of what did start changes.",
-    "f6d8aa673d1e": "Later: a comment, and studies of streams, text and oligarchy. The golden loss curve "
+    "f6d8aa673d1e": "Later: a comment, studies of streams and text, recordings on the way. The golden loss curve "
     "(tests/golden) is the same to the bit.",
 }
 """Revisions whose rows are those of this one, and why; everything else of another revision is stale."""
