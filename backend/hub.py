@@ -23,8 +23,11 @@ from cdsp_core.wire.frames import Array, Frame, decode_frame
 from cdsp_core.wire.messages.link import CommandMessage, ResultMessage, Start, Started
 from cdsp_core.wire.messages.run import Event, RunInfo
 from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
+from cdsp_core.wire.oligarchy import read_found
 from cdsp_core.wire.phases import PhaseWatch
 
+OLIGARCHY: Final = read_found()
+"""the rule that was chosen and tested on recorded runs; None where none is"""
 UNUSED_TICKS: Final = 60
 """seconds after which an ended run that nobody watches is kept on disk only"""
 
@@ -308,7 +311,9 @@ class RunHub:
 
     def _watch(self, *, continued: bool) -> PhaseWatch:
         has_diagonal = self.state.config.model.has_diagonal
-        return PhaseWatch(has_diagonal=has_diagonal, continued=continued, scalar_names=self.scalar_names)
+        return PhaseWatch(
+            has_diagonal=has_diagonal, continued=continued, scalar_names=self.scalar_names, oligarchy=OLIGARCHY
+        )
 
     def _keep(self, frame: Frame, entry: Entry) -> None:
         self.store.save_frame(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -27,51 +28,57 @@ from cdsp_core.wire.recording import (
 NO_PICTURES: Final = "The run has no pictures yet. It has them as soon as it has begun to train."
 
 
+BY_NAME: Final = re.compile(r"[a-z]+-(?P<arm>[a-z0-9_]+)-seed\d+")
+"""the name of a job of study headline, for recordings without labels"""
+
+
 class RecordedFolder:
-    """The files of a folder, read again when they change. Its methods wait for the disk."""
+    """The files of a folder and of those in it, read again when they change. Its methods wait for the disk.
+
+    Of two of the same name the one is served whose path comes first.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._read: dict[str, tuple[int, Recording]] = {}
+        self._read: dict[Path, tuple[int, Recording]] = {}
 
     def rows(self) -> RecordedRuns:
         """Every recorded run, and why a file is none."""
         recorded: list[RecordedRun] = []
         refused: list[str] = []
-        for name in self._names():
+        for name, path in sorted(self._files().items()):
             try:
-                recorded.append(_row(name, self._path(name), self._recording(name)))
+                recorded.append(_row(name, path, self._recording(path)))
             except RecordingError as error:
                 refused.append(str(error))
         return RecordedRuns(recorded=recorded, refused=refused)
 
     def get(self, name: str) -> Recording:
         """The recorded run of that name. Raises RunNotFoundError, BadInputError for a broken file."""
-        names = self._names()
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
+        files = self._files()
+        if name not in files:
+            near = difflib.get_close_matches(name, files, n=1, cutoff=0.0)
             way_out = f"The nearest is {near[0]}." if near else "There are none."
             raise RunNotFoundError(f"There is no recorded run {name[:60]!r}. {way_out}")
         try:
-            return self._recording(name)
+            return self._recording(files[name])
         except RecordingError as error:
             raise BadInputError(str(error)) from None
 
-    def _names(self) -> list[str]:
-        return sorted(path.name.removesuffix(SUFFIX) for path in self._folder.glob(f"*{SUFFIX}"))
+    def _files(self) -> dict[str, Path]:
+        files: dict[str, Path] = {}
+        for path in sorted(self._folder.rglob(f"*{SUFFIX}")):
+            files.setdefault(path.name.removesuffix(SUFFIX), path)
+        return files
 
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}{SUFFIX}"
-
-    def _recording(self, name: str) -> Recording:
-        path = self._path(name)
+    def _recording(self, path: Path) -> Recording:
         try:
             changed_ns = path.stat().st_mtime_ns
         except OSError as error:
             raise RecordingError(f"{path.name} must be a file that can be read. Found: {error.strerror}.") from error
-        known = self._read.get(name)
+        known = self._read.get(path)
         if known is None or known[0] != changed_ns:
-            known = self._read[name] = (changed_ns, read_recording(path))
+            known = self._read[path] = (changed_ns, read_recording(path))
         return known[1]
 
 
@@ -109,12 +116,18 @@ def _edit(event: dict[str, Any]) -> Edit:
     return Edit(step=event["data"]["applied_step"], controls=event["data"]["new"])
 
 
+def _arm(name: str, recording: Recording) -> str | None:
+    found = BY_NAME.fullmatch(name)
+    return recording.labels.get("arm") or (found["arm"] if found else None)
+
+
 def _row(name: str, path: Path, recording: Recording) -> RecordedRun:
     config, measured = recording.recipe.config, recording.accuracy
     return RecordedRun(
         name=name,
         preset=config.preset,
         seed=config.train.seed,
+        arm=_arm(name, recording),
         steps=int(recording.steps[-1]),
         pictures=len(recording.steps),
         edits=len(recording.recipe.edits),

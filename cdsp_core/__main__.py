@@ -1,4 +1,4 @@
-"""The command line: `python -m cdsp_core train | record | presets | study | evidence`."""
+"""The command line: `python -m cdsp_core train | record | presets | study | evidence | oligarchy`."""
 
 from __future__ import annotations
 
@@ -73,6 +73,13 @@ def _parser(program: str) -> argparse.ArgumentParser:
     )
     evidence.add_argument("--pdf", type=Path, metavar="FILE", help="the same as a report with every chart")
     evidence.set_defaults(run=_evidence)
+    oligarchy = commands.add_parser("oligarchy", help="choose the rule of oligarchy on recorded runs, and test it")
+    oligarchy.add_argument(
+        "--from", dest="folders", type=Path, nargs="+", required=True, metavar="DIR", help="folders of recorded runs"
+    )
+    oligarchy.add_argument("--rules", default="live", metavar="PRESET", help="preset of the runs (default live)")
+    oligarchy.add_argument("--json", type=Path, metavar="FILE", help="where the page finds it (default: its own file)")
+    oligarchy.set_defaults(run=_oligarchy)
     return parser
 
 
@@ -147,6 +154,12 @@ def _add_study(study: argparse.ArgumentParser) -> None:
     )
     study.add_argument(
         "--redo-stale", action="store_true", help="do over what other settings or another revision of the code did"
+    )
+    study.add_argument(
+        "--record",
+        type=_folder,
+        metavar="DIR",
+        help="record each training of the image encoder on the way, under 10 kB each; what is done is not repeated",
     )
     study.add_argument("--as-it-stands", action="store_true", help="run nothing; claims from the jobs that are done")
     study.add_argument("--progress", choices=("bar", "json"), default="bar", help="json: one JSON object a line")
@@ -316,7 +329,10 @@ def _study(options: argparse.Namespace) -> int:
         missing_kmnist=options.missing_kmnist,
         smallest=options.smallest,
         first_seed=options.first_seed,
+        record=options.record,
     )
+    if options.record is not None and (options.batched or options.only_batched or options.device != "cpu"):
+        raise ValueError("--record needs trainings one at a time, on the CPU. Found a batch asked for.")
     cores = len(os.sched_getaffinity(0))
     signal.signal(signal.SIGTERM, _interrupt)
     status = 0
@@ -413,6 +429,19 @@ def _evidence(options: argparse.Namespace) -> int:
     for path, content in made.items():
         write_whole(path, content)
         print(path)
+    return 0
+
+
+def _oligarchy(options: argparse.Namespace) -> int:
+    _check_packages(("scipy",))
+
+    from cdsp_core.studies.framework.oligarchy import CHOSEN_ON, TESTED_ON, choose, report, runs_of
+    from cdsp_core.wire.oligarchy import FOUND
+
+    runs = runs_of(options.folders, rules=options.rules)
+    chosen = choose(runs, rules=options.rules, chosen_on=CHOSEN_ON, tested_on=TESTED_ON)
+    print(report(chosen))
+    (options.json or FOUND).write_text(chosen.found.to_json())
     return 0
 
 

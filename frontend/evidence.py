@@ -133,6 +133,8 @@ class Evidence:
     studies: tuple[Study, ...] = ()
     caveat: str = ""
     sentences: tuple[str, ...] = ()
+    causal: tuple[str, ...] = ()
+    """what the causal test says, a paragraph for each set of rules"""
     missing: str | None = None
     claims: tuple[Claim, ...] = field(init=False)
 
@@ -179,7 +181,8 @@ def read_evidence(content: str | bytes) -> Evidence:
     if not any(study.claims for study in studies):
         return Evidence(missing=NO_EVIDENCE)
     sentences = tuple(map(str, raw.get("summary") or ()))
-    return Evidence(studies=studies, caveat=str(raw.get("caveat", "")), sentences=sentences)
+    causal = tuple(map(str, raw.get("causal") or ()))
+    return Evidence(studies=studies, caveat=str(raw.get("caveat", "")), sentences=sentences, causal=causal)
 
 
 def read_claims(raw: list[Any], study: str) -> tuple[Claim, ...]:

@@ -2,8 +2,9 @@
 
 Each layer is in one of four phases. *Even*: the widest gap between two links, max sigma(A) - min sigma(A), is at most
 0.2. *Breaks*: it is above. *Cuts*: a link lies below 0.1, so it is cut. *Frozen*: links are cut, and none crossed 0.1
-for 1,000 steps. Besides, it is told when half of the links are cut, when an expert pulls ahead of another, and when the
-accuracy passes a mark. What has not changed the picture (an expert without work, say) is no phase.
+for 1,000 steps. Besides, it is told when half of the links are cut, when an expert pulls ahead of another, when the
+network is an oligarchy by the rule of `oligarchy.py`, and when the accuracy passes a mark. What has not changed the
+picture (an expert without work, say) is no phase.
 
 A text is "Layer 1: WHAT. DETAIL.", the part before the colon only where it is of one layer. Each is told once when a
 quantity crosses its mark and is armed again only when the quantity has gone clearly back; the same phase of a layer is
@@ -21,6 +22,7 @@ import numpy as np
 
 from cdsp_core.wire.frames import Array, Frame
 from cdsp_core.wire.messages.vocabulary import PhaseName
+from cdsp_core.wire.oligarchy import Found
 
 CUT_BELOW: Final = 0.1
 """a link whose sigma(A) lies below is cut"""
@@ -39,6 +41,8 @@ AHEAD_BACK: Final = 0.2
 ACCURACY_MARKS: Final = (0.5, 0.8, 0.9, 0.95)
 ACCURACY_TESTS: Final = 10
 """tests whose mean has to reach a mark"""
+OLIGARCHIC_FRAMES: Final = 3
+"""in a row that the rule must call so"""
 ACCURACIES: Final = (("test_accuracy/", "with"), ("test_accuracy_blind/", "without"))
 """prefix of the scalars, and how the task ID goes with it"""
 
@@ -76,10 +80,20 @@ class PhaseWatch:
     """Looks at the frames of one run, oldest first. Of a model without A it tells of the accuracy only.
 
     `continued`: the run was trained before, so what its first frame shows is not news. `scalar_names`: columns of a
-    frame's scalars; without them nothing is said of the accuracy.
+    frame's scalars; without them nothing is said of the accuracy. `oligarchy`: the rule that was chosen and tested;
+    without one no network is called so.
     """
 
-    def __init__(self, *, has_diagonal: bool, continued: bool = False, scalar_names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        has_diagonal: bool,
+        continued: bool = False,
+        scalar_names: Sequence[str] = (),
+        oligarchy: Found | None = None,
+    ) -> None:
+        self._oligarchy = oligarchy if has_diagonal else None
+        self._oligarchic_frames = 0
         self._continued = continued
         self._has_diagonal = has_diagonal
         self._layers: dict[int, _Layer] = {}
@@ -95,10 +109,13 @@ class PhaseWatch:
         """What this frame shows for the first time."""
         found: list[Phase] = []
         layers = {int(name.split("/")[0].removeprefix("layer")) for name in frame.arrays if name.startswith("layer")}
+        connections: list[Array] = []
         for layer in sorted(layers):
             connection_ep = frame.arrays.get(f"layer{layer}/connection")
             if connection_ep is not None and connection_ep.size:
+                connections.append(connection_ep)
                 found += self._layer(layer, frame.step, connection_ep)
+        found += self._oligarchic(frame.step, connections)
         found += self._accuracy(frame.arrays.get("scalars"))
         if self._continued:
             self._continued = False
@@ -149,6 +166,25 @@ class PhaseWatch:
         detail = f"It keeps {_share(high)} of its own block, E{last} {_share(low)}"
         data = {"expert": first, "highest": high, "weakest": last, "lowest": low}
         return [_phase("pulls_ahead", layer, f"E{first} pulls ahead", detail, **data)]
+
+    def _oligarchic(self, step: int, connections: list[Array]) -> list[Phase]:
+        """That the network is an oligarchy by the rule, once, and how often the rule errs."""
+        if self._oligarchy is None or self._oligarchic_frames >= OLIGARCHIC_FRAMES:
+            return []
+        says = self._oligarchy.rule.says(connections, step=step)
+        self._oligarchic_frames = self._oligarchic_frames + 1 if says else 0
+        if says and self._continued:
+            self._oligarchic_frames = OLIGARCHIC_FRAMES
+        if self._oligarchic_frames < OLIGARCHIC_FRAMES:
+            return []
+        value, rule = self._oligarchy.rule.value(connections), self._oligarchy.rule
+        title = f"An oligarchy by the rule: {rule.measure.replace('_', ' ')} is {value:.2f}"
+        side = "above" if rule.above else "below"
+        detail = (
+            f"Called so {side} {rule.threshold:.2f}; it errs in {self._oligarchy.errors} of {self._oligarchy.runs} runs"
+        )
+        data = {"phase": "oligarchic", "layer": None, "value": value, "threshold": rule.threshold}
+        return [Phase(name="oligarchic", text=f"{title}. {detail}.", data=data)]
 
     def _accuracy(self, rows: Array | None) -> list[Phase]:
         """Marks that the mean of the last tests passes, over all tasks, with and without ID."""

@@ -5,8 +5,8 @@ pictures, L layers, E experts, P partitions, C scalars:
     steps       [T] int32             the step of each picture, rising from the first one's
     connection  [T, L, E, P] uint8    255 times sigma(A), rounded; without a layer for a model without A
     scalars     [T, C] float16        each the mean over the steps since the picture before, NaN where none measured it
-The metadata are strings: `format`, `version` (of the package that wrote it), `recipe`, `scalar_names` and `accuracy`,
-the last three as JSON.
+The metadata are strings: `format`, `version` (of the package that wrote it), `recipe`, `scalar_names`, `accuracy` and
+`labels`, the last four as JSON; `labels` may be missing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import math
 import os
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +40,8 @@ MAX_CONTENT_BYTES: Final = 1_000_000
 """of a file when it is decompressed"""
 MAX_EDITS: Final = 100
 MAX_SCALARS: Final = 64
+MAX_LABELS: Final = 8
+MAX_LABEL: Final = 60
 CUT_BELOW: Final = 0.1
 """a link whose sigma(A) is lower counts as cut"""
 KEPT_SCALARS: Final = (
@@ -129,6 +131,8 @@ class Recording:
     scalars: Array
     accuracy: Mapping[str, Mapping[str, float]] | None = None
     """at the end, over all test images: per task, `known` with its ID and `blind` without; None where not measured"""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """what the run is for, e.g. the `arm` of a study; preset and seed stand in the recipe"""
     version: str = __version__
 
     def __post_init__(self) -> None:
@@ -174,6 +178,7 @@ class Recording:
                 "recipe": _text(self.recipe.to_json()),
                 "scalar_names": _text(list(self.scalar_names)),
                 "accuracy": _text(self.accuracy),
+                **({"labels": _text(dict(self.labels))} if self.labels else {}),
             },
         )
 
@@ -197,6 +202,7 @@ class Recording:
                 [None if math.isnan(value) else value for value in row] for row in self.scalars.astype(float).tolist()
             ],
             "accuracy": self.accuracy,
+            "labels": dict(self.labels),
         }
 
 
@@ -216,6 +222,7 @@ def record(
     rows: Array,
     names: Sequence[str],
     accuracy: Mapping[str, Mapping[str, float]] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Recording:
     """A recorded run, of pictures as step and sigma(A) per layer [E, P], and of all rows of scalars [steps, names].
 
@@ -239,6 +246,7 @@ def record(
         scalar_names=tuple(names[index] for index in kept),
         scalars=np.clip(means, -largest, largest).astype(np.float16),
         accuracy=accuracy,
+        labels=labels or {},
     )
 
 
@@ -265,6 +273,7 @@ def decode(content: bytes, *, called: str) -> Recording:
             scalar_names=tuple(str(name) for name in names),
             scalars=arrays["scalars"],
             accuracy=_read_accuracy(json.loads(meta["accuracy"])),
+            labels=_read_labels(json.loads(meta.get("labels", "{}"))),
             version=meta["version"],
         )
     except RecordingError:
@@ -313,6 +322,16 @@ def _read_accuracy(raw: Any) -> Mapping[str, Mapping[str, float]] | None:
         ):
             raise ValueError(f"accuracy must be shares from 0 to 1. Found {values}.")
     return {name: dict(values) for name, values in raw.items()}
+
+
+def _read_labels(raw: Any) -> Mapping[str, str]:
+    """Raises ValueError unless it is an object of few short texts."""
+    if not isinstance(raw, dict) or len(raw) > MAX_LABELS:
+        raise ValueError(f"labels must be an object of at most {MAX_LABELS} texts. Found something else.")
+    for value in (*raw, *raw.values()):
+        if not isinstance(value, str) or len(value) > MAX_LABEL:
+            raise ValueError(f"labels must be texts of at most {MAX_LABEL} characters. Found {str(value)[:20]!r}.")
+    return dict(raw)
 
 
 def _mean(values: Array) -> float:

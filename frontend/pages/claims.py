@@ -112,7 +112,9 @@ def foot(evidence: Evidence) -> list[Component]:
     """What holds for all numbers, and the way to them."""
     if evidence.missing:
         return []
+    causal = [html.H2("Does conflict carry information?"), *(html.P(minus(text)) for text in evidence.causal)]
     return [
+        *([html.Section(causal, id="causal")] if evidence.causal else []),
         html.P(minus(evidence.caveat), id="caveat"),
         html.P([html.A("All as a table (CSV)", href="/claims/claims.csv", download="claims.csv")]),
     ]

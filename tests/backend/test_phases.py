@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cdsp_core.wire.frames import Array, Frame
+from cdsp_core.wire.oligarchy import Found, Rule
 from cdsp_core.wire.phases import ACCURACY_TESTS, APART_STEPS, FROZEN_STEPS, Phase, PhaseWatch
 
 E = 4
@@ -166,7 +167,32 @@ def test_steps_without_a_test_do_not_count_as_one() -> None:
     assert names(watch, frame(0.5, 0, rows)) == ["even"]
 
 
-def test_no_expert_without_work_and_no_oligarchy_is_news() -> None:
+def by(*, from_step: int = 100) -> Found:
+    """A rule by the share of cut links that erred in 1 of 20 runs."""
+    rule = Rule(measure="share_cut", threshold=0.4, above=True, from_step=from_step)
+    seeds = {"chosen_on": [0], "tested_on": [100], "runs": 20, "errors": 1, "interval": (0.0, 0.25)}
+    return Found(rule=rule, rules="live", steps=1000, **seeds)  # type: ignore[arg-type]
+
+
+def test_an_oligarchy_is_told_once_by_the_rule_with_its_error_rate_after_three_frames_in_a_row() -> None:
+    watch = PhaseWatch(has_diagonal=True, oligarchy=by())
+    early = [frame(cut(8), step) for step in (10, 20, 30, 40)]
+    comes_and_goes = [frame(cut(links), 100 + step) for step, links in enumerate((8, 8, 2, 8, 8))]
+    assert "oligarchic" not in names(watch, *early, *comes_and_goes)
+    (phase,) = told(watch, frame(cut(8), 105), *[frame(cut(8), step) for step in range(106, 500)])
+    assert (phase.name, phase.data["layer"], phase.data["value"]) == ("oligarchic", None, 0.5)
+    assert phase.text == ("An oligarchy by the rule: share cut is 0.50. Called so above 0.40; it errs in 1 of 20 runs.")
+
+
+def test_a_continued_oligarchy_and_a_model_without_own_blocks_are_no_news() -> None:
+    for watch in (
+        PhaseWatch(has_diagonal=True, continued=True, oligarchy=by()),
+        PhaseWatch(has_diagonal=False, oligarchy=by()),
+    ):
+        assert "oligarchic" not in names(watch, *[frame(cut(8), step) for step in range(200, 300)])
+
+
+def test_no_expert_without_work_and_without_a_rule_no_oligarchy_is_news() -> None:
     watch = PhaseWatch(has_diagonal=True)
     told_names = set(names(watch, *[frame(diagonal(0.95, 0.93, 0.5, 0.4), step) for step in range(0, 3000, 10)]))
     assert told_names == {"breaks", "pulls_ahead"}

@@ -18,7 +18,7 @@ from tests.backend.lab import ThreadWorker, lab
 ROOT = Path(__file__).parents[2]
 
 
-def write_one(folder: Path, name: str) -> None:
+def write_one(folder: Path, name: str, labels: dict[str, str] | None = None) -> None:
     layer = np.full((8, 8), 0.05, dtype=np.float32)
     rows = np.array([[1, 0.5], [2, 0.25]], dtype=np.float32)
     shares = {"known": {"mnist": 0.5, "kana": 1.0}, "blind": {"mnist": 0.25, "kana": 0.25}}
@@ -28,6 +28,7 @@ def write_one(folder: Path, name: str) -> None:
         rows=rows,
         names=["step", "loss"],
         accuracy=shares,
+        labels=labels,
     )
     write_recording(made, folder / f"{name}.recording")
 
@@ -50,6 +51,18 @@ async def test_recorded_runs_are_listed_and_served_as_binary_and_as_json(tmp_pat
         assert as_json["scalars"] == [[None], [0.5], [0.25]]
         assert as_json["recipe"]["edits"] == [{"step": 1, "controls": {"p_drop": 0.0}}]
         assert as_json["connection"][0][0][0][0] == 13
+
+
+async def test_runs_of_a_study_lie_in_a_folder_of_their_own_and_say_their_arm(tmp_path: Path) -> None:
+    write_one(tmp_path / "recorded", "first")
+    write_one(tmp_path / "recorded" / "headline", "paper-lambda_0-seed3")
+    write_one(tmp_path / "recorded" / "headline", "paper-cdsp-seed3", {"rules": "paper", "arm": "told"})
+    async with lab(tmp_path / "data", recorded_dir=tmp_path / "recorded") as it:
+        listed = (await it.http.get("/api/recorded")).json()
+        arms = {row["name"]: row["arm"] for row in listed["recorded"]}
+        assert arms == {"first": None, "paper-cdsp-seed3": "told", "paper-lambda_0-seed3": "lambda_0"}
+        one = (await it.http.get("/api/recorded/paper-cdsp-seed3?format=json")).json()
+        assert one["labels"] == {"rules": "paper", "arm": "told"}
 
 
 async def test_what_is_not_there_is_refused_with_the_nearest(tmp_path: Path) -> None:

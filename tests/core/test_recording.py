@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +214,13 @@ def test_the_command_trains_a_recipe_and_writes_it(tmp_path: Path, capsys: pytes
     assert plain.accuracy is not None
     assert set(plain.accuracy["known"]) == set(plain.accuracy["blind"])
     assert "41 pictures" in capsys.readouterr().out
+
+
+def test_labels_are_read_back_and_other_ones_are_refused() -> None:
+    plain = a_recording(steps=20)
+    named = replace(plain, labels={"arm": "lambda_0"})
+    assert decode(named.encode(), called="it").labels == {"arm": "lambda_0"}
+    assert decode(plain.encode(), called="it").labels == {}
+    for wrong in ({"arm": "x" * 61}, {str(number): "x" for number in range(9)}):
+        with pytest.raises(RecordingError, match="labels must be"):
+            decode(replace(plain, labels=wrong).encode(), called="it")

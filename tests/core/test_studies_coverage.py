@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from cdsp_core.studies.framework.coverage import ROWS, sentence
+from cdsp_core.studies.framework.coverage import ROWS, rest_of_sentence, sentence
 from cdsp_core.studies.framework.preregistration import HEADLINE
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +16,14 @@ def test_every_row_of_the_review_has_its_place() -> None:
     assert [row.number for row in ROWS] == list(range(1, 95))
     assert all(row.what and row.where for row in ROWS)
     assert sentence().startswith("Of 94 claims")
+
+
+def test_the_readme_says_of_every_row_what_became_of_it() -> None:
+    text = " ".join((ROOT / "README.md").read_text().split())
+    judged = sum(row.how in ("headline", "claim") for row in ROWS)
+    assert "every claim of the paper, its appendix and the authors' memo" in text
+    assert f"of {len(ROWS)} claims, systems, ideas and questions {judged} are judged as claims" in text
+    assert rest_of_sentence() in text
 
 
 def test_what_a_row_points_at_is_there() -> None:

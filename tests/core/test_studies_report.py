@@ -14,12 +14,13 @@ from cdsp_core.studies import NAMES
 from cdsp_core.studies.framework.charts import svg
 from cdsp_core.studies.framework.evidence import Evidence, gather, headline_of, judged_together
 from cdsp_core.studies.framework.evidence_page import claim_json, evidence_json
-from cdsp_core.studies.framework.evidence_text import evidence_markdown, first_page
+from cdsp_core.studies.framework.evidence_text import MOST_WORDS, evidence_markdown, first_page
 from cdsp_core.studies.framework.forest import forest_svg, pdf
-from cdsp_core.studies.framework.preregistration import digest
+from cdsp_core.studies.framework.preregistration import DOCUMENT, digest
 from cdsp_core.studies.framework.report import markdown, means, report_files
-from cdsp_core.studies.framework.results import ResultsError, StudyFolder, read_combined
+from cdsp_core.studies.framework.results import ALIKE, ResultsError, StudyFolder, read_combined
 from cdsp_core.studies.framework.study import Row, StudyOptions, Table
+from cdsp_core.studies.framework.verdicts import judged
 from tests.core.tiny_study import FACTS, find, run, tiny_study
 
 OPTIONS = StudyOptions(seeds=3, smallest=True)
@@ -92,11 +93,48 @@ def test_evidence_begins_with_the_headline_claims_and_names_what_is_not_measured
     assert digest() in text
 
 
+def test_the_document_in_the_repository_is_a_third_as_long_as_it_was_at_most() -> None:
+    assert len((DOCUMENT.parent / "evidence.md").read_text().split()) <= MOST_WORDS
+
+
+def test_the_same_claim_under_several_rules_is_one_line_and_each_tells_where_seeds_are_fewer(
+    evidence: Evidence,
+) -> None:
+    whole = {**evidence.metadata, "form": {**evidence.metadata["form"], "smallest": False}}
+    first = replace(evidence.findings.claims[0], claim="There is a gain (the paper's rules).")
+    second = replace(first, claim="There is a gain (the rules of live).", seeds=1)
+    changed = replace(evidence, metadata=whole, findings=replace(evidence.findings, claims=[first, second]))
+    line = (
+        "* There is a gain: the paper's rules **undecided** 1.5±2.5; the rules of live **undecided** 1.5±2.5 (1 seed)."
+    )
+    assert line in evidence_markdown([changed])
+
+
+def test_what_is_undecided_in_the_smallest_form_is_counted_and_listed_in_no_document(evidence: Evidence) -> None:
+    text = evidence_markdown([evidence])
+    assert "* 1 undecided in this form." in text
+    assert "* There is a gain" not in text
+
+
+def test_a_contrast_of_which_nothing_is_measured_is_judged_with_no_others(evidence: Evidence) -> None:
+    nothing = judged({}, claim="There is a loss", source="memo", what="Loss", above=0.0)
+    promised = replace(nothing, headline="H1")
+    more = replace(evidence.findings, claims=[*evidence.findings.claims, nothing, promised])
+    (found,) = judged_together([replace(evidence, findings=more)])
+    assert [claim.claim for claim in found.findings.claims] == ["There is a gain", "There is a loss"]
+    assert found.findings.claims[1].headline == "H1"
+
+
 def test_evidence_says_when_the_code_changed_in_between(evidence: Evidence) -> None:
     first, *others = evidence.metadata["jobs"].items()
     jobs = {first[0]: {**first[1], "revision": "another"}, **dict(others)}
     changed = replace(evidence, metadata={**evidence.metadata, "jobs": jobs})
     assert "Measured by 2 revisions of the code." in evidence_markdown([changed])
+    alike = dict(zip(evidence.metadata["jobs"], ALIKE, strict=False))
+    jobs = {key: {**job, "revision": alike.get(key, job["revision"])} for key, job in evidence.metadata["jobs"].items()}
+    same = {key: job for key, job in jobs.items() if key in alike}
+    changed = replace(evidence, metadata={**evidence.metadata, "jobs": same})
+    assert "Measured by 2 revisions of the code, whose rows are alike." in evidence_markdown([changed])
 
 
 def test_a_larger_form_supersedes_a_smaller_and_every_claim_stands_once(evidence: Evidence) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cdsp_core.__main__ import _parser
 from cdsp_core.studies.framework.results import (
     FORMAT,
     METADATA_KEY,
@@ -151,9 +152,34 @@ def test_a_job_with_other_settings_is_not_taken_for_done(tmp_path: Path) -> None
     other = Job(key=job.key, seed=job.seed, settings={"size": 3})
     assert results.is_done(job)
     with pytest.raises(
-        ResultsError, match=r"was made with other settings\. Run python -m cdsp_core study blind --redo-stale"
+        ResultsError, match=r"was made with size 2\. Found 3 asked for\. Run python -m cdsp_core study blind --seeds 2 "
     ):
         results.is_done(other)
+
+
+def test_of_settings_inside_others_the_one_that_differs_is_named_with_both_values(tmp_path: Path) -> None:
+    results = folder(tmp_path)
+    made = Job(key="k", seed=0, settings={"config": {"controls": {"p_drop": 0.5}, "model": {"d_base": 8}}})
+    results.keep(made, ROWS, FACTS)
+    other = Job(key="k", seed=0, settings={"config": {"controls": {"p_drop": 0.1}, "model": {"d_base": 8}}})
+    with pytest.raises(ResultsError, match=r"made with config\.controls\.p_drop 0\.5\. Found 0\.1 asked for\."):
+        results.is_done(other)
+
+
+def test_the_command_that_redoes_what_is_stale_is_of_the_same_form_and_folder(tmp_path: Path) -> None:
+    options = StudyOptions(seeds=3, smallest=True, first_seed=100, missing_kmnist="kana")
+    results, job = folder(tmp_path, options), jobs()[0]
+    results.keep(job, ROWS, {**FACTS, "revision": "abc"})
+    command = (
+        f"python -m cdsp_core study blind --seeds 3 --first-seed 100 --smallest --missing-kmnist kana --out {tmp_path} "
+        "--redo-stale"
+    )
+    with pytest.raises(ResultsError) as refused:
+        results.check_revision([job], "def")
+    assert f"Run {command} to do over only what is stale" in str(refused.value)
+    arguments = _parser("p").parse_args(command.split()[3:])
+    assert (arguments.seeds, arguments.first_seed, arguments.smallest, arguments.redo_stale) == (3, 100, True, True)
+    assert (arguments.missing_kmnist, arguments.out) == ("kana", tmp_path)
 
 
 def test_results_of_another_revision_are_refused_naming_both_and_only_they_are_done_over(tmp_path: Path) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
-from cdsp_core.studies.framework.results import read_combined
+from cdsp_core.studies.framework.results import ResultsError, StudyFolder, read_combined
 from cdsp_core.studies.framework.runner import Finished, StudyIncompleteError, run_study
 from cdsp_core.studies.framework.study import StudyOptions
 from cdsp_core.studies.framework.workers import Started, run_jobs
-from tests.core.tiny_study import Silent, run, set_up, tiny_study
+from tests.core.tiny_study import FACTS, Silent, run, set_up, tiny_study
 
 
 def start(out: Path, progress: Silent, seeds: int, **settings: Any) -> Finished:
@@ -55,6 +56,41 @@ def test_a_killed_process_costs_one_job_and_later_runs_do_only_what_is_missing(t
     start(out, progress, 4, **settings)
     assert len(ran(log)) == 5, "a finished study runs nothing"
     assert progress.shown == [(4, 4)]
+
+
+def test_a_study_whose_disk_was_full_goes_on_with_what_is_missing_and_doubles_nothing(tmp_path: Path) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+
+    def room_for_one(path: Path) -> BinaryIO:
+        if "job-seed1" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return path.open("wb")
+
+    options, study = StudyOptions(seeds=3, smallest=True), tiny_study(log=str(log))
+    with pytest.raises(ResultsError, match=r"There is no room left for .*job-seed1.* run the same command again"):
+        run_study(study, options, out=out, processes=1, progress=Silent(), set_up=set_up, open_file=room_for_one)
+    assert [path.name for path in (out / "blind" / "jobs").iterdir()] == ["job-seed0.parquet"]
+    start(out, Silent(), 3, log=str(log))
+    assert ran(log).count("job-seed0") == 1
+    rows, _ = read_combined(out / "blind" / "blind.parquet")
+    assert [row["job"] for row in rows if row["step"] == 0] == ["job-seed0", "job-seed1", "job-seed2"]
+
+
+def test_a_folder_of_another_revision_is_refused_before_anything_runs_and_only_what_is_stale_is_done_over(
+    tmp_path: Path,
+) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+    start(out, Silent(), 2, log=str(log))
+    study, options = tiny_study(log=str(log)), StudyOptions(seeds=2, smallest=True)
+    folder, first = StudyFolder(out, study, options), study.jobs(options)[0]
+    folder.keep(first, [{"step": 0, "gain": 9.0}], {**FACTS, "revision": "abcabcabcabc"})
+    with pytest.raises(
+        ResultsError, match=r"made by revision abcabcabcabc\. Found revision \w+.* here\. Run .*redo-stale"
+    ):
+        start(out, Silent(), 2, log=str(log))
+    assert len(ran(log)) == 2
+    run_study(study, options, out=out, processes=1, progress=Silent(), set_up=set_up, redo_stale=True)
+    assert ran(log)[2:] == ["job-seed0"]
 
 
 def test_input_that_no_job_can_use_ends_the_study_with_its_sentence(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import pytest
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import from_dict
 from cdsp_core.studies import load_study
+from cdsp_core.studies.catalogue import headline
 from cdsp_core.studies.experiments import full_data
-from cdsp_core.studies.framework.results import StudyFolder, read_combined
+from cdsp_core.studies.framework.results import StudyFolder, combined_path, options_of, read_combined, read_metadata
 from cdsp_core.studies.framework.runner import run_study
 from cdsp_core.studies.framework.study import Job, Study, StudyOptions
 from cdsp_core.studies.framework.training import base_config, final, release_config, training_curve, training_job
@@ -24,6 +25,7 @@ from tests.core.study_rows import rows_of
 from tests.core.tiny_study import Silent
 
 SMALLEST = StudyOptions(seeds=2, smallest=True)
+SMALLEST_RESULTS = Path(__file__).parents[2] / "docs" / "results" / "smallest"
 TRAINED = (
     "table",
     "blind",
@@ -182,6 +184,28 @@ def test_both_sets_of_rules_are_those_of_their_source() -> None:
         "release",
         4,
     )
+
+
+def test_the_whole_form_clips_apart_and_hides_the_id_alike_and_shares_its_rows_with_the_headline() -> None:
+    whole = StudyOptions(seeds=1)
+    assert base_config(whole).train.clip_scope == "apart"
+    shared = {job.settings["arm"]: job.shared_as for job in load_study("headline").jobs(whole)[: len(headline.ARMS)]}
+    for study, key, arm in (
+        ("deceptive", "cdsp-seed0", "cdsp"),
+        ("deceptive", "standard-seed0", "standard"),
+        ("blind", "blind-seed0", "blind"),
+        ("p-drop", "p-drop-0.5-seed0", "cdsp"),
+    ):
+        jobs = {job.key: job.shared_as for job in load_study(study).jobs(whole)}
+        assert jobs[key] == shared[arm], study
+
+
+def test_the_smallest_form_keeps_the_rules_that_its_stored_rows_were_made_by() -> None:
+    metadata = read_metadata(combined_path(SMALLEST_RESULTS, "deceptive"))
+    wanted = {job.key: job.settings["config"] for job in load_study("deceptive").jobs(options_of(metadata))}
+    for key, job in metadata["jobs"].items():
+        stored = from_dict(job["settings"]["config"])
+        assert stored == from_dict(wanted[key])
 
 
 def test_a_study_trains_measures_and_reports_end_to_end(tmp_path: Path) -> None:

@@ -90,9 +90,28 @@ def test_a_few_steps_lower_the_loss_and_measure_both_sides() -> None:
         assert 0.0 <= float(rows[-1][name] or 0.0) <= 1.0
 
 
+def test_a_mixture_is_balanced_and_its_routing_is_measured_but_no_topology() -> None:
+    model = text_model.TextModel(text_config("standard", 0.0).model, generator=stream_generator(0, "weights"))
+    assert model.routes
+    rows = text_model.train(
+        architecture="standard",
+        lambda_conflict=0.0,
+        texts=random_texts(),
+        seed=0,
+        steps=2,
+        every=2,
+        tell=tell_nobody,
+        test_windows=4,
+    )
+    assert 0.0 <= float(rows[-1]["isolation_blind"] or 0.0) <= 1.0
+    assert "dimension_overlap" not in rows[-1]
+    cdsp = text_model.TextModel(text_config("cdsp", 0.0).model, generator=stream_generator(0, "weights"))
+    assert cdsp.balance() is None
+
+
 def made(job: Job) -> list[Row]:
     model, noise = job.settings["model"], 0.001 * job.seed
-    isolation = {"cdsp": 0.6, "cdsp_lambda_0": 0.6, "dense": None}[model]
+    isolation = {"cdsp": 0.6, "cdsp_lambda_0": 0.6, "standard": 0.2, "dense": None}[model]
     routed = isolation is not None
     return [
         {
@@ -101,7 +120,7 @@ def made(job: Job) -> list[Row]:
             "python": "3.11.0",
             "parameters": 100,
             **{f"bits{name}": (2.0 if routed else 1.9) + noise for name in ("", "_code", "_prose")},
-            **{f"bits{name}_blind": 2.0 for name in ("", "_code", "_prose")},
+            **{f"bits{name}_blind": 2.2 if model == "standard" else 2.0 for name in ("", "_code", "_prose")},
             "isolation": isolation,
             "isolation_blind": isolation and (isolation + noise if step else 0.1),
             "dimension_overlap": 0.5 if routed else None,
@@ -117,6 +136,8 @@ def made(job: Job) -> list[Row]:
 
 def test_claims_follow_isolation_and_loss() -> None:
     findings = tiny_lm.find(rows_of(tiny_lm.STUDY, made), SEEDS)
-    assert verdicts(findings.claims) == ["holds", "holds", "holds", "no effect", "holds", "fails", "fails", "no effect"]
+    found = verdicts(findings.claims)
+    assert found[:8] == ["holds", "holds", "holds", "no effect", "holds", "fails", "fails", "no effect"]
+    assert found[8:] == ["no effect", "holds", "holds"]
     assert "Python 3.11.0" in findings.notes[1]
     assert all(len(line.x) == 2 for line in findings.charts[1].lines)

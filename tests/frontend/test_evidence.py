@@ -11,6 +11,8 @@ import pytest
 
 from frontend.app import EVIDENCE
 from frontend.evidence import NO_EVIDENCE, Bound, EvidenceFile, read_claims, read_evidence
+from frontend.numbers import minus
+from frontend.pages.claims import foot
 from frontend.themes import THEMES
 
 
@@ -64,6 +66,15 @@ def test_the_summary_of_the_file_is_what_the_page_says_first() -> None:
         "One holds.",
         "No other.",
     )
+
+
+def test_the_page_has_the_conclusion_of_the_causal_test_as_the_file_has_it() -> None:
+    evidence = read_evidence(stored(raw_claim(), causal=["Under the paper's rules: -1 points."]))
+    assert evidence.causal == ("Under the paper's rules: -1 points.",)
+    shown = str(foot(evidence)[0])
+    assert "Does conflict carry information?" in shown
+    assert minus(evidence.causal[0]) in shown
+    assert "Does conflict" not in str(foot(read_evidence(stored(raw_claim()))))
 
 
 def test_checks_count_with_no_claims() -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from cdsp_core.settings.config import Controls, ModelConfig, TrainConfig
 from cdsp_core.studies.experiments.encoder_run import run_training
-from cdsp_core.studies.framework.preregistration import HEADLINE, OVERLAP, POINT, PROJECT
+from cdsp_core.studies.framework.preregistration import (
+    CAUSAL_ARMS,
+    HEADLINE,
+    OVERLAP,
+    POINT,
+    PROJECT,
+    causal_accuracy,
+    causal_isolation,
+)
 from cdsp_core.studies.framework.study import Claim, Findings, Job, Row, Study, StudyOptions, Theme
 from cdsp_core.studies.framework.training import (
     bars,
@@ -55,10 +62,7 @@ NAMES: Final = {
     "standard": "standard MoE, same task dropout",
     "standard_told": "standard MoE, always with ID",
     "blind": "blind MoE",
-    "permuted": "pressure permuted over pairs",
-    "noise": "pressure from noise",
-    "flipped": "pressure sign-flipped",
-    "absent": "pressure absent",
+    **CAUSAL_ARMS,
     "force": "rank by force, lambda 10",
     "force_lambda_0": "rank by force, lambda 0",
     "inferred": "task read off the tokens",
@@ -66,8 +70,6 @@ NAMES: Final = {
     "untrained": "untrained",
 }
 TOGETHER: Final = {"paper": "the paper's rules", "live": "the rules of live"}
-CAUSAL: Final = ("permuted", "noise", "flipped", "absent")
-_SETTINGS: Final = {field.name for kind in (ModelConfig, TrainConfig, Controls) for field in fields(kind)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,10 +79,19 @@ class Arms:
     rows: Sequence[Row]
     options: StudyOptions
     rules: str
+    by_arm: Mapping[tuple[Any, ...], Sequence[Row]] = field(init=False)
+    """rows by arm and measure: a whole study has a million of them"""
+
+    def __post_init__(self) -> None:
+        found: dict[tuple[Any, ...], list[Row]] = {}
+        for row in self.rows:
+            if row["rules"] == self.rules:
+                found.setdefault((row["arm"], row["measure"]), []).append(row)
+        object.__setattr__(self, "by_arm", found)
 
     def of(self, measure: str, arm: str, **where: Any) -> dict[int, float]:
         """A final measure, one number a seed; without seeds where the arm is not there."""
-        return final(self.rows, measure, arm=arm, rules=self.rules, **where)
+        return final(self.by_arm.get((arm, measure), ()), measure, **where)
 
     def minus(self, measure: str, first: str, second: str, **where: Any) -> dict[int, float]:
         """Of two arms, the first minus the second."""
@@ -93,11 +104,12 @@ class Arms:
 
     def gap(self, arm: str) -> dict[int, float]:
         """What hiding the ID costs, in percentage points."""
-        return gap(self.rows, arm=arm, rules=self.rules)
+        return gap(self.by_arm.get((arm, "accuracy"), ()))
 
     def clustering_with_id(self) -> dict[int, float]:
         """In the first layer over the last epoch, minus an untrained network's."""
-        trained = over_last_epoch(self.rows, "emergent_clustering", self.options, arm="cdsp", rules=self.rules, layer=0)
+        rows = self.by_arm.get(("cdsp", "emergent_clustering"), ())
+        trained = over_last_epoch(rows, "emergent_clustering", self.options, layer=0)
         return difference(trained, self.of("emergent_clustering", "untrained", given="own", layer=0))
 
     def measured(self) -> dict[str, dict[int, float]]:
@@ -119,13 +131,12 @@ class Arms:
 
 
 def jobs(options: StudyOptions) -> list[Job]:
-    """Every arm under both sets of rules. Arms whose settings this version does not have are left out."""
-    known = {arm: settings for arm, settings in ARMS.items() if settings.keys() <= _SETTINGS}
+    """Every arm under both sets of rules."""
     return [
         _job(rules, arm, settings, options, seed=seed)
         for seed in options.seed_range
         for rules in RULES
-        for arm, settings in known.items()
+        for arm, settings in ARMS.items()
     ]
 
 
@@ -183,11 +194,12 @@ def _promised(name: str, values: Mapping[int, float], headline: str | None) -> C
 
 def _beside(arms: Arms) -> list[Claim]:
     """Contrasts of the same arms that are in nobody's headline list."""
+    rules = TOGETHER[arms.rules]
 
     def claim(text: str, values: Mapping[int, float], what: str, theme: Theme, equivalence: float) -> Claim:
         return judged(
             values,
-            claim=f"{text} ({TOGETHER[arms.rules]}).",
+            claim=text if text.endswith(".") else f"{text} ({rules}).",
             source=PROJECT,
             what=what,
             above=0.0,
@@ -220,23 +232,24 @@ def _beside(arms: Arms) -> list[Claim]:
         ),
         *(
             claim(
-                f"Without task ID CDSP-MoE classifies better than with its {NAMES[arm]}",
+                causal_accuracy(arm, rules),
                 arms.points("cdsp", arm, given="none"),
                 "True pressure minus this one, test accuracy without ID in percentage points",
                 "conflict",
                 POINT,
             )
-            for arm in CAUSAL[1:]
+            for arm in CAUSAL_ARMS
+            if arm != "permuted"
         ),
         *(
             claim(
-                f"Without task ID routing is further apart than with its {NAMES[arm]}",
+                causal_isolation(arm, rules),
                 arms.minus("isolation", "cdsp", arm, given="none"),
                 "True pressure minus this one, isolation of the tasks without ID, mean of the layers",
                 "conflict",
                 OVERLAP,
             )
-            for arm in CAUSAL
+            for arm in CAUSAL_ARMS
         ),
         claim(
             "Routing distilled (ours) gains accuracy with ID",

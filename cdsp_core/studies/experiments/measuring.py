@@ -14,6 +14,7 @@ import torch
 
 from cdsp_core.settings.config import ModelConfig
 from cdsp_core.settings.presets import from_dict
+from cdsp_core.studies.experiments.on_the_way import OnTheWay
 from cdsp_core.studies.framework.study import Row, StudyOptions, Tell
 from cdsp_core.training import measures
 from cdsp_core.training.evaluation import Shown, show_whole_test_set
@@ -27,15 +28,29 @@ CURVES = ("task_loss", "train_accuracy", "test_accuracy", "test_accuracy_blind",
 
 def measured_training(config: dict[str, Any], options: StudyOptions, tell: Tell) -> list[Row]:
     """Rows as `training.py` describes them, of a run on the CPU. Raises what Trainer raises."""
-    trainer = Trainer(from_dict(config), device=torch.device("cpu"), data_root=options.data_root)
+    return _measured(_trainer(config, options), tell, None)
+
+
+def measured_and_watched(config: dict[str, Any], options: StudyOptions, tell: Tell) -> tuple[list[Row], OnTheWay]:
+    """The same rows, and what was recorded on the way."""
+    trainer = _trainer(config, options)
+    watch = OnTheWay(trainer)
+    return _measured(trainer, tell, watch), watch
+
+
+def _measured(trainer: Trainer, tell: Tell, watch: OnTheWay | None) -> list[Row]:
     every, total = trainer.config.train.eval_every, trainer.total_steps
     last_epoch = max(total - trainer.batches.steps_per_epoch, 0)
     rows: list[Row] = []
     scalars: list[Array] = []
     while trainer.step < total:
         trainer.train_step()
+        if watch is not None:
+            watch.see()
         if trainer.step % every == 0 or trainer.step == total:
             arrays = trainer.arrays()
+            if watch is not None:
+                watch.keep(arrays["scalars"])
             window = Window(trainer.step, trainer.log.names, arrays)
             rows += window.curve_rows()
             scalars.append(window.scalars)
@@ -49,7 +64,11 @@ def measured_training(config: dict[str, Any], options: StudyOptions, tell: Tell)
 
 def measured_untrained(config: dict[str, Any], options: StudyOptions) -> list[Row]:
     """What the protocols say of the network before its first step: the null of every measure of routing."""
-    return _looked_at(Trainer(from_dict(config), device=torch.device("cpu"), data_root=options.data_root))
+    return _looked_at(_trainer(config, options))
+
+
+def _trainer(config: dict[str, Any], options: StudyOptions) -> Trainer:
+    return Trainer(from_dict(config), device=torch.device("cpu"), data_root=options.data_root)
 
 
 def _looked_at(trainer: Trainer) -> list[Row]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.models.attention import linear
 from cdsp_core.models.norm import RMSNorm
-from cdsp_core.models.registry import layer_maker
+from cdsp_core.models.registry import WithAuxiliaryLoss, layer_maker
 from cdsp_core.models.transformer import Block
 from cdsp_core.settings.config import ModelConfig
 from cdsp_core.studies.experiments import task_overlap
@@ -35,6 +35,7 @@ class TextModel(nn.Module):
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator) -> None:
         super().__init__()
+        self.config = config
         make_layer = layer_maker(config)
         self.byte_embedding = nn.Parameter(torch.randn(BYTES, config.d_model, generator=generator))
         self.kind_embedding = nn.Parameter(torch.randn(len(KINDS), config.d_task, generator=generator))
@@ -48,6 +49,16 @@ class TextModel(nn.Module):
     def cdsp_layers(self) -> list[CDSPLayer]:
         """The layers with a topology, first to last; none in a dense model."""
         return [block.feed_forward for block in self.blocks if isinstance(block.feed_forward, CDSPLayer)]
+
+    @property
+    def routes(self) -> bool:
+        """Whether its layers have experts."""
+        return self.config.architecture != "dense"
+
+    def balance(self) -> Tensor | None:
+        """What the layers of a mixture add to the loss of the last forward pass; None where nothing is balanced."""
+        layers = [block.feed_forward for block in self.blocks if isinstance(block.feed_forward, WithAuxiliaryLoss)]
+        return torch.stack([layer.auxiliary_loss() for layer in layers]).sum() if layers else None
 
     def forward(self, byte_BS: Tensor, kind_B: Tensor, keep_B1: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Logits of the byte after each, [B, S, 256], and per layer the experts chosen for each byte, expert_TK.
@@ -96,7 +107,9 @@ def train(
         byte_BS = torch.cat([windows(texts[kind].train_N, WINDOWS_PER_KIND, order) for kind in KINDS])
         keep_B1 = (torch.rand(len(kind_B), 1, generator=dropout) >= controls.p_drop).to(torch.float32)
         logits_BSC, _ = model(byte_BS[:, :-1], kind_B, keep_B1)
-        game.update(F.cross_entropy(logits_BSC.flatten(0, 1), byte_BS[:, 1:].flatten()))
+        loss = F.cross_entropy(logits_BSC.flatten(0, 1), byte_BS[:, 1:].flatten())
+        balance = model.balance()
+        game.update(loss if balance is None else loss + balance)
         tell(step / steps, f"{architecture}, lambda {lambda_conflict:g}: step {step}")
         if step % every == 0:
             rows.append({"step": step, **measured(model, tested)})
@@ -115,13 +128,15 @@ def measured(model: TextModel, tested: Tensor) -> Row:
         bits = loss_BS.view(len(KINDS), -1).mean(1) / math.log(2.0)
         row |= {f"bits_{kind}{side}": float(bits[number]) for number, kind in enumerate(KINDS)}
         row[f"bits{side}"] = float(bits.mean())
+        if not model.routes:
+            continue
+        routing_LQE = _routing(chosen)
+        routing[side] = routing_LQE
+        row[f"isolation{side}"] = 1.0 - task_overlap.routing_overlap(routing_LQE)
+        row[f"specialization{side}"] = float(np.mean([measures.specialization(of_QE) for of_QE in routing_LQE]))
         if model.cdsp_layers:
-            routing_LQE = _routing(chosen)
-            routing[side] = routing_LQE
             found = task_overlap.structure(routing_LQE, model.cdsp_layers)
-            row[f"isolation{side}"] = 1.0 - task_overlap.routing_overlap(routing_LQE)
             row[f"dimension_overlap{side}"] = found["dimension_overlap"]
-            row[f"specialization{side}"] = float(np.mean([measures.specialization(of_QE) for of_QE in routing_LQE]))
             row |= {name: found[name] for name in ("rank_overlap", "gradient_interference", "alpha_sparsity")}
     if routing:
         row |= _kept(routing[""], routing["_blind"])

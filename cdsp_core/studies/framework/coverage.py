@@ -27,9 +27,17 @@ def sentence() -> str:
     return (
         f"Of {len(ROWS)} claims, systems, ideas and questions of the paper, its appendix and the authors' memo "
         f"{found['headline'] + found['claim']} are judged as claims ({found['headline']} among the twelve), "
-        f"{found['check']} are checks, {found['tested']} are equations that tests hold the program to, and "
-        f"{found['not measured']} are not measured: `cdsp_core/studies/framework/coverage.py` says of each where, or "
-        "why not."
+        f"{rest_of_sentence()}: `cdsp_core/studies/framework/coverage.py` says of each where, or why not."
+    )
+
+
+def rest_of_sentence() -> str:
+    """How many are no claims, in words."""
+    found = Counter(row.how for row in ROWS)
+    checks = "1 is a check" if found["check"] == 1 else f"{found['check']} are checks"
+    return (
+        f"{checks}, {found['tested']} are equations that tests hold the program to, and "
+        f"{found['not measured']} are not measured"
     )
 
 

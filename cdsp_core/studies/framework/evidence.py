@@ -56,6 +56,11 @@ class Evidence:
         return f"{'smallest' if self.is_smallest else 'whole'} form{', full data' if self.on_full_data else ''}"
 
     @property
+    def waiting(self) -> int:
+        """How many headline claims it promises and has no value of."""
+        return sum(not claim.values for claim in self.findings.claims)
+
+    @property
     def command(self) -> str:
         """What runs it, without the options for its size."""
         return f"study {self.study.name}{' --data full' if self.on_full_data else ''}"
@@ -86,8 +91,12 @@ def gather(folders: Sequence[Path]) -> list[Evidence]:
 
 
 def judged_together(found: Sequence[Evidence]) -> list[Evidence]:
-    """The same without what a larger form supersedes, and with p-values adjusted over all claims."""
-    current = _each_claim_once([each for each in found if not _superseded(each, found)])
+    """The same without what a larger form supersedes, and with p-values adjusted over all claims.
+
+    A headline claim is promised and stays also where nothing was measured of it yet; any other has then nothing to be
+    judged by, and is left out.
+    """
+    current = _each_claim_once([_measured(each) for each in found if not _superseded(each, found)])
     claims = [(number, claim) for number, each in enumerate(current) for claim in each.findings.claims]
     kept: dict[int, list[Claim]] = {number: [] for number in range(len(current))}
     headline = iter(adjusted([claim for _, claim in claims if claim.headline], holm))
@@ -120,6 +129,11 @@ def headline_of(gathered: Sequence[Evidence]) -> list[tuple[Claim, str]]:
         )
         for promise in HEADLINE
     ]
+
+
+def _measured(this: Evidence) -> Evidence:
+    claims = [claim for claim in this.findings.claims if claim.headline or claim.values]
+    return replace(this, findings=replace(this.findings, claims=claims))
 
 
 def _superseded(this: Evidence, found: Sequence[Evidence]) -> bool:

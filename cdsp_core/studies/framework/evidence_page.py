@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from cdsp_core.studies.framework import coverage
+from cdsp_core.studies.framework import causal, coverage
 from cdsp_core.studies.framework.evidence import NOT_MEASURED, Evidence, headline_of
 from cdsp_core.studies.framework.evidence_text import CAVEAT, VERDICTS, first_page
 from cdsp_core.studies.framework.preregistration import digest
@@ -100,6 +100,8 @@ class EvidenceOnPage:
     """SHA-256 of docs/preregistration.md"""
     summary: list[str]
     """three sentences"""
+    causal: list[str]
+    """what the causal test says, a paragraph for each set of rules"""
     headline: list[ClaimOnPage]
     themes: list[ThemeOnPage]
     coverage: list[dict[str, Any]]
@@ -114,6 +116,7 @@ def evidence_json(gathered: Sequence[Evidence]) -> str:
         caveat=CAVEAT,
         preregistration=digest(),
         summary=first_page(gathered),
+        causal=causal.conclusion(gathered),
         headline=[
             claim_on_page(claim, form=None if form == NOT_MEASURED else form) for claim, form in headline_of(gathered)
         ],

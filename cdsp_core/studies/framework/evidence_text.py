@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 from cdsp_core.studies import NAMES
-from cdsp_core.studies.framework import coverage
+from cdsp_core.studies.framework import causal, coverage
 from cdsp_core.studies.framework.evidence import Evidence, headline_of
-from cdsp_core.studies.framework.preregistration import digest
+from cdsp_core.studies.framework.numbers import in_full, in_short, with_unit
+from cdsp_core.studies.framework.preregistration import HEADLINE, digest
 from cdsp_core.studies.framework.report import form_text, markdown
+from cdsp_core.studies.framework.results import ALIKE
 from cdsp_core.studies.framework.study import Claim, Table, Verdict
+from cdsp_core.wire.oligarchy import read_found
 
 VERDICTS: Final[tuple[Verdict, ...]] = ("holds", "fails", "no effect", "undecided")
 CAVEAT: Final = (
@@ -28,6 +32,9 @@ RULES: Final = (
     "docs/preregistration.md. Some configurations of the smallest forms changed after a first measurement; "
     "docs/decisions.md tells which and why."
 )
+LAST_BRACKET: Final = re.compile(r"(?P<stem>.*) \((?P<place>[^()]*)\)\.?")
+MOST_WORDS: Final = 11_300 // 3
+"""of docs/evidence.md; nobody reads more"""
 ON_ID: Final[dict[Verdict, str]] = {
     "holds": "doing without the task ID is more than the work of task dropout",
     "fails": "doing without the task ID is the work of task dropout, and the topology takes from it",
@@ -54,10 +61,13 @@ def evidence_markdown(gathered: Sequence[Evidence], *, plot: str = "img/headline
         markdown(_headline_table(headline)),
         RULES,
         CAVEAT,
+        *(["## Does conflict carry information?", *said] if (said := causal.conclusion(gathered)) else []),
+        *(["## What an oligarchy is", rule.sentence()] if (rule := read_found()) else []),
         "## Themes",
         markdown(_themes(gathered)),
         "## Studies",
-        "What each number is, and why, stands on the page Claims and in the studies' reports.",
+        "Estimate ± half of the 95 % interval. The page Claims and the studies' reports have every claim, what each "
+        "number is, and why.",
         *(_section(evidence) for evidence in gathered),
         *([f"No finished results of: {', '.join(missing)}."] if missing else []),
         "## Coverage",
@@ -95,7 +105,7 @@ def _headline_table(headline: Sequence[tuple[Claim, str]]) -> Table:
         (
             claim.headline or "",
             claim.claim,
-            _number(claim),
+            in_full(claim),
             rule_text(claim),
             "–" if claim.published_value is None else f"{claim.published_value:g}",
             f"{claim.seeds}, {form}" if claim.seeds else form,
@@ -112,18 +122,6 @@ def rule_text(claim: Claim) -> str:
     if math.isfinite(high):
         return f"between {low:g} and {high:g}"
     return f"above {low:g}" + (f"; no effect within {claim.equivalence:g}" if claim.equivalence is not None else "")
-
-
-def _number(claim: Claim) -> str:
-    if not math.isfinite(claim.value):
-        return "–"
-    low, high = claim.interval
-    band = f" [{low:.3g}, {high:.3g}]" if math.isfinite(low) else ""
-    return f"{claim.value:.3g}{band}"
-
-
-def _with_unit(claim: Claim) -> str:
-    return f"{_number(claim)} points" if "points" in claim.measured else _number(claim)
 
 
 def _needs(claim: Claim) -> str:
@@ -145,16 +143,65 @@ def _themes(gathered: Sequence[Evidence]) -> Table:
 
 
 def _section(evidence: Evidence) -> str:
-    """One study, folded: a line a claim."""
-    claims = evidence.findings.claims
-    lines = [f"* **{claim.verdict}** {claim.claim.removesuffix('.')}: {_with_unit(claim)}." for claim in claims]
-    checks = [f"* check, {claim.verdict}: {claim.claim}" for claim in evidence.findings.checks]
+    """One study, folded: a line a claim, and one for the same claim under several rules.
+
+    Headline claims and the causal test stand above. What is undecided in the smallest form is only counted.
+    """
+    claims = [claim for claim in evidence.findings.claims if not claim.headline]
+    told = [claim for claim in claims if not causal.tells(claim)]
+    listed = [claim for claim in told if claim.verdict != "undecided" or not evidence.is_smallest]
+    lines = _lines(listed, evidence.metadata["seeds"])
+    if left := len(told) - len(listed):
+        lines.append(f"* {left} undecided in this form.")
     where = f"`{evidence.command}`, {form_text(evidence.metadata)}.{_revisions(evidence)}"
-    summary = f"<details><summary>{evidence.title}: {counted(claims)}</summary>"
-    return "\n\n".join(filter(None, (summary, where, "\n".join([*lines, *checks]), "</details>")))
+    summary = f"<details><summary>{evidence.title}: {_found_there(claims)}</summary>"
+    parts = (summary, where, "\n".join(lines), _checks(evidence.findings.checks), "</details>")
+    return "\n\n".join(filter(None, parts))
+
+
+def _found_there(claims: Sequence[Claim]) -> str:
+    """The verdicts that there are, each with how often."""
+    found = Counter(claim.verdict for claim in claims)
+    return ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict]) or "headline claims only"
+
+
+def _lines(claims: Sequence[Claim], seeds: int) -> list[str]:
+    """Claims that differ only in what their last bracket says, `(the paper's rules)`, share a line."""
+    stems: dict[str, list[tuple[str, Claim]]] = {}
+    for claim in claims:
+        found = LAST_BRACKET.fullmatch(claim.claim)
+        stem, place = (found["stem"], found["place"]) if found else (claim.claim, "")
+        stems.setdefault(stem.removesuffix("."), []).append((place, claim))
+    same = {place for of_stem in stems.values() for place, _ in of_stem}
+    twins = {promise.claim.removesuffix("."): promise.name for promise in HEADLINE}
+    lines = []
+    for stem, of_stem in stems.items():
+        found_of = [
+            f"{'' if len(same) == 1 or not place else f'{place} '}{_found(claim, seeds)}" for place, claim in of_stem
+        ]
+        lines.append(f"* {twins.get(stem, stem)}: {'; '.join(found_of)}.")
+    return lines
+
+
+def _found(claim: Claim, seeds: int) -> str:
+    unit = " points" if "points" in claim.measured else ""
+    fewer = "" if claim.seeds == seeds else f" ({with_unit(claim.seeds, 'seed')})"
+    return f"**{claim.verdict}** {in_short(claim)}{unit}{fewer}"
+
+
+def _checks(checks: Sequence[Claim]) -> str:
+    """How many hold, and which do not."""
+    if not checks:
+        return ""
+    others = [f"{check.verdict}: {check.claim.removesuffix('.')}" for check in checks if check.verdict != "holds"]
+    holding = f"Checks, counted with no claims: {len(checks) - len(others)} of {len(checks)} hold."
+    return f"{holding} {'; '.join(others).capitalize()}." if others else holding
 
 
 def _revisions(evidence: Evidence) -> str:
     """A sentence where the rows were not all made by the same code."""
     found = {str(job.get("revision")) for job in evidence.metadata["jobs"].values()}
-    return f" Measured by {len(found)} revisions of the code." if len(found) > 1 else ""
+    if len(found) < 2:
+        return ""
+    alike = ", whose rows are alike" if found <= ALIKE.keys() else ""
+    return f" Measured by {len(found)} revisions of the code{alike}."

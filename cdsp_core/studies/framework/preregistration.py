@@ -22,6 +22,25 @@ OVERLAP: Final = 0.05
 """Overlaps, isolations and clusterings closer than this count as equal."""
 
 
+CAUSAL_ARMS: Final = {
+    "permuted": "pressure permuted over pairs",
+    "noise": "pressure from noise",
+    "flipped": "pressure sign-flipped",
+    "absent": "pressure absent",
+}
+"""what stands in the true pressure's place in the causal test, and its name"""
+
+
+def causal_accuracy(arm: str, rules: str) -> str:
+    """The claim that the true pressure serves accuracy without ID; of `permuted` that is H10."""
+    return f"Without task ID CDSP-MoE classifies better than with its {CAUSAL_ARMS[arm]} ({rules})."
+
+
+def causal_isolation(arm: str, rules: str) -> str:
+    """The claim that the true pressure drives the tasks' routing apart."""
+    return f"Without task ID routing is further apart than with its {CAUSAL_ARMS[arm]} ({rules})."
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Headline:
     """One claim with everything that decides it but the numbers."""

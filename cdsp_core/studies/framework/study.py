@@ -36,6 +36,8 @@ class StudyOptions:
     """The form that ends within minutes on two cores: fewer steps, and fewer settings where there are many."""
     first_seed: int = 0
     """Another one repeats a study with seeds that nobody has looked at."""
+    record: Path | None = None
+    """Folder for recorded runs of the image encoder, made on the way; changes no row."""
 
     @property
     def seed_range(self) -> range:

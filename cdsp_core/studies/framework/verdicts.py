@@ -105,10 +105,18 @@ def adjusted(claims: Sequence[Claim], adjust: Callable[[Sequence[float]], list[f
             claim,
             adjusted=probability,
             verdict="undecided",
-            decided_by=_seeds_needed(claim.values, claim.bound, claim.equivalence, level=LEVEL / len(claims)),
+            decided_by=_needed_after_adjusting(claim, claims=len(claims)),
         )
         for claim, probability in zip(claims, found, strict=True)
     ]
+
+
+def _needed_after_adjusting(claim: Claim, *, claims: int) -> int | None:
+    """More seeds than there are, or for a headline claim its next look: with so many alone it would be decided now."""
+    if claim.headline is not None:
+        return _needed(claim.values, claim.bound, claim.equivalence, claim.headline)
+    needed = _seeds_needed(claim.values, claim.bound, claim.equivalence, level=LEVEL / claims)
+    return needed and max(needed, claim.seeds + 1)
 
 
 def _decided(values: Sequence[float], bound: tuple[float, float], equivalence: float | None) -> tuple[Verdict, float]:

@@ -147,6 +147,8 @@ class RecordedRun(Message):
     name: str
     preset: str
     seed: Count
+    arm: str | None
+    """of the study that recorded it, e.g. `lambda_0`; null where none did"""
     steps: Count
     """the last picture's"""
     pictures: Count

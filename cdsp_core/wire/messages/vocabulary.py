@@ -12,7 +12,7 @@ TrainingStatus = Literal["running", "paused"]
 """of a run that has just begun in a worker"""
 
 EventKind = Literal["applied", "rejected", "status", "phase", "checkpoint", "error"]
-PhaseName = Literal["even", "breaks", "cuts", "frozen", "half_cut", "pulls_ahead", "accuracy"]
+PhaseName = Literal["even", "breaks", "cuts", "frozen", "half_cut", "pulls_ahead", "oligarchic", "accuracy"]
 """what a phase event tells (`wire.phases`); histories also hold those of earlier versions"""
 Outcome = Literal["applied", "rejected"]
 """of a command"""

@@ -7,7 +7,7 @@ export type EventKind = "applied" | "rejected" | "status" | "phase" | "checkpoin
 
 export type Outcome = "applied" | "rejected";
 
-export type PhaseName = "even" | "breaks" | "cuts" | "frozen" | "half_cut" | "pulls_ahead" | "accuracy";
+export type PhaseName = "even" | "breaks" | "cuts" | "frozen" | "half_cut" | "pulls_ahead" | "oligarchic" | "accuracy";
 
 export type StudyState = "idle" | "waiting" | "running" | "finished" | "stopped" | "failed";
 
@@ -299,6 +299,7 @@ export interface RecordedRun {
   name: string;
   preset: string;
   seed: number;
+  arm: string | null;
   steps: number;
   pictures: number;
   edits: number;

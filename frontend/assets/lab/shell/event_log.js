@@ -8,7 +8,7 @@ import { PHASES, phasesOf, stepOf } from "../core/phases.js";
 /** @import { RunEvent } from "../core/told.js" */
 
 /** Phases that this version tells; what earlier ones told (idle, oligarchy) did not change the picture. */
-const TOLD = [...Object.keys(PHASES), "half_cut", "pulls_ahead", "accuracy"];
+const TOLD = [...Object.keys(PHASES), "half_cut", "pulls_ahead", "oligarchic", "accuracy"];
 const TROUBLE = ["failed", "interrupted"];
 const MOST_SHOWN = 100;
 
