@@ -46,7 +46,7 @@ class Server(uvicorn.Server):
             threading.Thread(target=webbrowser.open, args=(settings.address,), daemon=True).start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._runs.end_adopted()
+        await self._runs.placement.end_adopted()
         await super().shutdown(sockets)
 
 

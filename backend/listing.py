@@ -28,7 +28,7 @@ class Listing:
 
     async def rows(self, hubs: Iterable[RunHub]) -> list[ListedRun]:
         """A row for every run."""
-        in_memory = [(hub, hub.newest_values()) for hub in hubs]
+        in_memory = [(hub, hub.memory.newest_values()) for hub in hubs]
         return await asyncio.to_thread(lambda: [self._row(hub, values) for hub, values in in_memory])
 
     def forget(self, run_id: str) -> None:

@@ -60,7 +60,7 @@ class QuietServer(uvicorn.Server):
         self._runs = runs
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._runs.end_adopted()
+        await self._runs.placement.end_adopted()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

@@ -219,7 +219,7 @@ async def test_a_history_that_is_deleted_is_noticed_and_commands_go_on(tmp_path:
 async def test_an_ended_run_leaves_memory_and_is_shown_whole_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.hub.UNUSED_TICKS", 0)
+    monkeypatch.setattr("backend.memory.UNUSED_TICKS", 0)
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = await it.new_run_of_steps(60)
         await it.until_status(run_id, "finished")
@@ -233,9 +233,9 @@ async def test_an_ended_run_leaves_memory_and_is_shown_whole_again(
 
 
 def test_a_full_disk_and_a_wrong_column_are_told_apart(store: Store) -> None:
-    from backend.store import _refusal
+    from backend.refusals import refusal
 
     full = sqlite3.OperationalError("database or disk is full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL
-    assert _refusal(full).endswith("Free space on the disk.")
-    assert "Free space" not in _refusal(sqlite3.OperationalError("table scalars has 7 columns"))
+    assert refusal(full).endswith("Free space on the disk.")
+    assert "Free space" not in refusal(sqlite3.OperationalError("table scalars has 7 columns"))

@@ -171,7 +171,7 @@ async def test_a_clean_stop_ends_an_adopted_worker_with_a_checkpoint(tmp_path: P
         await until(lambda: worker.worker_id in it.runs.workers)
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 50)
-        await it.runs.end_adopted()
+        await it.runs.placement.end_adopted()
         await until(lambda: not worker.alive)
         assert worker.ended == "The server was stopped."
         run = await it.run(run_id)
