@@ -17,6 +17,7 @@ from backend.past import Past
 from backend.state import RunState
 from backend.steering import Steering
 from backend.store import Store
+from backend.tally import Tally
 from backend.texts import ViewerTexts
 from backend.viewers import Viewer
 from cdsp_core.wire.frames import Frame, decode_frame
@@ -43,8 +44,10 @@ class RunHub:
         start_timeout_s: float,
         begin: Callable[[RunHub], None],
         abandon: Callable[[WorkerConnection], None],
+        tally: Tally | None = None,
     ) -> None:
         self.state = state
+        self.tally = tally or Tally()
         self.viewers: set[Viewer] = set()
         self.texts = ViewerTexts(self)
         self.worker: WorkerConnection | None = None
@@ -117,13 +120,17 @@ class RunHub:
         await self.memory.load()
         self.viewers.add(viewer)
 
+    def pass_over(self, frames: int) -> None:
+        """A viewer got only the scalars of so many frames."""
+        self.tally.passed_over += frames
+
     def leave(self, viewer: Viewer) -> None:
         """A viewer has gone."""
         self.viewers.discard(viewer)
 
-    def describe(self, *, name: str | None, note: str | None) -> None:
-        """Give the run another name, or another note; None leaves it."""
-        self.state.describe(name=name, note=note)
+    def describe(self, *, name: str | None, note: str | None, kept: bool | None) -> None:
+        """Give the run another name or note, or keep it when the folder is full; None leaves it."""
+        self.state.describe(name=name, note=note, kept=kept)
         self.save()
         self._tell()
 
@@ -201,7 +208,7 @@ class RunHub:
         self.save()
         self.memory.history = history
         self._phases = self._watch(continued=parent is not None)
-        self.generation_reason = _generation_reason(state)
+        self.generation_reason = state.origin
         self.hello_version += 1
         self.opening.forget()
         self._tell_of_moved_steps(before)
@@ -232,6 +239,7 @@ class RunHub:
         if entry is None:
             return
         self.state.train(frame)
+        self.tally.frames += 1
         self._tell(frame_only=True)
         if frame.kind == "frame":
             for phase in self._phases.observe(frame):
@@ -332,9 +340,3 @@ class RunHub:
         if self.gone is not None:
             return
         self.store.save_run(self.run_id, self.state.created_ms, self.state.to_record())
-
-
-def _generation_reason(state: RunState) -> str:
-    if state.parent is None:
-        return f"The run was begun anew with seed {state.config.train.seed}."
-    return f"The run goes on from the checkpoint of step {state.parent[1]}."

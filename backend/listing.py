@@ -49,6 +49,7 @@ class Listing:
         sparsity = _mean(value for name, value in values.items() if name.endswith(SPARSITY))
         return ListedRun(
             **dict(hub.info()),
+            kept=hub.state.kept,
             size_bytes=self._store.size_bytes(hub.run_id) + self._folder_bytes(hub.run_id, hub.folder),
             accuracy=_mean(value for name, value in values.items() if name.startswith(ACCURACY)),
             blind_accuracy=_mean(value for name, value in values.items() if name.startswith(ACCURACY_BLIND)),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from typing import Final
 
 from backend.eventlog import EventLog
@@ -15,6 +17,7 @@ from cdsp_core.wire.messages.link import Started
 
 UNUSED_TICKS: Final = 60
 """seconds after which an ended run that nobody watches is kept on disk only"""
+RATE_OVER_S: Final = 10.0
 
 
 class Memory:
@@ -29,6 +32,18 @@ class Memory:
         self._loaded = state.generation < 0
         self._loading = asyncio.Lock()
         self._unused_ticks = 0
+        self._arrivals: deque[float] = deque(maxlen=1000)
+
+    @property
+    def frame_age_s(self) -> float | None:
+        """Seconds since the newest frame came; None before the first."""
+        return time.monotonic() - self._arrivals[-1] if self._arrivals else None
+
+    @property
+    def frames_per_s(self) -> float:
+        """Frames that came in the last ten seconds, a second."""
+        since = time.monotonic() - RATE_OVER_S
+        return sum(arrived > since for arrived in self._arrivals) / RATE_OVER_S
 
     async def load(self) -> None:
         """Read from the store what a new process does not know yet. Training and viewers wait for nothing else."""
@@ -98,6 +113,7 @@ class Memory:
         """
         entry = self.history.add(frame, message)
         if entry is not None:
+            self._arrivals.append(time.monotonic())
             self._store.save_frame(
                 self._state.run_id,
                 frame.epoch,

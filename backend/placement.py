@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fastapi import WebSocket
 
@@ -19,6 +20,11 @@ from backend.store import Store
 from backend.studies import Catalogue, Studies
 from cdsp_core.wire.messages.link import Saved, Welcome, WorkerHello
 from cdsp_core.wire.messages.studies import StudyReport
+
+logger = logging.getLogger(__name__)
+
+MAX_HEARD: Final = 1000
+"""workers of which it is remembered how far they were heard"""
 
 
 class Placement:
@@ -57,9 +63,16 @@ class Placement:
             spawn=spawn,
         )
         self._start_failures = 0
+        self._heard: dict[str, int] = {}
+        """number of the last message of each worker that was heard, also of what is not on disk yet"""
         self._arrived: set[str] = set()
         """workers that have ever been connected"""
         self._closing = False
+
+    @property
+    def waiting(self) -> int:
+        """How many runs wait for a worker."""
+        return len(self._queue)
 
     @property
     def same_machine(self) -> bool:
@@ -114,18 +127,19 @@ class Placement:
         earlier = self.workers.pop(worker_id, None)
         if earlier is not None:
             await earlier.close()
-        received = await asyncio.to_thread(self._received, worker_id)
-        if earlier is not None:
-            received = max(received, earlier.received)
-        connection = WorkerConnection(socket, worker_id=worker_id, pid=hello.pid, received=received)
+            self._note_heard(earlier)
+        stored = await asyncio.to_thread(self._received, worker_id)
+        heard = max(stored, self._heard.get(worker_id, 0))
+        connection = WorkerConnection(socket, worker_id=worker_id, pid=hello.pid, received=heard)
         hub = self._hubs.get(hello.run.run_id) if hello.run is not None else None
         keep = hub is not None and hub.state.active and hub.state.worker_id == worker_id and hub not in self._queue
         self.workers[worker_id] = connection
+        logger.info("A worker has come.", extra={"event": "worker_arrived", "worker": worker_id})
         self._arrived.add(worker_id)
         if self._recovery.was_given_up(worker_id):
             connection.silent_s = self._settings.silent_after_s
         self._start_failures = 0
-        connection.send(Welcome(received=received, keep=keep))
+        connection.send(Welcome(received=stored, keep=keep))  # it keeps what is not on disk, in case this process ends
         if keep and hub is not None:
             await hub.memory.load()
             connection.run = hub
@@ -143,7 +157,16 @@ class Placement:
         """The link to a worker is closed; it may dial again."""
         if self.workers.get(connection.worker_id) is connection:
             del self.workers[connection.worker_id]
+        logger.info("A worker has gone.", extra={"event": "worker_left", "worker": connection.worker_id})
+        self._note_heard(connection)
         self._recovery.link_lost(connection, self._hub_of(connection), is_closing=self._closing)
+
+    def _note_heard(self, connection: WorkerConnection) -> None:
+        """Remember how far a worker was heard: what it says again after a cut was shown already."""
+        heard = max(connection.received, self._heard.pop(connection.worker_id, 0))
+        self._heard[connection.worker_id] = heard
+        while len(self._heard) > MAX_HEARD:
+            del self._heard[next(iter(self._heard))]
 
     def trained_by(self, worker_id: str, run_id: str) -> RunHub | None:
         """The run of that id, if this worker is the one that trains it or was the last to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import time
@@ -13,14 +14,19 @@ from backend.errors import BadInputError, BusyError, RunNotFoundError, TooManyEr
 from backend.folder import locked
 from backend.hub import RunHub
 from backend.listing import Listing
+from backend.memory_need import check_memory, machine_mib
 from backend.placement import Placement
 from backend.settings import Settings
 from backend.state import RunState
 from backend.store import Store
 from backend.studies import Catalogue
+from backend.tally import Tally
+from backend.upkeep import Upkeep
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
+
+logger = logging.getLogger(__name__)
 
 TICK_S: Final = 1.0
 
@@ -33,8 +39,10 @@ class Runs:
         self.store = Store(
             settings.data_dir / "history.sqlite",
             frames_mib_a_run=settings.frames_mib_a_run,
+            scalars_mib_a_run=settings.scalars_mib_a_run,
             gather_s=settings.stored_after_s,
         )
+        self.tally = Tally()
         self._hubs: dict[str, RunHub] = {}
         self.listing = Listing(self.store)
         self.placement = Placement(
@@ -45,11 +53,23 @@ class Runs:
             catalogue=catalogue,
             spawn=self._spawn,
         )
+        self.upkeep = Upkeep(
+            settings,
+            store=self.store,
+            hubs=self.list,
+            delete=self.delete,
+            in_use=lambda: self.workers,
+            tally=self.tally,
+        )
         self.workers = self.placement.workers
         self.studies = self.placement.studies
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: list[dict[str, Any]] = []
         self._folder_lock: IO[str] | None = None
+        self._asked_from: dict[str, str] = {}
+        """addresses that active runs were asked for from"""
+        shared_mib = machine_mib() if self.placement.same_machine else None
+        self._memory_mib = settings.memory_mib or shared_mib
 
     def open_folder(self) -> None:
         """Take the data folder for this process alone and open its store. Raises StoreError.
@@ -60,6 +80,8 @@ class Runs:
             return
         self._folder_lock = locked(self.settings.data_dir)
         try:
+            for folder in (self.settings.checkpoint_dir, self.settings.study_dir):
+                folder.mkdir(exist_ok=True)
             self.store.open()
             self._records = self.store.archive.runs()
         except BaseException:
@@ -84,7 +106,10 @@ class Runs:
         if self.settings.autostart and not any(hub.state.active for hub in self._hubs.values()):
             config = with_settings(preset("live"), {"data": self.settings.data})
             self.create(config, "live")
+        if self.store.missing is not None:
+            self._store_changed(self.store.missing)
         self._spawn(self._tick())
+        self._spawn(self.upkeep.work())
 
     async def close(self) -> None:
         """End the workers this process started and write what waits."""
@@ -97,20 +122,39 @@ class Runs:
 
     # runs
 
-    def create(self, config: RunConfig, name: str | None) -> RunHub:
-        """A new run, which begins as soon as a worker is free. Raises BadInputError, TooManyError."""
+    def create(self, config: RunConfig, name: str | None, *, address: str = "") -> RunHub:
+        """A new run, asked for from `address`; it begins as soon as a worker is free.
+
+        Raises BadInputError, TooManyError.
+        """
         if config.train.data == "full" and not self.settings.may_have_full_data:
             raise BadInputError("The full sets need a folder: start the server with --data-root, or use data embedded.")
         active = sum(hub.state.active for hub in self._hubs.values())
         if active >= self.settings.max_active_runs:
             most = self.settings.max_active_runs
+            self.tally.refuse("runs")
             raise TooManyError(f"At most {most} runs may train or wait. Found {active}: stop one, or wait for one.")
+        own, most = self._active_of(address), self.settings.limits.runs
+        if own >= most:
+            self.tally.refuse("runs")
+            raise TooManyError(f"At most {most} runs of one address may train or wait. Found {own}: stop one.")
+        check_memory(config, self._memory_mib)
         run_id = f"run-{secrets.token_hex(4)}"
         state = RunState(run_id=run_id, name=name or config.preset, config=config, created_ms=time.time() * 1000)
         hub = self._add(state)
+        self._asked_from[run_id] = address
         hub.save()
         self.placement.begin(hub)
         return hub
+
+    def _active_of(self, address: str) -> int:
+        """How many runs that were asked for from there, since this server started, train or wait."""
+        self._asked_from = {
+            run_id: whence
+            for run_id, whence in self._asked_from.items()
+            if run_id in self._hubs and self._hubs[run_id].state.active
+        }
+        return sum(whence == address for whence in self._asked_from.values())
 
     async def adopt(self, state: RunState) -> RunHub:
         """Begin a run whose past and checkpoint are on disk already."""
@@ -165,18 +209,21 @@ class Runs:
             start_timeout_s=self.settings.start_timeout_s,
             begin=self.placement.begin,
             abandon=self.placement.abandon,
+            tally=self.tally,
         )
         self._hubs[state.run_id] = hub
         return hub
 
     def problems(self) -> tuple[str, ...]:
         """Everything that is wrong with the server, one sentence each."""
-        found: tuple[str, ...] = () if self.store.error is None else (self.store.error,)
-        return found + self.placement.problems()
+        own = (self.store.error, self.store.missing, self.upkeep.problem())
+        return (*(sentence for sentence in own if sentence is not None), *self.placement.problems())
 
     # housekeeping
 
     def _store_changed(self, sentence: str | None) -> None:
+        self.tally.store_errors += sentence is not None
+        logger.error("%s", sentence) if sentence else logger.info("The history can be written again.")
         for hub in self._hubs.values():
             if hub.state.active:
                 text = sentence or "The history can be written again."

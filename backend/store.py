@@ -18,7 +18,8 @@ import numpy as np
 
 from backend.archive import Archive, connected
 from backend.schema import NewerSchemaError, prepare
-from backend.writer import Forgotten, Received, Settled, Write, Writer
+from backend.watermark import writes_of
+from backend.writer import Forgotten, Received, Settled, Shrunk, Write, Writer
 from cdsp_core.wire.frames import Array, to_json_text
 from cdsp_core.wire.messages.run import Event, KeptResult
 
@@ -32,10 +33,16 @@ class StoreError(OSError):
 class Store:
     """Writes return at once: `writer` carries them to disk, `archive` reads what is there."""
 
-    def __init__(self, path: Path, *, frames_mib_a_run: int = 256, gather_s: float = 0.2) -> None:
+    def __init__(
+        self, path: Path, *, frames_mib_a_run: int = 256, scalars_mib_a_run: int = 64, gather_s: float = 0.2
+    ) -> None:
         self._path = path
         self.archive = Archive(path)
-        self.writer = Writer(path, cap_bytes=frames_mib_a_run * 2**20, gather_s=gather_s)
+        self.writer = Writer(
+            path, frames_cap=frames_mib_a_run * 2**20, scalars_cap=scalars_mib_a_run * 2**20, gather_s=gather_s
+        )
+        self.missing: str | None = None
+        """what was found missing at the start, as a sentence"""
 
     @property
     def error(self) -> str | None:
@@ -46,12 +53,17 @@ class Store:
         """Make or open the file and begin writing. Raises StoreError."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._refuse_empty()
             with closing(connected(self._path, "FULL")) as connection:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file; an older one keeps its own
                 connection.execute("PRAGMA journal_mode = WAL")
                 prepare(connection)
+                writes = writes_of(connection)
                 sizes = connection.execute("SELECT run_id, SUM(size) FROM frames GROUP BY run_id")
                 frame_bytes = dict(sizes.fetchall())
                 scalar_bytes = dict(connection.execute("SELECT run_id, scalar_bytes FROM sizes").fetchall())
+        except StoreError:
+            raise
         except NewerSchemaError as error:
             raise StoreError(
                 f"The history {self._path} was written by a newer version ({error}). "
@@ -66,7 +78,17 @@ class Store:
                 f"The history {self._path} is damaged ({error}). "
                 "Move it to another folder to begin a new one, or choose another with --data-dir."
             ) from error
-        self.writer.start(frame_bytes=frame_bytes, scalar_bytes=scalar_bytes)
+        self.missing = self.writer.mark.missing(writes)
+        self.writer.mark.put(writes)  # it is told of once
+        self.writer.start(frame_bytes=frame_bytes, scalar_bytes=scalar_bytes, writes=writes)
+
+    def _refuse_empty(self) -> None:
+        """Raises StoreError where a file without content stands in place of a history that had some."""
+        if self._path.exists() and not self._path.stat().st_size and self.writer.mark.beside():
+            raise StoreError(
+                f"The history {self._path} is empty, and it had {self.writer.mark.beside()} writes. Put the file back, "
+                f"or delete {self.writer.mark.path} to begin a new one."
+            )
 
     def close(self) -> None:
         """Write what waits and end the thread."""
@@ -157,6 +179,10 @@ class Store:
     def forget(self, run_id: str) -> None:
         """Delete everything of a run, of which nothing may be saved any more."""
         self.writer.put(Forgotten(run_id=run_id))
+
+    def shrink(self) -> None:
+        """Give some of the file's unused pages back to the disk."""
+        self.writer.put(Shrunk())
 
     def save_received(self, worker_id: str, n: int) -> None:
         """Everything of this worker up to `n` has been handed over; `on_saved` follows when it is on disk."""

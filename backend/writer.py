@@ -19,12 +19,15 @@ from typing import Any, Final
 from backend.archive import connected
 from backend.refusals import can_be_bound, refusal
 from backend.schema import OF_A_RUN
-from backend.thinning import thin_frames
+from backend.thinning import thin_frames, thin_scalars
+from backend.watermark import Watermark, count_write
 
 logger = logging.getLogger(__name__)
 
 RETRY_S: Final = 5.0
 MAX_WAITING_FRAMES: Final = 2000
+SHRUNK_PAGES: Final = 4096
+"""at once, of 4 KiB each"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,15 +66,23 @@ class Settled:
     tell: Callable[[], None]
 
 
-Item = Write | Received | Forgotten
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shrunk:
+    """The file shall give unused pages back to the disk."""
+
+
+Item = Write | Received | Forgotten | Shrunk
 
 
 class Writer:
     """Of one file. From its thread it calls `on_saved` when a worker's messages are on disk, and `on_error`."""
 
-    def __init__(self, path: Path, *, cap_bytes: int, gather_s: float) -> None:
+    def __init__(self, path: Path, *, frames_cap: int, scalars_cap: int, gather_s: float) -> None:
         self._path = path
-        self._cap_bytes = cap_bytes
+        self.mark = Watermark(path)
+        self._writes = 0
+        self._frames_cap = frames_cap
+        self._scalars_cap = scalars_cap
         self._gather_s = gather_s
         self._waiting: queue.SimpleQueue[Item | Settled | threading.Event | None] = queue.SimpleQueue()
         self._waiting_frames = 0
@@ -84,9 +95,9 @@ class Writer:
         self.error: str | None = None
         """why nothing can be stored now; None while all is well"""
 
-    def start(self, *, frame_bytes: dict[str, int], scalar_bytes: dict[str, int]) -> None:
-        """Begin to write into the file, which is there; what its runs hold by now."""
-        self._frame_bytes, self._scalar_bytes = frame_bytes, scalar_bytes
+    def start(self, *, frame_bytes: dict[str, int], scalar_bytes: dict[str, int], writes: int) -> None:
+        """Begin to write into the file, which is there; what its runs hold by now, and how many writes it has had."""
+        self._frame_bytes, self._scalar_bytes, self._writes = frame_bytes, scalar_bytes, writes
         self._inode = self._path.stat().st_ino
         self._thread.start()
 
@@ -104,6 +115,11 @@ class Writer:
     def has_room(self) -> bool:
         """Whether the disk is near enough that another frame may wait for it."""
         return self._waiting_frames < MAX_WAITING_FRAMES
+
+    @property
+    def waiting(self) -> int:
+        """How many rows wait for the disk."""
+        return self._waiting.qsize()
 
     def size_bytes(self, run_id: str) -> int:
         """Bytes of a run's frames and scalars on disk."""
@@ -173,6 +189,8 @@ class Writer:
                 self._write(quick, [item for item in batch if not (isinstance(item, Write) and item.lasting)])
                 self._thin_where_needed(quick, batch)
                 self._forget(lasting, [item.run_id for item in batch if isinstance(item, Forgotten)])
+                if any(isinstance(item, Shrunk) for item in batch):
+                    lasting.executescript(f"PRAGMA incremental_vacuum({SHRUNK_PAGES})")
             except (sqlite3.Error, OverflowError, TypeError, ValueError) as error:
                 kept = [item for item in batch if not isinstance(item, Write) or can_be_bound(item.values)]
                 if len(kept) < len(batch):
@@ -212,6 +230,11 @@ class Writer:
                     "ON CONFLICT (run_id) DO UPDATE SET scalar_bytes = scalar_bytes + excluded.scalar_bytes"
                 )
                 connection.execute(sql, (run_id, size))
+            if is_lasting := any(isinstance(item, Write) and item.lasting for item in items):
+                count_write(connection)
+        if is_lasting:
+            self._writes += 1
+            self.mark.put(self._writes)
         for run_id, size in grown.items():
             self._scalar_bytes[run_id] = self._scalar_bytes.get(run_id, 0) + size
 
@@ -238,11 +261,17 @@ class Writer:
             if isinstance(item, Write) and item.frame_of is not None:
                 self._frame_bytes[item.frame_of] = self._frame_bytes.get(item.frame_of, 0) + len(item.values[-1])
         for run_id in {item.frame_of for item in batch if isinstance(item, Write) and item.frame_of is not None}:
-            if self._frame_bytes[run_id] > self._cap_bytes:
+            if self._frame_bytes[run_id] > self._frames_cap:
                 with _transaction(connection):
-                    thin_frames(connection, run_id, self._cap_bytes * 3 // 4)
+                    thin_frames(connection, run_id, self._frames_cap * 3 // 4)
                 sql = "SELECT COALESCE(SUM(size), 0) FROM frames WHERE run_id = ?"
                 self._frame_bytes[run_id] = connection.execute(sql, (run_id,)).fetchone()[0]
+        for run_id in {item.scalars_of for item in batch if isinstance(item, Write) and item.scalars_of is not None}:
+            if self._scalar_bytes.get(run_id, 0) > self._scalars_cap:
+                with _transaction(connection):
+                    self._scalar_bytes[run_id] -= thin_scalars(connection, run_id)
+                    sql = "UPDATE sizes SET scalar_bytes = ? WHERE run_id = ?"
+                    connection.execute(sql, (self._scalar_bytes[run_id], run_id))
 
 
 def _tell(waiting: threading.Event | Settled) -> None:

@@ -140,6 +140,36 @@ async def test_connections_beyond_the_cap_are_closed_and_the_others_served(impat
         await closed(each)
 
 
+class Shared(PatientHttp):
+    cap = 20
+
+
+async def open_from(address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+
+
+async def test_one_address_gets_only_its_share_of_the_connections() -> None:
+    config = uvicorn.Config(Echo(), http=Shared, log_level="error", lifespan="off", port=0)
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    port = server.servers[0].sockets[0].getsockname()[1]
+    held = [await open_from("127.0.0.2", port) for _ in range(30)]
+    answered = []
+    for address in ("127.0.0.2", "127.0.0.3"):
+        reader, writer = await open_from(address, port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        with suppress(ConnectionResetError):
+            answered.append((address, (await reader.read()).endswith(b"ok")))
+        await closed(writer)
+    assert [address for address, is_ok in answered if is_ok] == ["127.0.0.3"]
+    for _, writer in held:
+        await closed(writer)
+    server.should_exit = True
+    await server.shutdown()
+
+
 async def test_a_head_without_end_is_refused(impatient: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
     writer.write(b"GET / HTTP/1.1\r\nX-Much: " + b"a" * 200_000)
