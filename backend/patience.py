@@ -80,7 +80,8 @@ class PatientHttp(H11Protocol):
         if len(self.connections) <= most or self.client is None:
             return False
         clients = (getattr(each, "client", None) for each in self.connections)
-        return sum(client is not None and client[0] == self.client[0] for client in clients) > most
+        own = sum(client is not None and client[0] == self.client[0] for client in clients)
+        return bool(own > most)
 
     def on_response_complete(self) -> None:
         self._wait_for_a_request()
