@@ -29,7 +29,7 @@ CMD ["python", "-m", "backend", "--no-browser"]
 FROM base AS worker
 # The worker compiles its C kernels for the machine that it runs on, in a second at its first start.
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
-ENV XDG_CACHE_HOME=/data/cache
+ENV XDG_CACHE_HOME=/cache
 RUN --mount=type=cache,target=/pip-cache \
     python scripts/requirements.py worker studies > worker.txt && pip install --cache-dir /pip-cache -c requirements.lock -r worker.txt
 COPY --chown=lab:lab cdsp_core cdsp_core

@@ -7,10 +7,10 @@ C_CODE := $(wildcard cdsp_core/kernels/native/*.[ch])
 SHELL_CODE := $(wildcard scripts/*.sh .ci/run)
 ARGS ?=
 
-.PHONY: help run test lint format looks bench lock clean environment dev-environment
+.PHONY: help run test test-chaos lint format looks bench lock clean environment dev-environment
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 run: environment  ## start everything and open a running experiment; ARGS="--port 8001" passes options on
 	@exec $(VENV)/python -m backend $(ARGS)
@@ -18,6 +18,9 @@ run: environment  ## start everything and open a running experiment; ARGS="--por
 test: lint  ## format, lint and type checks, then every test, in a real browser too; ARGS="tests/core -x" narrows pytest
 	@scripts/node.sh test
 	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser $(VENV)/python -m pytest $(ARGS)
+
+test-chaos: dev-environment  ## every fault and attack in its long form, at most 20 minutes, with a table of figures
+	$(VENV)/python -m pytest tests/chaos -m chaos -s $(ARGS)
 
 lint: dev-environment  ## format, lint and type checks only
 	$(VENV)/clang-format --dry-run --Werror $(C_CODE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import logging
 import os
 import signal
 import socket
@@ -14,14 +13,16 @@ import threading
 import webbrowser
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import uvicorn
 
+from backend import check, logs
 from backend.app import create_app
 from backend.launchers import launcher_class, launcher_names
-from backend.patience import MAX_HEAD_BYTES, PatientHttp, connection_cap
+from backend.patience import MAX_HEAD_BYTES, PatientHttp, PatientSockets, connection_cap
 from backend.runs import Runs
-from backend.settings import Settings, SettingsError, is_loopback
+from backend.settings import DATA_GIB, Settings, SettingsError, is_loopback
 from backend.store import StoreError
 
 MAX_MESSAGE_BYTES = 1_048_576
@@ -46,15 +47,18 @@ class Server(uvicorn.Server):
             threading.Thread(target=webbrowser.open, args=(settings.address,), daemon=True).start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._runs.end_adopted()
+        await self._runs.placement.end_adopted()
         await super().shutdown(sockets)
 
 
 def main(arguments: list[str] | None = None, *, program: str = "python -m backend") -> int:
     """Serve until stopped. Exit status: 0 stopped, 2 bad input, 130 interrupted."""
-    options = _parser(program).parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["check"]:
+        return check.main(given[1:], program=program)
+    options = _parser(program).parse_args(given)
     os.umask(0o077)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    logs.install(options.log)
     try:
         settings = _settings(options)
         if options.device == "cuda" and launcher_class(settings.launcher).same_machine:
@@ -72,8 +76,9 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m backen
         http=PatientHttp,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         access_log=False,
+        log_config=None,
         log_level="warning",
-        ws="websockets-sansio",
+        ws=PatientSockets,
         ws_per_message_deflate=False,
         ws_max_size=MAX_MESSAGE_BYTES,
         timeout_graceful_shutdown=2,
@@ -97,11 +102,13 @@ def _parser(program: str) -> argparse.ArgumentParser:
     env = os.environ.get
     parser = argparse.ArgumentParser(
         prog=program,
-        description="Trains CDSP-MoE and shows it while it trains.",
-        epilog="Environment: CDSP_HOST, CDSP_PORT, CDSP_DATA_DIR, CDSP_LAUNCHER, CDSP_DEVICE, CDSP_DATA and "
+        description="Trains CDSP-MoE and shows it while it trains. `check` instead of options verifies a data folder.",
+        epilog="Environment: CDSP_HOST, CDSP_PORT, CDSP_DATA_DIR, CDSP_LAUNCHER, CDSP_LOG, CDSP_DEVICE, CDSP_DATA and "
         "CDSP_DATA_ROOT are the defaults of the options; CDSP_TOKEN (needed on any address but loopback), "
+        "CDSP_VIEWER_TOKEN (for those who may only watch), CDSP_MEMORY_MIB (what a run may need by estimate), "
         "CDSP_WORKER_TOKEN or CDSP_WORKER_TOKEN_FILE (what workers present; by default a file in the data folder), "
-        "CDSP_PUBLISH (the address a container's port is published on), CDSP_ALLOWED_HOSTS (NAME:PORT, with commas).",
+        "CDSP_PUBLISH (the address a container's port is published on), CDSP_DATA_GIB (the data folder's cap, by "
+        "default 20; beyond it the oldest runs go that are not kept), CDSP_ALLOWED_HOSTS (NAME:PORT, with commas).",
     )
     parser.add_argument("--host", default=env("CDSP_HOST", "127.0.0.1"), metavar="H")
     parser.add_argument("--port", default=env("CDSP_PORT", "8000"), metavar="P", help="0 takes a free one")
@@ -110,6 +117,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--no-autostart", action="store_true", help="begin no `live` run")
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
     parser.add_argument("--no-page", action="store_true", help="serve the API and the sockets only")
+    text = "form of the log; auto is plain on a terminal, else a JSON object a line"
+    parser.add_argument("--log", choices=get_args(logs.Form), default=env("CDSP_LOG", "auto"), help=text)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=env("CDSP_DEVICE", "auto"))
     parser.add_argument("--data", choices=("embedded", "full"), default=env("CDSP_DATA", "embedded"))
     root = env("CDSP_DATA_ROOT")
@@ -126,9 +135,12 @@ def _settings(options: argparse.Namespace) -> Settings:
         host=options.host,
         port=int(options.port),
         data_dir=options.data_dir,
+        data_gib=_number("CDSP_DATA_GIB", DATA_GIB),
         published=os.environ.get("CDSP_PUBLISH") or None,
         launcher=options.launcher,
         token=os.environ.get("CDSP_TOKEN") or None,
+        viewer_token=os.environ.get("CDSP_VIEWER_TOKEN") or None,
+        memory_mib=int(_number("CDSP_MEMORY_MIB", 0)) or None,
         worker_token=os.environ.get("CDSP_WORKER_TOKEN") or None,
         worker_token_file=Path(token_file) if token_file else None,
         allowed_hosts=tuple(name.strip() for name in hosts.split(",") if name.strip()),
@@ -138,6 +150,15 @@ def _settings(options: argparse.Namespace) -> Settings:
         data=options.data,
         data_root=options.data_root,
     )
+
+
+def _number(name: str, default: float) -> float:
+    """A number of the environment. Raises SettingsError."""
+    given = os.environ.get(name)
+    try:
+        return float(given) if given else default
+    except ValueError:
+        raise SettingsError(f"{name} must be a number. Found {given!r}.") from None
 
 
 def _listen(host: str, port: int) -> socket.socket:

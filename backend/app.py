@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend import errors, reference
+from backend import errors, operating, reference
 from backend.recorded import RecordedFolder
 from backend.routes import router
 from backend.runs import Runs
@@ -42,6 +42,7 @@ def create_app(settings: Settings, *, catalogue: Catalogue | None = None) -> Fas
     app.state.runs = runs
     app.state.recorded = RecordedFolder(settings.recorded_dir)
     errors.install(app)
+    app.include_router(operating.router)
     app.include_router(router)
     reference.install(app)
 
@@ -57,7 +58,7 @@ def create_app(settings: Settings, *, catalogue: Catalogue | None = None) -> Fas
         app.get("/{path:path}", include_in_schema=False)(unknown)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Streams, runs=runs, worker_token=worker_token)
-    app.add_middleware(Guard, settings=settings, script_hashes=script_hashes)
+    app.add_middleware(Guard, settings=settings, script_hashes=script_hashes, tally=runs.tally)
     return app
 
 

@@ -15,11 +15,15 @@ from backend.history import in_columns
 from cdsp_core.wire.frames import MAX_COUNT, Array
 from cdsp_core.wire.messages.run import KeptResult
 
+MAX_WAL_BYTES: Final = 64 * 2**20
+"""what the WAL is cut to once its content is in the file"""
+
 
 def connected(path: Path, synchronous: str) -> sqlite3.Connection:
     """A connection to the history; `synchronous` says how far a write has to get before it counts."""
     connection = sqlite3.connect(path, timeout=10, isolation_level=None)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}")
     return connection
 
 
@@ -33,6 +37,10 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def unused_bytes(self) -> int:
+        """Bytes of the file that hold nothing, and are written again before it grows."""
+        return int(self._read("PRAGMA freelist_count")[0][0]) * int(self._read("PRAGMA page_size")[0][0])
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run's record, oldest first."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from typing import Any, Final
 
 from backend.store import Store
 from cdsp_core.wire.frames import to_json_text
 from cdsp_core.wire.messages.run import Event
+
+logger = logging.getLogger(__name__)
 
 MAX_IN_MEMORY: Final = 1000
 MAX_IN_HELLO: Final = 500
@@ -42,6 +45,17 @@ class EventLog:
         del self._texts[:-MAX_IN_MEMORY]
         self.count += 1
         self._store.save_event(self._run_id, source, n, event)
+        command = event.data.get("command")
+        about = {
+            "event": event.kind,
+            "run": self._run_id,
+            "worker": None if source == self._source else source,
+            "command_id": command.get("command_id") if isinstance(command, dict) else None,
+            "epoch": event.epoch,
+            "step": event.step,
+            "status": event.data.get("status"),
+        }
+        logger.info("%s", event.text, extra=about)
 
     def message(self, number: int) -> str | None:
         """The text message of an event; None when it is too old to be kept in memory."""

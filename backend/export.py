@@ -17,6 +17,8 @@ from cdsp_core.settings.config import to_dict
 from cdsp_core.wire.frames import decode_frame, to_json_text
 
 ROWS_A_PIECE: Final = 500
+FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""with which a spreadsheet's formula begins"""
 
 
 def csv_lines(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterator[str]:
@@ -72,9 +74,22 @@ def json_parts(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterat
 
 
 def _line(values: list[Any]) -> str:
+    """A line of the table. A text that a spreadsheet would take for a formula is marked as text."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
+    csv.writer(text, lineterminator="\n").writerow([f"'{value}" if _is_formula(value) else value for value in values])
     return text.getvalue()
+
+
+def _is_formula(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(FORMULA_SIGNS) and not _is_number(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def frames_json(bodies: list[bytes], *, more: bool) -> Iterator[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +9,18 @@ from typing import Any, Final
 
 from backend.errors import NotNowError
 from backend.eventlog import EventLog
-from backend.history import Entry, History, in_columns
+from backend.history import History
 from backend.link import WorkerConnection
+from backend.memory import Memory
+from backend.opening import NothingLeftError, Opening
 from backend.past import Past
 from backend.state import RunState
 from backend.steering import Steering
 from backend.store import Store
+from backend.tally import Tally
 from backend.texts import ViewerTexts
 from backend.viewers import Viewer
-from cdsp_core.wire.frames import Array, Frame, decode_frame
+from cdsp_core.wire.frames import Frame, decode_frame
 from cdsp_core.wire.messages.link import CommandMessage, ResultMessage, Start, Started
 from cdsp_core.wire.messages.run import Event, RunInfo
 from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
@@ -28,8 +29,6 @@ from cdsp_core.wire.phases import PhaseWatch
 
 OLIGARCHY: Final = read_found()
 """the rule that was chosen and tested on recorded runs; None where none is"""
-UNUSED_TICKS: Final = 60
-"""seconds after which an ended run that nobody watches is kept on disk only"""
 
 
 class RunHub:
@@ -49,9 +48,10 @@ class RunHub:
         start_timeout_s: float,
         begin: Callable[[RunHub], None],
         abandon: Callable[[WorkerConnection], None],
+        tally: Tally | None = None,
     ) -> None:
         self.state = state
-        self.history = History(self.run_id, state.generation)
+        self.tally = tally or Tally()
         self.viewers: set[Viewer] = set()
         self.texts = ViewerTexts(self)
         self.worker: WorkerConnection | None = None
@@ -62,7 +62,8 @@ class RunHub:
         self.store = store
         self.folder = checkpoint_dir / self.run_id
         self.past = Past(self.run_id, store, self.folder)
-        self.events = EventLog(self.run_id, store)
+        self.opening = Opening(state, self.past)
+        self.memory = Memory(state, store=store, past=self.past)
         self.steering = Steering(
             self, state, store=store, folder=self.folder, timeout_s=timeout_s, start_timeout_s=start_timeout_s
         )
@@ -70,13 +71,7 @@ class RunHub:
         """whether the worker is connected and has said nothing for too long"""
         self._begin = begin
         self._abandon = abandon
-        self._start_from: tuple[int | None, list[str]] | None = None
-        """seed and checkpoints a person asked the next start to take; None: go on from the last checkpoint"""
-        has_begun = state.generation >= 0
-        self._phases = self._watch(continued=has_begun)
-        self._loaded = not has_begun
-        self._loading = asyncio.Lock()
-        self._unused_ticks = 0
+        self._phases = self._watch(continued=state.generation >= 0)
 
     @property
     def run_id(self) -> str:
@@ -99,52 +94,47 @@ class RunHub:
         """The run as the API shows it."""
         return self.state.info(viewers=len(self.viewers))
 
-    async def can_resume(self, generation: int, seq: int) -> bool:
-        """Whether a viewer that has drawn frame `generation`:`seq` can get exactly what came after it."""
-        history = self.history
-        if generation != history.generation or not 0 <= seq <= history.last_seq or history.newest is None:
-            return False
-        if history.scalars_between(seq, history.last_seq) is not None:
-            return True
-        return await self.stored_scalars(seq) is not None
-
-    async def stored_scalars(self, after: int) -> tuple[int, bytes] | None:
-        """What memory no longer holds of the scalars after frame `after`, from disk.
-
-        A sequence number that memory covers from, and a message that covers what is between; None when the disk has
-        not got it exactly, or when it is so much that a snapshot serves better.
-        """
-        history = self.history
-        edge = history.first_after
-        if after >= edge:
-            return None
-        message = await self.past.missed(history.generation, after, edge, columns=len(self.scalar_names))
-        return None if message is None else (edge, message)
-
     @property
     def scalar_names(self) -> list[str]:
         """Names of the columns of the scalars."""
         return self.state.described.scalar_names
 
-    def newest_values(self) -> dict[str, float] | None:
-        """The newest value measured of every scalar, by name; None when memory holds none."""
-        values = self.history.newest_values()
-        return None if values is None else dict(zip(self.scalar_names, values.tolist(), strict=True))
+    @property
+    def history(self) -> History:
+        """The generation that runs, as memory has it."""
+        return self.memory.history
+
+    @property
+    def events(self) -> EventLog:
+        """What happened."""
+        return self.memory.events
+
+    async def can_resume(self, generation: int, seq: int) -> bool:
+        """Whether a viewer that has drawn frame `generation`:`seq` can get exactly what came after it."""
+        return await self.memory.can_resume(generation, seq)
+
+    async def stored_scalars(self, after: int) -> tuple[int, bytes] | None:
+        """What memory no longer holds of the scalars after frame `after`: from where it does, and a message."""
+        return await self.memory.stored_scalars(after)
 
     # viewers
 
     async def join(self, viewer: Viewer) -> None:
         """A viewer has come."""
-        await self.load()
+        await self.memory.load()
         self.viewers.add(viewer)
+
+    def pass_over(self, frames: int) -> None:
+        """A viewer got only the scalars of so many frames."""
+        self.tally.passed_over += frames
 
     def leave(self, viewer: Viewer) -> None:
         """A viewer has gone."""
         self.viewers.discard(viewer)
 
-    def describe(self, *, name: str | None, note: str | None) -> None:
-        """Give the run another name, or another note; None leaves it."""
-        self.state.describe(name=name, note=note)
+    def describe(self, *, name: str | None, note: str | None, kept: bool | None) -> None:
+        """Give the run another name or note, or keep it when the folder is full; None leaves it."""
+        self.state.describe(name=name, note=note, kept=kept)
         self.save()
         self._tell()
 
@@ -166,33 +156,9 @@ class RunHub:
 
     def tick(self) -> None:
         """Once a second: fresh speed and number of viewers for those who watch; what nobody watches leaves memory."""
-        in_use = self.viewers or self.state.active or self.history.newest is None or not self._loaded
-        self._unused_ticks = 0 if in_use else self._unused_ticks + 1
-        if self._unused_ticks > UNUSED_TICKS:
-            self._unload()
+        self.memory.tick(is_watched=bool(self.viewers))
         if self.viewers and self.state.active:
             self._tell()
-
-    def _unload(self) -> None:
-        """Forget what the store holds as well; `load` reads it again."""
-        self.history = History(self.run_id, self.state.generation)
-        self.events = EventLog(self.run_id, self.store)
-        self._loaded = False
-
-    async def load(self) -> None:
-        """Read from the store what a new process does not know yet. Training and viewers wait for nothing else."""
-        async with self._loading:
-            if self._loaded:
-                return
-            past = await self.past.recall(self.state.generation)
-            self.events.recall(past.events)
-            if self.history.last_seq < 0 and past.last_seq >= 0:
-                if past.rows is not None:
-                    self.history.inherit(past.rows)
-                self.history.recall(past.frame, past.last_seq)
-                if self.history.newest is not None:
-                    self.state.recall(self.history.newest.step)
-            self._loaded = True
 
     # what the worker says
 
@@ -237,22 +203,18 @@ class RunHub:
         state = self.state
         if message.epoch <= state.generation:
             return
-        await self.load()
+        await self.memory.load()
         parent = None if message.parent is None else (message.parent.epoch, message.parent.step)
-        history = History(self.run_id, message.epoch)
-        if parent is not None:
-            rows = await self._rows_before(parent, wanted=message.static.scalar_names)
-            if rows is not None:
-                history.inherit(rows)
+        history = await self.memory.continued(message, parent)
         before = dict(state.applied_step)
         state.begin(message, parent)
         self.store.save_generation(self.run_id, state.generation, parent, self.scalar_names)
         self.save()
-        self.history = history
+        self.memory.history = history
         self._phases = self._watch(continued=parent is not None)
-        self.generation_reason = _generation_reason(state)
+        self.generation_reason = state.origin
         self.hello_version += 1
-        self._start_from = None
+        self.opening.forget()
         self._tell_of_moved_steps(before)
         self.steering.begun()
         self._tell()
@@ -266,44 +228,22 @@ class RunHub:
             data = {"controls": {name: state.applied[name] for name in moved}, "applied_step": state.step}
             self.add_event("status", f"In force from step {state.step}, where the run goes on: {told}.", data)
 
-    async def _take_undelivered(self, history: History, parent: tuple[int, int]) -> None:
-        """Take the scalars that the last worker left beside its checkpoint."""
-        left = await self.past.undelivered(*parent)
-        if left is None or history.last_seq < 0 or left.after_seq > history.last_seq:
-            return
-        entry = history.add(left, left.encode())
-        if entry is not None:
-            self._keep(left, entry)
-
-    async def _rows_before(self, parent: tuple[int, int], *, wanted: list[str]) -> Array | None:
-        """The scalars up to where a new generation is continued from, with its columns `wanted`."""
-        before, names = self.history, self.scalar_names
-        if parent[0] != self.state.generation:
-            return await self.past.rows_upto(*parent, names=wanted)
-        await self._take_undelivered(before, parent)
-        rows = before.rows()
-        return None if rows is None else in_columns(rows[rows[:, 0] <= parent[1]], names, wanted)
-
     def on_frame(self, message: bytes) -> None:
         """A frame from the worker: keep it, store it, show it."""
         frame = decode_frame(message)
         if frame.run != self.run_id or frame.epoch != self.history.generation:
             return
         try:
-            entry = self.history.add(frame, message)
+            entry = self.memory.add(frame, message)
         except LookupError as error:
-            kept = self.history.rows()
-            self.history = History(self.run_id, frame.epoch)
-            self.history.recall(None, frame.after_seq)
-            if kept is not None:
-                self.history.inherit(kept)
+            self.memory.go_on_after(frame)
             self.generation_reason = f"Some steps are lost: {error}"
             self.add_event("error", self.generation_reason, {})
-            entry = self.history.add(frame, message)
+            entry = self.memory.add(frame, message)
         if entry is None:
             return
         self.state.train(frame)
-        self._keep(frame, entry)
+        self.tally.frames += 1
         self._tell(frame_only=True)
         if frame.kind == "frame":
             for phase in self._phases.observe(frame):
@@ -313,17 +253,6 @@ class RunHub:
         has_diagonal = self.state.config.model.has_diagonal
         return PhaseWatch(
             has_diagonal=has_diagonal, continued=continued, scalar_names=self.scalar_names, oligarchy=OLIGARCHY
-        )
-
-    def _keep(self, frame: Frame, entry: Entry) -> None:
-        self.store.save_frame(
-            self.run_id,
-            frame.epoch,
-            entry.seq,
-            after_seq=entry.after_seq,
-            step=frame.step,
-            message=entry.message if frame.kind == "frame" else None,
-            scalars=entry.scalars,
         )
 
     def on_event(self, event: Event, source: str, n: int) -> None:
@@ -364,43 +293,29 @@ class RunHub:
 
     def begin_again(self, *, seed: int | None, checkpoints: list[str] | None) -> None:
         """Somebody wants an ended run to go on, with that seed or from those checkpoints; None: from the last one."""
-        self._start_from = None if checkpoints is None else (seed, checkpoints)
+        self.opening.ask(seed=seed, checkpoints=checkpoints)
         self.state.begin_again(paused=bool(checkpoints))
         self._begin(self)
 
     def starting(self, worker_id: str, pid: int) -> Start | None:
         """A worker takes the run: the link's `start` message for it; None when nothing is left to go on from."""
-        state = self.state
-        seed, checkpoints = self._start_from or (None, self.past.resumable(state.generation, state.parent))
-        restored = self._start_from is not None and bool(checkpoints)
-        if self._start_from is None and not checkpoints and state.step > 0:
-            self.end("failed", f"No checkpoint is left to go on from step {state.step}. Reset the run to begin anew.")
+        try:
+            start = self.opening.start()
+        except NothingLeftError as error:
+            self.end("failed", str(error))
             return None
-        config = state.config
-        if seed is not None:
-            config = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed))
         self.steering.lost()
-        state.take(worker_id, pid)
+        self.state.take(worker_id, pid)
         self.save()
         self._tell()
-        return Start(
-            run=self.run_id,
-            epoch=state.generation + 1,
-            config=config,
-            controls=None if restored else state.applied,
-            revision=state.revision if state.generation < 0 else state.revision + 1,
-            speed=state.speed,
-            paused=state.paused_before,
-            pause_at=state.pause_at,
-            checkpoints=checkpoints,
-        )
+        return start
 
     def end(self, status: Status, sentence: str) -> None:
         """The run cannot or shall not go on."""
         self.state.end(status, sentence)
         self.add_event("status", sentence, {"status": status, "reason": sentence})
         self.save()
-        self._start_from = None
+        self.opening.forget()
         self.steering.begun()
         self.steering.lost()
 
@@ -431,9 +346,3 @@ class RunHub:
         if self.gone is not None:
             return
         self.store.save_run(self.run_id, self.state.created_ms, self.state.to_record())
-
-
-def _generation_reason(state: RunState) -> str:
-    if state.parent is None:
-        return f"The run was begun anew with seed {state.config.train.seed}."
-    return f"The run goes on from the checkpoint of step {state.parent[1]}."

@@ -31,7 +31,7 @@ class Listing:
 
     async def rows(self, hubs: Iterable[RunHub]) -> list[ListedRun]:
         """A row for every run."""
-        in_memory = [(hub, hub.newest_values()) for hub in hubs]
+        in_memory = [(hub, hub.memory.newest_values()) for hub in hubs]
         return await asyncio.to_thread(lambda: [self._row(hub, values) for hub, values in in_memory])
 
     def forget(self, run_id: str) -> None:
@@ -52,6 +52,7 @@ class Listing:
         sparsity = _mean(value for name, value in values.items() if name.endswith(SPARSITY))
         return ListedRun(
             **dict(hub.info()),
+            kept=hub.state.kept,
             size_bytes=self._store.size_bytes(hub.run_id) + self._folder_bytes(hub.run_id, hub.folder),
             accuracy=_mean(value for name, value in values.items() if name.startswith(ACCURACY)),
             blind_accuracy=_mean(value for name, value in values.items() if name.startswith(ACCURACY_BLIND)),
@@ -73,7 +74,8 @@ class Listing:
 
 def own_settings(config: RunConfig) -> dict[str, Any]:
     """Fields of the model and of its training that the preset of the config has otherwise, but for the seed."""
-    base, found = preset(config.preset), {}
+    base = preset(config.preset)
+    found: dict[str, Any] = {}
     for own, usual in ((asdict(config.model), asdict(base.model)), (asdict(config.train), asdict(base.train))):
         found |= {name: value for name, value in own.items() if value != usual[name] and name != "seed"}
     return found

@@ -7,11 +7,13 @@ requests, but it waits for ever for a first request and for a body.
 from __future__ import annotations
 
 import asyncio
+import math
 import resource
 from typing import Any, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 MAX_HEAD_BYTES: Final = 16_384
 WHOLE_REQUEST_S: Final = 10.0
@@ -30,11 +32,36 @@ def connection_cap() -> int:
     return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(16, min(MAX_CONNECTIONS, soft - OTHER_FILES))
 
 
+class PatientSockets(WebSocketsSansIOProtocol):
+    """Closes a socket that pings more than `pings` times in `pings_within_s`: each has to be answered."""
+
+    pings = 100
+    pings_within_s = 10.0
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._counted_since = -math.inf
+        self._pings = 0
+
+    def handle_ping(self) -> None:
+        now = self.loop.time()
+        if now - self._counted_since > self.pings_within_s:
+            self._counted_since, self._pings = now, 0
+        self._pings += 1
+        if self._pings > self.pings or self.transport.is_closing():
+            self.conn.data_to_send()  # the answers that are not given
+            self.transport.abort()
+        else:
+            super().handle_ping()
+
+
 class PatientHttp(H11Protocol):
     """Closes a connection that has not sent a whole request in `whole_request_s`, and those beyond `cap`."""
 
     whole_request_s = WHOLE_REQUEST_S
     cap = MAX_CONNECTIONS
+    address_share = 0.5
+    """of the cap that one address may have"""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -42,10 +69,19 @@ class PatientHttp(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.cap:
+        if len(self.connections) > self.cap or self._is_greedy():
             transport.abort()
         else:
             self._wait_for_a_request()
+
+    def _is_greedy(self) -> bool:
+        """Whether this address has more than its share of the connections."""
+        most = max(4, int(self.address_share * self.cap))
+        if len(self.connections) <= most or self.client is None:
+            return False
+        clients = (getattr(each, "client", None) for each in self.connections)
+        own = sum(client is not None and client[0] == self.client[0] for client in clients)
+        return bool(own > most)
 
     def on_response_complete(self) -> None:
         self._wait_for_a_request()

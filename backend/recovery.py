@@ -81,6 +81,7 @@ class Recovery:
             hub.end("failed", f"{sentence} It was begun again {state.restarts} times; reset the run or resume it.")
             return
         again = f"Begun again from the last checkpoint, {state.restarts} of {self._settings.max_restarts} times."
+        hub.tally.restarts += 1
         hub.add_event("error", f"{sentence} {again}", {"restarts": state.restarts})
         wait_s = min(self._settings.restart_wait_s * 2 ** (state.restarts - 2), MAX_RESTART_WAIT_S)
         if state.restarts < 2:

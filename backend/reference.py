@@ -21,6 +21,7 @@ REFUSALS: Final[Mapping[int, tuple[type[Message], str]]] = {
     404: (ErrorAnswer, "There is no such thing."),
     409: (StaleAnswer | ErrorAnswer, "It does not fit what goes on."),  # type: ignore[dict-item]
     413: (ErrorAnswer, "The body has more than 4,096 bytes."),
+    415: (ErrorAnswer, "The body says that it is no JSON."),
     422: (ErrorAnswer, "A value is out of bounds, of another type or unknown."),
     429: (ErrorAnswer, "There are as many as there may be."),
     503: (ErrorAnswer, "Not now: the same may be asked again."),

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import numpy as np
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from backend.asked import Hub, Recorded, SomeRuns, answer
 from backend.bodies import change_of, command_of, new_fork_of, new_run_of
-from backend.errors import BadInputError, BusyError, RunNotFoundError
+from backend.errors import BadInputError, BusyError, RunNotFoundError, StaleRevisionError
 from backend.export import csv_lines, frames_json, json_parts
 from backend.film import MOST_PICTURES
 from backend.film import film as moving_film
 from backend.forks import fork
 from backend.history import scalars_message
 from backend.hub import RunHub
-from backend.recorded import RecordedFolder, recording_of
+from backend.recorded import recording_of
 from backend.reference import BINARY, TEXT, refusals, takes
 from backend.runs import Runs
 from backend.stream import read_after
@@ -29,7 +31,6 @@ from cdsp_core.wire.frames import MAX_COUNT
 from cdsp_core.wire.messages.api import (
     Checkpoint,
     FramesAsJson,
-    Health,
     ListedRun,
     NewFork,
     NewRun,
@@ -38,7 +39,6 @@ from cdsp_core.wire.messages.api import (
     RunChange,
 )
 from cdsp_core.wire.messages.commands import CommandFields
-from cdsp_core.wire.messages.fields import Message
 from cdsp_core.wire.messages.run import CommandResult, Event, RunInfo
 from cdsp_core.wire.messages.studies import StudyInfo, StudyList
 from cdsp_core.wire.recording import SUFFIX
@@ -46,48 +46,6 @@ from cdsp_core.wire.recording import SUFFIX
 router = APIRouter()
 
 MAX_FRAMES_ANSWER_BYTES: Final = 8_000_000
-
-
-def the_runs(request: Request) -> Runs:
-    runs = request.app.state.runs
-    assert isinstance(runs, Runs)
-    return runs
-
-
-def the_recorded(request: Request) -> RecordedFolder:
-    recorded = request.app.state.recorded
-    assert isinstance(recorded, RecordedFolder)
-    return recorded
-
-
-def the_hub(run_id: str, runs: Annotated[Runs, Depends(the_runs)]) -> RunHub:
-    return runs.get(run_id)
-
-
-Recorded = Annotated[RecordedFolder, Depends(the_recorded)]
-SomeRuns = Annotated[Runs, Depends(the_runs)]
-Hub = Annotated[RunHub, Depends(the_hub)]
-"""The run of the path's run_id, looked up; 404 when there is none."""
-
-
-def answer(
-    message: Message | Iterable[Message], *, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    """A message, or a list of them, as JSON."""
-    text = message.to_text() if isinstance(message, Message) else f"[{','.join(one.to_text() for one in message)}]"
-    return Response(text, media_type="application/json", status_code=status, headers=headers)
-
-
-@router.get("/healthz", response_model=Health)
-async def healthz(runs: SomeRuns) -> Response:
-    """How the server is, and what is wrong; 503 when it has to be started again. Needs no token."""
-    active = sum(hub.state.active for hub in runs.list())
-    problems = runs.problems()
-    status: Literal["ok", "failing"] = "ok" if runs.store.can_go_on else "failing"
-    health = Health(
-        status=status, workers=len(runs.workers), runs=active, store=runs.store.error, problems=list(problems)
-    )
-    return answer(health, status=200 if status == "ok" else 503)
 
 
 @router.get("/api/presets", response_model=list[Preset])
@@ -152,12 +110,17 @@ async def list_runs(
 
 
 @router.post(
-    "/api/runs", status_code=201, response_model=RunInfo, responses=refusals(413, 422, 429), openapi_extra=takes(NewRun)
+    "/api/runs",
+    status_code=201,
+    response_model=RunInfo,
+    responses=refusals(413, 415, 422, 429),
+    openapi_extra=takes(NewRun),
 )
 async def create_run(request: Request, runs: SomeRuns) -> Response:
     """Make a run, which begins as soon as a worker is free."""
     config, name = new_run_of(await request.body(), data=runs.settings.data)
-    made = runs.create(config, name).info()
+    address = request.client.host if request.client is not None else ""
+    made = runs.create(config, name, address=address).info()
     await runs.store.settled()
     return answer(made, status=201)
 
@@ -171,19 +134,20 @@ async def one_run(hub: Hub, runs: SomeRuns) -> Response:
 @router.patch(
     "/api/runs/{run_id}",
     response_model=ListedRun,
-    responses=refusals(404, 409, 413, 422),
+    responses=refusals(404, 409, 413, 415, 422, 429),
     openapi_extra=takes(RunChange),
 )
 async def change_run(request: Request, hub: Hub, runs: SomeRuns) -> Response:
-    """Give a run another name, or another note."""
+    """Give a run another name or note, or keep it when the data folder is full."""
     change = change_of(await request.body())
     if hub.state.unreadable is not None:
         raise BusyError(hub.state.reason or "The run cannot be read.")
-    hub.describe(name=change.name, note=change.note)
+    hub.describe(name=change.name, note=change.note, kept=change.kept)
+    await runs.store.settled()
     return answer((await runs.listing.rows([hub]))[0])
 
 
-@router.delete("/api/runs/{run_id}", status_code=204, response_class=Response, responses=refusals(404, 409))
+@router.delete("/api/runs/{run_id}", status_code=204, response_class=Response, responses=refusals(404, 409, 429))
 async def delete_run(run_id: str, runs: SomeRuns) -> Response:
     """Delete an ended run with its history, its checkpoints and the log of its worker."""
     await runs.delete(run_id)
@@ -193,19 +157,28 @@ async def delete_run(run_id: str, runs: SomeRuns) -> Response:
 @router.post(
     "/api/runs/{run_id}/commands",
     response_model=CommandResult,
-    responses=refusals(404, 409, 413, 422, 503),
+    responses=refusals(404, 409, 413, 415, 422, 429, 503),
     openapi_extra=takes(CommandFields),
 )
 async def command(request: Request, hub: Hub) -> Response:
     """Carry out a command; answered after the worker applied or refused it. The same command_id is applied once."""
-    return answer(await hub.steering.command(command_of(await request.body())))
+    wanted, began, outcome = command_of(await request.body()), time.monotonic(), "unanswered"
+    try:
+        result = await hub.steering.command(wanted)
+        outcome = result.status
+    except StaleRevisionError:
+        outcome = "stale"
+        raise
+    finally:
+        hub.tally.answered(outcome, time.monotonic() - began)
+    return answer(result)
 
 
 @router.post(
     "/api/runs/{run_id}/fork",
     status_code=201,
     response_model=RunInfo,
-    responses=refusals(404, 409, 413, 422, 503),
+    responses=refusals(404, 409, 413, 415, 422, 429, 503),
     openapi_extra=takes(NewFork),
 )
 async def fork_run(request: Request, hub: Hub, runs: SomeRuns) -> Response:

@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS frames (run_id TEXT, epoch INTEGER, seq INTEGER, step
     size INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, epoch, seq));
 CREATE TABLE IF NOT EXISTS scalars (run_id TEXT, epoch INTEGER, seq INTEGER, after_seq INTEGER NOT NULL,
     columns INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, epoch, seq));
+CREATE TABLE IF NOT EXISTS marks (id INTEGER PRIMARY KEY CHECK (id = 1), writes INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS sizes (run_id TEXT PRIMARY KEY, scalar_bytes INTEGER NOT NULL);
 """
 OF_A_RUN: Final = ("runs", "epochs", "events", "answers", "frames", "scalars", "sizes")
@@ -72,6 +73,11 @@ def _index_steps(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX IF NOT EXISTS frames_by_step ON frames (run_id, epoch, step)")
 
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_name_generations, _index_steps)
+def _count_writes(connection: sqlite3.Connection) -> None:
+    """The table that counts lasting writes is new; those before it are not known."""
+    connection.execute("INSERT OR IGNORE INTO marks VALUES (1, 0)")
+
+
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_name_generations, _index_steps, _count_writes)
 """Migration i leads from version i to i + 1; version 0 is a new file, or one from before there were versions."""
 VERSION: Final = len(MIGRATIONS)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import parse_qs
@@ -12,11 +11,14 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.quotas import Quotas
+from backend.roles import COOKIE, COOKIE_S, Doors, Role
 from backend.settings import Settings
+from backend.tally import Tally
 
-COOKIE: Final = "topology_lab"
 WORKER_PATH: Final = "/ws/worker"
 HEALTH_PATH: Final = "/healthz"
+CALLBACKS_PATH: Final = "/_dash-update-component"
 MAX_HEAD_BYTES: Final = 16_384
 """names and values of all headers"""
 MAX_URL_BYTES: Final = 4096
@@ -52,38 +54,51 @@ HEADERS: Final = {
 class Guard:
     """Wraps the whole app. Requests that are let through have the right Host, Origin and token."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, script_hashes: Callable[[], Sequence[str]] = tuple) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        script_hashes: Callable[[], Sequence[str]] = tuple,
+        tally: Tally | None = None,
+    ) -> None:
         self._app = app
         self._settings = settings
+        self._doors = Doors(settings)
+        self._quotas = Quotas(settings.limits)
+        self._tally = tally or Tally()
         self._script_hashes = script_hashes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-            return
-        too_long = _too_long(scope)
-        if too_long is not None:
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008})
-            else:
-                await too_long(scope, receive, self._sealed(send))
-            return
-        if scope["type"] == "websocket" and scope["path"] == WORKER_PATH:
-            await self._app(scope, receive, send)
-            return
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self._request(scope, receive, self._sealed(send))
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = _address(scope)
+        if _too_long(scope) is not None or not (
+            scope["path"] == WORKER_PATH or self._refusal(scope, Headers(scope=scope)) is None
+        ):
+            await send({"type": "websocket.close", "code": 1008})
+        elif not self._quotas.open_socket(address):
+            self._tally.refuse("sockets")
+            await send({"type": "websocket.close", "code": 1013})
+        else:
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._quotas.close_socket(address)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers)
-        if scope["type"] == "websocket":
-            if refusal is not None:
-                await send({"type": "websocket.close", "code": 1008})
-                return
-            await self._app(scope, receive, send)
-            return
-        sealed = self._sealed(send)
-        if refusal is None and self._settings.token is not None and (given := _query_token(scope)) is not None:
-            refusal = self._login(scope, given)
+        refusal = _too_long(scope) or self._refusal(scope, headers) or _not_json(scope, headers)
+        if refusal is None and not self._doors.is_open and (given := _query_token(scope)) is not None:
+            refusal = self._login(scope, headers, given)
+        refusal = refusal or self._too_many(scope)
         if refusal is not None:
-            await refusal(scope, receive, sealed)
+            await refusal(scope, receive, send)
             return
         limit = MAX_CONTROL_BYTES if scope["path"].startswith("/api/") else MAX_BODY_BYTES
         try:
@@ -92,9 +107,9 @@ class Guard:
             return
         if body is None:
             sentence = f"The body must have at most {limit} bytes. Found more."
-            await JSONResponse({"error": sentence}, status_code=413)(scope, receive, sealed)
+            await JSONResponse({"error": sentence}, status_code=413)(scope, receive, send)
             return
-        await self._app(scope, _replay(body, receive), sealed)
+        await self._app(scope, _replay(body, receive), send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """Why this request is not let through; None when it is."""
@@ -111,15 +126,57 @@ class Guard:
         guarded = scope["path"].startswith(("/api/", "/ws/")) or scope.get("method", "GET") not in ("GET", "HEAD")
         if guarded and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return _refused(scope, 403, "This may be asked only from this server's own page.")
-        if settings.token is None or scope["path"] == HEALTH_PATH:
+        if self._doors.is_open or scope["path"] == HEALTH_PATH:
             return None
         if _query_token(scope) is not None and scope["type"] == "http" and scope.get("method") == "GET":
             return None
-        if _may_enter(headers, settings.token):
+        return self._not_allowed(scope, headers)
+
+    def _not_allowed(self, scope: Scope, headers: Headers) -> Response | None:
+        """Why who asks may not; None when they may. A viewer may watch alone."""
+        role = self._doors.role_of_cookie(headers)
+        if role is None and headers.get("authorization"):
+            guessed = self._role_of_guess(scope, headers["authorization"].removeprefix("Bearer "))
+            if isinstance(guessed, Response):
+                return guessed
+            role = guessed
+        if role == "presenter" or (role == "viewer" and not _is_change(scope)):
             return None
+        if role == "viewer":
+            return _refused(scope, 403, "You may watch here. To steer, open the page with the presenter's token.")
         return _refused(
             scope, 401, "This server needs its token: open it as /?token=TOKEN, or send Authorization: Bearer TOKEN."
         )
+
+    def _role_of_guess(self, scope: Scope, given: str) -> Role | Response | None:
+        """Whose token this is; an answer where it is not looked at, as too many were wrong."""
+        address = _address(scope)
+        wait_s = self._quotas.may_guess(address)
+        if wait_s > 0.0:
+            return self._beyond(scope, "guesses", wait_s, "Too many tokens were tried from this address")
+        role = self._doors.role_of_token(given)
+        if role is None:
+            self._quotas.guessed_wrong(address)
+        return role
+
+    def _too_many(self, scope: Scope) -> Response | None:
+        """Why a change is not made, where this address has made too many; None where it may be."""
+        if (
+            scope.get("method", "GET") in ("GET", "HEAD") or scope["client"] is None
+        ):  # a callback's own request has none
+            return None
+        wait_s = self._quotas.change(_address(scope))
+        if wait_s == 0.0:
+            return None
+        per_s = self._quotas.limits.changes_per_s
+        return self._beyond(scope, "changes", wait_s, f"At most {per_s:g} changes a second may come from one address")
+
+    def _beyond(self, scope: Scope, limit: str, wait_s: float, sentence: str) -> Response:
+        self._tally.refuse(limit)
+        seconds = math.ceil(wait_s)
+        response = _refused(scope, 429, f"{sentence}: wait {seconds} s.")
+        response.headers["retry-after"] = str(seconds)
+        return response
 
     def _sealed(self, send: Send) -> Send:
         """A send that adds the headers; only a page of ours may run the scripts that stand in it, each by its hash."""
@@ -136,20 +193,41 @@ class Guard:
 
         return sealed
 
-    def _login(self, scope: Scope, given: str) -> Response:
-        """Answer a link with ?token=: a cookie and the way to the page.
+    def _login(self, scope: Scope, headers: Headers, given: str) -> Response:
+        """Answer a link with ?token=: a cookie and the way to the page, in whose address the token is no more.
 
         The way is a page that loads the next one, because a cookie that is SameSite=Strict is not sent along a
         redirect that began on another site, such as a link in a mail.
         """
-        token = self._settings.token
-        assert token is not None
-        if not hmac.compare_digest(given.encode(), token.encode()):
+        role = self._role_of_guess(scope, given)
+        if isinstance(role, Response):
+            return role
+        if role is None:
             return _refused(scope, 401, "The token is not this server's.")
         response = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">Go on</a>')
         response.headers["cache-control"] = "no-store"
-        response.set_cookie(COOKIE, _cookie_value(token), httponly=True, samesite="strict", path="/")
+        is_safe = scope.get("scheme") == "https" or headers.get("x-forwarded-proto") == "https"
+        value = self._doors.cookie(role)
+        response.set_cookie(COOKIE, value, max_age=COOKIE_S, httponly=True, secure=is_safe, samesite="strict", path="/")
         return response
+
+
+def _is_change(scope: Scope) -> bool:
+    """Whether a request would change something, by itself; callbacks of pages ask the API again."""
+    return scope.get("method", "GET") not in ("GET", "HEAD") and not scope["path"].startswith(CALLBACKS_PATH)
+
+
+def _not_json(scope: Scope, headers: Headers) -> Response | None:
+    """Why a body is not read that says it is no JSON; None where it says nothing, or that it is."""
+    said = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if scope.get("method", "GET") in ("GET", "HEAD") or said in ("", "application/json"):
+        return None
+    return _refused(scope, 415, f"Content-Type must be application/json. Found {said[:60]!r}.")
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return "" if client is None else str(client[0])
 
 
 def _too_long(scope: Scope) -> Response | None:
@@ -163,24 +241,6 @@ def _too_long(scope: Scope) -> Response | None:
 
 def _host_sentence(host: str) -> str:
     return f"Host must be one of this server's names. Found {host[:60]!r}; CDSP_ALLOWED_HOSTS can name more."
-
-
-def _may_enter(headers: Headers, token: str) -> bool:
-    """Whether the request carries the token, as a header or as the cookie that a login gave."""
-    bearer = headers.get("authorization", "").removeprefix("Bearer ")
-    if hmac.compare_digest(bearer.encode(), token.encode()):
-        return True
-    wanted = _cookie_value(token).encode()
-    for part in headers.get("cookie", "").split(";"):
-        name, _, value = part.strip().partition("=")
-        if name == COOKIE:
-            return hmac.compare_digest(value.encode(), wanted)
-    return False
-
-
-def _cookie_value(token: str) -> str:
-    """What the cookie holds: not the token, so that a stolen cookie does not give it away."""
-    return hmac.new(token.encode(), b"page", hashlib.sha256).hexdigest()
 
 
 def _query_token(scope: Scope) -> str | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from backend.launchers import launcher_class, launcher_names
+from backend.quotas import Limits
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 DataName = Literal["embedded", "full"]
+DATA_GIB: Final = 20.0
 
 
 class SettingsError(ValueError):
@@ -30,6 +32,8 @@ class Settings:
     """the address through which others reach `host`, where a container publishes it; None: `host` itself"""
     token: str | None = None
     """people and programs that use the API or the page present it; needed on any address but loopback"""
+    viewer_token: str | None = None
+    """people who may only watch present it; None: whoever may come in may steer"""
     worker_token: str | None = None
     """workers present it; None: the one in `worker_token_file`, made when there is none"""
     worker_token_file: Path | None = None
@@ -60,10 +64,18 @@ class Settings:
     """seconds after the start in which a worker of an earlier backend may report"""
     command_timeout_s: float = 10.0
     start_timeout_s: float = 60.0
+    limits: Limits = field(default_factory=Limits)
+    """of one address"""
+    memory_mib: int | None = None
+    """what a run's model and batch may need by estimate; None: this machine's memory where workers share it"""
     max_active_runs: int = 200
     """runs that train or wait; a further one is refused"""
     frames_mib_a_run: int = 256
     """frames kept on disk for a run before every other old one is dropped; scalars and events always stay"""
+    scalars_mib_a_run: int = 64
+    """scalars kept on disk for a run before every other row of the older half is dropped"""
+    data_gib: float = DATA_GIB
+    """the whole data folder's cap; beyond it the oldest ended runs go that nobody has kept"""
     stored_after_s: float = 0.2
     """seconds that writes are gathered before they go to disk together"""
 
@@ -78,6 +90,8 @@ class Settings:
             if value not in choices:
                 listed = ", ".join(choices)
                 raise SettingsError(f"--{name} (CDSP_{name.upper()}) must be one of {listed}. Found {value!r}.")
+        if not 0 < self.data_gib < 1e6:
+            raise SettingsError(f"CDSP_DATA_GIB must be a number above 0. Found {self.data_gib:g}.")
         if self.data == "full" and not self.may_have_full_data:
             raise SettingsError("--data full needs --data-root (CDSP_DATA_ROOT), where the full sets are. Found none.")
         if not is_loopback(self.published or self.host) and not self.token:
@@ -85,12 +99,17 @@ class Settings:
                 f"{self.published or self.host} can be reached from other machines, so it needs a token: "
                 "set CDSP_TOKEN to a long random string, or use 127.0.0.1."
             )
-        if self.token is not None and len(self.token) < 16:
-            raise SettingsError(f"CDSP_TOKEN must have at least 16 characters. Found {len(self.token)}.")
-        if self.token is not None and not (self.token.isascii() and self.token.isprintable() and " " not in self.token):
-            raise SettingsError("CDSP_TOKEN must be letters, digits and signs of ASCII, without spaces. Found others.")
-        if self.token is not None and self.token == self.worker_token:
-            raise SettingsError("CDSP_TOKEN and CDSP_WORKER_TOKEN must differ. Found the same.")
+        for name, token in (("CDSP_TOKEN", self.token), ("CDSP_VIEWER_TOKEN", self.viewer_token)):
+            if token is not None and len(token) < 16:
+                raise SettingsError(f"{name} must have at least 16 characters. Found {len(token)}.")
+            if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+                raise SettingsError(f"{name} must be letters, digits and signs of ASCII, without spaces. Found others.")
+            if token is not None and token == self.worker_token:
+                raise SettingsError(f"{name} and CDSP_WORKER_TOKEN must differ. Found the same.")
+        if self.viewer_token is not None and self.token is None:
+            raise SettingsError("CDSP_VIEWER_TOKEN needs CDSP_TOKEN, for those who steer. Found none.")
+        if self.viewer_token is not None and self.viewer_token == self.token:
+            raise SettingsError("CDSP_TOKEN and CDSP_VIEWER_TOKEN must differ. Found the same.")
         if self.worker_token is not None and len(self.worker_token) < 16:
             raise SettingsError(f"CDSP_WORKER_TOKEN must have at least 16 characters. Found {len(self.worker_token)}.")
         for pair in self.allowed_hosts:
@@ -106,6 +125,11 @@ class Settings:
     def checkpoint_dir(self) -> Path:
         """Folder of all checkpoints, one folder a run inside; shared with the workers."""
         return self.data_dir / "checkpoints"
+
+    @property
+    def study_dir(self) -> Path:
+        """Folder of the studies' results; shared with the workers."""
+        return self.data_dir / "studies"
 
     @property
     def hosts(self) -> frozenset[str]:

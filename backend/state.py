@@ -64,6 +64,8 @@ class RunState:
     """of the run in its data folder, counted from 1: their order, whatever the clock said"""
     description: Description | None = None
     """what its worker says of it; None before the first"""
+    kept: bool = False
+    """whether it stays when the data folder is full"""
     forked_from: tuple[str, int, int] | None = None
     """run, generation and step whose state it began with"""
     waiting: str | None = None
@@ -100,6 +102,13 @@ class RunState:
     def controls(self) -> ControlStates:
         """The controls as asked for and as they are in force."""
         return ControlStates(requested=self.requested, applied=self.applied, applied_step=self.applied_step)
+
+    @property
+    def origin(self) -> str:
+        """From where the generation has begun, in one sentence."""
+        if self.parent is None:
+            return f"The run was begun anew with seed {self.config.train.seed}."
+        return f"The run goes on from the checkpoint of step {self.parent[1]}."
 
     def info(self, *, viewers: int) -> RunInfo:
         """The run as docs/protocol.md shows it."""
@@ -248,8 +257,9 @@ class RunState:
 
     # people's words
 
-    def describe(self, *, name: str | None, note: str | None) -> None:
-        """Give the run another name, or another note; None leaves it."""
+    def describe(self, *, name: str | None, note: str | None, kept: bool | None) -> None:
+        """Give the run another name or note, or keep it when the folder is full; None leaves it."""
+        self.kept = self.kept if kept is None else kept
         self.name = self.name if name is None else name
         self.note = self.note if note is None else note
 

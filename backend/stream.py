@@ -41,7 +41,7 @@ class Streams:
         if scope["type"] != "websocket":
             await self._app(scope, receive, send)
         elif scope["path"] == WORKER_PATH:
-            await serve_worker(WebSocket(scope, receive, send), self._runs, self._worker_token)
+            await serve_worker(WebSocket(scope, receive, send), self._runs.placement, self._worker_token)
         elif scope["path"].startswith(VIEWER_PATH):
             after = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("after")
             run_id = scope["path"].removeprefix(VIEWER_PATH)

@@ -46,6 +46,9 @@ class Watched(Protocol):
     def gone(self) -> str | None:
         """Why the run is there no more, in one sentence; None while it is."""
 
+    def pass_over(self, frames: int) -> None:
+        """A viewer gets only the scalars of so many frames."""
+
     async def can_resume(self, generation: int, seq: int) -> bool:
         """Whether a viewer that has drawn that frame can get exactly what came after it."""
 
@@ -186,6 +189,7 @@ class Viewer:
         if messages is not None:
             for message in messages:
                 await self._send(message)
+            run.pass_over(upto - self._seq)
             self._seq = upto
             return True
         self._news.set()
@@ -193,7 +197,9 @@ class Viewer:
         if run.history is not history:
             return False
         if stored is not None:
-            self._seq, message = stored
+            reached, message = stored
+            run.pass_over(reached - self._seq)
+            self._seq = reached
             await self._send(message)
             return False
         self._has_picture = False

@@ -26,6 +26,7 @@ def row(run: Mapping[str, Any]) -> dict[str, Any]:
         "links_cut": run.get("links_cut"),
         "started": run.get("created_ms"),
         "size_bytes": run.get("size_bytes"),
+        "kept": "kept" if run.get("kept") else "",
         "note": str(run.get("note") or ""),
     }
 
@@ -47,3 +48,11 @@ def in_words(names: list[str]) -> str:
     if len(names) <= 3:
         return ", ".join(names)
     return f"{', '.join(names[:3])} and {len(names) - 3} more"
+
+
+def storage_in_words(storage: Mapping[str, Any]) -> str:
+    """What the data folder holds and what happens beyond its cap, of GET /api/storage."""
+    size, cap = (float(storage.get(name) or 0) / 2**30 for name in ("size_bytes", "cap_bytes"))
+    held = f"{size:.2f}" if size < 10 else f"{size:.0f}"
+    full = "is full: the" if size > cap else f"holds {held} of {cap:g} GiB. Beyond that the"
+    return f"The data folder {full} oldest ended runs are deleted that are not kept."

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from dash import Dash, Input, Output, State, no_update
 
 from frontend.api import Answer, Api
-from frontend.run_rows import has_ended, in_words, row
+from frontend.run_rows import has_ended, in_words, row, storage_in_words
 
 EDITABLE = ("name", "note")
 
@@ -38,10 +38,22 @@ def connect(app: Dash, api: Api) -> None:
         return rows, stamp, {"height": None, "--rows": max(2, len(rows))}
 
     @app.callback(
+        Output("runs-storage", "children"),
+        Input("runs-seen", "data"),
+        State("runs-storage", "children"),
+    )
+    async def measure(seen: Any, shown: Any) -> Any:
+        answer = await api.ask("GET", "/api/storage")
+        words = storage_in_words(answer.body) if answer.ok and isinstance(answer.body, dict) else ""
+        return no_update if words == shown else words
+
+    @app.callback(
         Output("runs-chosen", "children"),
         Output("runs-stop", "disabled"),
         Output("runs-delete", "disabled"),
         Output("runs-delete", "title"),
+        Output("runs-keep", "disabled"),
+        Output("runs-keep", "children"),
         Input("runs-grid", "selectedRows"),
     )
     async def choose(chosen: Any) -> tuple[Any, ...]:
@@ -49,7 +61,26 @@ def connect(app: Dash, api: Api) -> None:
         going = [each for each in rows if not has_ended(each)]
         words = f"{len(rows)} chosen" if rows else "none chosen"
         why = "Stop these runs first: " + in_words([each["name"] for each in going]) if going else ""
-        return words, not going, not rows or bool(going), why
+        return words, not going, not rows or bool(going), why, not rows, "Do not keep" if all_kept(rows) else "Keep"
+
+    @app.callback(
+        Output("runs-done", "data", allow_duplicate=True),
+        Output("runs-note", "children", allow_duplicate=True),
+        Output("runs-grid", "deselectAll", allow_duplicate=True),
+        Input("runs-keep", "n_clicks"),
+        State("runs-grid", "selectedRows"),
+        prevent_initial_call=True,
+    )
+    async def keep(clicks: Any, chosen: Any) -> tuple[Any, ...]:
+        rows = rows_of(chosen)
+        if not rows or not clicks:
+            return no_update, no_update, no_update
+        reasons = []
+        for each in rows:
+            path = f"/api/runs/{quote(str(each['run_id']), safe='')}"
+            answer = await api.ask("PATCH", path, {"kept": not all_kept(rows)})
+            reasons += [] if answer.ok else [answer.reason]
+        return ["kept", clicks], " ".join(reasons), True
 
     @app.callback(
         Output("runs-confirm", "message"),
@@ -114,6 +145,11 @@ def connect(app: Dash, api: Api) -> None:
 
     async def delete(run_id: str) -> Answer:
         return await api.ask("DELETE", f"/api/runs/{quote(run_id, safe='')}")
+
+
+def all_kept(rows: list[dict[str, Any]]) -> bool:
+    """Whether each of some rows is kept when the data folder is full."""
+    return bool(rows) and all(each.get("kept") for each in rows)
 
 
 def rows_of(chosen: Any) -> list[dict[str, Any]]:

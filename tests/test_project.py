@@ -101,6 +101,22 @@ def test_each_container_is_closed(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["healthcheck"]["test"]
     assert "privileged" not in service
+    assert service["pids_limit"] == 512
+    assert service["mem_limit"].startswith("${CDSP_")
+
+
+def test_a_worker_mounts_only_what_it_writes_and_its_token_to_read() -> None:
+    mounted = {mount["target"]: mount for mount in services()["worker"]["volumes"]}
+    assert {target: mount["volume"]["subpath"] for target, mount in mounted.items()} == {
+        "/data/checkpoints": "checkpoints",
+        "/data/studies": "studies",
+        "/data/link": "link",
+    }
+    assert [target for target, mount in mounted.items() if mount.get("read_only")] == ["/data/link"]
+    files = {name: service["environment"]["CDSP_WORKER_TOKEN_FILE"] for name, service in services().items()}
+    assert files == {"backend": "/data/link/worker.token", "worker": "/data/link/worker.token"}
+    assert "ENV XDG_CACHE_HOME=/cache\n" in (ROOT / "Dockerfile").read_text()
+    assert any(mount.startswith("/cache:exec,") for mount in services()["worker"]["tmpfs"])
 
 
 def test_only_the_backend_is_published_and_only_on_loopback_by_default() -> None:

@@ -17,7 +17,7 @@ from backend.settings import Settings
 
 END_TIMEOUT_S: Final = 8.0
 POLL_S: Final = 0.02
-KEPT_FROM_WORKERS: Final = ("CDSP_TOKEN", "CDSP_WORKER_TOKEN_FILE")
+KEPT_FROM_WORKERS: Final = ("CDSP_TOKEN", "CDSP_VIEWER_TOKEN", "CDSP_WORKER_TOKEN_FILE")
 """of the environment"""
 
 
@@ -91,7 +91,7 @@ class Launch:
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "cdsp_core.worker", "--connect", f"ws://127.0.0.1:{settings.port}/ws/worker"]
         command += ["--device", settings.device, "--checkpoint-dir", str(settings.checkpoint_dir.resolve())]
-        command += ["--study-dir", str((settings.data_dir / "studies").resolve())]
+        command += ["--study-dir", str(settings.study_dir.resolve())]
         if settings.data_root is not None:
             command += ["--data-root", str(settings.data_root.resolve())]
         inherited = {name: value for name, value in os.environ.items() if name not in KEPT_FROM_WORKERS}

@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--study-dir", type=Path, metavar="DIR", default=data_dir / "studies")
     parser.add_argument("--check", action="store_true", help="say whether the device is there, and end")
     options = parser.parse_args(arguments)
+    os.umask(0o077)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
     from cdsp_core.worker.training import (

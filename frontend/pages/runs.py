@@ -45,6 +45,7 @@ COLUMNS: Final[list[dict[str, Any]]] = [
         **shown_by("runTime"),
     },
     {"field": "size_bytes", "headerName": "On disk", "width": 96, **NUMBER, **shown_by("runSize")},
+    {"field": "kept", "headerName": "Kept", "headerTooltip": "Stays when the data folder is full", "width": 80, **TEXT},
     {"field": "note", "headerName": "Note", "editable": True, "flex": 1, "minWidth": 96, **TEXT},
 ]
 
@@ -67,11 +68,13 @@ def layout() -> Component:
                                 "press twice on a name or a note to change it.",
                                 id="runs-lead",
                             ),
+                            html.P(id="runs-storage", className="note"),
                         ]
                     ),
                     html.Div(
                         [
                             html.Span("none chosen", id="runs-chosen", **aria(live="polite")),
+                            html.Button("Keep", id="runs-keep", className="button", type="button", disabled=True),
                             html.Button("Stop", id="runs-stop", className="button", type="button", disabled=True),
                             html.Button("Delete", id="runs-delete", className="button", type="button", disabled=True),
                         ],

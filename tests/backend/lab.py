@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import numpy as np
 import uvicorn
+from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
 from backend.app import create_app
@@ -60,7 +61,7 @@ class QuietServer(uvicorn.Server):
         self._runs = runs
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._runs.end_adopted()
+        await self._runs.placement.end_adopted()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -71,9 +72,10 @@ class QuietServer(uvicorn.Server):
 class Lab:
     """A running backend."""
 
-    def __init__(self, settings: Settings, runs: Runs, client: httpx.AsyncClient) -> None:
+    def __init__(self, settings: Settings, app: FastAPI, client: httpx.AsyncClient) -> None:
         self.settings = settings
-        self.runs = runs
+        self.app = app
+        self.runs: Runs = app.state.runs
         self.http = client
 
     @property
@@ -218,7 +220,7 @@ async def lab(
     try:
         url = f"http://127.0.0.1:{settings.port}"
         async with httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=False) as client:
-            yield Lab(settings, app.state.runs, client)
+            yield Lab(settings, app, client)
     finally:
         server.should_exit = True
         await serving

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.store import Store
+from backend.writer import Writer
 from tests.backend.lab import Lab, ThreadWorker, lab
 
 
@@ -68,7 +68,7 @@ async def test_a_command_that_waits_is_answered_when_its_run_fails(tmp_path: Pat
 
 
 async def test_an_answer_is_on_disk_before_it_is_given_at_a_low_price(tmp_path: Path) -> None:
-    async with lab(tmp_path, stored_after_s=5.0) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+    async with lab(tmp_path, stored_after_s=5.0) as it, ThreadWorker(it.port, it.settings.checkpoint_dir, step_s=0.02):
         run_id = await it.new_run()
         with closing(sqlite3.connect(it.settings.data_dir / "history.sqlite")) as disk:
             assert disk.execute("SELECT COUNT(*) FROM runs WHERE run_id = ?", (run_id,)).fetchone() == (1,)
@@ -94,7 +94,7 @@ async def test_an_answer_does_not_wait_for_a_disk_that_refuses(tmp_path: Path, m
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 5)
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "_write", refuse)
+            patch.setattr(Writer, "_write", refuse)
             assert (await it.command(run_id, "pause")).json()["status"] == "applied"
             assert (await it.command(run_id, "resume")).json()["status"] == "applied"
             assert it.runs.store.error is not None

@@ -140,6 +140,36 @@ async def test_connections_beyond_the_cap_are_closed_and_the_others_served(impat
         await closed(each)
 
 
+class Shared(PatientHttp):
+    cap = 20
+
+
+async def open_from(address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+
+
+async def test_one_address_gets_only_its_share_of_the_connections() -> None:
+    config = uvicorn.Config(Echo(), http=Shared, log_level="error", lifespan="off", port=0)
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    port = server.servers[0].sockets[0].getsockname()[1]
+    held = [await open_from("127.0.0.2", port) for _ in range(30)]
+    answered = []
+    for address in ("127.0.0.2", "127.0.0.3"):
+        reader, writer = await open_from(address, port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        with suppress(ConnectionResetError):
+            answered.append((address, (await reader.read()).endswith(b"ok")))
+        await closed(writer)
+    assert [address for address, is_ok in answered if is_ok] == ["127.0.0.3"]
+    for _, writer in held:
+        await closed(writer)
+    server.should_exit = True
+    await server.shutdown()
+
+
 async def test_a_head_without_end_is_refused(impatient: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
     writer.write(b"GET / HTTP/1.1\r\nX-Much: " + b"a" * 200_000)
@@ -219,7 +249,7 @@ async def test_a_history_that_is_deleted_is_noticed_and_commands_go_on(tmp_path:
 async def test_an_ended_run_leaves_memory_and_is_shown_whole_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.hub.UNUSED_TICKS", 0)
+    monkeypatch.setattr("backend.memory.UNUSED_TICKS", 0)
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = await it.new_run_of_steps(60)
         await it.until_status(run_id, "finished")
@@ -233,9 +263,9 @@ async def test_an_ended_run_leaves_memory_and_is_shown_whole_again(
 
 
 def test_a_full_disk_and_a_wrong_column_are_told_apart(store: Store) -> None:
-    from backend.store import _refusal
+    from backend.refusals import refusal
 
     full = sqlite3.OperationalError("database or disk is full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL
-    assert _refusal(full).endswith("Free space on the disk.")
-    assert "Free space" not in _refusal(sqlite3.OperationalError("table scalars has 7 columns"))
+    assert refusal(full).endswith("Free space on the disk.")
+    assert "Free space" not in refusal(sqlite3.OperationalError("table scalars has 7 columns"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from backend.writer import Writer
 from cdsp_core.wire.checkpoint_names import list_checkpoints
 from cdsp_core.wire.frames import decode_frame
 from tests.backend.lab import Lab, ThreadWorker, free_port, lab, until
@@ -171,9 +174,40 @@ async def test_a_clean_stop_ends_an_adopted_worker_with_a_checkpoint(tmp_path: P
         await until(lambda: worker.worker_id in it.runs.workers)
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 50)
-        await it.runs.end_adopted()
+        await it.runs.placement.end_adopted()
         await until(lambda: not worker.alive)
         assert worker.ended == "The server was stopped."
         run = await it.run(run_id)
         newest = max(int(name[9:18]) for name in list_checkpoints(it.settings.checkpoint_dir / run_id))
         assert (run["status"], run["step"], run["restarts"]) == ("running", newest, 0)
+
+
+async def test_what_is_said_again_after_a_cut_while_the_disk_is_full_is_shown_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("backend.writer.RETRY_S", 0.05)
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir) as worker:
+        run_id = await it.new_run_of_steps(1_000_000)
+        await it.until(run_id, lambda run: run["step"] > 5)
+        with monkeypatch.context() as patch:
+            patch.setattr(Writer, "_write", refuse)
+            await until(lambda: it.runs.store.error is not None)
+            for l1 in (0.4, 0.2, 0.4):
+                assert (await it.command(run_id, "set", controls={"l1": l1})).json()["status"] == "applied"
+            before = it.runs.workers[worker.worker_id]
+            await before.close()
+            await until(lambda: it.runs.workers.get(worker.worker_id, before) is not before)
+            step = (await it.run(run_id))["step"]
+            seen = [(await it.until(run_id, lambda run: run["step"] > step + 100))["controls"]["applied"]["l1"]]
+            async with it.page(run_id) as page:
+                shown = (await page.text("hello"))["events"]
+        ids = [event["data"]["command"]["command_id"] for event in shown if event["kind"] == "applied"]
+        assert len(ids) == len(set(ids)) == 3
+        assert seen == [0.4]
+        await until(lambda: it.runs.store.error is None)
+        await it.command(run_id, "stop")
+        stored = [event for event in await it.events(run_id) if event["kind"] == "applied"]
+        assert len(stored) == 4

@@ -125,7 +125,7 @@ def test_a_worker_is_told_only_of_what_is_on_disk(tmp_path: Path) -> None:
     store = Store(tmp_path / "history.sqlite", gather_s=0.0)
     told: list[tuple[str, int, bool]] = []
     store.open()
-    store.on_saved = lambda worker_id, n: told.append((worker_id, n, store.archive.received(worker_id) >= n))
+    store.writer.on_saved = lambda worker_id, n: told.append((worker_id, n, store.archive.received(worker_id) >= n))
     for n in range(1, 20):
         add_frames(store, 1, size=10, first=n)
         store.save_received("worker", n)
@@ -147,24 +147,24 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
 async def test_training_goes_on_while_the_disk_refuses_and_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.store.RETRY_S", 0.05)
+    monkeypatch.setattr("backend.writer.RETRY_S", 0.05)
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir) as worker:
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 10)
         async with it.page(run_id) as page:
-            write = it.runs.store._write
+            write = it.runs.store.writer._write
 
             def refuse(*_: object) -> None:
                 raise sqlite3.OperationalError("database or disk is full")
 
-            monkeypatch.setattr(it.runs.store, "_write", refuse)
+            monkeypatch.setattr(it.runs.store.writer, "_write", refuse)
             await until(lambda: it.runs.store.error is not None)
             at = (await it.run(run_id))["step"]
             await page.until_step(at + 100)
             errors = [text for text in page.texts if text["type"] == "event" and text["kind"] == "error"]
             assert len(errors) == 1
             assert "The history cannot be written (database or disk is full)" in errors[0]["text"]
-            monkeypatch.setattr(it.runs.store, "_write", write)
+            monkeypatch.setattr(it.runs.store.writer, "_write", write)
             await until(lambda: it.runs.store.error is None)
         await it.command(run_id, "pause")
         await until(lambda: worker.outbox.frames == 0)

@@ -25,7 +25,7 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"name": "a\u0000b"}, "name must be 1 to 80 printable characters."),
     ({"note": "x" * 501}, "note must be at most 500 printable characters."),
     ({"note": "a\u001bb"}, "note must be at most 500 printable characters."),
-    ({"seed": 1}, "a change of a run has no field 'seed'. It has name, note."),
+    ({"seed": 1}, "a change of a run has no field 'seed'. It has name, note, kept."),
 ]
 
 

@@ -11,7 +11,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -49,7 +49,7 @@ def in_few_colours(picture: Image.Image) -> Image.Image:
     """A picture as it is stored: each pixel in the nearest of the colours chosen, as it is compared later."""
     half = COLOURS // 2
     counted = picture.getcolors(picture.width * picture.height) or []
-    common = [colour for _, colour in sorted(counted, reverse=True)[:half]]
+    common = [cast(tuple[int, int, int], colour) for _, colour in sorted(counted, reverse=True)[:half]]
     rare = picture.quantize(half, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).getpalette() or []
     chosen = Image.new("P", (1, 1))
     chosen.putpalette([channel for colour in common for channel in colour] + rare[: 3 * half])
@@ -124,4 +124,5 @@ def _means(mask: Array) -> Array:
     half = PLACE_PX // 2
     height, width = (length // half * half for length in mask.shape)
     halves = mask[:height, :width].reshape(height // half, half, width // half, half).mean(axis=(1, 3))
-    return (halves[:-1, :-1] + halves[1:, :-1] + halves[:-1, 1:] + halves[1:, 1:]) / 4
+    means: Array = (halves[:-1, :-1] + halves[1:, :-1] + halves[:-1, 1:] + halves[1:, 1:]) / 4
+    return means

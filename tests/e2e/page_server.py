@@ -67,6 +67,10 @@ class PageServer:
         async def runs() -> Any:
             return self.runs
 
+        @app.get("/api/storage")
+        async def storage() -> Any:
+            return {"size_bytes": 3 * 2**29, "cap_bytes": 20 * 2**30, "free_bytes": 2**40, "kept_runs": 0}
+
         @app.get("/api/studies")
         async def studies() -> Any:
             return self.studies

@@ -88,3 +88,15 @@ def test_a_run_that_trains_can_be_stopped_but_not_deleted(runs: Page, pages: Pag
     runs.click("#runs-stop")
     expect(cell(runs, "going", "status")).to_have_text("interrupted")
     assert pages.asked[0][2]["type"] == "stop"
+
+
+def test_a_run_is_kept_and_no_longer_kept_with_one_button(runs: Page, pages: PageServer) -> None:
+    expect(runs.locator("#runs-storage")).to_contain_text("holds 1.50 of 20 GiB")
+    choose(runs, "ended")
+    runs.click("#runs-keep")
+    expect(cell(runs, "ended", "kept")).to_have_text("kept")
+    assert pages.asked == [("PATCH", "runs/ended", {"kept": True})]
+    choose(runs, "ended")
+    expect(runs.locator("#runs-keep")).to_have_text("Do not keep")
+    runs.click("#runs-keep")
+    expect(cell(runs, "ended", "kept")).to_have_text("")

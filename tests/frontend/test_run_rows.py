@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from frontend.run_rows import has_ended, in_words, mean, row
+from frontend.run_rows import has_ended, in_words, mean, row, storage_in_words
 
 
 def test_a_run_of_an_older_server_leaves_cells_empty() -> None:
@@ -35,3 +35,12 @@ def test_only_a_run_that_has_ended_can_be_deleted(status: str, ended: bool) -> N
 def test_many_names_are_counted() -> None:
     assert in_words(["a", "b"]) == "a, b"
     assert in_words(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_what_the_folder_holds_and_what_happens_beyond_its_cap_is_said() -> None:
+    assert storage_in_words({"size_bytes": 3 * 2**29, "cap_bytes": 20 * 2**30}) == (
+        "The data folder holds 1.50 of 20 GiB. Beyond that the oldest ended runs are deleted that are not kept."
+    )
+    assert storage_in_words({"size_bytes": 21 * 2**30, "cap_bytes": 20 * 2**30}) == (
+        "The data folder is full: the oldest ended runs are deleted that are not kept."
+    )

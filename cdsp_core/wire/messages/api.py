@@ -106,11 +106,15 @@ class RunChange(Message):
 
     name: Annotated[Name | None, Says(f"1 to {MAX_NAME} printable characters")] = None
     note: Annotated[Note | None, Says(f"at most {MAX_NOTE} printable characters")] = None
+    kept: Annotated[bool | None, Says("true or false")] = None
+    """whether it stays when the data folder is full"""
 
 
 class ListedRun(RunInfo):
     """A run in the list of runs, with what it came to."""
 
+    kept: bool
+    """whether it stays when the data folder is full; the oldest others go first"""
     size_bytes: Count
     """on disk: frames, scalars and checkpoints"""
     accuracy: Measured | None
@@ -170,6 +174,17 @@ class RecordedRuns(Message):
     recorded: list[RecordedRun]
     refused: list[str]
     """of every file that is none, one sentence that says why"""
+
+
+class Storage(Message):
+    """What the data folder holds. Beyond its cap the oldest ended runs are deleted that nobody has kept."""
+
+    size_bytes: Count
+    """as of the last look, which is at most half a minute ago"""
+    cap_bytes: Count
+    free_bytes: Count
+    """of the disk"""
+    kept_runs: Count
 
 
 class Health(Message):

@@ -27,6 +27,7 @@ function listed(fields = {}, controls = {}) {
   const values = { p_drop: 0.5, lambda_conflict: 10, lr_ratio: 3, ...controls };
   return {
     ...aRun({ controls: { requested: values, applied: values, applied_step: {} } }),
+    kept: false,
     size_bytes: 0,
     accuracy: null,
     blind_accuracy: null,

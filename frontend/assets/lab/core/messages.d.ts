@@ -256,6 +256,7 @@ export interface ListedRun {
   restarts: number;
   created_ms: number;
   parent: ForkPoint | null;
+  kept: boolean;
   size_bytes: number;
   accuracy: number | null;
   blind_accuracy: number | null;
@@ -350,6 +351,7 @@ export interface ResumeCommand {
 export interface RunChange {
   name?: string | null;
   note?: string | null;
+  kept?: boolean | null;
 }
 
 /** A run as the API and the socket show it. */

@@ -1,0 +1,115 @@
+"""Whatever is said to a socket: no answer of 500, no crash, no pause of training."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from cdsp_core.wire.messages.vocabulary import LINK_PROTOCOL
+from tests.backend.lab import WORKER_TOKEN, Lab, ThreadWorker, lab
+from tests.chaos.figures import record
+
+SEED = 7
+WORDS = ("type", "ack", "epoch", "seq", "run", "n", "event", "step", "started", "result", "study", "alive", "leaving")
+
+
+def value(rng: random.Random, depth: int = 0) -> object:
+    """Any JSON value, and some that are none."""
+    kind = rng.randrange(10 if depth < 4 else 7)
+    if kind < 7:
+        numbers = (0, -1, 2**53, 2**70, -(2**70), 1e308, float("nan"), float("inf"))
+        return rng.choice((None, True, "", "ä\u0000\U0001f600", rng.choice(WORDS), rng.choice(numbers), rng.random()))
+    if kind == 7:
+        return [value(rng, depth + 1) for _ in range(rng.randrange(4))]
+    return {rng.choice(WORDS): value(rng, depth + 1) for _ in range(rng.randrange(5))}
+
+
+def message(rng: random.Random) -> str | bytes:
+    """A message that is broken in one way or another."""
+    kind = rng.randrange(6)
+    if kind == 0:
+        return rng.randbytes(rng.randrange(200))
+    if kind == 1:
+        return "[" * rng.randrange(2000)
+    text = json.dumps(value(rng) if kind == 2 else {"type": rng.choice(WORDS), "n": rng.randrange(9), "x": value(rng)})
+    if kind == 3:
+        cut = rng.randrange(len(text) + 1)
+        return text[:cut] + rng.choice('"{}[],:\\\u2028') + text[cut:]
+    return text
+
+
+async def flood(url: str, count: int, rng: random.Random, first: str | None = None, **options: Any) -> int:
+    """Say so many messages, over as many sockets as it takes; how many sockets that were."""
+    sockets = said = 0
+    while said < count:
+        sockets += 1
+        with suppress(ConnectionClosed, InvalidStatus, OSError):
+            async with connect(url, proxy=None, compression=None, **options) as socket:
+                listener = asyncio.create_task(drain(socket))
+                try:
+                    if first is not None:
+                        await socket.send(first)
+                    while said < count:
+                        said += 1
+                        await socket.send(message(rng))
+                        if said % 5 == 0:
+                            await asyncio.sleep(0)  # so that a socket that was closed is noticed
+                finally:
+                    listener.cancel()
+    return sockets
+
+
+async def drain(socket: ClientConnection) -> None:
+    with suppress(ConnectionClosed):
+        async for _ in socket:
+            pass
+
+
+async def longest_answer_ms(it: Lab, stop: asyncio.Event) -> float:
+    """The longest time that /healthz took while something else went on."""
+    longest = 0.0
+    while not stop.is_set():
+        began = time.monotonic()
+        assert (await it.http.get("/healthz")).status_code == 200
+        longest = max(longest, time.monotonic() - began)
+        await asyncio.sleep(0.02)
+    return 1000 * longest
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("count", [300, pytest.param(50_000, marks=pytest.mark.chaos)])
+async def test_fuzzed_messages_end_no_training_and_no_server(tmp_path: Path, count: int) -> None:
+    rng = random.Random(SEED)
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir) as worker:
+        answer = await it.http.post("/api/runs", json={"config": {"train": {"steps": 10_000_000}}})
+        run_id = str(answer.json()["run_id"])
+        run = await it.until(run_id, lambda run: run["step"] > 5)
+        stop = asyncio.Event()
+        watching = asyncio.create_task(longest_answer_ms(it, stop))
+        pages = await flood(f"ws://127.0.0.1:{it.port}/ws/runs/{run_id}", count // 2, rng)
+        hello = {
+            "type": "hello", "protocol": LINK_PROTOCOL, "worker_id": "f" * 32, "pid": 1, "versions": {}, "run": None,
+            "study": None,
+        }  # fmt: skip
+        links = await flood(
+            f"ws://127.0.0.1:{it.port}/ws/worker", count - count // 2, rng, first=json.dumps(hello),
+            additional_headers={"authorization": f"Bearer {WORKER_TOKEN}"},
+        )  # fmt: skip
+        stop.set()
+        longest_ms = await watching
+        after = await it.until(run_id, lambda now: now["step"] > run["step"] + 50)
+        assert (after["epoch"], after["restarts"], after["status"]) == (run["epoch"], 0, "running")
+        assert worker.alive
+        assert it.runs.store.error is None
+        async with it.page(run_id) as page:
+            await page.frame()
+        record(f"{count} fuzzed messages over {pages + links} sockets: /healthz, longest", f"{longest_ms:.0f} ms")
