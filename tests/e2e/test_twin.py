@@ -13,12 +13,12 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.served import Server, patiently
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]  # processes with torch start late on a busy machine
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]  # processes with torch start late on a busy machine
 
 OpenPage = Callable[..., Page]
 MODEL = {"patch_size": 14, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4, "num_layers": 2}
 ENDS_AT = 60
-LONG_S = 300.0
+LONG_S = 60.0
 """a process with torch takes a while to start on a busy machine"""
 
 
@@ -65,7 +65,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
 
     try:
         slowly(server.is_up, "the server to answer")
-        others = (begin("seed one", 1, steps=ENDS_AT), begin("seed two", 2, steps=ENDS_AT))
+        others = tuple(begin(f"seed {seed}", seed, steps=ENDS_AT) for seed in (1, 2, 3))
         same_seed = begin("nothing cuts", 0, steps=ENDS_AT, lambda_conflict=0.0)
         found = Twins(server, begin("live", 0), same_seed, others)
         for run_id in (*others, same_seed):
@@ -89,7 +89,13 @@ def lab(open_page: OpenPage, twins: Twins) -> Page:
 @pytest.fixture
 def compared(open_page: OpenPage, twins: Twins) -> Page:
     """The page with the run that trains as A, beside the stored one of the same seed."""
-    return beside(open_page(twins.link(run=twins.shown, **{"with": twins.same_seed}), width=1440, height=900))
+    return opened_beside(open_page, twins, twins.same_seed)
+
+
+def opened_beside(open_page: OpenPage, twins: Twins, others: str, *, width: int = 1440, height: int = 900) -> Page:
+    """A link with the run that trains as A and others beside it, opened and drawn."""
+    link = twins.link(run=twins.shown, **{"with": others})
+    return beside(open_page(link, width=width, height=height, wait_for="[data-side=b]"))
 
 
 def beside(page: Page) -> Page:
@@ -203,7 +209,7 @@ def test_the_switch_ends_a_comparison_and_nothing_else(compared: Page, twins: Tw
 
 def test_up_to_four_runs_have_lines_and_names_of_their_own(open_page: OpenPage, twins: Twins) -> None:
     others = ",".join((twins.same_seed, *twins.others[:2]))
-    page = beside(open_page(twins.link(run=twins.shown, **{"with": others}), width=1440, height=900))
+    page = opened_beside(open_page, twins, others)
     for place in "bcd":
         patiently(lambda place=place: page.locator(f".chart-line.is-{place}").count() > 0, f"the line of {place}")
     expect(page.locator(".chart-labels .is-strong")).to_have_count(4)
@@ -233,7 +239,7 @@ def test_a_fork_takes_the_next_change_and_leaves_the_run_as_it_is(lab: Page, twi
     value = lab.locator("[data-control=lambda_conflict] .control-value")
     value.fill("0")
     value.press("Enter")
-    slowly(lambda: "with=" in lab.url, "the fork")
+    expect(lab).to_have_url(re.compile("with="), timeout=60_000)
     fork = lab.url.split("with=")[1].split("&")[0]
     try:
         made = twins.run(fork)
@@ -292,8 +298,7 @@ def test_a_link_whose_own_run_is_not_there_names_one_that_is(open_page: OpenPage
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720), (390, 844)])
 def test_a_comparison_fits_the_page(open_page: OpenPage, twins: Twins, width: int, height: int) -> None:
-    link = twins.link(run=twins.shown, **{"with": twins.same_seed})
-    page = beside(open_page(link, width=width, height=height))
+    page = opened_beside(open_page, twins, twins.same_seed, width=width, height=height)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if width > 900:
         box = page.locator(".panel-film").bounding_box()
