@@ -105,7 +105,7 @@ def test_looking_back_sliders_show_what_was_in_force_then(lab: Page, running: Se
     running.command("set", controls={"p_drop": after})
     expect(slider).to_have_value(str(after))
     view(lab, "scrubber.seekStep(50)")
-    expect(slider).to_have_value(str(before))
+    expect(slider).to_have_value(f"{before:g}")
     expect(slider).to_be_disabled()
     patiently(lambda: lab.locator(".film-tick").count() > 0, "a violet tick where a person acted")
     film(lab).focus()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,12 +70,18 @@ def marks(page: Page) -> int:
     return page.locator("line.chart-mark-person").count()
 
 
-def test_without_a_run_the_page_says_so_and_starts_one(open_page: OpenPage, server: Server) -> None:
-    page = open_page()
-    expect(part(page, "notice")).to_contain_text("No run yet")
-    page.click("text=Start the live run")
-    drawn(page)
-    assert server.run()["run_id"] in page.url
+def test_without_a_run_the_page_says_so_and_starts_one(open_page: OpenPage, tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    try:
+        patiently(server.is_up, "the server to answer")
+        page = open_page(server.url)
+        expect(part(page, "notice")).to_contain_text("No run yet")
+        page.click("text=Start the live run")
+        drawn(page)
+        assert server.run()["run_id"] in page.url
+        page.close()
+    finally:
+        server.close()
 
 
 def test_every_picture_shows_the_run_and_moves_with_it(lab: Page) -> None:
@@ -315,7 +322,7 @@ def test_a_reloaded_link_brings_back_run_layer_lens_and_theme(open_page: OpenPag
 def test_a_dead_link_says_so_and_offers_the_newest_run(open_page: OpenPage, running: Server) -> None:
     page = open_page(f"{running.url}/#run=gone", may_fail=True)
     expect(part(page, "notice")).to_contain_text("There is no run “gone” here.")
-    page.click("text=Show the newest run")
+    page.get_by_role("button", name="Show that one").click()
     drawn(page)
     assert running.run()["run_id"] in page.url
 
