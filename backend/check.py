@@ -127,29 +127,19 @@ def _of_rows(connection: sqlite3.Connection, mark: Watermark) -> Iterator[Findin
         yield Finding(text=f"A run's record is no JSON: {record[:60]!r}.", way_out="delete the run.")
     for run_id, reason in _unreadable(connection):
         yield Finding(text=f"Run {run_id}: {reason}", way_out="start the version that wrote it, or delete the run.")
-    for table in OF_A_RUN:
-        if table == "runs":
-            continue
-        where = "WHERE run_id NOT IN (SELECT run_id FROM runs)"
-        count = connection.execute(f"SELECT COUNT(*) FROM {table} {where}").fetchone()[0]
-        if count:
-            sql = f"DELETE FROM {table} {where}"
-            yield Finding(
-                text=f"{count} rows of {table} belong to no run.",
-                way_out="delete them.",
-                mend=partial_of(_execute, connection, sql),
-            )
-    for table, where in (
-        ("frames", "size != LENGTH(body)"),
-        ("scalars", "columns < 1 OR LENGTH(body) % (4 * columns) != 0"),
-        ("events", "NOT json_valid(body)"),
-        ("answers", "NOT json_valid(body)"),
+    no_run, not_whole = "belong to no run", "are not what they say they are"
+    for table, where, what in (
+        *((table, "run_id NOT IN (SELECT run_id FROM runs)", no_run) for table in OF_A_RUN if table != "runs"),
+        ("frames", "size != LENGTH(body)", not_whole),
+        ("scalars", "columns < 1 OR LENGTH(body) % (4 * columns) != 0", not_whole),
+        ("events", "NOT json_valid(body)", not_whole),
+        ("answers", "NOT json_valid(body)", not_whole),
     ):
         count = connection.execute(f"SELECT COUNT(*) FROM {table} WHERE {where}").fetchone()[0]
         if count:
             sql = f"DELETE FROM {table} WHERE {where}"
             yield Finding(
-                text=f"{count} rows of {table} are not what they say they are.",
+                text=f"{count} rows of {table} {what}.",
                 way_out="delete them.",
                 mend=partial_of(_execute, connection, sql),
             )
