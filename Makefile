@@ -5,6 +5,8 @@ VENV := .venv/bin
 PYTHON_CODE := backend bench cdsp_core examples frontend scripts tests
 C_CODE := $(wildcard cdsp_core/kernels/native/*.[ch])
 SHELL_CODE := $(wildcard scripts/*.sh .ci/run)
+# Files of tests side by side, a process a core; browser tests stay last in each.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
 .PHONY: help run test test-chaos lint format looks bench lock clean environment dev-environment
@@ -17,7 +19,7 @@ run: environment  ## start everything and open a running experiment; ARGS="--por
 
 test: lint  ## format, lint and type checks, then every test, in a real browser too; ARGS="tests/core -x" narrows pytest
 	@scripts/node.sh test
-	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser $(VENV)/python -m pytest $(ARGS)
+	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser OMP_NUM_THREADS=1 $(VENV)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-chaos: dev-environment  ## every fault and attack in its long form, at most 20 minutes, with a table of figures
 	$(VENV)/python -m pytest tests/chaos -m chaos -s $(ARGS)

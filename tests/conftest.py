@@ -1,10 +1,51 @@
-"""Order of the whole suite."""
+"""Order of the whole suite, a second try where a machine's pace may be to blame, and the table of figures."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import pytest
+
+from tests.chaos.figures import FIGURES, Figure, table
+
+OTHER_PROCESSES = ("backend", "chaos", "e2e")
+"""folders whose tests start servers, workers or a browser"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright leaves an event loop running, in which asyncio tests cannot start their own."""
+    """Browser tests last: Playwright leaves an event loop running, in which asyncio tests cannot start their own.
+
+    In CI a test that waits for other processes may try twice more; the summary lists it under RERUN.
+    """
     items.sort(key=lambda item: "e2e" in item.path.parts)
+    if os.environ.get("CI"):
+        for item in items:
+            if any(folder in item.path.parts for folder in OTHER_PROCESSES):
+                item.add_marker(pytest.mark.flaky(reruns=2))
+
+
+@pytest.fixture(autouse=True)
+def _figures_go_with_the_report(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests run in several processes; what they measured travels to the one that prints."""
+    before = len(FIGURES)
+    yield
+    for figure in FIGURES[before:]:
+        request.node.user_properties.append(("figure", (figure.what, figure.found, figure.wanted)))
+
+
+_told: list[Figure] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Take the figures of a test that has ended."""
+    if report.when == "teardown":
+        _told.extend(Figure(*figure) for name, figure in report.user_properties if name == "figure")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How long faults and attacks took; nothing fails for it, as times are the machine's as well."""
+    if _told:
+        terminalreporter.section("figures of faults and attacks")
+        for line in table(_told):
+            terminalreporter.write_line(line)

@@ -23,8 +23,8 @@ def record(what: str, found: str, wanted: str = "") -> None:
     FIGURES.append(Figure(what, found, wanted))
 
 
-def table() -> list[str]:
+def table(figures: list[Figure]) -> list[str]:
     """The figures as lines of text."""
-    rows = [Figure("figure", "found", "wanted"), *FIGURES]
+    rows = [Figure("figure", "found", "wanted"), *figures]
     widths = [max(len(getattr(row, name)) for row in rows) for name in ("what", "found", "wanted")]
     return [f"{row.what:<{widths[0]}}  {row.found:>{widths[1]}}  {row.wanted:<{widths[2]}}".rstrip() for row in rows]

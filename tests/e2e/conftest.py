@@ -68,14 +68,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def running(server: Server) -> Server:
-    """The server with a `live` run in training."""
+def running(server: Server) -> Iterator[Server]:
+    """The server with a `live` run in training, which rests while no test looks."""
     if not server.ask("GET", "/api/runs"):
         server.ask("POST", "/api/runs", {"preset": "live", "seed": 0})
     if server.run()["status"] == "paused":
         server.command("resume")
     server.wait_for_run("running")
-    return server
+    yield server
+    if server.run()["status"] == "running":
+        server.command("pause")
 
 
 @pytest.fixture
