@@ -78,6 +78,7 @@ export class RunView {
     this.notice = new Notice(parts.find("notice"), {
       startLive: () => this.controls.newRun.start("live", 0),
       open: (runId) => (runId === null ? this.openNewest() : this.open(runId)),
+      watchOnly: () => model.watchOnly,
     });
     this.stream = new Stream(
       {
@@ -112,6 +113,16 @@ export class RunView {
     );
     this.pictures.setUp();
     this.#changed();
+    this.#askRole();
+  }
+
+  /** Who may only watch finds every control off, with the sentence that says why. */
+  async #askRole() {
+    const answer = await request("GET", "/api/role");
+    if (!answer.ok || !answer.body.why_not || this.#ended.signal.aborted) return;
+    this.model.watchOnly = answer.body.why_not;
+    this.controls.refresh();
+    this.comparison.refresh();
   }
 
   /** End everything that goes on by itself; the elements stay as they are. */

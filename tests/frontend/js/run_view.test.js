@@ -94,6 +94,9 @@ const frame = (seq, value) =>
     ["layer0/topology_logits", "F32", [2, 2], [0, 0, 0, 0]],
   ]);
 
+/** The run shown, as the list of runs has it. */
+const listedRun = () => ({ ...aRun(), kept: false, size_bytes: 0, accuracy: null, links_cut: null, settings: {} });
+
 const soon = () => new Promise((done) => setTimeout(done, 5));
 
 /** @param {string} id */
@@ -242,6 +245,28 @@ test("a reset asks first, and can be taken back", async () => {
   the('#a [data-part="reset-yes"]').click();
   await soon();
   assert.deepEqual(asked, ["POST /api/runs/a-run/commands"]);
+});
+
+test("who may only watch finds every control off, with one sentence why", async () => {
+  const why = "You may watch here.";
+  answers["/api/role"] = { role: "viewer", why_not: why };
+  const { view } = connected("a");
+  const off = () =>
+    ["run-pause", "step", "reset", "start-another", "speed"].map(
+      (name) => /** @type {HTMLButtonElement} */ (the(`#a [data-part="${name}"]`)).disabled,
+    );
+  assert.deepEqual(off(), [false, false, false, false, false]);
+  await soon();
+  assert.deepEqual(off(), [true, true, true, true, true]);
+  const [slider] = view.controls.forces.sliders;
+  assert.deepEqual([slider.range.disabled, slider.range.title], [true, why]);
+  assert.equal(the('#a [data-part="transport-note"]').textContent, why);
+  view.notice.noRun();
+  assert.equal(the('#a [data-part="notice"]').querySelector("button"), null);
+  answers["/api/runs"] = [listedRun()];
+  await view.comparison.choose();
+  const fork = /** @type {HTMLButtonElement} */ (the('#a [data-part="compare-dialog"] .choice-fork'));
+  assert.equal(fork.disabled, true);
 });
 
 test("what a start ends is named before", async () => {

@@ -114,7 +114,9 @@ export class NewRun {
   }
 
   refresh() {
-    const { run } = this.#model;
+    const { run, watchOnly } = this.#model;
+    this.opener.disabled = watchOnly !== "";
+    this.opener.title = watchOnly;
     if (this.dialog.open) this.#warn();
     if (!run || this.#shown === `${run.run_id}:${run.seed}`) return;
     this.#shown = `${run.run_id}:${run.seed}`;

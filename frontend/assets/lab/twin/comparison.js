@@ -125,7 +125,7 @@ export class Comparison {
     this.#root.classList.toggle("is-comparing", this.isOn);
     this.#drawn.set();
     if (!this.isOn) {
-      this.values.show(null, null);
+      this.values.show(null, null, "");
       this.#forking.alone = null;
     }
     this.refresh();
@@ -218,7 +218,7 @@ export class Comparison {
     const { pinned } = scrubber;
     const b = this.guests[0].model;
     const past = pinned && b.run ? valuesAt(b.run, b.events, { epoch: b.run.epoch, step: pinned.step }) : null;
-    this.values.show(b, past);
+    this.values.show(b, past, model.watchOnly);
   }
 
   /** The sentence over the pictures and the one below; null where one run is shown. */

@@ -113,7 +113,7 @@ export class ComparisonText {
     };
     const hasRoom = this.#compared.guests.length < MOST_RUNS - 1;
     return [
-      ...(this.#compared.forked ? [undo] : []),
+      ...(this.#compared.forked && !this.#view.model.watchOnly ? [undo] : []),
       { name: "swap", text: "Swap A and B", act: this.#acts.swap },
       ...(hasRoom ? [{ name: "add", text: "Add a run", act: this.#acts.choose }] : []),
     ];

@@ -37,7 +37,8 @@ export class Forking {
 
   /** Why the run cannot be forked; empty where it can. */
   get whyNot() {
-    const { run, active } = this.#view.model;
+    const { run, active, watchOnly } = this.#view.model;
+    if (watchOnly) return watchOnly;
     if (this.#compared.guests.length >= MOST_RUNS - 1) {
       return `At most ${MOST_RUNS} runs are shown at once: leave one out first.`;
     }
