@@ -159,7 +159,7 @@ test("an event moves into the log, onto the charts and under the slider", () => 
     marksOf(view.charts.events, 0).map(({ step }) => step),
     [5],
   );
-  assert.equal(the("#a [data-control] .note").textContent, "0.5 → 0.9, applied at step 5");
+  assert.equal(the("#a [data-control] .note").textContent, "0.5 → 0.9 at step 5");
 });
 
 test("the story is one sentence of counts of the picture that is shown", () => {
@@ -216,7 +216,9 @@ test("a new run that is paused at once shows nothing of the run before", () => {
   Socket.opened[1].hear(aHello({ run: aRun({ run_id: "next", status: "queued", step: 0 }) }));
   view.refresh();
   assert.equal(the('#a [data-part="chip-status"]').textContent, "Waiting for a worker");
-  assert.equal(the('#a [data-part="story"]').textContent, "Waiting for the first picture.");
+  assert.equal(the('#a [data-part="story"]').textContent, "A worker process is being started for this run.");
+  Socket.opened[1].hear({ type: "run", run: aRun({ run_id: "next", status: "starting", step: 0 }) });
+  assert.equal(the('#a [data-part="story"]').textContent, "A worker loads the images and builds the network.");
 });
 
 test("where less motion is asked for there is one picture a second", () => {

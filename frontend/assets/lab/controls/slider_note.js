@@ -36,7 +36,7 @@ export function noteOf({ applied, step, before, by, requested }, { unused, past,
   if (before !== undefined && before !== applied) {
     const moved = `${setting(before)} → ${setting(applied)}`;
     if (by === "controller") return { state: "steered", text: `${moved} by the controller, step ${count(step)}` };
-    return { state: "changed", text: `${moved}, applied at step ${count(step)}` };
+    return { state: "changed", text: `${moved} at step ${count(step)}` };
   }
   if (restsBy) return { state: "rests", text: `rests: ${restsBy} is 0` };
   return { state: "calm", text: step > 0 ? `applied at step ${count(step)}` : "" };
