@@ -43,6 +43,8 @@ const markup = (id) => `<div id="${id}">
 
 /** What was asked of the server, as "METHOD path". @type {string[]} */
 const asked = [];
+/** What was sent with it, where something was. @type {string[]} */
+const bodies = [];
 /** What the server says at a path; 404 elsewhere. @type {Record<string, unknown>} */
 let answers = {};
 /** @type {RunView[]} */
@@ -55,8 +57,9 @@ beforeEach(() => {
   answers = { "/api/runs": [], "/api/presets": [], "/claims/headlines.json": { headlines: [] } };
   Object.assign(globalThis, {
     WebSocket: Socket,
-    fetch: async (/** @type {string} */ path, /** @type {RequestInit} */ { method = "GET" } = {}) => {
+    fetch: async (/** @type {string} */ path, /** @type {RequestInit} */ { method = "GET", body: sent } = {}) => {
       asked.push(`${method} ${path}`);
+      if (sent) bodies.push(String(sent));
       const body = JSON.stringify(answers[path] ?? { error: "There is no such thing." });
       const headers = { "Content-Type": "application/json" };
       return new Response(body, { status: path in answers ? 200 : 404, headers });
@@ -279,6 +282,28 @@ test("what a start ends is named before", async () => {
   assert.equal(ends.textContent, "This ends live, seed 0, at step 3,200. It ends for 2 others who watch it, too.");
   view.controls.newRun.keep.click();
   assert.equal(ends.textContent, "");
+});
+
+test("a run that a link offers is asked for with its controls, and what is wrong with it is said", async () => {
+  const { view } = connected("a");
+  await soon();
+  const preset = /** @type {HTMLSelectElement} */ (the('#a [data-part="preset"]'));
+  preset.innerHTML = "<option>live</option><option>standard</option>";
+  const { newRun } = view.controls;
+  const dialog = /** @type {HTMLDialogElement} */ (the('#a [data-part="start-dialog"]'));
+  newRun.offer({ preset: "standard", controls: { lambda_conflict: "0" } });
+  view.refresh();
+  view.controls.refresh();
+  assert.deepEqual([dialog.open, preset.value], [true, "standard"]);
+  assert.match(the('#a [data-part="preset-note"]').textContent ?? "", /From the first step on with λ 0\./);
+  bodies.length = 0;
+  answers["/api/runs"] = { run_id: "next" };
+  await newRun.start(preset.value, 3);
+  const config = { preset: "standard", controls: { lambda_conflict: 0 } };
+  assert.deepEqual(JSON.parse(bodies[0]), { config, seed: 3 });
+  newRun.offer({ preset: "none", controls: { lambda_conflict: "1000" } });
+  const note = the('#a [data-part="new-run-note"]').textContent ?? "";
+  assert.match(note, /^There is no preset “none”\. λ must be 0 to 100\. Found 1000\.$/);
 });
 
 test("without a run the view says so; a run that comes later is shown", async () => {
