@@ -14,6 +14,8 @@ from backend.settings import Settings
 
 Role = Literal["presenter", "viewer"]
 COOKIE: Final = "topology_lab"
+WATCH_ONLY: Final = "You may watch here. To steer, open the page with the presenter's token."
+"""what a viewer is told who would change something"""
 COOKIE_S: Final = 30 * 24 * 3600
 """how long a cookie lets its owner in"""
 

@@ -23,12 +23,14 @@ from backend.history import scalars_message
 from backend.hub import RunHub
 from backend.recorded import recording_of
 from backend.reference import BINARY, TEXT, refusals, takes
+from backend.roles import WATCH_ONLY
 from backend.runs import Runs
 from backend.stream import read_after
 from cdsp_core.settings.config import schema
 from cdsp_core.settings.presets import PRESETS
 from cdsp_core.wire.frames import MAX_COUNT
 from cdsp_core.wire.messages.api import (
+    Asker,
     Checkpoint,
     FramesAsJson,
     ListedRun,
@@ -46,6 +48,13 @@ from cdsp_core.wire.recording import SUFFIX
 router = APIRouter()
 
 MAX_FRAMES_ANSWER_BYTES: Final = 8_000_000
+
+
+@router.get("/api/role", response_model=Asker)
+async def asker(request: Request) -> Response:
+    """Whether who asks may steer; without tokens everybody may."""
+    role = request.scope.get("role", "presenter")
+    return answer(Asker(role=role, why_not=WATCH_ONLY if role == "viewer" else None))
 
 
 @router.get("/api/presets", response_model=list[Preset])

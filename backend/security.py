@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.quotas import Quotas
-from backend.roles import COOKIE, COOKIE_S, Doors, Role
+from backend.roles import COOKIE, COOKIE_S, WATCH_ONLY, Doors, Role
 from backend.settings import Settings
 from backend.tally import Tally
 
@@ -141,9 +141,10 @@ class Guard:
                 return guessed
             role = guessed
         if role == "presenter" or (role == "viewer" and not _is_change(scope)):
+            scope["role"] = role
             return None
         if role == "viewer":
-            return _refused(scope, 403, "You may watch here. To steer, open the page with the presenter's token.")
+            return _refused(scope, 403, WATCH_ONLY)
         return _refused(
             scope, 401, "This server needs its token: open it as /?token=TOKEN, or send Authorization: Bearer TOKEN."
         )

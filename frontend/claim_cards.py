@@ -12,21 +12,22 @@ from dash.development.base_component import Component
 
 from frontend.attributes import aria
 from frontend.evidence import Claim, Study
-from frontend.figures.curves import curves
-from frontend.figures.dots import DotRow, axis_px, dots, groups, interval_in_words
+from frontend.figures.dots import DotRow, axis_px, dots, groups
 from frontend.figures.palette import Palette
+from frontend.lab_links import lab_link
 from frontend.numbers import decimals, fixed, minus, plain
-from frontend.study_state import LiveStudy, study_live
-from frontend.verdicts import counts, tone_of, verdict
+from frontend.study_cards import study_section
+from frontend.study_state import LiveStudy
+from frontend.verdicts import counts, theme_verdict, tone_of, verdict
 
 DRAWN: Final = 4
 """Rows of a theme that is not open."""
 LINE_CHARACTERS: Final = 36
 LINE_PX: Final = 17
+VALUE_CHARACTERS: Final = 26
+VALUE_LINE_PX: Final = 16
 LEAST_ROW_PX: Final = 40
 PLOT_CONFIG: Final[Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
-FIXED_CONFIG: Final[Any] = {"displayModeBar": False, "scrollZoom": False}
-FORMS: Final = {"smallest": "smallest form", "whole": "whole form"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,10 +53,13 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThemeView:
-    """A theme as it is shown now: `claims` are those asked for, `rows` those drawn, `hidden` how many more it has."""
+    """A theme as it is shown now: `all_claims` make its verdict, `claims` are those asked for, `rows` those drawn,
+    `hidden` how many more it has.
+    """
 
     key: str
     sentence: str
+    all_claims: tuple[Claim, ...]
     claims: tuple[Claim, ...]
     rows: tuple[Row, ...]
     hidden: int
@@ -78,6 +82,7 @@ def card(view: ThemeView, palette: Palette, *, unavailable: str | None) -> Compo
                     html.Div(
                         [
                             html.H2(view.sentence, id=f"title-{view.key}"),
+                            *theme_verdict(view.all_claims),
                             html.Div(counts(view.claims), className="theme-counts"),
                             fold_button(view),
                         ],
@@ -115,7 +120,7 @@ def short_entry(view: ThemeView) -> Component:
         html.Button(
             [
                 html.Span(view.sentence, className="short-sentence"),
-                html.Span(counts(view.claims) or "not measured yet", className="theme-counts"),
+                html.Span(short_verdict(view.all_claims), className="theme-counts"),
             ],
             id={"type": "theme-fold", "theme": view.key},
             type="button",
@@ -126,11 +131,17 @@ def short_entry(view: ThemeView) -> Component:
     )
 
 
+def short_verdict(claims: Sequence[Claim]) -> list[Any]:
+    """How many claims a theme has, and its verdict."""
+    return [html.Span(str(len(claims))), *theme_verdict(claims)] if claims else ["not measured yet"]
+
+
 def plot_block(rows: Sequence[Row], palette: Palette, key: str) -> Component:
     """Claims that share an axis: a list, and level with its rows the dots."""
     lines = max(math.ceil(len(row.claim.text) / LINE_CHARACTERS) for row in rows)
+    values = max(value_lines(row) for row in rows)
     drawn = [dot_row(row) for row in rows]
-    height = max(LEAST_ROW_PX, LINE_PX * lines + 10, 60 if any(row.fresh and row.stored for row in rows) else 0)
+    height = max(LEAST_ROW_PX, LINE_PX * lines + 10, VALUE_LINE_PX * values + 8)
     return html.Div(
         [
             html.Ul([claim_row(row, i) for i, row in enumerate(rows)], className="rows", role="list"),
@@ -150,6 +161,12 @@ def plot_block(rows: Sequence[Row], palette: Palette, key: str) -> Component:
         className="plot-block",
         style={"--rows": len(rows), "--row": f"{height}px", "--axis": f"{axis_px(drawn)}px"},
     )
+
+
+def value_lines(row: Row) -> int:
+    """Lines of a row's figures, as many as its threshold needs among them."""
+    measured = (row.stored is not None) + (row.fresh is not None)
+    return measured + math.ceil(len(threshold(row.claim)) / VALUE_CHARACTERS)
 
 
 def dot_row(row: Row) -> DotRow:
@@ -176,7 +193,7 @@ def claim_row(row: Row, place: int) -> Component:
     if fresh is not None:
         word: list[Any] = [" ", verdict(fresh)] if stored else []
         figures.append(html.Span([value_and_interval(fresh), f" {row.when}", *word], className="fresh"))
-    see = [html.A("See it", href=claim.see, className="see")] if claim.see else []
+    see = [html.A("See it", href=link, className="see", title="In the Lab")] if (link := lab_link(claim)) else []
     return html.Li(
         [
             html.Span(html.A(minus(claim.text), href=claim.address, className="row-name"), className="row-claim"),
@@ -217,78 +234,3 @@ def threshold(claim: Claim) -> str:
         side = f"below {plain(bound.high)}"
     decided = f"; {claim.decided_by:,} seeds would decide" if claim.decided_by else ""
     return f"claim: {side}{decided}"
-
-
-def study_section(
-    name: str, stored: Study | None, live: LiveStudy | None, palette: Palette, unavailable: str | None
-) -> Component:
-    """A study of the theme: how it was measured, the rule of each claim, and the button that measures again."""
-    title = (live.title if live else None) or (stored.title if stored else name)
-    question = (live.question if live else None) or (stored.question if stored else "")
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H3(f"Study: {title}"),
-                    html.P(question, className="study-question"),
-                    html.P(about(name, stored), className="study-about"),
-                ],
-                className="study-words",
-            ),
-            html.Div(rules(stored, palette), className="study-rules"),
-            html.Div(study_live(name, live, unavailable), className="study-act"),
-        ],
-        id=f"study-{name}",
-        className="study",
-        tabIndex=-1,
-        **aria(label=f"Study: {title}"),
-    )
-
-
-def about(name: str, stored: Study | None) -> list[Any]:
-    """Where the stored results come from."""
-    if stored is None:
-        return [html.Code(f"study {name}"), " · no stored results"]
-    seeds = f"{stored.seeds} {'seed' if stored.seeds == 1 else 'seeds'}"
-    return [html.Code(stored.command), f" · {FORMS.get(stored.form, stored.form)} · {seeds} · {stored.data}"]
-
-
-def rules(stored: Study | None, palette: Palette) -> list[Component]:
-    """Each claim's source, published words, measured words and rule; then checks, charts and notes."""
-    if stored is None:
-        return []
-    shown: list[Component] = [claim_fold(claim) for claim in stored.claims]
-    if stored.checks:
-        count = len(stored.checks)
-        words = f"{count} check{'' if count == 1 else 's'} of program and measures"
-        checks = [html.Div([verdict(check), claim_fold(check)], className="study-check") for check in stored.checks]
-        shown.append(html.Details([html.Summary(words), *checks], className="study-more"))
-    if stored.charts or stored.notes:
-        count = len(stored.charts)
-        names = [f"{count} chart{'' if count == 1 else 's'}"] * bool(count) + ["notes"] * bool(stored.notes)
-        charts = [
-            html.Figure(
-                [
-                    html.Figcaption(chart.title),
-                    dcc.Graph(figure=curves(chart, palette), config=FIXED_CONFIG, className="curves"),
-                ]
-            )
-            for chart in stored.charts
-        ]
-        notes = [html.P(minus(note), className="study-about") for note in stored.notes]
-        shown.append(
-            html.Details(
-                [html.Summary(" and ".join(names).capitalize()), html.Div(charts, className="study-charts"), *notes],
-                className="study-more",
-            )
-        )
-    return shown
-
-
-def claim_fold(claim: Claim) -> Component:
-    """What stands behind one claim, on demand."""
-    words = [("Source", claim.source), ("Published", claim.published or ""), ("Measured", claim.summary)]
-    words += [("Rule", claim.why), ("Seeds", str(claim.seeds) if claim.seeds else "")]
-    pairs = [part for name, text in words if text for part in (html.Dt(name), html.Dd(minus(text)))]
-    said = f"{minus(claim.text)} ({interval_in_words(claim.interval)})" if claim.measured is None else minus(claim.text)
-    return html.Details([html.Summary(said), html.Dl(pairs)], className="claim-why")

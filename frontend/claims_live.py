@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs, quote
 
@@ -13,15 +12,13 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html,
 from dash.development.base_component import Component
 
 from frontend.api import Api
-from frontend.claim_cards import DRAWN, Row, ThemeView, card, short_entry
-from frontend.evidence import Claim, Evidence, EvidenceFile
+from frontend.claim_cards import ThemeView, card, short_entry
+from frontend.evidence import Evidence, EvidenceFile
 from frontend.figures.palette import palette_of
 from frontend.pages import claims as page
-from frontend.study_state import LiveStudy, progress, read_study, when
-from frontend.themes import THEMES, studies_of, theme_of
-from frontend.verdicts import counted
-
-Live = dict[str, LiveStudy]
+from frontend.study_state import progress, read_study
+from frontend.theme_views import Live, Shown, is_all, shown_of, themes
+from frontend.themes import THEMES
 
 
 def connect(app: Dash, evidence: EvidenceFile, api: Api) -> None:
@@ -158,83 +155,6 @@ def connect(app: Dash, evidence: EvidenceFile, api: Api) -> None:
         Input("claims-goto", "data"),
         prevent_initial_call=True,
     )
-
-
-class Shown:
-    """Which claims are asked for: those of a choice, with all of some words."""
-
-    def __init__(self, chosen: str, words: list[str]) -> None:
-        self._chosen = chosen.lower()
-        self._words = words
-
-    def __call__(self, row: Row) -> bool:
-        claim = row.claim
-        said = f"{claim.text} {claim.source} {claim.summary} {claim.study}".lower()
-        if not all(word in said for word in self._words):
-            return False
-        if self._chosen.startswith("the paper"):
-            return claim.is_of_paper
-        if self._chosen.startswith("for a baseline"):
-            return not claim.for_method
-        return self._chosen == "all" or self._chosen in {counted(word) for word in row.verdicts}
-
-
-def shown_of(chosen: Any, words: Any) -> Shown:
-    """What the page's choice and its search ask for."""
-    return Shown(chosen if isinstance(chosen, str) else "All", str(words or "").lower().split())
-
-
-def is_all(chosen: Any, words: Any) -> bool:
-    """Whether nothing is filtered."""
-    return chosen in (None, "All") and not str(words or "").strip()
-
-
-def themes(evidence: Evidence, live: Live, shown: Shown, opened: Iterable[str]) -> list[ThemeView]:
-    """Every theme with its claims, in the order of themes.py, then those that it does not know."""
-    rows: dict[str, list[Row]] = {}
-    studies: dict[str, dict[str, None]] = {}
-    stored = {study.name: study for study in evidence.studies}
-    for claim in evidence.claims:
-        rows.setdefault(claim.theme, []).append(row_of(claim, live.get(claim.study)))
-        studies.setdefault(claim.theme, {})[claim.study] = None
-    for name, study in live.items():
-        theme = next((claim.theme for claim in evidence.claims if claim.study == name), theme_of(name))
-        studies.setdefault(theme, {})[name] = None
-        known = {claim.text for claim in evidence.claims if claim.study == name}
-        new = [claim for claim in study.fresh if claim.text not in known]
-        rows.setdefault(theme, []).extend(Row(stored=None, fresh=claim, when=when(study.ended_ms)) for claim in new)
-    order = {theme.key: (i, theme.sentence) for i, theme in enumerate(THEMES)}
-    views = []
-    for key in sorted(rows, key=lambda key: order.get(key, (len(order), key))):
-        each = tuple((name, stored.get(name), live.get(name)) for name in studies.get(key, {}))
-        is_open = key in opened or any(study is not None and study.is_running for _, _, study in each)
-        place = {name: i for i, name in enumerate(studies_of(key))}
-        ranked = sorted(rows[key], key=lambda row: place.get(row.claim.study, len(place)))
-        matching = [row for row in ranked if shown(row)]
-        some = matching if is_open else leading(matching)
-        views.append(
-            ThemeView(
-                key=key,
-                sentence=order[key][1] if key in order else key,
-                claims=tuple(row.claim for row in matching),
-                rows=tuple(some),
-                hidden=len(rows[key]) - len(some),
-                studies=each,
-                is_open=is_open,
-            )
-        )
-    return views
-
-
-def row_of(claim: Claim, live: LiveStudy | None) -> Row:
-    """A stored claim with what its study has just found of it."""
-    fresh = next((each for each in live.fresh if each.text == claim.text), None) if live else None
-    return Row(stored=claim, fresh=fresh, when=when(live.ended_ms) if live else "")
-
-
-def leading(rows: list[Row]) -> list[Row]:
-    """The rows of a theme that is not open: its headline claims first."""
-    return sorted(rows, key=lambda row: not row.claim.is_headline)[:DRAWN]
 
 
 def drawn(views: list[ThemeView], theme: str, unavailable: str | None, is_all: bool) -> list[Component]:

@@ -31,8 +31,9 @@ def decimals(width: float) -> int:
 
 def fixed(value: float, places: int | None, *, sign: bool = False) -> str:
     """A value with so many decimals, or as `measure` has it; a positive one with its sign if asked for."""
-    text = measure(value) if places is None else minus(f"{value:,.{places}f}")
-    return f"+{text}" if sign and value > 0 else text
+    rounded = value if places is None else round(value, places) + 0.0  # never a zero below zero
+    text = measure(value) if places is None else minus(f"{rounded:,.{places}f}")
+    return f"+{text}" if sign and rounded > 0 else text
 
 
 def plain(value: float) -> str:

@@ -43,6 +43,38 @@ def verdict(claim: Claim) -> Component:
     )
 
 
+MIXED: Final = "mixed"
+
+
+def of_theme(claims: Iterable[Claim]) -> tuple[str, str] | None:
+    """A theme's verdict in words and its tone: the one of more than half of its claims for the method, else mixed.
+
+    None where no claim is for the method.
+    """
+    words = Counter(claim.verdict for claim in claims if claim.for_method)
+    if not words:
+        return None
+    word, count = words.most_common(1)[0]
+    if 2 * count <= words.total():
+        return MIXED, "undecided"
+    return (word if count == words.total() else f"mostly {counted(word)}"), TONES[word]
+
+
+def theme_verdict(claims: Iterable[Claim]) -> list[Component]:
+    """The verdict of a theme with its shape; nothing where there is none."""
+    found = of_theme(claims)
+    if found is None:
+        return []
+    words, tone = found
+    return [
+        html.Span(
+            [shape(next((word for word, its in TONES.items() if its == tone), MIXED), tone), words],
+            className=f"verdict theme-verdict tone-{tone}",
+            title="the verdict of more than half of its claims that speak for the method; mixed where none has so many",
+        )
+    ]
+
+
 def shape(word: str, tone: str) -> Component:
     """A verdict's mark: told apart by shape as well as by colour."""
     return html.Span(className=f"shape shape-{word.replace(' ', '-')} tone-{tone}")

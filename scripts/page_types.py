@@ -30,6 +30,7 @@ RECEIVED = (
     run.CommandResult,
     api.ListedRun,
     api.Checkpoint,
+    api.Asker,
     api.Preset,
     api.Health,
     api.RecordedRuns,

@@ -83,6 +83,18 @@ CANDIDATES: Final[dict[str, Callable[[Array], float]]] = {
     )
 }
 """by name: a number of one layer's sigma(A) [E, P] with P = E"""
+IN_WORDS: Final = {
+    "own_gini": "Inequality of what experts keep of their own blocks (Gini)",
+    "held_gini": "Inequality of what experts hold in all (Gini)",
+    "own_strong": "Share of the experts that keep over .80 of their own block",
+    "own_above_half": "Share of the experts that keep over half of their own block",
+    "own_lead": "Lead of own blocks over others'",
+    "link_gini": "Inequality of all links (Gini)",
+    "share_cut": "Share of the links that are cut",
+    "crossing": "Share of the links to others' blocks that are left",
+    "widest_gap": "Gap between the strongest link and the weakest",
+}
+"""The candidates as the page tells of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

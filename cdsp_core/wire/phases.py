@@ -22,7 +22,7 @@ import numpy as np
 
 from cdsp_core.wire.frames import Array, Frame
 from cdsp_core.wire.messages.vocabulary import PhaseName
-from cdsp_core.wire.oligarchy import Found
+from cdsp_core.wire.oligarchy import IN_WORDS, Found
 
 CUT_BELOW: Final = 0.1
 """a link whose sigma(A) lies below is cut"""
@@ -178,13 +178,13 @@ class PhaseWatch:
         if self._oligarchic_frames < OLIGARCHIC_FRAMES:
             return []
         value, rule = self._oligarchy.rule.value(connections), self._oligarchy.rule
-        title = f"An oligarchy by the rule: {rule.measure.replace('_', ' ')} is {value:.2f}"
         side = "above" if rule.above else "below"
         detail = (
-            f"Called so {side} {rule.threshold:.2f}; it errs in {self._oligarchy.errors} of {self._oligarchy.runs} runs"
+            f"{IN_WORDS[rule.measure]}: {_share(value)}, {side} {_share(rule.threshold)}; "
+            f"the rule errs in {self._oligarchy.errors} of {self._oligarchy.runs} runs"
         )
         data = {"phase": "oligarchic", "layer": None, "value": value, "threshold": rule.threshold}
-        return [Phase(name="oligarchic", text=f"{title}. {detail}.", data=data)]
+        return [Phase(name="oligarchic", text=f"An oligarchy by the rule. {detail}.", data=data)]
 
     def _accuracy(self, rows: Array | None) -> list[Phase]:
         """Marks that the mean of the last tests passes, over all tasks, with and without ID."""

@@ -181,7 +181,9 @@ def test_an_oligarchy_is_told_once_by_the_rule_with_its_error_rate_after_three_f
     assert "oligarchic" not in names(watch, *early, *comes_and_goes)
     (phase,) = told(watch, frame(cut(8), 105), *[frame(cut(8), step) for step in range(106, 500)])
     assert (phase.name, phase.data["layer"], phase.data["value"]) == ("oligarchic", None, 0.5)
-    assert phase.text == ("An oligarchy by the rule: share cut is 0.50. Called so above 0.40; it errs in 1 of 20 runs.")
+    assert phase.text == (
+        "An oligarchy by the rule. Share of the links that are cut: .50, above .40; the rule errs in 1 of 20 runs."
+    )
 
 
 def test_a_continued_oligarchy_and_a_model_without_own_blocks_are_no_news() -> None:

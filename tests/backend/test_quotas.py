@@ -155,6 +155,10 @@ async def test_a_viewer_watches_and_may_not_steer(tmp_path: Path) -> None:
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 3)
         own = f"/api/runs/{run_id}"
+        for token, role in ((WATCHES, "viewer"), (TOKEN, "presenter")):
+            asked = await it.http.get("/api/role", headers={"authorization": f"Bearer {token}"})
+            assert asked.json()["role"] == role
+            assert (asked.json()["why_not"] is None) == (role == "presenter")
         for path in ("/api/runs", own, f"{own}/events", f"{own}/export", "/metrics", "/api/storage"):
             assert await status(it, "GET", path, WATCHES) == 200, path
         for method, path, body in (

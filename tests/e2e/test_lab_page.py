@@ -104,7 +104,7 @@ def test_each_main_slider_shows_what_applied_and_marks_the_chart(lab: Page, runn
         patiently(
             lambda name=name, before=before: running.run()["controls"]["applied"][name] != before, f"{name} to apply"
         )
-        expect(lab.locator(note(name))).to_contain_text(re.compile(r"→ [\d.]+, applied at step [\d,]+"))
+        expect(lab.locator(note(name))).to_contain_text(re.compile(r"→ [\d.]+ at step [\d,]+"))
         applied = running.run()["controls"]["applied"][name]
         assert float(lab.locator(entry(name)).input_value()) == pytest.approx(applied, rel=1e-3)
     patiently(lambda: marks(lab) == known + 3, "three more marks on the chart")
@@ -263,7 +263,7 @@ def test_keys_of_one_character_can_be_switched_off(lab: Page, running: Server) -
 def test_a_reset_asks_first_and_then_marks_what_differs_from_the_preset(lab: Page, running: Server) -> None:
     lab.fill(entry("lambda_conflict"), "4")
     lab.keyboard.press("Enter")
-    expect(lab.locator(note("lambda_conflict"))).to_contain_text("→ 4, applied at step")
+    expect(lab.locator(note("lambda_conflict"))).to_contain_text("→ 4 at step")
     epoch = running.run()["epoch"]
     open_menu(lab)
     lab.click("[data-part=reset]")
@@ -457,7 +457,7 @@ def test_a_new_run_with_another_seed_replaces_this_one(lab: Page, running: Serve
     expect(lab.locator("#announcer")).to_contain_text("Running until step")
     lab.fill(entry("lambda_conflict"), "0")
     lab.keyboard.press("Enter")
-    expect(lab.locator(note("lambda_conflict"))).to_contain_text("→ 0, applied at step")
+    expect(lab.locator(note("lambda_conflict"))).to_contain_text("→ 0 at step")
     start_another(lab, seed="12")
     patiently(lambda: running.run()["run_id"] != before, "the new run")
     running.wait_for_run("running")

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from cdsp_core.settings.presets import from_dict
 from frontend.app import EVIDENCE
 from frontend.evidence import NO_EVIDENCE, Bound, EvidenceFile, read_claims, read_evidence
+from frontend.lab_links import OFFERS, lab_link
 from frontend.numbers import minus
 from frontend.pages.claims import foot
 from frontend.themes import THEMES
+from frontend.verdicts import of_theme
 
 
 def raw_claim(text: str = "It is as good.", **fields: Any) -> dict[str, Any]:
@@ -134,3 +137,36 @@ def test_a_file_is_read_again_when_it_changes_and_may_be_missing(tmp_path: Path)
     path.write_text(stored(raw_claim(), raw_claim("Another.")))
     os.utime(path, ns=(1, 1))
     assert len(file.read().claims) == 2
+
+
+def test_a_theme_has_the_verdict_of_more_than_half_of_its_claims_for_the_method() -> None:
+    def told(*verdicts: str, baselines: int = 0) -> tuple[str, str] | None:
+        raw = [raw_claim(f"Claim {n}.", verdict=verdict) for n, verdict in enumerate(verdicts)]
+        raw += [raw_claim(f"Baseline {n}.", for_method=False) for n in range(baselines)]
+        return of_theme(read_evidence(stored(*raw)).claims)
+
+    assert told("holds", "holds") == ("holds", "holds")
+    assert told("fails", "fails", "holds", baselines=3) == ("mostly fail", "fails")
+    assert told("holds", "fails") == ("mixed", "undecided")
+    assert told("holds", "no effect", "no effect") == ("mostly no effect", "neutral")
+    assert told(baselines=1) is None
+
+
+def test_a_claim_leads_to_a_run_that_shows_it_where_the_lab_can() -> None:
+    def see(study: str, **fields: Any) -> str | None:
+        (claim,) = read_evidence(stored(raw_claim(**fields), study=study)).claims
+        return lab_link(claim)
+
+    assert see("conflict-necessity", theme="conflict") == "/#start=live&lambda_conflict=0"
+    assert see("interference", theme="conflict") is None
+    assert see("headline", theme="conflict", headline="H8") == "/#start=live&lambda_conflict=0"
+    assert see("tiny-lm", theme="beyond images") is None
+    assert see("table", theme="accuracy", see="/#run=abc") == "/#run=abc"
+
+
+def test_every_run_that_a_claim_offers_can_be_started() -> None:
+    for theme, offer in OFFERS.items():
+        assert theme in {each.key for each in THEMES}
+        name, *controls = offer.start.split("&")
+        wanted = {each.split("=")[0]: float(each.split("=")[1]) for each in controls}
+        assert from_dict({"preset": name, "controls": wanted}).preset == name

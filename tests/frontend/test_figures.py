@@ -141,6 +141,7 @@ def test_an_interval_has_the_digits_that_its_width_is_worth(width: float, places
     assert decimals(width) == places
     assert fixed(-6.193, 1, sign=True) == "−6.2"
     assert fixed(0.787, 2, sign=True) == "+0.79"
+    assert fixed(-0.04, 1, sign=True) == fixed(0.04, 1, sign=True) == "0.0"
 
 
 def test_a_hyphen_before_a_number_becomes_a_minus_sign_and_no_other() -> None:

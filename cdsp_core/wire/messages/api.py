@@ -127,6 +127,14 @@ class ListedRun(RunInfo):
     """fields of its config that its preset has otherwise, by name; controls and the seed stand elsewhere"""
 
 
+class Asker(Message):
+    """Who asks."""
+
+    role: Literal["presenter", "viewer"]
+    why_not: str | None
+    """why nothing can be steered, in one sentence; null for who may"""
+
+
 class Preset(Message):
     """A named config."""
 

@@ -6,6 +6,7 @@ import { stats } from "./core/stats.js";
 import { closeFolds, closeFoldsElsewhere } from "./controls/folds.js";
 import { listen, setSingleKeys, singleKeysAct } from "./controls/keyboard.js";
 import { element } from "./core/element.js";
+import { settings } from "./core/settings.js";
 import { lensOf } from "./pictures/lens_switch.js";
 import { RunView } from "./run_view.js";
 import { introduce } from "./shell/introduction.js";
@@ -41,13 +42,26 @@ const layerOf = (layer) => Math.max(0, Number(layer) - 1) || 0;
 /** The runs that a link compares with. @param {string | undefined} names */
 const besideOf = (names) => (names ?? "").split(",").filter(Boolean);
 
+/**
+ * The run that a link offers to start: a preset, and its controls where they are named.
+ *
+ * @param {Record<string, string>} address
+ */
+function offerOf({ start, ...entries }) {
+  const named = Object.entries(entries).filter(([name]) => name in settings.controls);
+  /** @type {Record<string, null>} */
+  const rest = { start: null, ...Object.fromEntries(named.map(([name]) => [name, null])) };
+  return { offer: { preset: start, controls: Object.fromEntries(named) }, rest };
+}
+
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @param {Element} root */
 function begin(root) {
   buildColours();
-  const { run, layer, lens, with: beside } = readAddress();
+  const opened = readAddress();
+  const { run, layer, lens, with: beside, start } = opened;
   const view = new RunView(root, {
     addressed: (changes) => {
       const { run: before } = readAddress();
@@ -131,6 +145,11 @@ function begin(root) {
   window.topologyLab = { views, stats };
   if (run) view.openLinked(run, besideOf(beside), lens);
   else view.openNewest();
+  if (start) {
+    const { offer, rest } = offerOf(opened);
+    writeAddress(rest);
+    view.controls.newRun.offer(offer);
+  }
   requestAnimationFrame(draw);
 }
 

@@ -7,13 +7,11 @@ import { request, runPath } from "./core/requests.js";
 import { statusOf } from "./core/settings.js";
 import { stats } from "./core/stats.js";
 import { Stream } from "./core/stream.js";
-import { Chips } from "./charts/chips.js";
 import { FilmAndTime } from "./charts/film_and_time.js";
-import { phasesOf } from "./core/phases.js";
 import { Scrubber } from "./charts/scrubber.js";
 import { Controls } from "./controls/controls.js";
+import { Happened } from "./happened.js";
 import { Pictures } from "./pictures/pictures.js";
-import { EventLog } from "./shell/event_log.js";
 import { showFacts, showTakeAway } from "./shell/facts.js";
 import { showHeadlines } from "./shell/headlines.js";
 import { Notice } from "./shell/notice.js";
@@ -67,22 +65,20 @@ export class RunView {
     });
     this.scrubber = new Scrubber(model, (frame) => this.#pin(frame));
     this.charts = new FilmAndTime(parts, model, this.scrubber, () => this.pictures.layer);
-    this.chips = new Chips(parts.find("phases"), ({ step, epoch }) => this.scrubber.seekStep(step, epoch));
     this.status = new Status(parts, model, () => this.scrubber.pinned, page.titled);
-    this.log = new EventLog(parts.find("log"), parts.find("events"), (step, epoch) =>
-      this.scrubber.seekStep(step, epoch),
-    );
     this.controls = new Controls(parts, model, (runId) => this.open(runId));
     this.runs = new RunList(parts, model, (runId) => this.open(runId), this.#ended.signal);
     this.facts = parts.find("facts");
     this.take = parts.find("take");
     this.story = new Story(parts, model);
     this.rail = new Rail(parts);
+    this.happened = new Happened(parts, model, this);
     this.comparison = new Comparison(parts, this, page.addressed);
     showHeadlines(parts.find("headlines"));
     this.notice = new Notice(parts.find("notice"), {
       startLive: () => this.controls.newRun.start("live", 0),
       open: (runId) => (runId === null ? this.openNewest() : this.open(runId)),
+      watchOnly: () => model.watchOnly,
     });
     this.stream = new Stream(
       {
@@ -117,6 +113,16 @@ export class RunView {
     );
     this.pictures.setUp();
     this.#changed();
+    this.#askRole();
+  }
+
+  /** Who may only watch finds every control off, with the sentence that says why. */
+  async #askRole() {
+    const answer = await request("GET", "/api/role");
+    if (!answer.ok || !answer.body.why_not || this.#ended.signal.aborted) return;
+    this.model.watchOnly = answer.body.why_not;
+    this.controls.refresh();
+    this.comparison.refresh();
   }
 
   /** End everything that goes on by itself; the elements stay as they are. */
@@ -240,20 +246,8 @@ export class RunView {
 
   /** What is told of the moment shown: the log, the chips, and who is idle. A few times a second. */
   tell() {
-    const { model, charts, log } = this;
-    const { layer } = this.pictures;
-    const { pinned } = this.scrubber;
-    const shown = pinned || model.frame;
-    const phases = phasesOf(charts.events, layer);
-    const { comparison } = this;
-    const told = comparison.told;
-    if (told) log.show(told.events, layer, pinned, model.hasTopology, told.toLines);
-    else log.show(model.events, layer, pinned, model.hasTopology);
-    log.stand(idleNow(shown, layer));
-    this.rail.told(log.size);
-    const twin = comparison.twinEvents && phasesOf(comparison.twinEvents, layer);
-    const step = twin ? comparison.step : pinned ? pinned.step : charts.last;
-    this.chips.show(phases, step, phases.length > 0, twin);
+    const { told, twinEvents, step } = this.comparison;
+    this.happened.show({ layer: this.pictures.layer, told, twin: twinEvents && { events: twinEvents, step } });
   }
 
   /** @param {Hello} hello */
@@ -293,16 +287,4 @@ export class RunView {
     this.controls.lookBack(frame);
     this.refresh();
   }
-}
-
-const IDLE_SHARE = 0.01; // of the assignments
-
-/** Experts of a layer that get next to nothing, in one sentence. @param {Frame | null} frame @param {number} layer */
-function idleNow(frame, layer) {
-  const load = frame?.layers[layer]?.load;
-  if (!frame || !load || frame.step === 0) return "";
-  const idle = Array.from(load.data, (share, expert) => (share < IDLE_SHARE ? `E${expert}` : "")).filter(Boolean);
-  if (!idle.length) return "";
-  const all = idle.length > 1 ? `${idle.slice(0, -1).join(", ")} and ${idle.at(-1)}` : idle[0];
-  return `Idle now: ${all}`;
 }

@@ -43,6 +43,8 @@ const markup = (id) => `<div id="${id}">
 
 /** What was asked of the server, as "METHOD path". @type {string[]} */
 const asked = [];
+/** What was sent with it, where something was. @type {string[]} */
+const bodies = [];
 /** What the server says at a path; 404 elsewhere. @type {Record<string, unknown>} */
 let answers = {};
 /** @type {RunView[]} */
@@ -55,8 +57,9 @@ beforeEach(() => {
   answers = { "/api/runs": [], "/api/presets": [], "/claims/headlines.json": { headlines: [] } };
   Object.assign(globalThis, {
     WebSocket: Socket,
-    fetch: async (/** @type {string} */ path, /** @type {RequestInit} */ { method = "GET" } = {}) => {
+    fetch: async (/** @type {string} */ path, /** @type {RequestInit} */ { method = "GET", body: sent } = {}) => {
       asked.push(`${method} ${path}`);
+      if (sent) bodies.push(String(sent));
       const body = JSON.stringify(answers[path] ?? { error: "There is no such thing." });
       const headers = { "Content-Type": "application/json" };
       return new Response(body, { status: path in answers ? 200 : 404, headers });
@@ -93,6 +96,9 @@ const frame = (seq, value) =>
     ["layer0/connection", "F32", [2, 2], [value, value, value, value]],
     ["layer0/topology_logits", "F32", [2, 2], [0, 0, 0, 0]],
   ]);
+
+/** The run shown, as the list of runs has it. */
+const listedRun = () => ({ ...aRun(), kept: false, size_bytes: 0, accuracy: null, links_cut: null, settings: {} });
 
 const soon = () => new Promise((done) => setTimeout(done, 5));
 
@@ -156,7 +162,7 @@ test("an event moves into the log, onto the charts and under the slider", () => 
     marksOf(view.charts.events, 0).map(({ step }) => step),
     [5],
   );
-  assert.equal(the("#a [data-control] .note").textContent, "0.5 → 0.9, applied at step 5");
+  assert.equal(the("#a [data-control] .note").textContent, "0.5 → 0.9 at step 5");
 });
 
 test("the story is one sentence of counts of the picture that is shown", () => {
@@ -213,7 +219,9 @@ test("a new run that is paused at once shows nothing of the run before", () => {
   Socket.opened[1].hear(aHello({ run: aRun({ run_id: "next", status: "queued", step: 0 }) }));
   view.refresh();
   assert.equal(the('#a [data-part="chip-status"]').textContent, "Waiting for a worker");
-  assert.equal(the('#a [data-part="story"]').textContent, "Waiting for the first picture.");
+  assert.equal(the('#a [data-part="story"]').textContent, "A worker process is being started for this run.");
+  Socket.opened[1].hear({ type: "run", run: aRun({ run_id: "next", status: "starting", step: 0 }) });
+  assert.equal(the('#a [data-part="story"]').textContent, "A worker loads the images and builds the network.");
 });
 
 test("where less motion is asked for there is one picture a second", () => {
@@ -244,6 +252,28 @@ test("a reset asks first, and can be taken back", async () => {
   assert.deepEqual(asked, ["POST /api/runs/a-run/commands"]);
 });
 
+test("who may only watch finds every control off, with one sentence why", async () => {
+  const why = "You may watch here.";
+  answers["/api/role"] = { role: "viewer", why_not: why };
+  const { view } = connected("a");
+  const off = () =>
+    ["run-pause", "step", "reset", "start-another", "speed"].map(
+      (name) => /** @type {HTMLButtonElement} */ (the(`#a [data-part="${name}"]`)).disabled,
+    );
+  assert.deepEqual(off(), [false, false, false, false, false]);
+  await soon();
+  assert.deepEqual(off(), [true, true, true, true, true]);
+  const [slider] = view.controls.forces.sliders;
+  assert.deepEqual([slider.range.disabled, slider.range.title], [true, why]);
+  assert.equal(the('#a [data-part="transport-note"]').textContent, why);
+  view.notice.noRun();
+  assert.equal(the('#a [data-part="notice"]').querySelector("button"), null);
+  answers["/api/runs"] = [listedRun()];
+  await view.comparison.choose();
+  const fork = /** @type {HTMLButtonElement} */ (the('#a [data-part="compare-dialog"] .choice-fork'));
+  assert.equal(fork.disabled, true);
+});
+
 test("what a start ends is named before", async () => {
   const { view } = connected("a", { run_id: "a-run", step: 3200, viewers: 3 });
   await soon();
@@ -252,6 +282,28 @@ test("what a start ends is named before", async () => {
   assert.equal(ends.textContent, "This ends live, seed 0, at step 3,200. It ends for 2 others who watch it, too.");
   view.controls.newRun.keep.click();
   assert.equal(ends.textContent, "");
+});
+
+test("a run that a link offers is asked for with its controls, and what is wrong with it is said", async () => {
+  const { view } = connected("a");
+  await soon();
+  const preset = /** @type {HTMLSelectElement} */ (the('#a [data-part="preset"]'));
+  preset.innerHTML = "<option>live</option><option>standard</option>";
+  const { newRun } = view.controls;
+  const dialog = /** @type {HTMLDialogElement} */ (the('#a [data-part="start-dialog"]'));
+  newRun.offer({ preset: "standard", controls: { lambda_conflict: "0" } });
+  view.refresh();
+  view.controls.refresh();
+  assert.deepEqual([dialog.open, preset.value], [true, "standard"]);
+  assert.match(the('#a [data-part="preset-note"]').textContent ?? "", /From the first step on with λ 0\./);
+  bodies.length = 0;
+  answers["/api/runs"] = { run_id: "next" };
+  await newRun.start(preset.value, 3);
+  const config = { preset: "standard", controls: { lambda_conflict: 0 } };
+  assert.deepEqual(JSON.parse(bodies[0]), { config, seed: 3 });
+  newRun.offer({ preset: "none", controls: { lambda_conflict: "1000" } });
+  const note = the('#a [data-part="new-run-note"]').textContent ?? "";
+  assert.match(note, /^There is no preset “none”\. λ must be 0 to 100\. Found 1000\.$/);
 });
 
 test("without a run the view says so; a run that comes later is shown", async () => {

@@ -94,7 +94,7 @@ test("a change is under way until it is answered, then says since when it is in 
   assert.equal(slider.note.textContent, "0.5 in force, waiting for the next step…");
   await sent[0].answer({});
   assert.equal(state(), "changed");
-  assert.equal(slider.note.textContent, "0.5 → 0.7, applied at step 7");
+  assert.equal(slider.note.textContent, "0.5 → 0.7 at step 7");
   assert.equal(slider.entry.value, "0.7");
 });
 

@@ -32,6 +32,9 @@
  * @property {number} live the one that all show when none is looked back at
  */
 
+/** A's place first. @type {Place[]} */
+export const PLACES = ["a", "b", "c", "d"];
+
 /** @param {Place} place */
 export const letterOf = (place) => place.toUpperCase();
 

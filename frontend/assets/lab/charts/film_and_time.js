@@ -1,28 +1,25 @@
 // Film and time: the film that is the scrubber, the chart on the same axis, and what chooses its measure.
 
 import { element } from "../core/element.js";
-import { count } from "../core/format.js";
 import { eventsIn } from "../core/lineage.js";
 import { picturesTo } from "../core/log_steps.js";
 import { reached, runPath } from "../core/requests.js";
-import { statusOf } from "../core/settings.js";
 import { Axis } from "./axis.js";
-import { briefly, letterOf } from "./beside.js";
+import { briefly } from "./beside.js";
 import { Chart } from "./chart.js";
+import { chartRuns, legendOf, marksOfAll } from "./chart_runs.js";
 import { Film, LARGEST } from "./film.js";
+import { FilmBar } from "./film_bar.js";
 import { FilmMoments } from "./film_moments.js";
 import { marksOf } from "./marks.js";
 import { drawnOf, measuresOf } from "./measures.js";
-import { SPEEDS } from "./scrubber.js";
 import { Tabs } from "./tabs.js";
 
 /** @import { Frame } from "../core/frames.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 /** @import { RunEvent } from "../core/told.js" */
-/** @import { Run as ChartRun } from "./chart.js" */
-/** @import { Drawn, Measure } from "./measures.js" */
-/** @import { Band, Beside, Compared, Place } from "./beside.js" */
+/** @import { Band, Beside, Place } from "./beside.js" */
 /** @import { Scrubber } from "./scrubber.js" */
 
 const TICK_MS = 200;
@@ -73,10 +70,10 @@ export class FilmAndTime {
       this.#measure = name;
       this.#draw();
     });
-    this.hint = element("p", { className: "film-hint" });
+    this.bar = new FilmBar(scrubber, { play, neighbour: (direction) => this.#neighbour(direction) });
     this.told = element("p", { className: "chart-told" });
     const host = parts.find("film");
-    host.querySelector(".panel-head")?.append(this.hint, ...this.#transport(play));
+    host.querySelector(".panel-head")?.append(...this.bar.elements);
     this.time = element(
       "div",
       { className: "time-part" }, // a card of its own on a phone
@@ -87,39 +84,6 @@ export class FilmAndTime {
     );
     host.append(element("div", { className: "film-body" }, this.film.element, this.time));
     this.#sized.observe(this.chart.element);
-  }
-
-  /** @param {() => void} play */
-  #transport(play) {
-    /** @param {string} name @param {string} label @param {() => void} act */
-    const button = (name, label, act) => {
-      const icon = element("span", { className: `film-icon film-icon-${name}`, ariaHidden: "true" });
-      const made = element("button", { type: "button", className: "film-button", title: label }, icon);
-      made.setAttribute("aria-label", label);
-      made.addEventListener("click", act);
-      return made;
-    };
-    const before = button("before", "The picture before", () => this.#neighbour(-1));
-    const next = button("next", "The next picture", () => this.#neighbour(1));
-    this.playButton = button("play", "Play the film", play);
-    this.speed = element("select", { className: "film-speed", title: "Pictures a second" });
-    this.speed.setAttribute("aria-label", "Speed of the film, pictures a second");
-    for (const speed of SPEEDS) {
-      const option = element("option", { value: String(speed), textContent: `${speed}×` });
-      option.selected = speed === this.#scrubber.speed;
-      this.speed.append(option);
-    }
-    this.speed.addEventListener("change", () => (this.#scrubber.speed = Number(this.speed?.value)));
-    this.state = element("span", { className: "film-live" });
-    this.back = element("button", {
-      type: "button",
-      className: "button film-back",
-      hidden: true,
-      dataset: { part: "live" },
-    });
-    this.back.addEventListener("click", () => this.#scrubber.live());
-    const buttons = element("div", { className: "film-buttons" }, before, this.playButton, next, this.speed);
-    return [buttons, element("div", { className: "film-state" }, this.state, this.back)];
   }
 
   close() {
@@ -259,7 +223,7 @@ export class FilmAndTime {
     const step = beside ? (beside.step < last ? beside.step : null) : this.step;
     const axis = this.#axis();
     const layer = Math.min(this.#layer(), Math.max(0, model.layers - 1));
-    const marks = this.#marks(layer);
+    const marks = beside ? marksOfAll(beside.runs, layer, last) : marksOf(this.events, layer);
     const isSeen = step !== null && this.#scrubber.pinned !== null;
     const alone = {
       place: "a",
@@ -287,7 +251,7 @@ export class FilmAndTime {
       changes: marks.filter(({ by }) => by === "person"),
     });
     if (step === null) this.film.element.scrollLeft = this.film.element.scrollWidth;
-    this.#say(this.step, last);
+    this.bar.show({ run: model.run, step: this.step, last, hasOthers: beside !== null });
     if (!hello) {
       this.chart.svg.replaceChildren();
       this.chart.labels.replaceChildren();
@@ -302,87 +266,12 @@ export class FilmAndTime {
     const chosen = shown.find(({ measure }) => measure.name === this.#measure) ?? shown[0];
     if (!chosen) return;
     const gutter = axis.left - LARGEST / 2 - 4;
-    const runs = this.#lines(chosen, layer);
+    const band = (/** @type {Place} */ place) => this.bandOf(place, chosen.measure.name, layer);
+    const runs = chartRuns(chosen, beside, band);
     this.chart.show({ axis, measure: chosen.measure, hello, runs, marks, step, gutter });
-    const told = this.#legend(chosen.measure.told(model), runs);
+    const told = legendOf(chosen.measure.told(model), runs, beside);
     if (this.told.textContent !== told) this.told.textContent = told;
     this.tabs.show(shown, chosen.measure.name, hello, last, step);
     this.redraws += 1;
   }
-
-  /** Lines where something began, of every run, by its letter. @param {number} layer */
-  #marks(layer) {
-    if (!this.beside) return marksOf(this.events, layer);
-    return this.beside.runs
-      .flatMap(({ place, events }) =>
-        marksOf(events, layer).map((mark) => ({ ...mark, label: `${letterOf(place)}: ${mark.label}` })),
-      )
-      .filter(({ step }) => step <= this.last)
-      .sort((a, b) => a.step - b.step);
-  }
-
-  /**
-   * What the chart draws: of several runs each the strong line alone.
-   *
-   * @param {{ measure: Measure, lines: Drawn[], others: { place: Place, lines: Drawn[] }[] }} chosen
-   * @param {number} layer
-   * @returns {ChartRun[]}
-   */
-  #lines({ measure, lines, others }, layer) {
-    /** @param {Place} place */
-    const band = (place) => this.bandOf(place, measure.name, layer);
-    if (!this.beside) return [{ lines, place: "a", name: "", band: band("a") }];
-    const [own] = this.beside.runs;
-    return [{ place: own.place, lines }, ...others].map(({ place, lines: all }, i) => ({
-      place,
-      lines: all.slice(-1),
-      name: briefly(/** @type {Compared} */ (this.beside?.runs[i])),
-      band: band(place),
-    }));
-  }
-
-  /** What is drawn, with its window, the runs' lines and the bands. @param {string} told @param {ChartRun[]} runs */
-  #legend(told, runs) {
-    const seeds = runs.flatMap(({ band, place }) =>
-      band ? [`${runs.length > 1 ? `${letterOf(place)} ` : ""}${band.seeds}`] : [],
-    );
-    const band = seeds.length ? `; band: mean and 95 % t-interval of other seeds (${seeds.join(", ")})` : "";
-    const lines = this.beside ? `; ${this.beside.runs.map(lineInWords).join(", ")}` : "";
-    return `${told}${lines}${band}`;
-  }
-
-  /** @param {number | null} step @param {number} last */
-  #say(step, last) {
-    const { run } = this.#model;
-    const isBack = this.#scrubber.pinned !== null || step !== null;
-    const isOther = isBack && step === null;
-    const hint = isOther
-      ? "looking back before the reset"
-      : isBack
-        ? `looking back at step ${count(step ?? last)}; sliders show what was in force then`
-        : this.beside
-          ? "one scrubber for all runs; A solid, the others dashed"
-          : "drag along the film to go back; every picture on this page follows";
-    if (this.hint.textContent !== hint) this.hint.textContent = hint;
-    const isActive = run !== null && statusOf(run.status).active;
-    const state = !run ? "" : isActive ? "live" : "newest";
-    if (this.state) {
-      this.state.hidden = isBack;
-      if (this.state.textContent !== state) this.state.textContent = state;
-      this.state.classList.toggle("is-active", run?.status === "running");
-    }
-    if (this.back) {
-      this.back.hidden = !isBack;
-      const text = isActive ? "Back to live" : "Back to the end";
-      if (this.back.textContent !== text) this.back.textContent = text;
-    }
-    const { isPlaying } = this.#scrubber;
-    this.playButton?.classList.toggle("is-playing", isPlaying);
-    this.playButton?.setAttribute("aria-label", isPlaying ? "Stop the film" : "Play the film");
-  }
 }
-
-const DASHES = { a: "solid", b: "dashed", c: "dash and dot", d: "dotted" };
-
-/** @param {Compared} run */
-const lineInWords = ({ place, name }) => `${letterOf(place)} ${DASHES[place]} ${name}`;

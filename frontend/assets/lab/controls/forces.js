@@ -52,12 +52,12 @@ export class Forces {
   /**
    * Show the run's truth in every slider.
    *
-   * @param {string} rest why a run at rest takes no change
+   * @param {string} rest why nothing can be changed
    * @param {ControlValues | undefined} preset
    */
   refresh(rest, preset) {
-    const { run, active } = this.#model;
-    const enabled = run !== null && run.status !== "queued" && active;
+    const { run, active, watchOnly } = this.#model;
+    const enabled = run !== null && run.status !== "queued" && active && !watchOnly;
     for (const slider of this.sliders) slider.setEnabled(enabled, rest, unused(this.#model, slider.name));
     if (!run) return;
     const { requested, applied, applied_step: steps } = run.controls;

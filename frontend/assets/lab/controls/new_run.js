@@ -1,9 +1,10 @@
 // The next run: its preset and seed, and what it ends, which is said before.
 
 import { element } from "../core/element.js";
-import { count, whole } from "../core/format.js";
+import { count, setting, whole } from "../core/format.js";
 import { request } from "../core/requests.js";
 import { settings } from "../core/settings.js";
+import { SliderScale } from "./slider_scale.js";
 
 /** @import { Commands } from "../core/commands.js" */
 /** @import { Preset } from "../core/messages.js" */
@@ -18,6 +19,8 @@ export class NewRun {
   #presets = new Map();
   /** The run whose preset and seed are shown. */
   #shown = "";
+  /** What a link sets of the preset that it offers. @type {ControlValues} */
+  #offered = {};
   #model;
   #commands;
   #openRun;
@@ -49,7 +52,15 @@ export class NewRun {
     this.seed.addEventListener("input", () => {
       this.note.textContent = "";
     });
-    this.preset.addEventListener("change", () => this.#explain());
+    this.preset.addEventListener("change", () => {
+      this.#offered = {};
+      this.#explain();
+    });
+    this.dialog.addEventListener("close", () => {
+      this.#offered = {};
+      this.#shown = "";
+      this.refresh();
+    });
     this.button.addEventListener("click", () => this.#ask());
     this.keep.addEventListener("change", () => this.#warn());
     this.opener.addEventListener("click", () => this.open());
@@ -84,7 +95,11 @@ export class NewRun {
 
   #explain() {
     const text = this.#presets.get(this.preset.value)?.text;
-    this.presetNote.textContent = text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "";
+    const otherwise = Object.entries(this.#offered).map(
+      ([name, value]) => `${settings.controls[name].label} ${setting(value)}`,
+    );
+    const set = otherwise.length ? ` From the first step on with ${otherwise.join(" and ")}.` : "";
+    this.presetNote.textContent = text ? `${text[0].toUpperCase()}${text.slice(1)}.${set}` : set;
   }
 
   /** Ask for the next run. */
@@ -93,6 +108,27 @@ export class NewRun {
     this.#say("", false);
     this.#warn();
     this.dialog.showModal();
+  }
+
+  /**
+   * Ask for the run that a link offers; what is wrong with it is said, and the run is asked for without.
+   *
+   * @param {{ preset: string, controls: Record<string, string> }} offer
+   */
+  offer({ preset, controls }) {
+    if (this.#model.watchOnly) return;
+    this.open();
+    const isKnown = [...this.preset.options].some(({ value }) => value === preset);
+    if (isKnown) this.preset.value = preset;
+    /** @type {string[]} */
+    const wrong = isKnown ? [] : [`There is no preset “${preset.slice(0, 40)}”.`];
+    for (const [name, text] of Object.entries(controls)) {
+      const { value, problem } = new SliderScale(settings.controls[name]).read(text);
+      if (problem === null) this.#offered[name] = value;
+      else wrong.push(problem);
+    }
+    this.#explain();
+    this.#say(wrong.join(" "), wrong.length > 0);
   }
 
   /** Name what a start ends: the run shown, for everybody who watches it. */
@@ -114,9 +150,11 @@ export class NewRun {
   }
 
   refresh() {
-    const { run } = this.#model;
+    const { run, watchOnly } = this.#model;
+    this.opener.disabled = watchOnly !== "";
+    this.opener.title = watchOnly;
     if (this.dialog.open) this.#warn();
-    if (!run || this.#shown === `${run.run_id}:${run.seed}`) return;
+    if (!run || this.dialog.open || this.#shown === `${run.run_id}:${run.seed}`) return;
     this.#shown = `${run.run_id}:${run.seed}`;
     this.seed.value = String(run.seed);
     this.preset.value = run.preset;
@@ -143,7 +181,13 @@ export class NewRun {
     const endsAnother = this.#model.active && !this.keep.checked;
     this.#say("starting…", false);
     this.button.disabled = true;
-    const answer = await request("POST", "/api/runs", { preset, seed });
+    const controls = this.#offered;
+    const isPlain = !Object.keys(controls).length;
+    const answer = await request(
+      "POST",
+      "/api/runs",
+      isPlain ? { preset, seed } : { config: { preset, controls }, seed },
+    );
     this.button.disabled = false;
     this.#say(answer.reason, !answer.ok);
     if (!answer.ok) return;

@@ -1,31 +1,18 @@
 // One live control. It shows what was asked, what is in force and since which step, and marks the preset's value.
 
-import { element } from "../core/element.js";
 import { inWords } from "../core/events.js";
-import { bound, count, setting } from "../core/format.js";
+import { setting } from "../core/format.js";
 import { stats } from "../core/stats.js";
+import { noteOf } from "./slider_note.js";
+import { place, sliderParts } from "./slider_parts.js";
 import { POSITIONS, SliderScale } from "./slider_scale.js";
 
 /** @import { Answer } from "../core/requests.js" */
 /** @import { ControlSpec } from "../core/settings.js" */
+/** @import { Truth, Unused } from "./slider_note.js" */
 
 const COMMIT_MS = 250; // keys pressed in a row are one change, and a double-click is none
 const REFUSAL_MS = 6000; // long enough to read a refusal after leaving the field
-
-/**
- * @typedef {object} Truth what the run says of a control
- * @property {number} requested
- * @property {number} applied
- * @property {number} step since when it is in force
- * @property {string} life names run and epoch
- * @property {number} [before] the value before the last change
- * @property {"person" | "controller"} [by]
- *
- * @typedef {{ short: string, full: string }} Unused why a control does nothing
- */
-
-/** Where a position lies on the rail, by CSS. @param {number} position */
-const place = (position) => `calc(8px + (100% - 16px) * ${position / POSITIONS})`;
 
 export class Slider {
   /** @type {Truth | null} */
@@ -68,58 +55,14 @@ export class Slider {
     this.#spec = spec;
     this.#scale = new SliderScale(spec);
     this.#commit = commit;
-    this.entry = element("input", {
-      className: "control-value",
-      id,
-      inputMode: "decimal",
-      autocomplete: "off",
-      disabled: true,
-    });
-    this.range = element("input", { type: "range", min: "0", max: String(POSITIONS), step: "1", disabled: true });
-    this.note = element("p", { className: "note", id: `${id}-note`, textContent: "\u00a0" });
-    this.gloss = element("p", { className: "control-gloss", textContent: spec.gloss });
-    this.tick = element("span", { className: "control-tick", hidden: true });
-    this.back = element("button", { type: "button", className: "control-preset", hidden: true });
-    this.#build(id);
+    const parts = sliderParts(host, spec, id, this.#scale);
+    this.entry = parts.entry;
+    this.range = parts.range;
+    this.note = parts.note;
+    this.gloss = parts.gloss;
+    this.tick = parts.tick;
+    this.back = parts.back;
     this.#listen();
-  }
-
-  /** @param {string} id */
-  #build(id) {
-    const { label, name: words, short, unit, doc, ticks } = this.#spec;
-    const unitText = unit ? `\u2009${unit}` : "";
-    const entry = element(
-      "span",
-      { className: "control-entry" },
-      this.entry,
-      element("span", { className: "control-unit", textContent: unitText }),
-    );
-    const sign = words && words.toLowerCase() !== label.toLowerCase() ? ` ${label}` : "";
-    const name = element(
-      "label",
-      { htmlFor: id },
-      element("span", { className: short ? "long-name" : "", textContent: words || label }),
-      short ? element("span", { className: "short-name", textContent: short }) : null,
-      element("span", { className: "control-sign", textContent: sign }),
-    );
-    const scale = element("div", { className: "control-scale" });
-    for (const tick of ticks) {
-      const mark = element("span", { textContent: bound(tick) });
-      mark.style.left = place(this.#scale.position(tick));
-      scale.append(mark);
-    }
-    scale.append(this.back);
-    this.note.setAttribute("aria-live", "polite");
-    this.range.setAttribute("aria-label", label);
-    for (const input of [this.range, this.entry]) input.setAttribute("aria-describedby", this.note.id);
-    this.#host.title = `${doc}; double-click the slider for the preset's value`;
-    this.#host.append(
-      element("div", { className: "control-head" }, name, entry),
-      this.gloss,
-      element("div", { className: "control-rail" }, this.tick, this.range),
-      scale,
-      this.note,
-    );
   }
 
   #listen() {
@@ -324,24 +267,14 @@ export class Slider {
   }
 
   /** @param {Truth} truth */
-  #explain({ applied, step, before, by, requested }) {
-    const moved = before !== undefined && before !== applied ? `${setting(before)} → ${setting(applied)}` : "";
-    /** @type {[string, string]} */
-    const [state, text] = this.#unused
-      ? ["unused", this.#unused.short]
-      : this.past
-        ? ["past", `in force at step ${count(this.past.step)}`]
-        : this.problem
-          ? ["wrong", this.problem]
-          : this.#waiting > 0 || requested !== applied
-            ? ["waiting", `${setting(applied)} in force, waiting for the next step…`]
-            : moved && by === "controller"
-              ? ["steered", `${moved} by the controller, step ${count(step)}`]
-              : moved
-                ? ["changed", `${moved}, applied at step ${count(step)}`]
-                : this.#restsBy
-                  ? ["rests", `rests: ${this.#restsBy} is 0`]
-                  : ["calm", step > 0 ? `applied at step ${count(step)}` : ""];
+  #explain(truth) {
+    const { state, text } = noteOf(truth, {
+      unused: this.#unused,
+      past: this.past,
+      problem: this.problem,
+      isWaiting: this.#waiting > 0,
+      restsBy: this.#restsBy,
+    });
     this.#host.dataset.state = state;
     this.#host.classList.toggle("is-resting", this.#restsBy !== "");
     if (this.note.textContent !== text) this.note.textContent = text;

@@ -75,19 +75,19 @@ export class Transport {
     });
   }
 
-  /** Why nothing can be changed in a run at rest; empty while it goes on. */
+  /** Why nothing can be changed, in a run at rest or by who may only watch; empty where something can. */
   get rest() {
     return this.#rest;
   }
 
   refresh() {
-    const { run, active } = this.#model;
-    const held = run !== null && run.status !== "queued";
+    const { run, active, watchOnly } = this.#model;
+    const held = run !== null && run.status !== "queued" && !watchOnly;
     for (const input of [this.stepButton, this.speed, this.until]) input.disabled = !held || !active;
     this.runButton.disabled = !held || run.status === "finished";
     this.resetButton.disabled = !held;
     this.#showRunButton(run);
-    const rest = (run && RESTING[run.status]) || "";
+    const rest = watchOnly || (run && RESTING[run.status]) || "";
     if (this.#rest !== rest) {
       this.#rest = rest;
       this.#tell("");

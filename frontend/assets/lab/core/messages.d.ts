@@ -104,6 +104,12 @@ export interface Ack {
   seq: number;
 }
 
+/** Who asks. */
+export interface Asker {
+  role: "presenter" | "viewer";
+  why_not: string | null;
+}
+
 /** Default, bounds and wording of one control, from /api/schema. */
 export interface Bound {
   type: string;

@@ -25,6 +25,8 @@ export class Model {
   lineage = [];
   /** What is compared with the run, behind its name in the header. */
   beside = "";
+  /** Why who looks may change nothing, in one sentence; empty for who may. It is of the page, not of a run. */
+  watchOnly = "";
 
   forget() {
     this.store.clear();

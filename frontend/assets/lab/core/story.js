@@ -59,9 +59,10 @@ export function sentence({ links, cut, kept, crossing, gap, hasOwn }) {
   return `${said}; ${kept ? keeps : "no expert keeps its own block"}, ${crosses}.`;
 }
 
+export const WHAT = "Experts own no weights; they borrow blocks of one backbone.";
+
 /** What that means, for who does not know the words. @param {Counts} counts */
 export function meaning({ cut, gap }) {
-  const what = "Experts own no weights; they borrow blocks of one backbone.";
-  if (cut) return `${what} Clashes cut links.`;
-  return gap <= EVEN_GAP ? `${what} As yet each borrows all of them.` : `${what} They begin to prefer some.`;
+  if (cut) return `${WHAT} Clashes cut links.`;
+  return gap <= EVEN_GAP ? `${WHAT} As yet each borrows all of them.` : `${WHAT} They begin to prefer some.`;
 }

@@ -10,7 +10,8 @@ export class Notice {
 
   /**
    * @param {HTMLElement} box
-   * @param {{ startLive: () => void, open: (runId: string | null) => void }} actions null opens the newest run
+   * @param {{ startLive: () => void, open: (runId: string | null) => void, watchOnly: () => string }} actions `open`
+   *   with null opens the newest run; `watchOnly` says why none can be started, and is empty where one can
    */
   constructor(box, actions) {
     this.#box = box;
@@ -23,7 +24,7 @@ export class Notice {
 
   noRun() {
     const text = "Start one and watch its topology form. The first picture takes a few seconds.";
-    this.#show("No run yet", text, [this.#start()]);
+    this.#show("No run yet", this.#actions.watchOnly() || text, this.#start());
   }
 
   /**
@@ -41,7 +42,7 @@ export class Notice {
       textContent: nearest ? "Show that one" : "Show the newest run",
     });
     show.addEventListener("click", () => this.#actions.open(nearest ? nearest.run_id : null));
-    this.#show("No such run", text, [show, this.#start()]);
+    this.#show("No such run", text, [show, ...this.#start()]);
   }
 
   /** @param {string} reason */
@@ -49,14 +50,16 @@ export class Notice {
     this.#show("No server", reason, []);
   }
 
+  /** The button that starts a run, for who may. */
   #start() {
+    if (this.#actions.watchOnly()) return [];
     const start = element("button", {
       type: "button",
       className: "button button-primary",
       textContent: "Start the live run",
     });
     start.addEventListener("click", this.#actions.startLive);
-    return start;
+    return [start];
   }
 
   /**

@@ -2,11 +2,13 @@
 
 import { architectureOf } from "../core/architectures.js";
 import { count } from "../core/format.js";
-import { countLinks, meaning, sentence } from "../core/story.js";
+import { inWords } from "../core/events.js";
+import { WHAT, countLinks, meaning, sentence } from "../core/story.js";
 
 /** @import { Frame } from "../core/frames.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
+/** @import { Run } from "../core/told.js" */
 
 /** Letters that have room on one line. */
 const LONG = 72;
@@ -19,6 +21,13 @@ function say(host, text) {
   if (host.textContent === text) return;
   host.textContent = text;
   host.classList.toggle("is-long", text.length > LONG);
+}
+
+/** What is waited for while nothing is drawn. @param {Run} run */
+function beforeTheFirst({ status, reason }) {
+  if (status === "queued") return inWords(reason) || "A worker process is being started for this run.";
+  if (status === "starting") return "A worker loads the images and builds the network.";
+  return "Waiting for the first picture.";
 }
 
 export class Story {
@@ -64,8 +73,8 @@ export class Story {
     } else {
       const connection = frame?.layers[Math.min(layer, frame.layers.length - 1)]?.connection;
       const counts = connection && countLinks(connection);
-      say(this.#line, counts ? sentence(counts) : "Waiting for the first picture.");
-      say(this.#below, counts ? meaning(counts) : "\u00a0");
+      say(this.#line, counts ? sentence(counts) : beforeTheFirst(run));
+      say(this.#below, counts ? meaning(counts) : WHAT);
     }
     if (!isPast || !frame || compared) return;
     const now = run.status === "running" ? ` Training goes on: step ${count(this.#step)}.` : "";

@@ -1,13 +1,10 @@
 // "What happened" of several runs in one list, each line by the letter of its run.
 
-import { letterOf } from "../charts/beside.js";
+import { letterOf, PLACES } from "../charts/beside.js";
 import { linesOf } from "../shell/event_log.js";
 
-/** @import { Place } from "../charts/beside.js" */
 /** @import { RunEvent } from "../core/told.js" */
 /** @import { Line } from "../shell/event_log.js" */
-
-const PLACES = /** @type {Place[]} */ (["a", "b", "c", "d"]);
 
 /**
  * @param {RunEvent[][]} events of each run, oldest first, A's first

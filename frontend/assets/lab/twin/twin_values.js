@@ -45,8 +45,9 @@ export class TwinValues {
    *
    * @param {Model | null} model of B
    * @param {Record<string, number> | null} past its values at the moment looked back at
+   * @param {string} watchOnly why who looks may change nothing; empty for who may
    */
-  show(model, past) {
+  show(model, past, watchOnly) {
     if (model !== this.#model) this.#commands = model && new Commands(model);
     this.#model = model;
     const values = past ?? model?.run?.controls.applied ?? null;
@@ -57,7 +58,7 @@ export class TwinValues {
       if (mark.hidden === differs) for (const part of [mark, box]) part.hidden = !differs;
       if (!differs) continue;
       mark.style.left = `calc(8px + (100% - 16px) * ${scale.position(value) / POSITIONS})`;
-      box.disabled = past !== null || !model?.active;
+      box.disabled = past !== null || !model?.active || watchOnly !== "";
       if (document.activeElement !== box) box.value = setting(value);
     }
   }
