@@ -157,7 +157,7 @@ async def test_what_a_page_is_sent_is_what_the_models_say(tmp_path: Path) -> Non
             await page.until_step(10)
             await it.command(run_id, "reset")
             await page.text("reset")
-            await it.command(run_id, "pause")
+            await it.pause(run_id)
             await page.socket.send("nonsense")
             await page.text("error")
         async with it.page(run_id) as late:
