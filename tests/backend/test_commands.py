@@ -116,6 +116,15 @@ async def test_the_same_command_id_gets_the_same_answer_and_is_applied_once(tmp_
         assert again.json() == first.json()
 
 
+async def test_one_command_id_on_two_runs_of_a_worker_is_two_commands(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+        for _ in range(2):
+            run_id = await it.new_run()
+            await it.until_status(run_id, "running")
+            answer = await it.command(run_id, "stop", command_id="the-same")
+            assert (answer.status_code, answer.json()["status"]) == (200, "applied")
+
+
 async def test_a_stale_revision_gets_the_current_values(tmp_path: Path) -> None:
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = await it.new_run()

@@ -138,7 +138,9 @@ async def test_unknown_paths_are_404_and_head_is_get_without_a_body(tmp_path: Pa
         assert (await it.http.head("/nonexistent")).status_code == 404
 
 
-def test_a_server_says_where_it_is_and_ends_when_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGHUP], ids=["SIGINT", "SIGHUP"])
+def test_a_server_says_where_it_is_and_ends_when_asked(tmp_path: Path, asked: signal.Signals) -> None:
+    tmp_path.chmod(0o700)
     command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", "--no-page"]
     command += ["--port", "0", "--data-dir", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, text=True) as process:
@@ -147,9 +149,10 @@ def test_a_server_says_where_it_is_and_ends_when_asked(tmp_path: Path) -> None:
         assert line.startswith("Topology Lab is at http://127.0.0.1:")
         with urllib.request.urlopen(line.split()[-1] + "healthz", timeout=PATIENCE_S) as answer:
             assert b'"status":"ok"' in answer.read()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(asked)
         assert process.wait(timeout=PATIENCE_S) in (0, 130)
-    assert (tmp_path / "worker.token").stat().st_mode & 0o077 == 0
+    assert {"history.sqlite", "worker.token", "checkpoints"} <= {path.name for path in tmp_path.iterdir()}
+    assert [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077] == []
 
 
 def test_a_worker_without_a_token_or_an_address_says_what_it_needs() -> None:
