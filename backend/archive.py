@@ -48,9 +48,11 @@ class Archive:
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """Every event of a run, oldest first."""
-        return [
-            json.loads(row[0]) for row in self._read("SELECT body FROM events WHERE run_id = ? ORDER BY id", run_id)
-        ]
+        return [json.loads(text) for text in self.event_texts(run_id)]
+
+    def event_texts(self, run_id: str) -> list[str]:
+        """Every event of a run, oldest first, each as JSON."""
+        return [row[0] for row in self._read("SELECT body FROM events WHERE run_id = ? ORDER BY id", run_id)]
 
     def answer(self, run_id: str, command_id: str) -> KeptResult | None:
         """The answer a command got."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import AsyncIterator, Iterable
+from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
+from fastapi.responses import StreamingResponse
 
 from backend.hub import RunHub
 from backend.recorded import RecordedFolder
@@ -35,9 +36,28 @@ Hub = Annotated[RunHub, Depends(the_hub)]
 """The run of the path's run_id, looked up; 404 when there is none."""
 
 
+PIECE_BYTES: Final = 262_144
+
+
 def answer(
     message: Message | Iterable[Message], *, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     """A message, or a list of them, as JSON."""
     text = message.to_text() if isinstance(message, Message) else f"[{','.join(one.to_text() for one in message)}]"
     return Response(text, media_type="application/json", status_code=status, headers=headers)
+
+
+def binary(content: bytes, *, headers: dict[str, str] | None = None) -> Response:
+    """Bytes as they are; many of them piece by piece, as fast as they are taken."""
+    media = "application/octet-stream"
+    if len(content) <= PIECE_BYTES:
+        return Response(content, media_type=media, headers=headers)
+    return StreamingResponse(
+        _in_pieces(content), media_type=media, headers={**(headers or {}), "Content-Length": str(len(content))}
+    )
+
+
+async def _in_pieces(content: bytes) -> AsyncIterator[memoryview]:
+    whole = memoryview(content)
+    for first in range(0, len(content), PIECE_BYTES):
+        yield whole[first : first + PIECE_BYTES]

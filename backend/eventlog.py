@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
-from typing import Any, Final
+from typing import Final
 
 from backend.store import Store
-from cdsp_core.wire.frames import to_json_text
 from cdsp_core.wire.messages.run import Event
 
 logger = logging.getLogger(__name__)
@@ -28,11 +26,15 @@ class EventLog:
         self._source = uuid.uuid4().hex
         self._own = 0
 
-    def recall(self, events: list[dict[str, Any]]) -> None:
-        """Put what the store holds before what is here and not yet stored; nobody has read any of it."""
-        here = [text for text in self._texts if json.loads(text) not in events]
-        self._texts = [to_json_text({"type": "event", **event}) for event in events] + here
-        self.count = len(self._texts)
+    def recall(self, newest: list[str], count: int) -> None:
+        """Put what the store holds before what is here and not yet stored; nobody has read any of it.
+
+        It holds `count` events, of which these are the messages of the newest.
+        """
+        known = set(newest)
+        here = [text for text in self._texts if text not in known]
+        self.count = count + len(here)
+        self._texts = [*newest, *here][-MAX_IN_MEMORY:]
 
     def add(self, event: Event) -> None:
         """An event of the backend's own."""

@@ -14,9 +14,11 @@ from backend.archive import Archive
 from backend.history import in_columns
 from backend.state import RunState
 from cdsp_core.settings.config import to_dict
-from cdsp_core.wire.frames import decode_frame, to_json_text
+from cdsp_core.wire.frames import Array, decode_frame, to_json_text
 
 ROWS_A_PIECE: Final = 500
+VALUES_A_PIECE: Final = 10_000
+"""that become text at once: while one thread does that, no other goes on"""
 FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
 """with which a spreadsheet's formula begins"""
 
@@ -56,8 +58,8 @@ def csv_lines(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterato
 
 def json_parts(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterator[str]:
     """{run, config, events, epochs: [{epoch, parent, scalar_names, scalars: [[...], ...]}]}, null for no value."""
-    head = {"run": run, "config": to_dict(state.config), "events": archive.events(state.run_id)}
-    yield to_json_text(head)[:-1] + ',"epochs":['
+    head = to_json_text({"run": run, "config": to_dict(state.config)})
+    yield f'{head[:-1]},"events":[{",".join(archive.event_texts(state.run_id))}],"epochs":['
     for index, (generation, (parent, names)) in enumerate(sorted(archive.generations(state.run_id).items())):
         about = {
             "epoch": generation,
@@ -67,8 +69,9 @@ def json_parts(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterat
         yield ("," if index else "") + json.dumps(about)[:-1] + ',"scalars":['
         first = True
         for rows in archive.scalar_pieces(state.run_id, generation, ROWS_A_PIECE):
-            yield ("" if first else ",") + to_json_text(rows.tolist())[1:-1]
-            first = False
+            for piece in _pieces(rows):
+                yield ("" if first else ",") + piece
+                first = False
         yield "]}"
     yield "]}"
 
@@ -101,7 +104,26 @@ def frames_json(bodies: list[bytes], *, more: bool) -> Iterator[str]:
         head = to_json_text(replace(last, arrays={}).to_json())
         yield f"{',' if number else ''}{head.removesuffix('{}}')}{{"
         for position, (name, array) in enumerate(last.arrays.items()):
-            yield f"{',' if position else ''}{json.dumps(name)}:{to_json_text(array.tolist())}"
+            yield f"{',' if position else ''}{json.dumps(name)}:"
+            yield from _array_json(array)
         yield "}}"
     end = f"{last.epoch}:{last.seq}" if last is not None and more else None
     yield f'],"next":{json.dumps(end)}}}'
+
+
+def _array_json(array: Array) -> Iterator[str]:
+    """An array as JSON, null for no value, piece by piece."""
+    if array.ndim < 2:
+        yield to_json_text(array.tolist())
+        return
+    yield "["
+    for number, piece in enumerate(_pieces(array)):
+        yield f"{',' if number else ''}{piece}"
+    yield "]"
+
+
+def _pieces(array: Array) -> Iterator[str]:
+    """The rows of an array as JSON without the brackets around them all, some at a time."""
+    rows = max(1, VALUES_A_PIECE // max(1, array[:1].size))
+    for first in range(0, len(array), rows):
+        yield to_json_text(array[first : first + rows].tolist())[1:-1]

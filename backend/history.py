@@ -33,15 +33,17 @@ class ScalarHistory:
     def append(self, rows: Array) -> None:
         """Add rows [steps, columns], oldest first."""
         while len(rows):
+            whole = 0 if self._open_count else min(len(rows) // self.stride, len(self._rows) - self._count)
+            if whole:
+                taken, rows = np.split(rows, [whole * self.stride])
+                self._keep(_last_values(taken.reshape(whole, self.stride, -1)))
+                continue
             taken, rows = np.split(rows, [self.stride - self._open_count])
             self._open = _merged(np.concatenate([self._open, taken]))
             self._open_count += len(taken)
             if self._open_count == self.stride:
-                self._rows[self._count] = self._open[0]
-                self._count += 1
+                self._keep(self._open)
                 self._open, self._open_count = self._open[:0], 0
-                if self._count == len(self._rows):
-                    self._halve()
 
     def rows(self) -> Array:
         """The rows kept, oldest first."""
@@ -51,6 +53,13 @@ class ScalarHistory:
         """One row: per column the newest value that was measured in the last `rows` kept, or NaN."""
         kept = np.concatenate([self._rows[max(0, self._count - rows) : self._count], self._open])
         return _merged(kept)[0] if len(kept) else np.full(self._rows.shape[1], np.nan, dtype=np.float32)
+
+    def _keep(self, rows: Array) -> None:
+        """Add rows of a whole stretch each, no more than there is room for."""
+        self._rows[self._count : self._count + len(rows)] = rows
+        self._count += len(rows)
+        if self._count == len(self._rows):
+            self._halve()
 
     def _halve(self) -> None:
         kept = self._count // 2
@@ -74,9 +83,16 @@ def in_columns(rows: Array, names: list[str], wanted: list[str]) -> Array:
 
 def _merged(rows: Array) -> Array:
     """One row: per column the last value that is not NaN."""
-    last = len(rows) - 1 - np.argmax(~np.isnan(rows[::-1]), axis=0)
-    merged: Array = rows[last, np.arange(rows.shape[1])][None]
-    return merged
+    return _last_values(rows[None])
+
+
+def _last_values(rows: Array) -> Array:
+    """Rows [stretches, columns] of [stretches, steps, columns]: per column the last value that is not NaN."""
+    if rows.shape[1] == 1:
+        return rows[:, 0]
+    last = rows.shape[1] - 1 - np.argmax(~np.isnan(rows[:, ::-1]), axis=1)
+    values: Array = np.take_along_axis(rows, last[:, None], axis=1)[:, 0]
+    return values
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -98,8 +98,7 @@ class WorkerConnection:
 
     async def close(self) -> None:
         """End the connection."""
-        with contextlib.suppress(RuntimeError):  # it is closed already
-            await self._socket.close()
+        await _closed(self._socket)
 
     async def serve(self, desk: Desk) -> None:
         """Carry messages both ways until the worker is gone. Raises LinkError."""
@@ -183,19 +182,22 @@ async def serve_worker(socket: WebSocket, desk: Desk, token: str) -> None:
         pass
     except RefusedWorkerError as error:
         logger.warning("a worker is refused: %s", error)
-        with contextlib.suppress(RuntimeError):  # it is closed already
-            await socket.close(REFUSED_CODE, str(error)[:120])
+        await _closed(socket, REFUSED_CODE, str(error))
     except (LinkError, MessageError) as error:
         logger.warning("the link to a worker is closed: %s", str(error)[:300])
-        with contextlib.suppress(RuntimeError):  # it is closed already
-            await socket.close(1002, str(error)[:120])
+        await _closed(socket, 1002, str(error))
     except (KeyError, TypeError, ValueError) as error:
         logger.exception("the link to a worker is closed")
-        with contextlib.suppress(RuntimeError):  # it is closed already
-            await socket.close(1002, str(error)[:120])
+        await _closed(socket, 1002, str(error))
     finally:
         if connection is not None:
             desk.worker_left(connection)
+
+
+async def _closed(socket: WebSocket, code: int = 1000, reason: str = "") -> None:
+    """Close a socket, unless it is closed already or its other end has gone."""
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        await socket.close(code, reason[:120])
 
 
 def read_hello(text: str) -> WorkerHello:

@@ -51,7 +51,7 @@ class Memory:
             if self._loaded:
                 return
             past = await self._past.recall(self._state.generation)
-            self.events.recall(past.events)
+            self.events.recall(past.events, past.event_count)
             if self.history.last_seq < 0 and past.last_seq >= 0:
                 if past.rows is not None:
                     self.history.inherit(past.rows)

@@ -40,6 +40,8 @@ class _Reading(Collector):
         yield _counter("frames_passed_over", "Frames that viewers had no credit for.", tally.passed_over)
         yield _counter("restarts", "Runs begun again because their worker was lost.", tally.restarts)
         yield _counter("store_errors", "Times that the history began to refuse.", tally.store_errors)
+        held = self._runs.loop_watch
+        yield _counter("event_loop_held", "Times that one thing held up all others for 50 ms.", held.times_held)
         yield _counter("runs_deleted", "Runs deleted to keep the data folder under its cap.", tally.deleted)
         commands = CounterMetricFamily(f"{PREFIX}_commands", "Commands, by their outcome.", labels=["outcome"])
         for outcome, count in tally.commands.items():
@@ -91,6 +93,9 @@ class _Reading(Collector):
         yield _gauge("store_failing", "1 while the history cannot be written.", float(runs.store.error is not None))
         yield _gauge("folder_bytes", "Of the data folder, as of the last look.", runs.upkeep.size_bytes)
         yield _gauge("folder_cap_bytes", "Beyond which the oldest runs go.", runs.upkeep.cap_bytes)
+        held = runs.loop_watch
+        yield _gauge("event_loop_held_seconds_max", "Longest that one thing held up all others.", held.longest_held_s)
+        yield _gauge("event_loop_late_seconds_max", "The same, waiting for the machine included.", held.longest_late_s)
         yield _gauge("problems", "What /healthz finds wrong.", len(runs.problems()))
 
 

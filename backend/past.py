@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from backend.eventlog import MAX_IN_MEMORY
 from backend.history import ScalarHistory, scalars_message
 from backend.store import Store
 from cdsp_core.wire.checkpoint_names import list_checkpoints, read_checkpoint_name, undelivered_path
-from cdsp_core.wire.frames import Array, Frame, decode_frame
+from cdsp_core.wire.frames import Array, Frame, decode_frame, to_json_text
 from cdsp_core.wire.messages.api import Checkpoint
 
 logger = logging.getLogger(__name__)
@@ -26,7 +28,9 @@ MAX_CAUGHT_UP_ROWS: Final = 4000
 class Recalled:
     """What the store holds of a generation."""
 
-    events: list[dict[str, Any]]
+    events: list[str]
+    """the newest, as messages"""
+    event_count: int
     last_seq: int
     frame: bytes | None
     rows: Array | None
@@ -107,8 +111,10 @@ class Past:
         self._store.flush()
         archive, run_id = self._store.archive, self._run_id
         last_seq = archive.last_seq(run_id, generation)
+        texts = archive.event_texts(run_id)
         return Recalled(
-            events=archive.events(run_id),
+            events=[to_json_text({"type": "event", **json.loads(text)}) for text in texts[-MAX_IN_MEMORY:]],
+            event_count=len(texts),
             last_seq=last_seq,
             frame=archive.frame(run_id, generation, last_seq),
             rows=_thinned(archive.scalars(run_id, generation)),

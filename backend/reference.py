@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from html import escape
 from typing import Any, Final
@@ -56,11 +57,11 @@ def install(app: FastAPI) -> None:
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> JSONResponse:
-        return JSONResponse(described(app))
+        return JSONResponse(await asyncio.to_thread(described, app))
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(page(described(app)))
+        return HTMLResponse(await asyncio.to_thread(lambda: page(described(app))))
 
 
 def described(app: FastAPI) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from backend.asked import Hub, Recorded, SomeRuns, answer
+from backend.asked import Hub, Recorded, SomeRuns, answer, binary
 from backend.bodies import change_of, command_of, new_fork_of, new_run_of
 from backend.errors import BadInputError, BusyError, RunNotFoundError, StaleRevisionError
 from backend.export import csv_lines, frames_json, json_parts
@@ -85,7 +85,7 @@ async def one_recorded(
     found = await asyncio.to_thread(recorded.get, name)
     if format == "json":
         return JSONResponse(found.to_json())
-    return Response(found.message(), media_type="application/octet-stream")
+    return binary(found.message())
 
 
 @router.get("/api/studies", response_model=StudyList)
@@ -115,7 +115,8 @@ async def list_runs(
     """Runs, newest first; all of them without a limit. The header X-Total-Count says how many there are."""
     hubs = runs.list()
     some = hubs[offset:] if limit is None else hubs[offset : offset + limit]
-    return answer(await runs.listing.rows(some), headers={"X-Total-Count": str(len(hubs))})
+    rows = await runs.listing.rows(some)
+    return await asyncio.to_thread(answer, rows, headers={"X-Total-Count": str(len(hubs))})
 
 
 @router.post(
@@ -205,7 +206,7 @@ async def checkpoints(hub: Hub) -> Response:
 @router.get("/api/runs/{run_id}/events", response_model=list[Event], responses=refusals(404))
 async def events(hub: Hub, runs: SomeRuns) -> Response:
     """All events, oldest first."""
-    return JSONResponse(await asyncio.to_thread(_flushed_events, runs, hub))
+    return Response(await asyncio.to_thread(_flushed_events, runs, hub), media_type="application/json")
 
 
 @router.get("/api/runs/{run_id}/frames", response_model=FramesAsJson, responses=refusals(404, 422))
@@ -230,7 +231,7 @@ async def frame(hub: Hub, runs: SomeRuns, epoch: int, seq: int) -> Response:
     body = await asyncio.to_thread(runs.store.archive.frame, hub.run_id, _small(epoch), _small(seq))
     if body is None:
         raise RunNotFoundError(f"There is no stored frame at or before {epoch}:{seq}.")
-    return Response(body, media_type="application/octet-stream")
+    return binary(body)
 
 
 @router.get("/api/runs/{run_id}/moments/{epoch}/{step}", response_class=Response, responses=BINARY | refusals(404, 422))
@@ -239,7 +240,7 @@ async def moment(hub: Hub, runs: SomeRuns, epoch: int, step: int) -> Response:
     found = await asyncio.to_thread(runs.store.archive.moments, hub.run_id, _small(epoch), [_small(step)])
     if not found:
         raise RunNotFoundError(f"There is no stored frame of epoch {epoch}.")
-    return Response(found[0], media_type="application/octet-stream")
+    return binary(found[0])
 
 
 @router.get("/api/runs/{run_id}/film", response_class=Response, responses=BINARY | refusals(404, 422))
@@ -260,7 +261,7 @@ async def film(
         moving_film, runs.store.archive, hub.run_id, wanted, first=first, last=last, count=count
     )
     if body is not None:
-        return Response(body, media_type="application/octet-stream")
+        return binary(body)
     if wanted > max(hub.state.generation, 0):
         raise RunNotFoundError(f"There is no stored frame of epoch {wanted}.")
     return Response(status_code=204)  # it has only begun
@@ -279,7 +280,7 @@ async def scalars(hub: Hub, runs: SomeRuns, epoch: int | None = None) -> Respons
         step = int(np.nanmax(rows[:, 0]))
         last = runs.store.archive.last_seq(hub.run_id, wanted)
         message = scalars_message(hub.run_id, wanted, after_seq=-1, seq=last, rows=rows, step=step)
-        return Response(message, media_type="application/octet-stream")
+        return binary(message)
 
     return await asyncio.to_thread(whole)
 
@@ -289,7 +290,7 @@ async def recording(hub: Hub, runs: SomeRuns) -> Response:
     """The run as a recorded one, as far as it has come: the content of a file, a zlib stream under 10 kB."""
     content = await asyncio.to_thread(recording_of, runs.store, hub)
     named = {"Content-Disposition": f'attachment; filename="{hub.run_id}{SUFFIX}"'}
-    return Response(content, media_type="application/octet-stream", headers=named)
+    return binary(content, headers=named)
 
 
 @router.get("/api/runs/{run_id}/export", response_class=Response, responses=TEXT | refusals(404, 422))
@@ -306,9 +307,9 @@ async def export(hub: Hub, runs: SomeRuns, format: Annotated[str, Query(max_leng
     return StreamingResponse(parts, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def _flushed_events(runs: Runs, hub: RunHub) -> list[dict[str, Any]]:
+def _flushed_events(runs: Runs, hub: RunHub) -> str:
     runs.store.flush()
-    return runs.store.archive.events(hub.run_id)
+    return f"[{','.join(runs.store.archive.event_texts(hub.run_id))}]"
 
 
 def _small(number: int) -> int:

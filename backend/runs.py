@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 from backend.errors import BadInputError, BusyError, RunNotFoundError, TooManyError
 from backend.folder import locked
 from backend.hub import RunHub
+from backend.lag import LoopWatch
 from backend.listing import Listing
 from backend.memory_need import check_memory, machine_mib
 from backend.placement import Placement
@@ -43,6 +44,7 @@ class Runs:
             gather_s=settings.stored_after_s,
         )
         self.tally = Tally()
+        self.loop_watch = LoopWatch()
         self._hubs: dict[str, RunHub] = {}
         self.listing = Listing(self.store)
         self.placement = Placement(
@@ -109,6 +111,7 @@ class Runs:
         if self.store.missing is not None:
             self._store_changed(self.store.missing)
         self._spawn(self._tick())
+        self._spawn(self.loop_watch.work())
         self._spawn(self.upkeep.work())
 
     async def close(self) -> None:

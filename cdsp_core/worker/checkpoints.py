@@ -71,18 +71,22 @@ def leave_undelivered(outbox: Outbox, run_id: str, folder: Path, generation: int
         temporary.replace(path)
 
 
-def thin_checkpoints(folder: Path, is_readable: Callable[[Path, str], bool]) -> None:
+def thin_checkpoints(
+    folder: Path, is_readable: Callable[[Path, str], bool], *, spared: tuple[int, int] | None = None
+) -> None:
     """Delete all but the newest, with what lies beside them; those that were asked for are counted apart.
 
-    One that cannot be read stays: another version may read it, and people are told of it. What a worker that was
-    killed while it wrote has left half-written goes.
+    One that cannot be read stays: another version may read it, and people are told of it. The one of `spared`, a
+    generation and step, stays as well: the backend may still need what lies beside it. What a worker that was killed
+    while it wrote has left half-written goes.
     """
     for partial in (*folder.glob(".*.partial"), *folder.glob("*.partial")):
         partial.unlink(missing_ok=True)
     names = [(name, read_checkpoint_name(name)) for name in list_checkpoints(folder)]
     for kept, number in ((False, KEPT), (True, KEPT_ASKED)):
         for name in [name for name, parsed in names if parsed and parsed[2] is kept][number:]:
-            if not is_readable(folder, name):
+            parsed = read_checkpoint_name(name)
+            if (parsed and parsed[:2] == spared) or not is_readable(folder, name):
                 continue
             for path in folder.glob(f"{name.removesuffix('-kept')}.undelivered"):
                 path.unlink()

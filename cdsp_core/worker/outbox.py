@@ -79,6 +79,11 @@ class Outbox:
         """Drop everything."""
         self.forget(self._last)
 
+    def waits(self, n: int) -> bool:
+        """Whether message `n`, or one before it, has not been confirmed."""
+        with self._lock:
+            return bool(self._entries) and self._entries[0][0] <= n
+
     @property
     def last(self) -> int:
         """Number of the newest message; 0 before the first."""

@@ -23,6 +23,9 @@ from cdsp_core.worker.outbox import Outbox
 FRAME_COST_SHARE: Final = 5.0
 """A frame is taken at most every so many times the time one costs, so frames stay a small share of training."""
 
+FIRST_CHECKPOINT_S: Final = 2.0
+"""What a session is worth is kept soon: a run whose workers die often gets on, and is not given up."""
+
 
 class Trainable(Protocol):
     """What a session needs of a trainer; `cdsp_core.training.trainer.Trainer` is the one."""
@@ -105,9 +108,10 @@ class Session:
         self._frame_cost_s = 0.0
         self._next_frame_at = 0.0
         self._next_step_at = 0.0
-        self._checkpointed_at = self._clock()
+        self._checkpointed_at = self._clock() - max(0.0, self._pace.checkpoint_every_s - FIRST_CHECKPOINT_S)
         self._checkpointed_step = trainer.step if parent else -1
         self._rate = _Rate(self._clock)
+        self._parent = parent
         self._announce(parent)
         self._first_step = trainer.step
         if parent is None:
@@ -238,7 +242,8 @@ class Session:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._trainers.save(self.trainer, self._folder, name)
             leave_undelivered(self._outbox, self.run_id, self._folder, self.generation, self._checkpointed_step)
-            thin_checkpoints(self._folder, self._trainers.is_readable)
+            spared = self._parent if self._outbox.waits(self._announced) else None
+            thin_checkpoints(self._folder, self._trainers.is_readable, spared=spared)
         except OSError as error:
             self._checkpointed_step = -1
             self.event("error", f"The checkpoint at step {self.trainer.step} could not be written: {error.strerror}.")
@@ -284,6 +289,7 @@ class Session:
                 static=Description.model_validate(trainer.describe()),
             )
         )
+        self._announced = self._outbox.last
         self.publish()
 
 

@@ -35,7 +35,8 @@ from cdsp_core.worker.studies import MakeCommand, StudyRunner, smallest_form
 from tests.backend.tiny import TinyNonFiniteError, TinyTrainers
 
 WORKER_TOKEN = "a token only the tests know"
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
+"""for what is sure to come; only a test that fails waits so long"""
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -101,6 +102,12 @@ class Lab:
     async def command(self, run_id: str, type: str, **fields: Any) -> httpx.Response:
         body = {"command_id": uuid.uuid4().hex, "type": type, **fields}
         return await self.http.post(f"/api/runs/{run_id}/commands", json=body)
+
+    async def pause(self, run_id: str) -> dict[str, Any]:
+        """The run, paused: nothing of it changes any more."""
+        answer = await self.command(run_id, "pause")
+        assert (answer.status_code, answer.json()["status"]) == (200, "applied"), answer.text
+        return await self.run(run_id)
 
     async def events(self, run_id: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await self.http.get(f"/api/runs/{run_id}/events")).json()
@@ -196,8 +203,8 @@ async def lab(
         autostart=False,
         with_page=False,
         stored_after_s=0.02,
-        command_timeout_s=5.0,
-        start_timeout_s=5.0,
+        command_timeout_s=120.0,
+        start_timeout_s=120.0,
         restart_wait_s=0.02,
     )
     settings = replace(settings, **options)
@@ -239,10 +246,13 @@ class ThreadWorker:
         lost_after_s: float = 60.0,
         study_command: MakeCommand = smallest_form,
         crashes: bool = False,
+        hangs: bool = False,
     ) -> None:
         self.crashes = crashes
         """whether it goes without a word and without a checkpoint"""
         self.trainers = TinyTrainers(step_s=step_s, further=further)
+        if hangs:
+            self.trainers.hangs.set()
         self.inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self.outbox = Outbox()
         self.worker_id = uuid.uuid4().hex
@@ -280,6 +290,7 @@ class ThreadWorker:
         if self.crashes:
             self.trainers.refuses_to_save = True
             await asyncio.to_thread(self.link.close, flush_s=0.0)
+        self.trainers.hangs.clear()
         self.inbox.put(End(reason="The test is over."))
         await asyncio.to_thread(self._thread.join, PATIENCE_S)
 

@@ -56,7 +56,7 @@ async def test_a_reset_that_waits_is_answered_when_its_run_is_stopped(tmp_path: 
 async def test_a_command_that_waits_is_answered_when_its_run_fails(tmp_path: Path) -> None:
     async with (
         lab(tmp_path, worker_grace_s=0.05, max_restarts=0, command_timeout_s=0.1) as it,
-        ThreadWorker(it.port, it.settings.checkpoint_dir, step_s=2.0, crashes=True),
+        ThreadWorker(it.port, it.settings.checkpoint_dir, hangs=True, crashes=True),
     ):
         run_id = await it.new_run()
         await it.until_status(run_id, "running")

@@ -116,6 +116,15 @@ async def test_the_same_command_id_gets_the_same_answer_and_is_applied_once(tmp_
         assert again.json() == first.json()
 
 
+async def test_one_command_id_on_two_runs_of_a_worker_is_two_commands(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+        for _ in range(2):
+            run_id = await it.new_run()
+            await it.until_status(run_id, "running")
+            answer = await it.command(run_id, "stop", command_id="the-same")
+            assert (answer.status_code, answer.json()["status"]) == (200, "applied")
+
+
 async def test_a_stale_revision_gets_the_current_values(tmp_path: Path) -> None:
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = await it.new_run()
@@ -145,7 +154,7 @@ async def test_a_command_that_makes_no_sense_now_is_rejected_with_a_reason(tmp_p
         for kind, fields, part in (
             ("resume", {}, "training already"),
             ("run_until", {"step": 1}, "step must be from"),
-            ("run_until", {"step": 1001}, "to 1000. Found 1001."),
+            ("run_until", {"step": 1_000_001}, "to 1000000. Found 1000001."),
         ):
             answer = (await it.command(run_id, kind, **fields)).json()
             assert answer["status"] == "rejected"
@@ -173,13 +182,14 @@ async def test_a_run_without_a_worker_says_so_in_time(tmp_path: Path) -> None:
 async def test_a_worker_that_does_not_answer_gives_503_and_the_answer_on_the_next_try(tmp_path: Path) -> None:
     async with (
         lab(tmp_path, command_timeout_s=0.2) as it,
-        ThreadWorker(it.port, it.settings.checkpoint_dir, step_s=0.5),
+        ThreadWorker(it.port, it.settings.checkpoint_dir, hangs=True) as worker,
     ):
         run_id = await it.new_run()
         await it.until_status(run_id, "running")
         body = {"command_id": "slow", "controls": {"l1": 0.5}}
         late = await it.command(run_id, "set", **body)
         assert late.status_code == 503
+        worker.trainers.hangs.clear()
         await it.until(run_id, lambda run: run["controls"]["applied"]["l1"] == 0.5)
         assert (await it.command(run_id, "set", **body)).json()["status"] == "applied"
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-import pytest
 
 from cdsp_core.wire.checkpoint_names import checkpoint_name
 from cdsp_core.wire.frames import Array, Frame, decode_frame
@@ -22,12 +21,6 @@ CONFIG = {
 }
 LATER = 130
 """steps, in which test images are looked at twice"""
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes with torch take a while to start on a busy machine."""
-    monkeypatch.setattr("tests.backend.lab.PATIENCE_S", 120.0)
 
 
 async def forked(it: Lab, run_id: str, **body: Any) -> dict[str, Any]:
@@ -93,9 +86,8 @@ async def assert_equal_bits(it: Lab, one: str, other: str, *, step: int) -> None
     np.testing.assert_array_equal(first_rows[:, columns], second_rows[:, columns])
 
 
-@pytest.mark.usefixtures("patient")
 async def test_a_fork_that_gets_the_same_edit_is_the_same_run_bit_for_bit(tmp_path: Path) -> None:
-    async with lab(tmp_path, launcher="local", command_timeout_s=60, start_timeout_s=120) as it:
+    async with lab(tmp_path, launcher="local") as it:
         run_id, at = await paused_run(it, config=CONFIG)
         made = await forked(it, run_id)
         assert made["parent"] == {"run_id": run_id, "epoch": 0, "step": at}
@@ -114,9 +106,8 @@ async def test_a_fork_that_gets_the_same_edit_is_the_same_run_bit_for_bit(tmp_pa
         assert listed["links_cut"] is not None
 
 
-@pytest.mark.usefixtures("patient")
 async def test_an_edited_fork_leaves_the_other_run_what_it_would_have_been_without_it(tmp_path: Path) -> None:
-    async with lab(tmp_path, launcher="local", command_timeout_s=60, start_timeout_s=120) as it:
+    async with lab(tmp_path, launcher="local") as it:
         uninterrupted, first = await paused_run(it, config=CONFIG)
         run_id, at = await paused_run(it, config=CONFIG)
         end = max(first, at) + LATER
@@ -254,7 +245,7 @@ async def test_a_checkpoint_that_cannot_be_read_is_refused_and_leaves_nothing(tm
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 10)
-        await it.command(run_id, "pause")
+        await it.pause(run_id)
         kept = (await it.command(run_id, "checkpoint")).json()["new"]["checkpoint_id"]
         (it.settings.checkpoint_dir / run_id / f"{kept}.json").write_text('{"step": 3')
         step = (await it.run(run_id))["step"]

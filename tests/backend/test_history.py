@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.history import ScalarHistory
+from backend import history
+from backend.history import MAX_SNAPSHOT_ROWS, ScalarHistory
 from cdsp_core.wire.frames import Frame, decode_frame
 from cdsp_core.wire.messages.link import EventMessage
 from cdsp_core.wire.messages.run import Event
@@ -32,21 +34,31 @@ def test_a_thinned_history_is_bounded_and_holds_the_newest_value_of_every_column
     steps: int, every: int, cuts: list[int]
 ) -> None:
     rows = rows_of(steps, every)
-    history = ScalarHistory(3, max_rows=16)
+    kept_rows = ScalarHistory(3, max_rows=16)
     for part in np.split(rows, sorted(min(cut, steps) for cut in cuts)):
-        history.append(part)
-    kept = history.rows()
+        kept_rows.append(part)
+    kept = kept_rows.rows()
     assert len(kept) <= 16
-    assert len(kept) == -(-steps // history.stride)
+    assert len(kept) == -(-steps // kept_rows.stride)
     if steps:
         assert kept[-1, 0] == steps
         np.testing.assert_array_equal(kept[:, 1], kept[:, 0] * 2)
         assert np.all(np.diff(kept[:, 0]) > 0)
     for row in kept:
         measured = row[2]
-        low = row[0] - (row[0] - 1) % history.stride
+        low = row[0] - (row[0] - 1) % kept_rows.stride
         inside = [step for step in range(int(low), int(row[0]) + 1) if step % every == 0]
         assert (measured == inside[-1]) if inside else np.isnan(measured)
+
+
+def test_thousands_of_rows_are_taken_at_once_and_not_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    merges: list[int] = []
+    merge = history._last_values
+    monkeypatch.setattr(history, "_last_values", lambda rows: merges.append(len(rows)) or merge(rows))
+    taken = ScalarHistory(3)
+    taken.append(rows_of(3 * MAX_SNAPSHOT_ROWS + 1, 20))
+    assert len(merges) < 10
+    assert taken.rows()[-1, 0] == 3 * MAX_SNAPSHOT_ROWS + 1
 
 
 def frame(seq: int, rows: int = 2, *, epoch: int = 0) -> Frame:

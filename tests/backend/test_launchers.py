@@ -10,6 +10,7 @@ from backend import launchers
 from backend.launchers import launcher_class, launcher_names
 from backend.launchers.pool import Launch
 from backend.settings import Settings, SettingsError
+from tests.backend.lab import until
 
 DISTANT = """
 from backend.launchers.pool import Launch as Pool
@@ -24,6 +25,25 @@ def test_the_launchers_are_the_files_of_their_folder() -> None:
     assert set(launcher_names()) == files - {"__init__"} >= {"local", "pool"}
     assert launcher_class("pool") is Launch
     assert (launcher_class("local").starts_workers, launcher_class("local").same_machine) == (True, True)
+
+
+async def test_a_local_worker_is_told_its_own_token_and_none_of_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, program = tmp_path / "said", tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nenv > {said}.partial\nmv {said}.partial {said}\n")
+    program.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(program))
+    for name in ("CDSP_TOKEN", "CDSP_VIEWER_TOKEN", "CDSP_WORKER_TOKEN_FILE"):
+        monkeypatch.setenv(name, "a token of people")
+    settings = Settings(data_dir=tmp_path, launcher="local")
+    launch = launcher_class("local")(settings, token="a token of workers", on_exit=lambda worker_id, sentence: None)
+    launch.launch(1, [])
+    await until(said.exists)
+    await launch.close()
+    told = said.read_text()
+    assert "CDSP_WORKER_TOKEN=a token of workers\n" in told
+    assert "a token of people" not in told
 
 
 def test_a_launcher_that_is_none_is_refused_in_words(tmp_path: Path) -> None:

@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
+from fastapi.responses import StreamingResponse
 
+from backend.asked import PIECE_BYTES, binary
 from backend.export import frames_json
 from backend.patience import MAX_HEAD_BYTES, PatientHttp, connection_cap
 from backend.settings import Settings, SettingsError
 from backend.store import Store
 from cdsp_core.wire.frames import Frame, decode_frame
-from tests.backend.lab import ThreadWorker, lab, until
+from tests.backend.lab import PATIENCE_S, ThreadWorker, lab, until
 
 TOKEN = "a-long-enough-token-of-the-tests"
 
@@ -120,7 +122,7 @@ async def closed(writer: asyncio.StreamWriter) -> None:
 async def test_a_connection_that_does_not_ask_in_time_is_closed(impatient: int, said: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
     writer.write(said)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         try:
             answered = await reader.read()
         except ConnectionResetError:
@@ -131,13 +133,22 @@ async def test_a_connection_that_does_not_ask_in_time_is_closed(impatient: int, 
 
 async def test_connections_beyond_the_cap_are_closed_and_the_others_served(impatient: int) -> None:
     held = [await asyncio.open_connection("127.0.0.1", impatient) for _ in range(9)]
-    await asyncio.sleep(1.0)
-    reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await is_served(impatient):
+            pass  # until those held are closed, as they ask for nothing
+    for _, writer in held:
+        await closed(writer)
+
+
+async def is_served(port: int) -> bool:
+    """Whether a connection gets an answer; one beyond the cap is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-    async with asyncio.timeout(5):
-        assert (await reader.read()).endswith(b"ok")
-    for each in (writer, *(held_writer for _, held_writer in held)):
-        await closed(each)
+    answered = b""
+    with suppress(ConnectionResetError):
+        answered = await reader.read()
+    await closed(writer)
+    return answered.endswith(b"ok")
 
 
 class Shared(PatientHttp):
@@ -173,7 +184,7 @@ async def test_one_address_gets_only_its_share_of_the_connections() -> None:
 async def test_a_head_without_end_is_refused(impatient: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
     writer.write(b"GET / HTTP/1.1\r\nX-Much: " + b"a" * 200_000)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert b"400" in (await reader.read(200)).splitlines()[0]
     await closed(writer)
 
@@ -194,6 +205,24 @@ def test_frames_as_json_are_the_same_content_piece_by_piece() -> None:
     found = json.loads("".join(frames_json([body, body], more=True)))
     assert found == {"frames": [decode_frame(body).to_json()] * 2, "next": "0:3"}
     assert json.loads("".join(frames_json([], more=False))) == {"frames": [], "next": None}
+
+
+def test_no_array_becomes_text_in_one_piece_that_holds_up_other_threads() -> None:
+    body = frame_of(600)
+    pieces = list(frames_json([body], more=False))
+    assert max(map(len, pieces)) < sum(map(len, pieces)) / 10
+    assert json.loads("".join(pieces))["frames"] == [decode_frame(body).to_json()]
+
+
+async def test_large_bytes_are_sent_piece_by_piece(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 5000
+    answer = binary(content, headers={"X-More": "1"})
+    assert isinstance(answer, StreamingResponse)
+    pieces = [bytes(piece) async for piece in answer.body_iterator]  # type: ignore[arg-type]
+    assert b"".join(pieces) == content
+    assert max(map(len, pieces)) <= PIECE_BYTES
+    assert (answer.headers["content-length"], answer.headers["x-more"]) == (str(len(content)), "1")
+    assert binary(b"few").body == b"few"
 
 
 @pytest.fixture
@@ -233,9 +262,7 @@ async def test_a_history_that_is_deleted_is_noticed_and_commands_go_on(tmp_path:
         await it.until(run_id, lambda run: run["step"] > 5)
         assert (await it.http.get("/healthz")).json()["problems"] == []
         delete_history(tmp_path)
-        began = time.monotonic()
         await until(lambda: it.runs.store.error is not None)
-        assert time.monotonic() - began < 15
         health = await it.http.get("/healthz")
         assert (health.status_code, health.json()["status"]) == (503, "failing")
         assert "is gone or was replaced" in health.json()["problems"][0]

@@ -44,7 +44,7 @@ async def test_a_worker_that_stays_away_is_replaced_and_the_run_goes_on_from_its
         async with ThreadWorker(it.port, it.settings.checkpoint_dir):
             run = await it.until(run_id, lambda run: run["epoch"] == 1 and run["step"] > left_at + 20)
             assert run["restarts"] == 1
-            await it.command(run_id, "pause")
+            await it.pause(run_id)
             steps = await stored_steps(it, run_id)
             assert steps == list(range(1, len(steps) + 1))
         texts = [event["text"] for event in await it.events(run_id)]
@@ -71,7 +71,7 @@ async def test_a_paused_run_stays_paused_when_its_worker_is_replaced(tmp_path: P
             run_id = await it.new_run()
             await it.until(run_id, lambda run: run["step"] > 20)
             await it.command(run_id, "set", controls={"l1": 0.5})
-            await it.command(run_id, "pause")
+            await it.pause(run_id)
             at = (await it.run(run_id))["step"]
         async with ThreadWorker(it.port, it.settings.checkpoint_dir):
             run = await it.until(run_id, lambda run: run["epoch"] == 1)
@@ -90,8 +90,7 @@ async def test_a_worker_outlives_its_backend_and_delivers_to_the_next_one(tmp_pa
         async with lab(tmp_path, port=port) as it:
             run = await it.until(run_id, lambda run: run["status"] == "running" and run["reason"] is None)
             await it.until(run_id, lambda now: now["step"] > run["step"] + 50)
-            await it.command(run_id, "pause")
-            run = await it.run(run_id)
+            run = await it.pause(run_id)
             assert (run["epoch"], run["restarts"]) == (0, 0)
             assert await stored_steps(it, run_id) == list(range(1, run["step"] + 1))
             assert len((await it.http.get("/api/runs")).json()) == 1
@@ -127,8 +126,7 @@ async def test_scalars_that_no_backend_was_there_to_take_are_found_beside_the_ch
         ThreadWorker(it.port, it.settings.checkpoint_dir),
     ):
         await it.until(run_id, lambda run: run["epoch"] == 1)
-        await it.command(run_id, "pause")
-        run = await it.run(run_id)
+        run = await it.pause(run_id)
         assert await stored_steps(it, run_id) == list(range(1, run["step"] + 1))
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import WebSocket
 from pydantic import TypeAdapter
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from backend.link import serve_worker
 from cdsp_core.settings.config import Controls
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame, decode_frame
@@ -24,7 +27,7 @@ from cdsp_core.wire.messages.run import CommandResult, Description, Event, sizes
 from cdsp_core.wire.messages.sentences import COMMANDS, MessageError, read_command, read_text
 from cdsp_core.wire.messages.viewer import Ack, Hello, ServerMessage, fast_ack
 from cdsp_core.wire.messages.vocabulary import COMMAND_KINDS, LINK_PROTOCOL, MAX_DEPTH
-from tests.backend.lab import WORKER_TOKEN, ThreadWorker, lab
+from tests.backend.lab import WORKER_TOKEN, ThreadWorker, lab, until
 
 ROOT = Path(__file__).parent.parent.parent
 STARTED: dict[str, Any] = {
@@ -157,7 +160,7 @@ async def test_what_a_page_is_sent_is_what_the_models_say(tmp_path: Path) -> Non
             await page.until_step(10)
             await it.command(run_id, "reset")
             await page.text("reset")
-            await it.command(run_id, "pause")
+            await it.pause(run_id)
             await page.socket.send("nonsense")
             await page.text("error")
         async with it.page(run_id) as late:
@@ -178,6 +181,30 @@ async def test_a_worker_of_another_protocol_is_turned_away_in_words(tmp_path: Pa
                 await socket.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.reason.startswith(f"a hello must have protocol {LINK_PROTOCOL} and a worker_id")
+
+
+async def test_what_a_worker_says_out_of_bounds_closes_its_own_link_and_harms_nobody(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+        run_id = await it.new_run()
+        await it.until_status(run_id, "running")
+        headers = {"Authorization": f"Bearer {WORKER_TOKEN}"}
+        hello: dict[str, Any] = {
+            "type": "hello", "protocol": LINK_PROTOCOL, "worker_id": "ghost", "pid": 1, "versions": {}, "run": None,
+            "study": None,
+        }  # fmt: skip
+        too_large = (2**63).to_bytes(8, "little") + b"a frame"
+        for first, second in (({**hello, "study": "text"}, None), (hello, too_large), (hello, b"short")):
+            async with connect(f"ws://127.0.0.1:{it.port}/ws/worker", additional_headers=headers, proxy=None) as socket:
+                await socket.send(json.dumps(first))
+                if second is not None:
+                    await socket.send(second)
+                with suppress(ConnectionClosed):
+                    async for _ in socket:
+                        pass  # until it is closed
+            await until(lambda: "ghost" not in it.runs.workers)
+        at = (await it.run(run_id))["step"]
+        await it.until(run_id, lambda run: run["step"] > at + 20)
+        assert it.runs.store.error is None
 
 
 async def test_every_route_is_described_with_its_answer_and_its_errors(tmp_path: Path) -> None:
@@ -202,3 +229,26 @@ def test_the_declarations_for_the_page_are_fresh() -> None:
         [sys.executable, "scripts/page_types.py", "--check"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+async def test_a_worker_that_goes_before_it_is_refused_leaves_no_traceback() -> None:
+    packets: list[Any] = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "no hello"}]
+
+    async def receive() -> Any:
+        return packets.pop(0)
+
+    async def send(message: Any) -> None:
+        if message["type"] == "websocket.close":
+            raise OSError("the other end has gone")
+
+    headers = [(b"authorization", f"Bearer {WORKER_TOKEN}".encode())]
+    socket = WebSocket({"type": "websocket", "headers": headers, "path": "/ws/worker"}, receive, send)
+    await serve_worker(socket, Nobody(), WORKER_TOKEN)
+    assert packets == []
+
+
+class Nobody:
+    """A desk that no worker gets to."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{name} was asked")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from backend import logs
+from backend.lag import HELD_S
 from tests.backend.lab import Lab, ThreadWorker, lab, until
 
 TOKEN = "a-long-enough-token-of-the-tests"
@@ -62,6 +64,23 @@ async def test_frames_that_a_page_had_no_credit_for_are_counted(tmp_path: Path) 
             await page.ack(page.frames[-1])
             await page.frame("scalars")
         assert (await numbers(it))["frames_passed_over_total"] > 0
+
+
+def work(seconds: float) -> None:
+    """Keep this thread busy for so long, as a request would that is not done piece by piece."""
+    until_s = time.thread_time() + seconds
+    while time.thread_time() < until_s:
+        pass
+
+
+async def test_what_holds_up_the_event_loop_is_counted(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it:
+        before = await numbers(it)
+        work(5 * HELD_S)
+        await until(lambda: it.runs.loop_watch.times_held > before["event_loop_held_total"])
+        after = await numbers(it)
+        assert after["event_loop_held_seconds_max"] > 3 * HELD_S
+        assert after["event_loop_late_seconds_max"] >= after["event_loop_held_seconds_max"]
 
 
 async def test_metrics_need_the_token_that_everything_needs(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ CONFIG = {
 
 @asynccontextmanager
 async def small_run(data_dir: Path) -> AsyncIterator[tuple[Lab, str]]:
-    async with lab(data_dir, launcher="local", command_timeout_s=20, start_timeout_s=60, local_workers=1) as it:
+    async with lab(data_dir, launcher="local", local_workers=1) as it:
         answer = await it.http.post("/api/runs", json={"config": CONFIG})
         assert answer.status_code == 201, answer.text
         run_id = answer.json()["run_id"]
@@ -63,8 +63,7 @@ async def test_a_killed_worker_is_replaced_from_the_last_checkpoint(tmp_path: Pa
         os.kill(worker.pid, signal.SIGKILL)
         run = await it.until(run_id, lambda run: run["epoch"] == 1 and run["step"] > at + 5)
         assert run["restarts"] == 1
-        await it.command(run_id, "pause")
-        run = await it.run(run_id)
+        run = await it.pause(run_id)
         scalars = decode_frame((await it.http.get(f"/api/runs/{run_id}/scalars")).content).arrays["scalars"]
         assert scalars[:, 0].tolist() == list(range(1, run["step"] + 1))
         texts = [event["text"] for event in await it.events(run_id)]
@@ -77,11 +76,10 @@ async def test_a_run_goes_on_after_the_server_was_ended_and_started_again(tmp_pa
         pid = worker.pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    async with lab(tmp_path, launcher="local", command_timeout_s=20, start_timeout_s=60, autostart=True) as it:
+    async with lab(tmp_path, launcher="local", autostart=True) as it:
         run = await it.until(run_id, lambda run: run["epoch"] == 1 and run["step"] > 20)
         assert run["restarts"] == 0
-        await it.command(run_id, "pause")
-        run = await it.run(run_id)
+        run = await it.pause(run_id)
         scalars = decode_frame((await it.http.get(f"/api/runs/{run_id}/scalars")).content).arrays["scalars"]
         assert scalars[:, 0].tolist() == list(range(1, run["step"] + 1))
         assert len((await it.http.get("/api/runs")).json()) == 1
@@ -102,7 +100,7 @@ async def test_a_run_that_cannot_begin_fails_with_the_reason(tmp_path: Path) -> 
         (root / name / "raw").mkdir(parents=True)
         for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
             (root / name / "raw" / f"{part}-ubyte").write_bytes(b"this is no data set")
-    async with lab(tmp_path, launcher="local", data_root=root, start_timeout_s=60) as it:
+    async with lab(tmp_path, launcher="local", data_root=root) as it:
         run_id = await it.new_run(data="full")
         run = await it.until_status(run_id, "failed")
         assert "train-images-idx3-ubyte" in run["reason"]

@@ -90,7 +90,7 @@ async def test_a_stored_run_becomes_a_recorded_one_with_its_edits(tmp_path: Path
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = (await it.http.post("/api/runs", json={"config": config})).json()["run_id"]
         await it.until(run_id, lambda run: run["step"] > 10)
-        await it.command(run_id, "pause")
+        await it.pause(run_id)
         at = (await it.command(run_id, "set", controls={"p_drop": 0.25})).json()["applied_step"]
         await it.command(run_id, "run_until", step=at + 50)
         await it.until(run_id, lambda run: run["step"] == at + 50)

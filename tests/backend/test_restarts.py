@@ -9,7 +9,7 @@ from tests.backend.lab import ThreadWorker, lab, until
 
 
 async def test_a_new_run_has_a_checkpoint_at_step_0(tmp_path: Path) -> None:
-    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir, step_s=1.0):
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir, hangs=True):
         run_id = await it.new_run()
         await it.until_status(run_id, "running")
         assert list_checkpoints(it.settings.checkpoint_dir / run_id) == ["e000000-s000000000"]
@@ -32,7 +32,7 @@ async def test_two_losses_before_the_first_step_fail_the_run_and_name_memory(tmp
     async with lab(tmp_path, worker_grace_s=0.01) as it:
         run_id = await it.new_run()
         for epoch in range(2):
-            async with ThreadWorker(it.port, it.settings.checkpoint_dir, crashes=True, step_s=3.0):
+            async with ThreadWorker(it.port, it.settings.checkpoint_dir, crashes=True, hangs=True):
                 await it.until(run_id, lambda run, epoch=epoch: run["epoch"] == epoch and run["status"] == "running")
         run = await it.until_status(run_id, "failed")
         assert run["reason"] == (

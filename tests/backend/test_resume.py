@@ -65,7 +65,7 @@ async def test_a_run_goes_on_under_a_version_that_measures_more(tmp_path: Path, 
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 25)
-        await it.command(run_id, "pause")
+        await it.pause(run_id)
         checkpoint_id = (await it.command(run_id, "checkpoint")).json()["new"]["checkpoint_id"]
         at = (await it.run(run_id))["step"]
         if kept:
@@ -84,7 +84,7 @@ async def test_a_run_goes_on_under_a_version_that_measures_more(tmp_path: Path, 
         np.testing.assert_array_equal(rows[:, 0], np.arange(1, page.frames[-1].step + 1))
         np.testing.assert_array_equal(rows[:, 3], np.where(rows[:, 0] > at, 7.0, np.nan))
         assert rows[19, 4] == 0.5
-        await it.command(run_id, "pause")
+        await it.pause(run_id)
         lines = (await it.http.get(f"/api/runs/{run_id}/export?format=csv")).text.splitlines()
         table = [dict(zip(lines[0].split(","), line.split(","), strict=False)) for line in lines[1:]]
         measured = {int(row["step"]): row for row in table if row["loss"]}
@@ -128,8 +128,7 @@ async def test_a_run_stopped_before_its_first_step_goes_on_with_every_step(tmp_p
             answer = await it.command(run_id, kind)
             assert (answer.status_code, answer.json()["status"]) == (200, "applied"), kind
         await it.until(run_id, lambda run: run["step"] > 30)
-        await it.command(run_id, "pause")
-        run = await it.run(run_id)
+        run = await it.pause(run_id)
         assert run["epoch"] == 2
         scalars = decode_frame((await it.http.get(f"/api/runs/{run_id}/scalars?epoch=2")).content).arrays["scalars"]
         assert scalars[:, 0].tolist() == list(range(1, run["step"] + 1))

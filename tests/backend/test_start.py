@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backend.folder import locked
-from tests.backend.lab import lab
+from tests.backend.lab import PATIENCE_S, lab
 
 ROOT = Path(__file__).resolve().parents[2]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("CDSP_")}
@@ -23,7 +23,7 @@ def started(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
     """A backend that is expected to end by itself."""
     command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", *options]
     return subprocess.run(
-        command, cwd=ROOT, env={**CLEAN, **env}, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=ROOT, env={**CLEAN, **env}, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 
@@ -38,7 +38,12 @@ assert "frontend.app" in sys.modules
 print([name for name in sys.modules if name.split(".")[0] in ("torch", "torchvision")])
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
     )
     assert done.stdout.strip() == "[]"
 
@@ -110,7 +115,7 @@ def test_a_server_that_others_reach_says_by_which_names(tmp_path: Path) -> None:
         process.stdout.readline()
         line = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) in (0, 130)
+        assert process.wait(timeout=PATIENCE_S) in (0, 130)
     assert line.startswith("It answers to ")
     assert "lab.example:80" in line
     assert "CDSP_ALLOWED_HOSTS" in line
@@ -133,18 +138,21 @@ async def test_unknown_paths_are_404_and_head_is_get_without_a_body(tmp_path: Pa
         assert (await it.http.head("/nonexistent")).status_code == 404
 
 
-def test_a_server_says_where_it_is_and_ends_when_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGHUP], ids=["SIGINT", "SIGHUP"])
+def test_a_server_says_where_it_is_and_ends_when_asked(tmp_path: Path, asked: signal.Signals) -> None:
+    tmp_path.chmod(0o700)
     command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", "--no-page"]
     command += ["--port", "0", "--data-dir", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("Topology Lab is at http://127.0.0.1:")
-        with urllib.request.urlopen(line.split()[-1] + "healthz", timeout=10) as answer:
+        with urllib.request.urlopen(line.split()[-1] + "healthz", timeout=PATIENCE_S) as answer:
             assert b'"status":"ok"' in answer.read()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) in (0, 130)
-    assert (tmp_path / "worker.token").stat().st_mode & 0o077 == 0
+        process.send_signal(asked)
+        assert process.wait(timeout=PATIENCE_S) in (0, 130)
+    assert {"history.sqlite", "worker.token", "checkpoints"} <= {path.name for path in tmp_path.iterdir()}
+    assert [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077] == []
 
 
 def test_a_worker_without_a_token_or_an_address_says_what_it_needs() -> None:
@@ -154,7 +162,7 @@ def test_a_worker_without_a_token_or_an_address_says_what_it_needs() -> None:
         env=CLEAN,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 2

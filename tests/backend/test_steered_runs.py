@@ -84,10 +84,10 @@ async def test_a_real_worker_is_steered_by_the_accuracy_without_task_id(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     train = {**CONFIG["train"], "controller": "sharing", "controller_every": 20, "eval_every": 10}
-    async with lab(tmp_path, launcher="local", command_timeout_s=20, start_timeout_s=60, local_workers=1) as it:
+    async with lab(tmp_path, launcher="local", local_workers=1) as it:
         run_id = await steered_run(it, {**CONFIG, "train": train})
         run = await it.until(run_id, lambda run: run["revision"] >= 3)
-        await it.command(run_id, "pause")
+        await it.pause(run_id)
         found = moves(await it.events(run_id))
         assert len(found) >= 3
         assert all(event["step"] % 20 == 0 and "sharing" in event["data"]["new"] for event in found)

@@ -166,7 +166,7 @@ async def test_training_goes_on_while_the_disk_refuses_and_says_so_once(
             assert "The history cannot be written (database or disk is full)" in errors[0]["text"]
             monkeypatch.setattr(it.runs.store.writer, "_write", write)
             await until(lambda: it.runs.store.error is None)
-        await it.command(run_id, "pause")
+        await it.pause(run_id)
         await until(lambda: worker.outbox.frames == 0)
         run = await it.run(run_id)
         scalars = it.runs.store.archive.scalars(run_id, 0)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from cdsp_core.wire.checkpoint_names import list_checkpoints
+from cdsp_core.settings.presets import preset
+from cdsp_core.wire.checkpoint_names import list_checkpoints, undelivered_path
 from cdsp_core.worker.checkpoints import KEPT, thin_checkpoints
+from cdsp_core.worker.outbox import Outbox
+from cdsp_core.worker.session import Pace, Session, Surroundings
 from tests.backend.lab import Lab, ThreadWorker, lab
+from tests.backend.tiny import TinyTrainers
 
 
 async def stopped_run(it: Lab) -> tuple[str, Path]:
@@ -77,3 +82,47 @@ def test_thinning_spares_what_cannot_be_read_and_clears_what_was_half_written(tm
     assert list_checkpoints(tmp_path) == [*reversed(names[KEPT:]), names[1]]
     assert list(tmp_path.glob("*.partial")) == []
     assert list(tmp_path.glob(".*.partial")) == []
+
+
+def a_session(trainers: TinyTrainers, folder: Path, **options: Any) -> Session:
+    """Of a run that goes on from step 0, in a folder of its name."""
+    (folder / "run-1").mkdir()
+    trainer = trainers.new(preset("live"))
+    trainers.save(trainer, folder / "run-1", "e000000-s000000000")
+    return Session(
+        run_id="run-1",
+        generation=1,
+        revision=0,
+        trainer=trainer,
+        speed=None,
+        paused=False,
+        surroundings=Surroundings(trainers=trainers, checkpoint_dir=folder, **options),
+        parent=(0, 0),
+    )
+
+
+def test_what_a_worker_could_not_deliver_stays_until_the_backend_knows_that_the_run_goes_on(tmp_path: Path) -> None:
+    outbox, folder = Outbox(), tmp_path / "run-1"
+    session = a_session(TinyTrainers(step_s=0.0), tmp_path, outbox=outbox, pace=Pace(checkpoint_every_s=0.0))
+    left = undelivered_path(folder, 0, 0)
+    left.write_bytes(b"scalars that no backend was there to take")
+    for _ in range(2 * KEPT):
+        session.train_step()
+    assert left.exists()
+    outbox.forget(outbox.last)
+    session.train_step()
+    assert not left.exists()
+    assert len(list_checkpoints(folder)) == KEPT
+
+
+def test_a_run_that_goes_on_has_its_first_checkpoint_soon_and_the_others_seldom(tmp_path: Path) -> None:
+    now = [0.0]
+    session = a_session(TinyTrainers(step_s=0.0), tmp_path, outbox=Outbox(), clock=lambda: now[0])
+    steps = []
+    for _ in range(40):
+        now[0] += 1.0
+        session.train_step()
+        newest = list_checkpoints(tmp_path / "run-1")[0]
+        if not steps or steps[-1] != newest:
+            steps.append(newest)
+    assert steps == [f"e00000{epoch}-s{step:09d}" for epoch, step in ((0, 0), (1, 2), (1, 17), (1, 32))]

@@ -11,12 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from websockets.exceptions import ConnectionClosed
 
 from backend.hub import RunHub
 from backend.state import RunState
 from backend.store import Store
+from backend.stream import MAX_ERRORS
 from backend.viewers import IN_FLIGHT, Viewer
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame, decode_frame
@@ -249,6 +252,17 @@ async def test_a_message_that_cannot_be_read_gets_a_sentence_and_the_socket_stay
                 reason = (await page.text("error"))["reason"]
                 assert reason.endswith(".")
             await page.until_step(20)
+
+
+async def test_a_page_that_only_talks_nonsense_is_closed_and_the_others_are_served(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+        run_id = await it.new_run()
+        async with it.page(run_id) as page, it.page(run_id) as other:
+            for _ in range(MAX_ERRORS):
+                await page.socket.send("nonsense")
+            with pytest.raises(ConnectionClosed):
+                await page.text("nothing that is ever said")
+            await other.until_step(20)
 
 
 async def test_a_run_that_is_not_there_says_so_and_closes(tmp_path: Path) -> None:

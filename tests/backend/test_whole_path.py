@@ -103,7 +103,7 @@ async def test_restore_goes_back_to_a_checkpoint_and_keeps_the_past(tmp_path: Pa
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] >= 30)
-        await it.command(run_id, "pause")
+        await it.pause(run_id)
         kept = (await it.command(run_id, "checkpoint")).json()["new"]["checkpoint_id"]
         at = (await it.run(run_id))["step"]
         await it.command(run_id, "step", steps=50)
@@ -123,7 +123,7 @@ async def test_commands_work_while_paused_and_every_page_sees_their_effect(tmp_p
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = await it.new_run()
         await it.until_status(run_id, "running")
-        await it.command(run_id, "pause")
+        await it.pause(run_id)
         async with it.page(run_id) as page:
             snapshot = await page.frame("snapshot")
             await it.command(run_id, "set", controls={"lr_ratio": 20})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from cdsp_core.training.controller import Move
 from cdsp_core.wire.frames import Array
 from cdsp_core.wire.messages.run import Data, Description, Device, Task, sizes
 
+MANY = 1_000_000
+"""steps of a run that says nothing of them: more than any test takes, however slow the machine"""
 NAMES = ["step", "data_epoch", "loss", "test_accuracy/mnist"]
 
 
@@ -34,14 +37,21 @@ class TinyTrainer:
     """Every number follows from seed, step and p_drop. A lr_base of 0.1 makes the loss non-finite at once."""
 
     def __init__(
-        self, config: RunConfig, *, step: int = 0, step_s: float = 0.001, further: tuple[str, ...] = ()
+        self,
+        config: RunConfig,
+        *,
+        step: int = 0,
+        step_s: float = 0.001,
+        further: tuple[str, ...] = (),
+        hangs: threading.Event | None = None,
     ) -> None:
         self.config = config
         self.controls = config.controls
         self.step = step
-        self.total_steps = config.train.steps or 1000
+        self.total_steps = config.train.steps or MANY
         self._rows: list[list[float]] = []
         self._step_s = step_s
+        self._hangs = hangs or threading.Event()
         self.names = [*NAMES[:3], *further, *NAMES[3:]]
 
     def describe(self) -> dict[str, Any]:
@@ -56,6 +66,8 @@ class TinyTrainer:
 
     def train_step(self) -> None:
         time.sleep(self._step_s)
+        while self._hangs.is_set():
+            time.sleep(0.01)
         if self.controls.lr_base >= 0.1:
             raise TinyNonFiniteError("task_loss", self.step + 1)
         self.step += 1
@@ -92,13 +104,16 @@ class TinyTrainers:
     further: tuple[str, ...] = ()
     refuses_to_save: bool = False
     """as a process that has died"""
+    hangs: threading.Event = dataclasses.field(default_factory=threading.Event)
+    """while it is set, the main thread hangs in its next step"""
 
     def new(self, config: RunConfig) -> TinyTrainer:
-        return TinyTrainer(config, step_s=self.step_s, further=self.further)
+        return TinyTrainer(config, step_s=self.step_s, further=self.further, hangs=self.hangs)
 
     def load(self, folder: Path, name: str) -> TinyTrainer:
         raw = json.loads((folder / f"{name}.json").read_text())
-        return TinyTrainer(from_dict(raw["config"]), step=raw["step"], step_s=self.step_s, further=self.further)
+        config = from_dict(raw["config"])
+        return TinyTrainer(config, step=raw["step"], step_s=self.step_s, further=self.further, hangs=self.hangs)
 
     def is_readable(self, folder: Path, name: str) -> bool:
         try:

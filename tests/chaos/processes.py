@@ -18,7 +18,7 @@ import httpx
 from tests.backend.lab import free_port
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 240.0
 SMALL: Final[dict[str, Any]] = {
     "model": {"patch_size": 14, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4, "num_layers": 1},
     "train": {"steps": 1_000_000, "eval_every": 500, "eval_batch": 30, "batch_size": 8},
@@ -32,7 +32,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False)
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE_S, trust_env=False)
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
@@ -59,7 +59,7 @@ class Server:
         await self.http.aclose()
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(self._process.wait, 40)
+            await asyncio.to_thread(self._process.wait, PATIENCE_S)
 
     def workers(self) -> list[int]:
         """Process ids of the workers that this folder's servers have started."""

@@ -35,21 +35,25 @@ class Person:
         self.calm = True
         """whether nothing has been killed for a while"""
 
+    async def ask(self, command_id: str, type: str, **fields: object) -> None:
+        """One command, until it is answered."""
+        body = {"command_id": command_id, "type": type, **fields}
+        while True:
+            with suppress(httpx.HTTPError):
+                answer = await self._server.http.post(self._path, json=body)
+                if answer.status_code == 200:
+                    assert answer.json()["status"] == "applied", answer.text
+                    return
+                assert answer.status_code == 503, answer.text
+            await asyncio.sleep(0.1)
+
     async def steer(self) -> None:
         """Until cancelled."""
         number = 0
         while True:
             number += 1
-            body = {"command_id": f"c{number}", "type": "set", "controls": {"l1": (number % 100) / 1000}}
             began, was_calm = time.monotonic(), self.calm
-            while True:
-                with suppress(httpx.HTTPError):
-                    answer = await self._server.http.post(self._path, json=body)
-                    if answer.status_code == 200:
-                        assert answer.json()["status"] == "applied", answer.text
-                        break
-                    assert answer.status_code == 503, answer.text
-                await asyncio.sleep(0.1)
+            await self.ask(f"c{number}", "set", controls={"l1": (number % 100) / 1000})
             self.acknowledged.append(f"c{number}")
             if was_calm and self.calm:
                 self.took_s.append(time.monotonic() - began)
@@ -93,8 +97,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_done_twice(tmp_path: 
         steering.cancel()
         with suppress(asyncio.CancelledError):
             await steering
-        stop = await server.http.post(f"{path}/commands", json={"command_id": "end", "type": "stop"})
-        assert stop.json()["status"] == "applied"
+        await person.ask("end", "stop")
         events = await server.get(f"{path}/events")
         applied = Counter(
             event["data"]["command"]["command_id"]

@@ -12,7 +12,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from backend.reference import described
-from tests.backend.lab import ThreadWorker, lab
+from tests.backend.lab import PATIENCE_S, ThreadWorker, lab
 from tests.chaos.figures import record
 
 SHORT = ("POST", "PATCH")
@@ -25,7 +25,7 @@ LEFT_OUT = ("/start", "/stop")
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")  # of what makes the requests
 @pytest.mark.parametrize("examples", [2, pytest.param(60, marks=pytest.mark.chaos)])
 async def test_no_request_of_the_description_is_answered_with_500(tmp_path: Path, examples: int) -> None:
-    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir, step_s=0.02):
         run_id = await it.new_run_of_steps(10_000_000)
         await it.until(run_id, lambda run: run["step"] > 5)
         api = schemathesis.openapi.from_dict(json.loads(json.dumps(described(it.app))))
@@ -46,7 +46,7 @@ async def test_no_request_of_the_description_is_answered_with_500(tmp_path: Path
             def one(case: Any) -> None:
                 if "run_id" in case.path_parameters:
                     case.path_parameters["run_id"] = run_id
-                answer = case.call(base_url=f"http://127.0.0.1:{it.port}", timeout=20)
+                answer = case.call(base_url=f"http://127.0.0.1:{it.port}", timeout=PATIENCE_S)
                 found.append((operation.label, answer.status_code))
                 assert answer.status_code < 500 or answer.status_code == 503, (case.as_curl_command(), answer.text)
 
