@@ -13,6 +13,7 @@ from backend.errors import BadInputError, RunNotFoundError
 from backend.hub import RunHub
 from backend.lineage import past_of
 from backend.store import Store
+from cdsp_core.studies.sweeps.files import CELLS
 from cdsp_core.wire.messages.api import RecordedRun, RecordedRuns
 from cdsp_core.wire.recording import (
     SUFFIX,
@@ -68,6 +69,8 @@ class RecordedFolder:
     def _files(self) -> dict[str, Path]:
         files: dict[str, Path] = {}
         for path in sorted(self._folder.rglob(f"*{SUFFIX}")):
+            if path.parent.name == CELLS:
+                continue  # of a map, which shows them itself
             files.setdefault(path.name.removesuffix(SUFFIX), path)
         return files
 
