@@ -45,7 +45,7 @@ def create_app(
 
     app = FastAPI(title="Topology Lab", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.runs = runs
-    app.state.recorded = RecordedFolder(settings.recorded_dir)
+    app.state.recorded = RecordedFolder(settings.recorded_dir, cell=runs.sweeps.replay)
     errors.install(app)
     app.include_router(operating.router)
     app.include_router(router)

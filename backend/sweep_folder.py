@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ class _Seen:
 
     changed_ns: int
     recording: Recording | None
+
+
+def mark_of(key: str) -> str:
+    """A cell as a short name has it."""
+    return f"{zlib.crc32(key.encode()):08x}"
 
 
 class SweepFolder:
@@ -54,6 +60,11 @@ class SweepFolder:
         path = self.path / CELLS / f"{key}{SUFFIX}"
         return path if path.exists() else None
 
+    def replay_path(self, mark: str) -> Path | None:
+        """The file of the cell whose `replay` ends with that; None where there is none."""
+        key = next((key for key in self._known()[1] if mark_of(key) == mark), None)
+        return None if key is None else self.recording_path(key)
+
     def _known(self) -> tuple[Sweep, Mapping[str, Cell]]:
         """The map and its cells by key, read again when the file has changed."""
         changed_ns = (self.path / SPEC).stat().st_mtime_ns
@@ -79,6 +90,7 @@ class SweepFolder:
         picture = None if recording is None else recording.connection[-1]
         return SweepCell(
             key=cell.key,
+            replay=None if recording is None else f"{self.path.name}.{mark_of(cell.key)}",
             x=x,
             y=y,
             seed=cell.seed,

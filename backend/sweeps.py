@@ -222,6 +222,12 @@ class Sweeps:
             raise RunNotFoundError(f"The map has no picture of a cell {key[:60]!r} yet.")
         return path
 
+    def replay(self, name: str) -> Path | None:
+        """The file of the cell that is called so among the recorded runs; None where there is none."""
+        sweep_id, _, mark = name.rpartition(".")
+        folder = self._folders.get(sweep_id)
+        return None if folder is None else folder.replay_path(mark)
+
     def parquet(self, sweep_id: str) -> Path:
         """The file of all finished cells. Raises RunNotFoundError."""
         path = parquet_of(self._known(sweep_id).path)

@@ -94,8 +94,8 @@ class View:
 
 def view_of(body: Mapping[str, Any], measure: str | None) -> View:
     """The map under a measure, by default its first."""
-    names = [each["name"] for each in body["measures"]]
-    chosen = measure if measure in names else names[0]
+    names: list[str] = [each["name"] for each in body["measures"]]
+    chosen = measure if measure is not None and measure in names else names[0]
     places: dict[tuple[int, int], list[Cell]] = {}
     for cell in body["cells"]:
         places.setdefault((cell["y"], cell["x"]), []).append(cell)

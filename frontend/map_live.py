@@ -284,10 +284,9 @@ def connect(app: Dash, api: Api) -> None:
 def entry(each: Mapping[str, Any], *, is_shown: bool) -> Component:
     """A map on the list."""
     state = "recorded" if each["recorded"] else each["state"]
-    link = html.A(each["name"], href=f"{PATH}?map={quote(each['sweep_id'], safe='')}")
-    if is_shown:
-        link = html.B(each["name"])
-    return html.Li([link, html.Span(f"{state}, {each['total']:,} runs")])
+    address = f"{PATH}?map={quote(each['sweep_id'], safe='')}"
+    name: Component = html.B(each["name"]) if is_shown else html.A(each["name"], href=address)
+    return html.Li([name, html.Span(f"{state}, {each['total']:,} runs")])
 
 
 def path_of(sweep_id: str) -> str:

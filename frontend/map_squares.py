@@ -116,7 +116,7 @@ def card(view: View, shown: Square, recording: Mapping[str, Any] | None, *, them
         html.Div(
             [
                 html.Button("Start as a run", id="map-open", className="button button-primary", type="button"),
-                html.A("Recording", href=address, className="button", download=True),
+                html.A("Recording", href=address, className="button", download=""),
             ],
             className="map-tools",
         )

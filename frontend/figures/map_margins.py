@@ -16,9 +16,8 @@ def margin_figure(view: View, axis: int, palette: Palette) -> Figure:
     margin = view.margin(axis)
     values, unit = view.axes[axis]["values"], view.about["unit"]
     places = [at for at, mean in enumerate(margin.mean) if math.isfinite(mean)]
-    along = {"range": [-0.5, len(values) - 0.5], "visible": False, "fixedrange": True}
-    if axis == 1:
-        along["range"] = along["range"][::-1]
+    ends = [-0.5, len(values) - 0.5]
+    along = {"range": ends if axis == 0 else ends[::-1], "visible": False, "fixedrange": True}
     across = {
         "range": _padded(view),
         "nticks": 4,

@@ -14,14 +14,13 @@ from frontend.attributes import aria
 
 CLOCK_MS: Final = 1500
 VIEWS: Final = ("Pictures", "Numbers")
-MARGIN_CONFIG: Final = {"displayModeBar": False, "responsive": True}
 
 
 def layout() -> Component:
     """Left what varies and what is measured, in the middle the map, right the square under the pointer."""
     return html.Div(
         [
-            dcc.Location(id="map-address", refresh="callback-nav"),
+            dcc.Location(id="map-address", refresh=False),
             dcc.Location(id="map-goto", refresh=True),
             dcc.Interval(id="map-clock", interval=CLOCK_MS),
             *(dcc.Store(id=f"map-{name}") for name in ("seen", "under", "done", "ready")),
@@ -77,13 +76,13 @@ def picture() -> Component:
             html.Div(
                 [
                     html.Div(
-                        dcc.Graph(id="map-top", figure={}, config=MARGIN_CONFIG, className="map-graph"),
+                        margin("map-top"),
                         className="map-top",
                     ),
                     html.Div("mean and range of the finished runs", className="map-corner"),
                     html.Div(id="map-grid", className="map-grid", role="group", **aria(label="The map", busy="true")),
                     html.Div(
-                        dcc.Graph(id="map-beside", figure={}, config=MARGIN_CONFIG, className="map-graph"),
+                        margin("map-beside"),
                         className="map-beside",
                     ),
                 ],
@@ -94,6 +93,13 @@ def picture() -> Component:
         ],
         className="panel map-picture",
         **aria(label="The map"),
+    )
+
+
+def margin(name: str) -> Component:
+    """The figure of one margin."""
+    return dcc.Graph(
+        id=name, figure={}, config={"displayModeBar": False, "responsive": True}, className="map-graph", responsive=True
     )
 
 
@@ -211,7 +217,7 @@ def taking() -> Component:
             html.Div(
                 [
                     html.Button("Figure (SVG)", id="map-figure", className="button", type="button"),
-                    html.A("Data (Parquet)", id="map-parquet", className="button", href="/map", download=True),
+                    html.A("Data (Parquet)", id="map-parquet", className="button", href="/map", download=""),
                 ],
                 className="map-tools",
             ),

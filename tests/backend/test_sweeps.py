@@ -91,6 +91,8 @@ async def test_a_map_trains_to_its_end_and_every_cell_has_its_measures_and_its_p
         assert [measure["name"] for measure in ended["measures"]] == ["links_cut"]
         key = ended["cells"][0]["key"]
         assert (await it.http.get(f"/api/sweeps/{made['sweep_id']}/cells/{key}?format=json")).json()["steps"] == [0, 10]
+        replay = await it.http.get(f"/api/recorded/{ended['cells'][0]['replay']}?format=json")
+        assert replay.json()["recipe"]["config"]["controls"]["lambda_conflict"] == 0.0
         table = await it.http.get(f"/api/sweeps/{made['sweep_id']}/parquet")
         assert table.content[:4] == b"PAR1"
         listed = (await it.http.get("/api/sweeps")).json()
@@ -210,9 +212,9 @@ async def test_a_server_whose_workers_run_elsewhere_trains_no_maps_and_says_so(t
 
 
 async def test_who_may_only_watch_sees_maps_and_starts_none(tmp_path: Path) -> None:
-    tokens = {"token": "a token of those who steer", "viewer_token": "a token of those who watch"}
-    async with lab(tmp_path, sweep_command=tiny, **tokens) as it:
-        watching = {"authorization": f"Bearer {tokens['viewer_token']}"}
+    watch = "the-token-of-those-who-watch"
+    async with lab(tmp_path, sweep_command=tiny, token="the-token-of-those-who-steer", viewer_token=watch) as it:
+        watching = {"authorization": f"Bearer {watch}"}
         assert (await it.http.get("/api/sweeps", headers=watching)).status_code == 200
         refused = await it.http.post("/api/sweeps", json=SMALL, headers=watching)
         assert refused.status_code == 403

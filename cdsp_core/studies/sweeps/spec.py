@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -16,6 +17,8 @@ from cdsp_core.wire.messages.sweeps import MAX_CELLS
 
 FIXED: Final = ("steps", "epochs", "data", "missing_kmnist", "compile")
 """settings that are the same in all cells"""
+MAX_KEY: Final = 48
+"""characters of a cell's name, which other names are made of"""
 LOOKS: Final = 20
 """how often a cell looks at test images, at most: training is the same, whatever is looked at"""
 Value = int | float | str
@@ -154,6 +157,8 @@ class Sweep:
         train = {"steps": self.steps, "eval_every": max(self.base.train.eval_every, self.steps // LOOKS)}
         config = with_settings(self.base, {"seed": seed, **train, self.x.field: x, self.y.field: y})
         key = f"{self.x.field}-{x}_{self.y.field}-{y}-seed{config.train.seed}"
+        if len(key) > MAX_KEY:
+            key = f"cell-{hashlib.sha256(key.encode()).hexdigest()[:16]}-seed{config.train.seed}"
         return Cell(key=key, x=x, y=y, seed=config.train.seed, config=config)
 
     def extended(self, *, x: Sequence[Value] = (), y: Sequence[Value] = (), seeds: int = 0) -> Sweep:

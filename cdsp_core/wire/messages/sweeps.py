@@ -158,6 +158,8 @@ class SweepCell(Message):
     """One run of a map."""
 
     key: str
+    replay: str | None
+    """its name for GET /api/recorded/{name}, which lists it not; null before the first picture"""
     x: Count
     """its place on the first axis, from 0"""
     y: Count
