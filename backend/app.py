@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend import errors, operating, reference
+from backend import errors, operating, reference, sweep_routes
 from backend.recorded import RecordedFolder
 from backend.routes import router
 from backend.runs import Runs
@@ -20,17 +20,22 @@ from backend.settings import Settings
 from backend.store import StoreError
 from backend.stream import Streams
 from backend.studies import Catalogue, all_studies
+from backend.sweeps import SweepCommand
 
 
-def create_app(settings: Settings, *, catalogue: Catalogue | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, *, catalogue: Catalogue | None = None, sweep_command: SweepCommand | None = None
+) -> FastAPI:
     """The application of these settings; its lifespan opens the data folder and begins the work.
 
     `catalogue` are the studies that can be started: every one of the package, unless others are given.
+    `sweep_command` trains a map: the package's own command where workers share this machine, unless another is given.
 
     Raises StoreError when the data folder cannot be used.
     """
     worker_token = settings.worker_token or _worker_token(settings)
-    runs = Runs(settings, worker_token=worker_token, catalogue=all_studies() if catalogue is None else catalogue)
+    studies = all_studies() if catalogue is None else catalogue
+    runs = Runs(settings, worker_token=worker_token, catalogue=studies, command=sweep_command)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -40,10 +45,11 @@ def create_app(settings: Settings, *, catalogue: Catalogue | None = None) -> Fas
 
     app = FastAPI(title="Topology Lab", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.runs = runs
-    app.state.recorded = RecordedFolder(settings.recorded_dir)
+    app.state.recorded = RecordedFolder(settings.recorded_dir, cell=runs.sweeps.replay)
     errors.install(app)
     app.include_router(operating.router)
     app.include_router(router)
+    app.include_router(sweep_routes.router)
     reference.install(app)
 
     @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)

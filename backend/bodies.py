@@ -9,9 +9,12 @@ from typing import Any
 from backend.errors import BadInputError
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.fields import shown
+from cdsp_core.studies.sweeps.measures import MEASURES
+from cdsp_core.studies.sweeps.spec import Axis, Sweep, ranged
 from cdsp_core.wire.messages.api import NewFork, NewRun, RunChange
 from cdsp_core.wire.messages.commands import Command
 from cdsp_core.wire.messages.sentences import MessageError, read, read_command
+from cdsp_core.wire.messages.sweeps import MoreOfSweep, NewSweep, SweepChange
 from cdsp_core.wire.messages.vocabulary import MAX_DEPTH
 
 
@@ -38,6 +41,49 @@ def new_fork_of(body: bytes) -> NewFork:
         return read(NewFork, read_json(body or b"{}"), called="a fork")
     except ValueError as error:
         raise BadInputError(str(error)) from None
+
+
+def new_sweep_of(body: bytes, *, data: str) -> tuple[Sweep, NewSweep]:
+    """What a map to train is, and how it was asked for; `data` where it says nothing of that. Raises BadInputError."""
+    try:
+        asked = read(NewSweep, read_json(body), called="a map")
+        source: dict[str, Any] = {"preset": asked.preset} if asked.config is None else {"config": asked.config}
+        base = NewRun(**source, seed=asked.seed, data=asked.data).read(data=data)
+        x, y = map(_axis_of, asked.axes)
+        shown_measures = tuple(MEASURES if asked.measures is None else asked.measures)
+        return Sweep(base=base, x=x, y=y, seeds=asked.seeds, steps=asked.steps, measures=shown_measures), asked
+    except ValueError as error:
+        raise BadInputError(str(error)) from None
+
+
+def more_of_sweep_of(body: bytes, sweep: Sweep) -> Sweep:
+    """The map with what it is extended by. Raises BadInputError."""
+    try:
+        more = read(MoreOfSweep, read_json(body), called="more of a map")
+        for axis in map(_axis_of, more.axes):
+            if axis.field not in (sweep.x.field, sweep.y.field):
+                raise ValueError(f"an axis must be {sweep.x.field} or {sweep.y.field}. Found {shown(axis.field)}.")
+            across = axis.field == sweep.x.field
+            sweep = sweep.extended(x=axis.values if across else (), y=() if across else axis.values)
+        return sweep.extended(seeds=more.seeds or 0)
+    except ValueError as error:
+        raise BadInputError(str(error)) from None
+
+
+def sweep_change_of(body: bytes) -> SweepChange:
+    """Another name of a map, or whether it waits. Raises BadInputError."""
+    try:
+        return read(SweepChange, read_json(body), called="a change of a map")
+    except MessageError as error:
+        raise BadInputError(str(error)) from None
+
+
+def _axis_of(asked: dict[str, Any]) -> Axis:
+    """Raises ValueError."""
+    if "values" in asked:
+        return Axis(field=asked["field"], values=tuple(asked["values"]))
+    spacing = asked.get("spacing", "linear")
+    return ranged(asked["field"], low=asked["low"], high=asked["high"], count=asked["count"], spacing=spacing)
 
 
 def change_of(body: bytes) -> RunChange:

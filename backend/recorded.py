@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -13,6 +14,7 @@ from backend.errors import BadInputError, RunNotFoundError
 from backend.hub import RunHub
 from backend.lineage import past_of
 from backend.store import Store
+from cdsp_core.studies.sweeps.files import CELLS
 from cdsp_core.wire.messages.api import RecordedRun, RecordedRuns
 from cdsp_core.wire.recording import (
     SUFFIX,
@@ -38,8 +40,10 @@ class RecordedFolder:
     Of two of the same name the one is served whose path comes first.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, cell: Callable[[str], Path | None] = lambda name: None) -> None:
+        """`cell` finds the file of a map's cell, which can be asked for by name and is not listed."""
         self._folder = folder
+        self._cell = cell
         self._read: dict[Path, tuple[int, Recording]] = {}
 
     def rows(self) -> RecordedRuns:
@@ -56,18 +60,21 @@ class RecordedFolder:
     def get(self, name: str) -> Recording:
         """The recorded run of that name. Raises RunNotFoundError, BadInputError for a broken file."""
         files = self._files()
-        if name not in files:
+        path = files.get(name) or self._cell(name)
+        if path is None:
             near = difflib.get_close_matches(name, files, n=1, cutoff=0.0)
             way_out = f"The nearest is {near[0]}." if near else "There are none."
             raise RunNotFoundError(f"There is no recorded run {name[:60]!r}. {way_out}")
         try:
-            return self._recording(files[name])
+            return self._recording(path)
         except RecordingError as error:
             raise BadInputError(str(error)) from None
 
     def _files(self) -> dict[str, Path]:
         files: dict[str, Path] = {}
         for path in sorted(self._folder.rglob(f"*{SUFFIX}")):
+            if path.parent.name == CELLS:
+                continue  # of a map, which shows them itself
             files.setdefault(path.name.removesuffix(SUFFIX), path)
         return files
 

@@ -21,11 +21,13 @@ from backend.settings import Settings
 from backend.state import RunState
 from backend.store import Store
 from backend.studies import Catalogue
+from backend.sweeps import SweepCommand, Sweeps, sweep_command
 from backend.tally import Tally
 from backend.upkeep import Upkeep
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
+from cdsp_core.studies.sweeps.spec import Sweep
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +37,14 @@ TICK_S: Final = 1.0
 class Runs:
     """Lives as long as the app. Everything runs on its event loop."""
 
-    def __init__(self, settings: Settings, *, worker_token: str, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        worker_token: str,
+        catalogue: Catalogue,
+        command: SweepCommand | None = None,
+    ) -> None:
         self.settings = settings
         self.store = Store(
             settings.data_dir / "history.sqlite",
@@ -65,6 +74,14 @@ class Runs:
         )
         self.workers = self.placement.workers
         self.studies = self.placement.studies
+        own = sweep_command(settings.data_root) if self.placement.same_machine else None
+        self.sweeps = Sweeps(
+            settings.sweep_dir,
+            settings.recorded_dir,
+            command=command or own,
+            trains=lambda: any(hub.state.status == "running" for hub in self._hubs.values()),
+            active=lambda: any(hub.state.active for hub in self._hubs.values()),
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: list[dict[str, Any]] = []
         self._folder_lock: IO[str] | None = None
@@ -82,7 +99,7 @@ class Runs:
             return
         self._folder_lock = locked(self.settings.data_dir)
         try:
-            for folder in (self.settings.checkpoint_dir, self.settings.study_dir):
+            for folder in (self.settings.checkpoint_dir, self.settings.study_dir, self.settings.sweep_dir):
                 folder.mkdir(exist_ok=True)
             self.store.open()
             self._records = self.store.archive.runs()
@@ -110,6 +127,7 @@ class Runs:
             self.create(config, "live")
         if self.store.missing is not None:
             self._store_changed(self.store.missing)
+        await self.sweeps.open()
         self._spawn(self._tick())
         self._spawn(self.loop_watch.work())
         self._spawn(self.upkeep.work())
@@ -118,6 +136,7 @@ class Runs:
         """End the workers this process started and write what waits."""
         for task in self._tasks:
             task.cancel()
+        await self.sweeps.close()
         await self.placement.close()
         await asyncio.to_thread(self.store.close)
         if self._folder_lock is not None:
@@ -149,6 +168,13 @@ class Runs:
         hub.save()
         self.placement.begin(hub)
         return hub
+
+    def check_sweep(self, sweep: Sweep) -> None:
+        """Refuse a map of which a cell could not be trained here. Raises BadInputError."""
+        if sweep.base.train.data == "full" and not self.settings.may_have_full_data:
+            raise BadInputError("The full sets need a folder: start the server with --data-root, or use data embedded.")
+        for cell in sweep.cells():
+            check_memory(cell.config, self._memory_mib)
 
     def _active_of(self, address: str) -> int:
         """How many runs that were asked for from there, since this server started, train or wait."""
@@ -237,7 +263,9 @@ class Runs:
         while True:
             await asyncio.sleep(TICK_S)
             now = time.monotonic()
-            self.placement.tick(min(now - last, 2 * TICK_S))
+            elapsed_s = min(now - last, 2 * TICK_S)
+            self.placement.tick(elapsed_s)
+            self.sweeps.tick(elapsed_s)
             last = now
             self.store.writer.look_at_file()
             for hub in self._hubs.values():

@@ -132,6 +132,11 @@ class Settings:
         return self.data_dir / "studies"
 
     @property
+    def sweep_dir(self) -> Path:
+        """Folder of the maps that are trained here, one folder a map inside."""
+        return self.data_dir / "sweeps"
+
+    @property
     def hosts(self) -> frozenset[str]:
         """Values of the Host header that are this server."""
         own = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")}

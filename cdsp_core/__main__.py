@@ -1,4 +1,4 @@
-"""The command line: `python -m cdsp_core train | record | presets | study | evidence | oligarchy`."""
+"""The command line: `python -m cdsp_core train | record | presets | study | sweep | evidence | oligarchy`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from cdsp_core.settings.config import RunConfig, to_dict
 from cdsp_core.settings.overrides import with_controls, with_settings
 from cdsp_core.settings.presets import PRESETS, preset
+from cdsp_core.studies.sweeps import command as sweep_command
 
 if TYPE_CHECKING:
     from cdsp_core.studies.framework.progress import Progress
@@ -63,6 +64,9 @@ def _parser(program: str) -> argparse.ArgumentParser:
     presets.add_argument("--json", action="store_true", help="as JSON")
     presets.set_defaults(run=_presets)
     _add_study(commands.add_parser("study", help="run an experiment over seeds, or go on with it"))
+    sweep = commands.add_parser("sweep", help="train a map: a grid of small runs over two settings, or go on with it")
+    sweep_command.add_options(sweep)
+    sweep.set_defaults(run=_sweep)
     evidence = commands.add_parser("evidence", help="write down what the finished studies found, claim by claim")
     evidence.add_argument(
         "--from", dest="folders", type=Path, nargs="+", default=[RESULTS], metavar="DIR", help="results (studies/)"
@@ -366,6 +370,12 @@ def _study(options: argparse.Namespace) -> int:
     return status
 
 
+def _sweep(options: argparse.Namespace) -> int:
+    _check_packages(("pyarrow", "tqdm"))
+    signal.signal(signal.SIGTERM, _interrupt)
+    return sweep_command.run(options)
+
+
 def _train_batches(chosen: list[Study], form: StudyOptions, options: argparse.Namespace, progress: Progress) -> int:
     """Train what can be trained many at once; the studies then find it done."""
     from cdsp_core.studies.experiments.batched_jobs import TITLE, train_in_batches
@@ -401,7 +411,9 @@ def _check_packages(needed: Sequence[str] = ("matplotlib", "pyarrow", "scipy", "
     """Raises ValueError when the packages of the extra `studies` are not all there."""
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        raise ValueError(f"study and evidence need the packages of the extra studies. Found no {', '.join(missing)}.")
+        raise ValueError(
+            f"study, sweep and evidence need the packages of the extra studies. Found no {', '.join(missing)}."
+        )
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

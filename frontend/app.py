@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from frontend import claims_live, runs_live
+from frontend import claims_live, map_live, runs_live
 from frontend.api import OwnApi
 from frontend.dash_pages import address, mount_pages
 from frontend.evidence import NO_EVIDENCE, EvidenceFile
@@ -54,6 +54,7 @@ def mount(app: FastAPI, *, evidence: Path = EVIDENCE) -> Callable[[], Sequence[s
     pages = mount_pages(app, DASH_PAGES, assets=ASSETS)
     api = OwnApi(app)
     claims_live.connect(pages, EvidenceFile(evidence), api)
+    map_live.connect(pages, api)
     runs_live.connect(pages, api)
     return lambda: (*lab_hashes, *pages.csp_hashes())  # Dash gathers its scripts until the first request
 

@@ -16,7 +16,17 @@ from frontend.callback_posts import is_callback_post
 from frontend.layout import announcer, header
 from frontend.pages import Page
 
-STYLES: Final = ("tokens", "base", "header", "controls", "panels", "pages/pages", "pages/claims", "pages/runs")
+STYLES: Final = (
+    "tokens",
+    "base",
+    "header",
+    "controls",
+    "panels",
+    "pages/pages",
+    "pages/claims",
+    "pages/map",
+    "pages/runs",
+)
 BUNDLES: Final = ("dash/dash_table/", "dash_ag_grid/", "plotly-cartesian")
 """Parts that a page loads only where it names them."""
 THEME_BUTTON: Final = ("theme-toggle", "contrast", "Light or dark")

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = ("settings", "wire", "kernels", "method", "models", "data", "training", "studies", "worker")
 """a layer of cdsp_core imports itself and the layers before it"""
-STUDY_LAYERS = ("framework", "experiments", "catalogue")
+STUDY_LAYERS = ("framework", "sweeps", "experiments", "catalogue")
 """of studies likewise: a study of the catalogue may know experiments and framework, and nobody knows it"""
 TORCH_FREE = ("settings", "wire")
 FACES = ("cdsp_core/__init__.py", "cdsp_core/__main__.py")

@@ -6,7 +6,7 @@ pictures, L layers, E experts, P partitions, C scalars:
     connection  [T, L, E, P] uint8    255 times sigma(A), rounded; without a layer for a model without A
     scalars     [T, C] float16        each the mean over the steps since the picture before, NaN where none measured it
 The metadata are strings: `format`, `version` (of the package that wrote it), `recipe`, `scalar_names`, `accuracy` and
-`labels`, the last four as JSON; `labels` may be missing.
+`labels`, the last four as JSON; `labels` may be missing, and so may `measures`, which cells of maps have.
 """
 
 from __future__ import annotations
@@ -134,6 +134,8 @@ class Recording:
     labels: Mapping[str, str] = field(default_factory=dict)
     """what the run is for, e.g. the `arm` of a study; preset and seed stand in the recipe"""
     version: str = __version__
+    measures: Mapping[str, float] | None = None
+    """of a map's cell at its end, by name; what has no value is not there. None for any other run, or before the end"""
 
     def __post_init__(self) -> None:
         model, pictures = self.recipe.config.model, len(self.steps)
@@ -179,6 +181,7 @@ class Recording:
                 "scalar_names": _text(list(self.scalar_names)),
                 "accuracy": _text(self.accuracy),
                 **({"labels": _text(dict(self.labels))} if self.labels else {}),
+                **({"measures": _text(dict(self.measures))} if self.measures is not None else {}),
             },
         )
 
@@ -203,6 +206,7 @@ class Recording:
             ],
             "accuracy": self.accuracy,
             "labels": dict(self.labels),
+            "measures": None if self.measures is None else dict(self.measures),
         }
 
 
@@ -223,6 +227,7 @@ def record(
     names: Sequence[str],
     accuracy: Mapping[str, Mapping[str, float]] | None = None,
     labels: Mapping[str, str] | None = None,
+    measures: Mapping[str, float] | None = None,
 ) -> Recording:
     """A recorded run, of pictures as step and sigma(A) per layer [E, P], and of all rows of scalars [steps, names].
 
@@ -247,6 +252,7 @@ def record(
         scalars=np.clip(means, -largest, largest).astype(np.float16),
         accuracy=accuracy,
         labels=labels or {},
+        measures=measures,
     )
 
 
@@ -275,6 +281,7 @@ def decode(content: bytes, *, called: str) -> Recording:
             accuracy=_read_accuracy(json.loads(meta["accuracy"])),
             labels=_read_labels(json.loads(meta.get("labels", "{}"))),
             version=meta["version"],
+            measures=_read_measures(json.loads(meta.get("measures", "null"))),
         )
     except RecordingError:
         raise
@@ -331,6 +338,15 @@ def _read_labels(raw: Any) -> Mapping[str, str]:
     for value in (*raw, *raw.values()):
         if not isinstance(value, str) or len(value) > MAX_LABEL:
             raise ValueError(f"labels must be texts of at most {MAX_LABEL} characters. Found {str(value)[:20]!r}.")
+    return dict(raw)
+
+
+def _read_measures(raw: Any) -> Mapping[str, float] | None:
+    """Raises ValueError unless it is null or an object of numbers."""
+    if raw is None:
+        return None
+    if not isinstance(raw, dict) or len(raw) > MAX_SCALARS or not all(type(v) in (int, float) for v in raw.values()):
+        raise ValueError(f"measures must be null or an object of at most {MAX_SCALARS} numbers. Found something else.")
     return dict(raw)
 
 

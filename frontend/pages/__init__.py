@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dash.development.base_component import Component
 
-from frontend.pages import claims, lab, runs
+from frontend.pages import claims, lab, map, runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +23,8 @@ class Page:
 
 LAB = Page(name="Lab", path="/", layout=lab.layout)
 CLAIMS = Page(name="Claims", path="/claims", layout=claims.layout, bundles=("plotly-cartesian",))
+MAP = Page(name="Map", path="/map", layout=map.layout, bundles=("plotly-cartesian",))
 RUNS = Page(name="Runs", path="/runs", layout=runs.layout, has_tab=False, bundles=("dash_ag_grid/",))
-TABS = (LAB, CLAIMS)
-DASH_PAGES = (CLAIMS, RUNS)
+TABS = (LAB, MAP, CLAIMS)
+DASH_PAGES = (MAP, CLAIMS, RUNS)
 """Every page but the Lab, whose pictures are drawn by scripts of its own."""

@@ -25,6 +25,7 @@ from backend.app import create_app
 from backend.runs import Runs
 from backend.settings import Settings
 from backend.studies import Catalogue
+from backend.sweeps import SweepCommand
 from cdsp_core.wire.frames import Array, Frame, decode_frame
 from cdsp_core.wire.messages.link import End, Order
 from cdsp_core.worker.link import Link
@@ -191,7 +192,12 @@ class Page:
 
 @asynccontextmanager
 async def lab(
-    data_dir: Path, *, port: int = 0, catalogue: Catalogue | None = None, **options: Any
+    data_dir: Path,
+    *,
+    port: int = 0,
+    catalogue: Catalogue | None = None,
+    sweep_command: SweepCommand | None = None,
+    **options: Any,
 ) -> AsyncIterator[Lab]:
     """A backend of its own, with a pool of no workers unless said otherwise."""
     listener = socket.create_server(("127.0.0.1", port))
@@ -208,7 +214,7 @@ async def lab(
         restart_wait_s=0.02,
     )
     settings = replace(settings, **options)
-    app = create_app(settings, catalogue=catalogue)
+    app = create_app(settings, catalogue=catalogue, sweep_command=sweep_command)
     config = uvicorn.Config(
         app,
         log_level="warning",

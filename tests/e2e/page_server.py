@@ -24,6 +24,7 @@ class PageServer:
     def __init__(self, folder: Path) -> None:
         self.runs: list[dict[str, Any]] = []
         self.studies: dict[str, Any] = {"unavailable": None, "studies": []}
+        self.sweeps: list[dict[str, Any]] = []
         self.asked: list[tuple[str, str, Any]] = []
         self.refusal: str | None = None
         self.largest_post = 0
@@ -50,7 +51,7 @@ class PageServer:
 
     def reset(self) -> None:
         """Forget what an earlier test said."""
-        self.runs, self.asked, self.refusal = [], [], None
+        self.runs, self.sweeps, self.asked, self.refusal = [], [], [], None
         self.studies = {"unavailable": None, "studies": []}
         self.evidence.unlink(missing_ok=True)
 
@@ -70,6 +71,19 @@ class PageServer:
         @app.get("/api/storage")
         async def storage() -> Any:
             return {"size_bytes": 3 * 2**29, "cap_bytes": 20 * 2**30, "free_bytes": 2**40, "kept_runs": 0}
+
+        @app.get("/api/sweeps")
+        async def sweeps() -> Any:
+            return {"unavailable": None, "sweeps": self.sweeps}
+
+        @app.get("/api/sweeps/{sweep_id}")
+        async def sweep(sweep_id: str) -> Any:
+            return next(each for each in self.sweeps if each["sweep_id"] == sweep_id)
+
+        @app.get("/api/sweeps/{sweep_id}/cells/{key}")
+        async def cell(sweep_id: str, key: str) -> Any:
+            found = next(each for each in (await sweep(sweep_id))["cells"] if each["key"] == key)
+            return {"steps": [0, found["step"]], "connection": [found["connection"]] * 2}
 
         @app.get("/api/studies")
         async def studies() -> Any:
@@ -92,6 +106,8 @@ class PageServer:
             study = next(each for each in self.studies["studies"] if each["study"] == parts[1])
             study["state"] = "running" if parts[2] == "start" else "stopped"
             return study
+        if parts[0] == "sweeps":
+            return self.sweeps[0]
         run = next((each for each in self.runs if each["run_id"] == parts[1]), None)
         if run is None:
             raise HTTPException(404)

@@ -102,17 +102,20 @@ class StudyFolder:
 
     def _redo(self) -> str:
         form = self.options
-        words = [
-            f"python -m cdsp_core study {self.study.name}",
-            f"--seeds {form.seeds}",
-            *([f"--first-seed {form.first_seed}"] if form.first_seed else []),
-            *(["--smallest"] if form.smallest else []),
-            *([f"--data full --data-root {form.data_root}"] if form.data == "full" else []),
-            *(["--missing-kmnist kana"] if form.missing_kmnist == "kana" else []),
-            f"--out {self.out}",
-            "--redo-stale",
-        ]
-        return f"Run {' '.join(words)} to do over only what is stale, or give another folder with --out."
+        words = (
+            [self.study.command]
+            if self.study.command
+            else [
+                f"python -m cdsp_core study {self.study.name}",
+                f"--seeds {form.seeds}",
+                *([f"--first-seed {form.first_seed}"] if form.first_seed else []),
+                *(["--smallest"] if form.smallest else []),
+                *([f"--data full --data-root {form.data_root}"] if form.data == "full" else []),
+                *(["--missing-kmnist kana"] if form.missing_kmnist == "kana" else []),
+                f"--out {self.out}",
+            ]
+        )
+        return f"Run {' '.join(words)} --redo-stale to do over only what is stale, or give another folder with --out."
 
     def path_of(self, job: Job) -> Path:
         """Where the job's rows are, or will be."""

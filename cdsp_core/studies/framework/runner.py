@@ -46,15 +46,12 @@ def run_study(
     """
     folder = StudyFolder(out, study, options, open_file=open_file)
     jobs = _checked(study.jobs(options))
-    revision = code_version()["revision"]
-    if redo_stale:
-        folder.forget_stale(jobs, revision)
-    folder.check_revision(jobs, revision)
+    refuse_stale(folder, jobs, redo_stale=redo_stale)
     try:
         if as_it_stands:
             jobs = _those_done(folder, jobs)
         else:
-            _run_missing(folder, jobs, processes=processes, progress=progress, set_up=set_up)
+            run_missing(folder, jobs, processes=processes, progress=progress, set_up=set_up)
     finally:
         progress.close()
     combined = folder.combine(jobs)
@@ -65,7 +62,21 @@ def run_study(
     return Finished(findings=findings, report=folder.path / "report.md")
 
 
-def _run_missing(folder: StudyFolder, jobs: list[Job], *, processes: int, progress: Progress, set_up: SetUp) -> None:
+def refuse_stale(folder: StudyFolder, jobs: list[Job], *, redo_stale: bool) -> None:
+    """Refuse finished jobs of other settings or of another revision, or delete them. Raises ResultsError."""
+    revision = code_version()["revision"]
+    if redo_stale:
+        folder.forget_stale(jobs, revision)
+    folder.check_revision(jobs, revision)
+
+
+def run_missing(
+    folder: StudyFolder, jobs: list[Job], *, processes: int, progress: Progress, set_up: SetUp = torch_on_one_thread
+) -> None:
+    """Run the jobs that are not done in processes, and keep each as it ends.
+
+    Raises ValueError for input that no job can use, StudyIncompleteError when a job failed or its process died.
+    """
     name, version = folder.study.name, code_version()
     files = {folder.path_of(job): job for job in jobs}
     missing = [job for job in files.values() if not folder.is_done(job)]

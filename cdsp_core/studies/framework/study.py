@@ -192,3 +192,5 @@ class Study:
     """of its claims, where they name none"""
     data: Callable[[StudyOptions], str] = image_data
     """What the study learns from, in one sentence for people."""
+    command: str | None = None
+    """What runs it again, without --redo-stale; None: made from its name and options."""

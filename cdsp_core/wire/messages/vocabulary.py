@@ -29,6 +29,10 @@ ReportedState = Literal["running", "finished", "stopped", "failed"]
 """of a study, as its worker says it"""
 ENDED_STUDY: Final[tuple[StudyState, ...]] = ("finished", "stopped", "failed")
 
+SweepState = Literal["waiting", "running", "paused", "stopped", "finished", "failed"]
+"""of a map; paused: it waits while a run trains"""
+CellState = Literal["waiting", "training", "done", "failed"]
+
 VIEWER_PROTOCOL: Final = 1
 LINK_PROTOCOL: Final = 3
 REFUSED_CODE: Final = 4400

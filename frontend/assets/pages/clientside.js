@@ -48,10 +48,66 @@
   }
   keepFocus();
 
+  let follows_squares = false;
+  let kept = "";
+
+  /** What the pointer or the focus is on stands at the side; a press keeps it there, another one or Escape frees it. */
+  function followSquares() {
+    if (follows_squares) return;
+    follows_squares = true;
+    let timer = 0;
+    const tell = (name) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => window.dash_clientside.set_props("map-under", { data: name }), SOON_MS);
+    };
+    const nameOf = (event) => event.target.closest?.("[data-square]")?.dataset.square;
+    const mark = () => {
+      for (const each of document.querySelectorAll("[data-square]")) {
+        each.setAttribute("aria-pressed", String(each.dataset.square === kept));
+      }
+    };
+    for (const kind of ["pointerover", "focusin"]) {
+      document.addEventListener(kind, (event) => {
+        const name = nameOf(event);
+        if (name && !kept) tell(name);
+      });
+    }
+    document.addEventListener("click", (event) => {
+      const name = nameOf(event);
+      if (!name) return;
+      kept = kept === name ? "" : name;
+      tell(name);
+      mark();
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") kept = "";
+      mark();
+      moveAmongSquares(event, nameOf(event));
+    });
+    new MutationObserver(mark).observe(document.getElementById("map-grid"), { childList: true });
+  }
+
+  const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+  /** An arrow goes to the next square in its direction. */
+  function moveAmongSquares(event, name) {
+    const step = STEPS[event.key];
+    if (!step || !name) return;
+    const [x, y] = name.split("-").map(Number);
+    const next = document.querySelector(`[data-square="${x + step[0]}-${y + step[1]}"]`);
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  }
+
   const none = (value) => value === null || value === undefined || !Number.isFinite(value);
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     pages: {
+      squares() {
+        followSquares();
+        return true;
+      },
       theme(clicks) {
         followSystem();
         return clicks ? show(root.dataset.theme === "dark" ? "light" : "dark", true) : root.dataset.theme;

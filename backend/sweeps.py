@@ -1,0 +1,437 @@
+"""Maps that people train here, one at a time, each in a process of its own: `python -m cdsp_core sweep`.
+
+The process says what goes on by the files of its folder (`sweep_folder.py`); this one starts it, ends it, and has it
+wait while a run trains where that is asked. Maps that come with the program are shown beside those, as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import re
+import secrets
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from backend.errors import BusyError, NotNowError, RunNotFoundError, TooManyError
+from backend.sweep_folder import SweepFolder
+from cdsp_core.studies.sweeps.files import CELLS, HELD, parquet_of, store_sweep
+from cdsp_core.studies.sweeps.measures import MEASURES
+from cdsp_core.studies.sweeps.spec import Sweep
+from cdsp_core.wire.messages.fields import Message, Number
+from cdsp_core.wire.messages.sweeps import SweepAxis, SweepCell, SweepDetail, SweepInfo, SweepList, SweepMeasure
+from cdsp_core.wire.messages.vocabulary import SweepState
+
+logger = logging.getLogger(__name__)
+
+STATE: Final = "state.json"
+LOG: Final = "sweep.log"
+RECORDED: Final = "maps"
+"""folder of the maps that come with the program, among the recorded runs"""
+MOST_WAITING: Final = 8
+END_TIMEOUT_S: Final = 10.0
+MAX_REASON: Final = 300
+GOING: Final[tuple[SweepState, ...]] = ("waiting", "running", "paused")
+
+SweepCommand = Callable[[Path, int], Sequence[str]]
+"""The command that trains the map of this folder with so many processes."""
+
+
+def sweep_command(data_root: Path | None) -> SweepCommand:
+    """The command of the package."""
+
+    def command(folder: Path, processes: int) -> list[str]:
+        sweep = [sys.executable, "-m", "cdsp_core", "sweep", "--out", str(folder), "--jobs", str(processes)]
+        return [*sweep, "--progress", "json", *(["--data-root", str(data_root)] if data_root else [])]
+
+    return command
+
+
+class KeptSweep(Message):
+    """What this process keeps of a map beside the folder's own files."""
+
+    name: str
+    state: SweepState = "waiting"
+    reason: str | None = None
+    waits: bool = False
+    created_ms: Number
+
+
+class _Going:
+    """The process of the map that trains now."""
+
+    def __init__(self, sweep_id: str, process: asyncio.subprocess.Process, *, done: int, processes: int) -> None:
+        self.sweep_id = sweep_id
+        self.process = process
+        self.processes = processes
+        self.began_ns = time.time_ns()
+        self.done_before = done
+        self.trained_s = 0.0
+        """less what it waited"""
+        self.ending: SweepState | None = None
+        """what it is called once it has ended, where somebody ended it"""
+        self.problem: str | None = None
+
+
+class Sweeps:
+    """Everything on the event loop. `trains` says whether a run trains now; `command` None: no map can be trained."""
+
+    def __init__(
+        self,
+        folder: Path,
+        recorded: Path,
+        *,
+        command: SweepCommand | None,
+        trains: Callable[[], bool],
+        active: Callable[[], bool],
+    ) -> None:
+        self._folder = folder
+        self._recorded_folder = recorded / RECORDED
+        self._command = command
+        self._trains, self._active = trains, active
+        self._kept: dict[str, KeptSweep] = {}
+        self._folders: dict[str, SweepFolder] = {}
+        self._going: _Going | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        """the one that reads what the process says"""
+        self._starting = asyncio.Lock()
+        self._closing = False
+
+    async def open(self) -> None:
+        """Take up the maps of the folder; those that were going on go on."""
+        for path in sorted(self._recorded_folder.glob("*/sweep.json")):
+            self._folders[path.parent.name] = SweepFolder(path.parent)
+        for path in sorted(self._folder.glob(f"*/{STATE}")):
+            try:
+                kept = KeptSweep.model_validate_json(path.read_text())
+            except (OSError, ValueError) as error:
+                logger.warning("%s is no map: %s", path.parent, error)
+                continue
+            sweep_id = path.parent.name
+            self._folders[sweep_id] = SweepFolder(path.parent)
+            self._kept[sweep_id] = kept
+            if kept.state in GOING:
+                self._change(sweep_id, state="waiting")
+        await self._next()
+
+    async def close(self) -> None:
+        """End what trains; the next process goes on with it."""
+        self._closing = True
+        if self._going is not None:
+            await self._end("waiting")
+
+    # asked
+
+    async def list(self) -> SweepList:
+        """Every map, newest first."""
+        order = sorted(self._folders, key=lambda each: (each in self._kept, self._created(each)), reverse=True)
+        infos = [info for each in order if (info := await self._info(each)) is not None]
+        return SweepList(unavailable=self._why_unavailable(), sweeps=infos)
+
+    async def get(self, sweep_id: str) -> SweepDetail:
+        """One map with its cells. Raises RunNotFoundError, NotNowError."""
+        folder = self._known(sweep_id)
+        try:
+            cells = await asyncio.to_thread(folder.cells, since_ns=self._since(sweep_id))
+            sweep = folder.sweep()
+        except (OSError, ValueError) as error:
+            raise NotNowError(f"The map cannot be read: {error}") from None
+        return SweepDetail(**dict(self._shown(sweep_id, sweep, cells)), config=sweep.base, cells=cells)
+
+    async def create(self, sweep: Sweep, name: str | None, *, waits: bool) -> SweepDetail:
+        """A new map, which trains as soon as no other does. Raises NotNowError, TooManyError."""
+        self._may_start()
+        sweep_id = f"map-{secrets.token_hex(4)}"
+        path = self._folder / sweep_id
+        await asyncio.to_thread(store_sweep, sweep, path)
+        self._folders[sweep_id] = SweepFolder(path)
+        called = name or f"{sweep.x.field} by {sweep.y.field}, {sweep.base.preset}"
+        self._kept[sweep_id] = KeptSweep(name=called, waits=waits, created_ms=time.time() * 1000)
+        self._save(sweep_id)
+        await self._next()
+        return await self.get(sweep_id)
+
+    async def resume(self, sweep_id: str) -> SweepDetail:
+        """Go on with a map that was stopped or has failed. Raises BusyError where it goes on, or is finished."""
+        kept = self._own(sweep_id)
+        if kept.state not in ("stopped", "failed"):
+            raise BusyError(f"A map must be stopped or failed to be resumed. Found it {kept.state}.")
+        self._may_start()
+        self._change(sweep_id, state="waiting", reason=None)
+        await self._next()
+        return await self.get(sweep_id)
+
+    async def stop(self, sweep_id: str) -> SweepDetail:
+        """End a map's training; resumed, it goes on from its finished cells. Raises BusyError where it does not go."""
+        kept = self._own(sweep_id)
+        if kept.state not in GOING:
+            raise BusyError(f"A map must go on to be stopped. Found it {kept.state}.")
+        if self._going is not None and self._going.sweep_id == sweep_id:
+            await self._end("stopped")
+            await self._next()
+        else:
+            self._change(sweep_id, state="stopped", reason=None)
+        return await self.get(sweep_id)
+
+    async def extend(self, sweep_id: str, sweep: Sweep) -> SweepDetail:
+        """Let a map be this one, which has more cells; what is done stays. Raises NotNowError, TooManyError."""
+        kept = self._own(sweep_id)
+        if kept.state not in GOING:
+            self._may_start()
+        if self._going is not None and self._going.sweep_id == sweep_id:
+            await self._end("waiting")
+        await asyncio.to_thread(store_sweep, sweep, self._folders[sweep_id].path)
+        self._change(sweep_id, state="waiting", reason=None)
+        await self._next()
+        return await self.get(sweep_id)
+
+    async def change(self, sweep_id: str, *, name: str | None, waits: bool | None) -> SweepDetail:
+        """Give a map another name, or say whether it waits while a run trains."""
+        kept = self._own(sweep_id)
+        self._change(
+            sweep_id, name=name if name is not None else kept.name, waits=waits if waits is not None else kept.waits
+        )
+        self.tick(0.0)
+        return await self.get(sweep_id)
+
+    async def delete(self, sweep_id: str) -> None:
+        """Delete a map that does not go on, with everything of it. Raises BusyError."""
+        kept = self._own(sweep_id)
+        if kept.state in GOING:
+            raise BusyError(f"A map must have ended before it is deleted. Found it {kept.state}: stop it first.")
+        path = self._folders.pop(sweep_id).path
+        del self._kept[sweep_id]
+        await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+
+    def sweep(self, sweep_id: str) -> Sweep:
+        """What a map is. Raises RunNotFoundError."""
+        return self._known(sweep_id).sweep()
+
+    def recording(self, sweep_id: str, key: str) -> Path:
+        """The file of a cell's recording. Raises RunNotFoundError."""
+        path = self._known(sweep_id).recording_path(key)
+        if path is None:
+            raise RunNotFoundError(f"The map has no picture of a cell {key[:60]!r} yet.")
+        return path
+
+    def replay(self, name: str) -> Path | None:
+        """The file of the cell that is called so among the recorded runs; None where there is none."""
+        sweep_id, _, mark = name.rpartition(".")
+        folder = self._folders.get(sweep_id)
+        return None if folder is None else folder.replay_path(mark)
+
+    def parquet(self, sweep_id: str) -> Path:
+        """The file of all finished cells. Raises RunNotFoundError."""
+        path = parquet_of(self._known(sweep_id).path)
+        if not path.exists():
+            raise RunNotFoundError("The map's table is written when it ends or is stopped, once a cell is done.")
+        return path
+
+    # the process
+
+    def tick(self, elapsed_s: float) -> None:
+        """So much time has passed: let the map wait where it should, and go on where it need not."""
+        going = self._going
+        if going is None:
+            return
+        kept = self._kept[going.sweep_id]
+        holds = kept.waits and self._trains()
+        if kept.state == "running":
+            going.trained_s += elapsed_s
+        held = self._folders[going.sweep_id].path / CELLS / HELD
+        if holds != (kept.state == "paused"):
+            reason = "Waits while a run trains." if holds else None
+            self._change(going.sweep_id, state="paused" if holds else "running", reason=reason)
+        with suppress(OSError):
+            if holds:
+                held.parent.mkdir(exist_ok=True)
+                held.touch()
+            else:
+                held.unlink(missing_ok=True)
+
+    async def _next(self) -> None:
+        """Start the map that has waited longest, if none trains."""
+        async with self._starting:
+            await self._start_waiting()
+
+    async def _start_waiting(self) -> None:
+        waiting = [each for each, kept in self._kept.items() if kept.state == "waiting"]
+        if self._going is not None or self._closing or self._command is None or not waiting:
+            return
+        sweep_id = min(waiting, key=self._created)
+        cores = len(os.sched_getaffinity(0))
+        processes = max(1, cores - 1) if self._active() else cores
+        folder = self._folders[sweep_id]
+        supervised = [sys.executable, "-m", "cdsp_core.worker.studies", *self._command(folder.path, processes)]
+        self._change(sweep_id, state="running", reason=None)
+        try:
+            with (folder.path / LOG).open("wb") as log:
+                process = await asyncio.create_subprocess_exec(
+                    *supervised,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            self._change(sweep_id, state="failed", reason=f"It could not be started: {error.strerror}.")
+            return
+        done = await asyncio.to_thread(folder.ended)
+        self._going = _Going(sweep_id, process, done=done, processes=processes)
+        self.tick(0.0)
+        task = asyncio.create_task(self._follow(self._going))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow(self, going: _Going) -> None:
+        """Read what the process says until it ends, then begin the next."""
+        process, path = going.process, self._folders[going.sweep_id].path
+        assert process.stdout is not None
+        async for line in process.stdout:
+            with suppress(ValueError, KeyError, TypeError):
+                said = json.loads(line)
+                if said["type"] == "problem":
+                    going.problem = str(said["text"])[:MAX_REASON]
+        code = await process.wait()
+        self._going = None
+        if going.ending is not None:
+            self._change(going.sweep_id, state=going.ending, reason=None)
+            return  # who ended it begins the next
+        if code == 0:
+            self._change(going.sweep_id, state="finished", reason=None)
+        else:
+            reason = going.problem or await asyncio.to_thread(_last_words, path / LOG)
+            self._change(going.sweep_id, state="failed", reason=reason or f"It ended with code {code}.")
+        await self._next()
+
+    async def _end(self, state: SweepState) -> None:
+        """End the process that trains now; the map is called so afterwards."""
+        going = self._going
+        assert going is not None
+        going.ending = state
+        with suppress(OSError):
+            (self._folders[going.sweep_id].path / CELLS / HELD).unlink(missing_ok=True)
+        with suppress(ProcessLookupError):
+            os.killpg(going.process.pid, signal.SIGTERM)
+        await asyncio.wait(self._tasks, timeout=END_TIMEOUT_S)
+        if self._tasks:
+            with suppress(ProcessLookupError):
+                os.killpg(going.process.pid, signal.SIGKILL)
+            await asyncio.wait(self._tasks)
+
+    def _may_start(self) -> None:
+        """Raises NotNowError, TooManyError."""
+        problem = self._why_unavailable()
+        if problem is not None:
+            raise NotNowError(problem)
+        waiting = sum(kept.state in GOING for kept in self._kept.values())
+        if waiting >= MOST_WAITING:
+            raise TooManyError(f"At most {MOST_WAITING} maps may train or wait. Found {waiting}: stop one.")
+
+    def _why_unavailable(self) -> str | None:
+        if self._command is not None:
+            return None
+        return "This server's workers run elsewhere, and a map trains beside its server: start one with launcher local."
+
+    # states
+
+    def _known(self, sweep_id: str) -> SweepFolder:
+        folder = self._folders.get(sweep_id)
+        if folder is None:
+            raise RunNotFoundError(f"There is no map {sweep_id[:60]!r}.")
+        return folder
+
+    def _own(self, sweep_id: str) -> KeptSweep:
+        """A map that was made here. Raises RunNotFoundError, BusyError."""
+        self._known(sweep_id)
+        kept = self._kept.get(sweep_id)
+        if kept is None:
+            raise BusyError("This map comes with the program and stays as it is. Make one of your own to change it.")
+        return kept
+
+    def _created(self, sweep_id: str) -> float:
+        kept = self._kept.get(sweep_id)
+        return 0.0 if kept is None else kept.created_ms
+
+    def _since(self, sweep_id: str) -> int | None:
+        going = self._going
+        return going.began_ns if going is not None and going.sweep_id == sweep_id else None
+
+    async def _info(self, sweep_id: str) -> SweepInfo | None:
+        folder = self._folders[sweep_id]
+        try:
+            cells = await asyncio.to_thread(folder.cells, since_ns=self._since(sweep_id))
+            return self._shown(sweep_id, folder.sweep(), cells)
+        except (OSError, ValueError, KeyError) as error:
+            logger.warning("The map %s cannot be read: %s", sweep_id, error)
+            return None
+
+    def _shown(self, sweep_id: str, sweep: Sweep, cells: Sequence[SweepCell]) -> SweepInfo:
+        kept = self._kept.get(sweep_id)
+        under_way = sum(cell.step / sweep.steps for cell in cells if cell.state == "training")
+        done = sum(cell.state in ("done", "failed") for cell in cells) + under_way
+        state = kept.state if kept is not None else "finished"
+        return SweepInfo(
+            sweep_id=sweep_id,
+            name=kept.name if kept is not None else sweep_id,
+            recorded=kept is None,
+            state=state,
+            reason=kept.reason if kept is not None else None,
+            preset=sweep.base.preset,
+            axes=[SweepAxis(field=axis.field, values=list(axis.values)) for axis in (sweep.x, sweep.y)],
+            seeds=sweep.seeds,
+            steps=sweep.steps,
+            measures=[
+                SweepMeasure(name=n, label=MEASURES[n].label, unit=MEASURES[n].unit, text=MEASURES[n].text)
+                for n in sweep.measures
+            ],
+            done=round(done, 3),
+            total=len(cells),
+            left_s=self._left_s(sweep_id, done, len(cells)),
+            place=self._place(sweep_id),
+            waits=kept.waits if kept is not None else False,
+            created_ms=kept.created_ms if kept is not None else None,
+        )
+
+    def _left_s(self, sweep_id: str, done: float, total: int) -> float | None:
+        going = self._going
+        if going is None or going.sweep_id != sweep_id or done - going.done_before < 0.05:
+            return None
+        return round(going.trained_s * (total - done) / (done - going.done_before), 1)
+
+    def _place(self, sweep_id: str) -> str:
+        going = self._going
+        if going is None or going.sweep_id != sweep_id:
+            return "comes with the program" if sweep_id not in self._kept else "this machine"
+        return f"this machine, {going.processes} at a time"
+
+    def _change(self, sweep_id: str, **news: Any) -> None:
+        self._kept[sweep_id] = KeptSweep(**{**dict(self._kept[sweep_id]), **news})
+        self._save(sweep_id)
+
+    def _save(self, sweep_id: str) -> None:
+        """Put a map's state on disk; a full disk costs only what a restart would know."""
+        path = self._folders[sweep_id].path / STATE
+        temporary = path.with_suffix(".partial")
+        try:
+            temporary.write_text(self._kept[sweep_id].to_text())
+            temporary.replace(path)
+        except OSError as error:
+            logger.warning("the state of map %s cannot be written: %s", sweep_id, error)
+
+
+def _last_words(log: Path) -> str | None:
+    """The last line that the process has printed."""
+    try:
+        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        return None
+    return re.sub(r"^cdsp_core: ", "", lines[-1])[:MAX_REASON] if lines else None

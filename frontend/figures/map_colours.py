@@ -1,0 +1,76 @@
+"""Colours of a map: sigma(A) as the pictures of the Lab have it, and the ground of a cell by its measure."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import Final
+
+Rgb = tuple[int, int, int]
+Stops = Sequence[tuple[float, str]]
+
+SIGMA: Final[dict[str, Stops]] = {
+    "light": ((0, "#eef1f6"), (0.4, "#acbbd6"), (0.5, "#b8b7b4"), (0.6, "#d4aa76"), (1, "#a84e02")),
+    "dark": ((0, "#1e2530"), (0.4, "#435983"), (0.5, "#6f6e6b"), (0.6, "#a37a46"), (1, "#ffb866")),
+}
+GROUND: Final[dict[str, Stops]] = {
+    "light": ((0, "#f3f5f1"), (0.5, "#b5d3c4"), (1, "#6fae95")),
+    "dark": ((0, "#1b2228"), (0.5, "#2c5a50"), (1, "#57b497")),
+}
+SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+SQUARE: Final = 5
+"""pixels of an entry of sigma(A) in a thumbnail, beside one of gap"""
+
+
+def colour(stops: Stops, share: float) -> str:
+    """The colour at a share from 0 to 1, as #rrggbb."""
+    red, green, blue = _between(stops, share)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def ink_on(ground: str) -> str:
+    """Black or white, whichever reads better on a colour."""
+    return "#000000" if 1.05 / (_luminance(ground) + 0.05) < (_luminance(ground) + 0.05) / 0.05 else "#ffffff"
+
+
+def thumbnail(connection: Sequence[Sequence[int]], theme: str) -> str:
+    """sigma(A) of one layer in 255ths, experts by blocks, as the address of a small PNG."""
+    stops = SIGMA[theme]
+    palette = b"".join(bytes(_between(stops, level / 254)) for level in range(255)) + b"\0\0\0"
+    lines = []
+    for row in connection:
+        line = b"".join(bytes([min(value, 254)] * SQUARE + [255]) for value in row)
+        lines += [b"\0" + line] * SQUARE + [b"\0" + b"\xff" * len(line)]
+    width, height = len(connection[0]) * (SQUARE + 1), len(lines)
+    head = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"PLTE", palette), (b"tRNS", b"\xff" * 255 + b"\0"))
+    content = b"".join(_chunk(*part) for part in (*parts, (b"IDAT", zlib.compress(b"".join(lines))), (b"IEND", b"")))
+    return f"data:image/png;base64,{base64.b64encode(SIGNATURE + content).decode()}"
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _between(stops: Stops, share: float) -> Rgb:
+    share = min(max(share, 0.0), 1.0)
+    for (low, first), (high, second) in itertools.pairwise(stops):
+        if share <= high:
+            part = (share - low) / (high - low)
+            red, green, blue = (round(a + part * (b - a)) for a, b in zip(_rgb(first), _rgb(second), strict=True))
+            return red, green, blue
+    return _rgb(stops[-1][1])
+
+
+def _rgb(text: str) -> Rgb:
+    red, green, blue = (int(text[i : i + 2], 16) for i in (1, 3, 5))
+    return red, green, blue
+
+
+def _luminance(text: str) -> float:
+    parts = [value / 255 for value in _rgb(text)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,205 @@
+"""A map of GET /api/sweeps/{id} as the page shows it: squares with their seeds, margins, and what they say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from frontend.numbers import fixed, plain
+from frontend.page_settings import CONTROLS
+
+Cell = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Square:
+    """One place of the map: its cells, one a seed."""
+
+    x: int
+    y: int
+    cells: tuple[Cell, ...]
+
+    @property
+    def name(self) -> str:
+        """What the page calls it: places across and down."""
+        return f"{self.x}-{self.y}"
+
+    @property
+    def state(self) -> str:
+        """training, done, failed or waiting: the first of these that a cell is in."""
+        states = [cell["state"] for cell in self.cells]
+        return next((state for state in ("training", "done", "failed") if state in states), "waiting")
+
+    @property
+    def pictured(self) -> Cell | None:
+        """The cell that it shows: one that trains, else the first with a picture."""
+        pictured = [cell for cell in self.cells if cell["connection"]]
+        return next((cell for cell in pictured if cell["state"] == "training"), pictured[0] if pictured else None)
+
+    def values(self, measure: str) -> list[float]:
+        """The measure of each seed that has ended."""
+        return [float(cell["measures"][measure]) for cell in self.cells if measure in cell["measures"]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Margin:
+    """A measure along one axis: of every value the mean, lowest and highest of the finished runs; NaN: none."""
+
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """A map under one measure."""
+
+    body: Mapping[str, Any]
+    measure: str
+    squares: tuple[Square, ...]
+    top: float
+    """the value that has the strongest ground; the lowest is 0, or less where there is less"""
+    bottom: float
+
+    @property
+    def axes(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """What varies across, and down."""
+        across, down = self.body["axes"]
+        return across, down
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """The measure's label, unit and text."""
+        found: Mapping[str, Any] = next(each for each in self.body["measures"] if each["name"] == self.measure)
+        return found
+
+    def share(self, value: float) -> float:
+        """Where a value lies between the lowest and the strongest."""
+        return (value - self.bottom) / (self.top - self.bottom) if self.top > self.bottom else 0.0
+
+    def margin(self, axis: int) -> Margin:
+        """Along the first axis (0) or the second (1)."""
+        columns: list[list[float]] = [[] for _ in self.axes[axis]["values"]]
+        for square in self.squares:
+            columns[(square.x, square.y)[axis]] += square.values(self.measure)
+        return Margin(
+            mean=tuple(fmean(values) if values else math.nan for values in columns),
+            low=tuple(min(values, default=math.nan) for values in columns),
+            high=tuple(max(values, default=math.nan) for values in columns),
+        )
+
+
+def view_of(body: Mapping[str, Any], measure: str | None) -> View:
+    """The map under a measure, by default its first."""
+    names: list[str] = [each["name"] for each in body["measures"]]
+    chosen = measure if measure is not None and measure in names else names[0]
+    places: dict[tuple[int, int], list[Cell]] = {}
+    for cell in body["cells"]:
+        places.setdefault((cell["y"], cell["x"]), []).append(cell)
+    squares = tuple(Square(x=x, y=y, cells=tuple(cells)) for (y, x), cells in sorted(places.items()))
+    found = [value for square in squares for value in square.values(chosen)]
+    return View(
+        body=body,
+        measure=chosen,
+        squares=squares,
+        top=_top(body, chosen, found),
+        bottom=min(0.0, *found) if found else 0.0,
+    )
+
+
+def field_label(field: str) -> str:
+    """What a setting is called: λ, p_drop."""
+    return CONTROLS[field].label if field in CONTROLS else field
+
+
+def value_text(value: Any) -> str:
+    """A value of an axis: numbers as short as they are."""
+    return plain(value) if isinstance(value, int | float) else str(value)
+
+
+def measured_text(value: float, unit: str) -> str:
+    """A value of a measure: shares in %, links as whole numbers."""
+    if unit == "%":
+        return f"{fixed(100 * value, 1)} %"
+    return fixed(value, 0 if unit == "links" and value == round(value) else 1 if unit == "links" else 2)
+
+
+def short_text(value: float, unit: str) -> str:
+    """The same where there is little room."""
+    return fixed(100 * value, 0) if unit == "%" else fixed(value, 0 if unit == "links" else 2)
+
+
+def place_text(view: View, square: Square) -> str:
+    """Where a square stands: "λ 10, p_drop 0.5"."""
+    across, down = view.axes
+    return ", ".join(
+        f"{field_label(axis['field'])} {value_text(axis['values'][at])}"
+        for axis, at in ((across, square.x), (down, square.y))
+    )
+
+
+def sentence(view: View) -> str:
+    """What the finished runs say of the measure: how far each setting moves it, the other averaged over."""
+    moved = [part for axis in (0, 1) if (part := _moved(view, axis))]
+    if not moved:
+        return "A map of when modules emerge: no run has ended yet."
+    return f"{view.about['label']}: {'; '.join(moved)}."
+
+
+def progress_text(body: Mapping[str, Any]) -> tuple[str, str]:
+    """How far the map is, and how long it will take, or why it does not go on."""
+    ended = sum(cell["state"] in ("done", "failed") for cell in body["cells"])
+    failed = sum(cell["state"] == "failed" for cell in body["cells"])
+    runs = f"{ended:,} of {body['total']:,} runs" + (f", {failed} failed" if failed else "")
+    rest = (body["reason"] or "").rstrip(".") or {
+        "waiting": "waits for another map",
+        "stopped": "stopped",
+        "finished": "",
+    }.get(body["state"])
+    if rest is None:
+        rest = f"{duration(body['left_s'])} left" if body["left_s"] is not None else "starting"
+    return runs, ", ".join(part for part in (rest, body["place"]) if part)
+
+
+def duration(seconds: float) -> str:
+    """A while, as people say it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _moved(view: View, axis: int) -> str:
+    means = view.margin(axis).mean
+    values = view.axes[axis]["values"]
+    known = [(at, mean) for at, mean in enumerate(means) if math.isfinite(mean)]
+    if len(known) < 2:
+        return ""
+    (low_at, low), (high_at, high) = (pick(known, key=lambda each: each[1]) for pick in (min, max))
+    unit, label = view.about["unit"], field_label(view.axes[axis]["field"])
+    return (
+        f"{measured_text(low, unit)} at {label} {value_text(values[low_at])}, "
+        f"{measured_text(high, unit)} at {value_text(values[high_at])}"
+    )
+
+
+def _top(body: Mapping[str, Any], measure: str, found: Iterable[float]) -> float:
+    unit = next(each["unit"] for each in body["measures"] if each["name"] == measure)
+    if unit == "links":
+        model = body["config"]["model"]
+        return float(model["num_layers"] * model["num_experts"] * model["num_partitions"])
+    if measure in ("accuracy", "blind_accuracy", "routing_overlap", "entropy"):
+        return 1.0
+    return max(found, default=1.0) or 1.0
+
+
+def layers_of(body: Mapping[str, Any]) -> int:
+    """How many layers the squares can show."""
+    return int(body["config"]["model"]["num_layers"])
+
+
+def square_of(view: View, name: Any) -> Square | None:
+    """The square of that name."""
+    return next((square for square in view.squares if square.name == name), None)

@@ -1,0 +1,150 @@
+"""The parts of the map's page that depend on a map: its squares, its legend, the card of one square."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import fmean
+from typing import Any
+from urllib.parse import quote
+
+from dash import html
+from dash.development.base_component import Component
+
+from frontend.attributes import aria, data
+from frontend.figures.map_colours import GROUND, colour, ink_on, thumbnail
+from frontend.map_data import (
+    Square,
+    View,
+    field_label,
+    measured_text,
+    place_text,
+    short_text,
+    value_text,
+)
+
+STATES = {
+    "training": "training now",
+    "waiting": "waiting",
+    "failed": "failed",
+    "done": "done",
+}
+
+
+def grid(view: View, *, theme: str, layer: int, pictures: bool) -> list[Component]:
+    """Every square, row by row, with the values of both axes around them."""
+    across, down = view.axes
+    columns = len(across["values"])
+    found: list[Component] = []
+    for row in range(len(down["values"])):
+        found.append(html.Span(value_text(down["values"][row]), className="map-row"))
+        found += [
+            square(view, each, theme=theme, layer=layer, pictures=pictures) for each in view.squares if each.y == row
+        ]
+    found.append(html.Span(field_label(down["field"]), className="map-down"))
+    found += [html.Span(value_text(value), className="map-column") for value in across["values"]]
+    found.append(
+        html.Span(field_label(across["field"]), className="map-across", style={"gridColumn": f"2 / span {columns}"})
+    )
+    return found
+
+
+def square(view: View, shown: Square, *, theme: str, layer: int, pictures: bool) -> Component:
+    """One square, which is a button."""
+    values, unit = shown.values(view.measure), view.about["unit"]
+    state = shown.state
+    parts: list[Component] = []
+    cell = shown.pictured
+    if pictures and cell is not None and layer < len(cell["connection"]):
+        parts.append(html.Img(src=thumbnail(cell["connection"][layer], theme), alt=""))
+    if values:
+        spread = f" ±{short_text((max(values) - min(values)) / 2, unit)}" if len(values) > 1 else ""
+        parts.append(html.B(short_text(fmean(values), unit) + spread))
+    elif state == "training":
+        steps = view.body["steps"] * len(shown.cells)
+        done = sum(each["step"] for each in shown.cells if each["state"] == "training")
+        parts.append(html.Progress(value=str(done), max=str(steps), **aria(label="steps")))
+    elif state == "failed":
+        parts.append(html.B("×"))
+    style = {}
+    if values:
+        ground = colour(GROUND[theme], view.share(fmean(values)))
+        style = {"backgroundColor": ground, "color": ink_on(ground)}
+    said = f"{view.about['label']} {measured_text(fmean(values), unit)}" if values else STATES[state]
+    return html.Button(
+        parts,
+        className=f"map-square is-{state}",
+        type="button",
+        style=style,
+        **data(square=shown.name),
+        **aria(label=f"{place_text(view, shown)}: {said}"),
+    )
+
+
+def legend(view: View, *, theme: str) -> list[Component]:
+    """What the ground means, and the states."""
+    stops = ", ".join(colour(GROUND[theme], share / 4) for share in range(5))
+    unit = view.about["unit"]
+    return [
+        html.Span(f"ground: {view.about['label'].lower()}", title=view.about["text"]),
+        html.Span(measured_text(view.bottom, unit)),
+        html.Span(className="map-scale", style={"backgroundImage": f"linear-gradient(to right, {stops})"}),
+        html.Span(measured_text(view.top, unit)),
+        *(html.Span([html.I(className=f"is-{state}"), STATES[state]]) for state in ("training", "waiting")),
+        html.Span([html.I("×", className="is-failed"), "failed"]),
+    ]
+
+
+def card(view: View, shown: Square, recording: Mapping[str, Any] | None, *, theme: str, layer: int) -> list[Component]:
+    """A square at the side: its picture, its measures, its film, and what can be done with it."""
+    cell = shown.pictured or shown.cells[0]
+    connection = cell["connection"]
+    seeds = ", ".join(str(each["seed"]) for each in shown.cells)
+    address = f"/api/sweeps/{quote(view.body['sweep_id'], safe='')}/cells/{quote(cell['key'], safe='')}?format=file"
+    parts: list[Component] = [
+        html.Div([html.H2(place_text(view, shown)), html.Span(f"seed {seeds}")], className="map-card-head"),
+        html.P(f"layer {layer + 1}, step {cell['step']:,} of {view.body['steps']:,}", className="map-hint"),
+    ]
+    if connection and layer < len(connection):
+        said = f"sigma(A) of layer {layer + 1}: {len(connection[layer])} experts by {len(connection[layer][0])} blocks"
+        parts.append(html.Img(src=thumbnail(connection[layer], theme), alt=said, className="map-large"))
+    if cell["reason"]:
+        parts.append(html.P(cell["reason"], className="note is-wrong"))
+    parts.append(html.Dl([part for about in view.body["measures"] for part in _measured(shown, about)]))
+    if recording is not None and recording["steps"]:
+        parts.append(html.Div(_film(recording, theme=theme, layer=layer), className="map-film"))
+    parts.append(
+        html.Div(
+            [
+                html.Button("Start as a run", id="map-open", className="button button-primary", type="button"),
+                html.A("Recording", href=address, className="button", download=""),
+            ],
+            className="map-tools",
+        )
+    )
+    return parts
+
+
+def _measured(shown: Square, about: Mapping[str, Any]) -> list[Component]:
+    values = shown.values(about["name"])
+    if not values:
+        return []
+    text = measured_text(fmean(values), about["unit"])
+    if len(values) > 1:
+        text += f" ({measured_text(min(values), about['unit'])} to {measured_text(max(values), about['unit'])})"
+    return [html.Dt(about["label"], title=about["text"]), html.Dd(text)]
+
+
+def _film(recording: Mapping[str, Any], *, theme: str, layer: int) -> list[Component]:
+    """Six moments from the first picture to the last."""
+    last = len(recording["steps"]) - 1
+    moments = sorted({round(last * i / 5) for i in range(6)})
+    return [
+        html.Figure(
+            [
+                html.Img(src=thumbnail(recording["connection"][at][layer], theme), alt=""),
+                html.Figcaption(f"{recording['steps'][at]:,}"),
+            ]
+        )
+        for at in moments
+        if layer < len(recording["connection"][at])
+    ]

@@ -1,0 +1,59 @@
+"""The page of maps in a real browser, on an API that tells of one map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.assistive import faults
+from tests.e2e.page_server import PageServer
+from tests.e2e.served import patiently
+from tests.frontend.test_map import CELLS, a_map, cell
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+def test_a_map_is_seen_by_pointer_and_keyboard_and_a_cell_that_ends_fills_in(
+    open_page: Callable[..., Page], pages: PageServer, width: int, theme: str
+) -> None:
+    pages.sweeps = [a_map(list(CELLS))]
+    page = open_page(f"{pages.url}/map", wait_for=".map-square", width=width, theme=theme)
+    expect(page.locator(".map-square")).to_have_count(4)
+    expect(page.locator("#map-sentence")).to_have_text("Links cut: 1 at λ 0, 4 at 10; 2 at p_drop 0, 2 at 0.")
+    expect(page.locator("#map-runs")).to_have_text("3 of 4 runs")
+    expect(page.locator("#map-top .main-svg").first).to_be_visible()
+
+    page.locator("[data-square='0-0']").focus()
+    expect(page.locator("#map-card h2")).to_have_text("λ 0, p_drop 0")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#map-card h2")).to_have_text("λ 10, p_drop 0")
+    expect(page.locator("#map-card dd").first).to_have_text("4")
+    expect(page.locator(".map-film img")).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert faults(page) == []
+
+    pages.sweeps = [a_map([*CELLS[:3], cell(1, 1, 3)], done=4.0, state="finished")]
+    expect(page.locator("[data-square='1-1']")).to_have_attribute("aria-label", "λ 10, p_drop 1: Links cut 3")
+    expect(page.locator("#map-runs")).to_have_text("4 of 4 runs")
+
+
+def test_a_map_is_asked_for_and_what_cannot_be_is_said_at_once(
+    open_page: Callable[..., Page], pages: PageServer
+) -> None:
+    pages.sweeps = [a_map(list(CELLS))]
+    page = open_page(f"{pages.url}/map", wait_for=".map-square", width=1440)
+    page.locator("#map-x-values").fill("0, 1000, x")
+    expect(page.locator("#map-size")).to_have_text("lambda_conflict must be a number. Found 'x'.")
+    page.locator("#map-x-values").fill("0, 10")
+    expect(page.locator("#map-size")).to_have_text("6 runs of 1,000 steps.")
+    page.locator("#map-start").click()
+    patiently(lambda: pages.asked, "the map to be asked for")
+    method, path, body = pages.asked[0]
+    assert (method, path, body["preset"], body["steps"], body["waits"]) == ("POST", "sweeps", "live", 1000, False)
+    assert body["axes"] == [
+        {"field": "lambda_conflict", "values": [0.0, 10.0]},
+        {"field": "p_drop", "values": [0.0, 0.5, 1.0]},
+    ]

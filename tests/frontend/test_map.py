@@ -1,0 +1,157 @@
+"""A map as the page shows it: what its squares, margins and sentence say, and the figure to take away."""
+
+from __future__ import annotations
+
+import base64
+import math
+import xml.etree.ElementTree as ElementTree
+import zlib
+from typing import Any
+
+import pytest
+
+from frontend.figures.map_colours import GROUND, colour, ink_on, thumbnail
+from frontend.figures.map_margins import margin_figure
+from frontend.figures.map_svg import map_svg
+from frontend.figures.palette import LIGHT
+from frontend.map_data import progress_text, sentence, square_of, value_text, view_of
+from frontend.map_live import axis_json, number_of
+from frontend.map_squares import card, grid
+from frontend.rendered import to_html
+
+
+def cell(x: int, y: int, links: float | None, *, seed: int = 0, **fields: Any) -> dict[str, Any]:
+    done = links is not None
+    return {
+        "key": f"{x}-{y}-{seed}",
+        "x": x,
+        "y": y,
+        "seed": seed,
+        "state": "done" if done else "waiting",
+        "step": 100 if done else 0,
+        "reason": None,
+        "measures": {"links_cut": links, "accuracy": 0.5} if done else {},
+        "connection": [[[255, 0], [0, 128]]] if done else None,
+        **fields,
+    }
+
+
+def a_map(cells: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:
+    return {
+        "sweep_id": "map-1",
+        "name": "Mine & yours",
+        "recorded": False,
+        "state": "running",
+        "reason": None,
+        "preset": "live",
+        "axes": [{"field": "lambda_conflict", "values": [0.0, 10.0]}, {"field": "p_drop", "values": [0.0, 1.0]}],
+        "seeds": 1,
+        "steps": 100,
+        "measures": [
+            {"name": "links_cut", "label": "Links cut", "unit": "links", "text": "cut"},
+            {"name": "accuracy", "label": "Accuracy with ID", "unit": "%", "text": "right"},
+        ],
+        "done": 3.0,
+        "total": 4,
+        "left_s": 240.0,
+        "place": "this machine, 2 at a time",
+        "config": {"model": {"num_layers": 1, "num_experts": 2, "num_partitions": 2}},
+        "cells": cells,
+        **fields,
+    }
+
+
+CELLS = [cell(0, 0, 0), cell(1, 0, 4), cell(0, 1, 2), cell(1, 1, None)]
+
+
+def test_margins_are_means_and_ranges_of_the_runs_that_have_ended() -> None:
+    view = view_of(a_map(CELLS), "links_cut")
+    across, down = view.margin(0), view.margin(1)
+    assert (across.mean, across.low, across.high) == ((1.0, 4.0), (0.0, 4.0), (2.0, 4.0))
+    assert down.mean == (2.0, 2.0)
+    empty = view_of(a_map([cell(0, 0, None)]), "links_cut").margin(0).mean
+    assert all(map(math.isnan, empty))
+
+
+def test_the_sentence_says_how_far_each_setting_moves_the_measure() -> None:
+    said = sentence(view_of(a_map(CELLS), "links_cut"))
+    assert said == "Links cut: 1 at λ 0, 4 at 10; 2 at p_drop 0, 2 at 0."
+    none = sentence(view_of(a_map([cell(0, 0, None)]), "links_cut"))
+    assert none == "A map of when modules emerge: no run has ended yet."
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "4 min left, this machine, 2 at a time"),
+        ({"left_s": None}, "starting, this machine, 2 at a time"),
+        ({"state": "stopped", "place": "this machine"}, "stopped, this machine"),
+        (
+            {"state": "paused", "reason": "Waits while a run trains."},
+            "Waits while a run trains, this machine, 2 at a time",
+        ),
+    ],
+)
+def test_progress_says_how_long_and_where(fields: dict[str, Any], said: str) -> None:
+    assert progress_text(a_map(CELLS, **fields)) == ("3 of 4 runs", said)
+
+
+def test_a_square_is_a_button_that_says_its_place_and_value_and_shows_the_spread_of_seeds() -> None:
+    two = [cell(0, 0, 1), cell(0, 0, 3, seed=1)]
+    html = to_html(grid(view_of(a_map(two), "links_cut"), theme="light", layer=0, pictures=True))
+    assert 'aria-label="λ 0, p_drop 0: Links cut 2"' in html
+    assert "2 ±1" in html
+    assert 'data-square="0-0"' in html
+    numbers = to_html(grid(view_of(a_map(two), "links_cut"), theme="light", layer=0, pictures=False))
+    assert "<img" not in numbers
+
+
+def test_a_card_shows_every_measure_and_a_film() -> None:
+    view = view_of(a_map(CELLS), "links_cut")
+    square = square_of(view, "1-0")
+    assert square is not None
+    recording = {"steps": [0, 10, 100], "connection": [[[[128, 128], [128, 128]]]] * 3}
+    html = to_html(card(view, square, recording, theme="dark", layer=0))
+    assert "Accuracy with ID" in html
+    assert "50.0 %" in html
+    assert html.count("<figure") == 3
+
+
+def test_a_thumbnail_is_a_png_whose_pixels_are_the_entries() -> None:
+    address = thumbnail([[255, 0], [0, 128]], "light")
+    content = base64.b64decode(address.removeprefix("data:image/png;base64,"))
+    assert content.startswith(b"\x89PNG")
+    start = content.index(b"IDAT") + 4
+    lines = zlib.decompress(content[start : content.index(b"IEND") - 8])
+    assert lines[1] == 254
+    assert lines[7] == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_number_can_be_read_on_every_ground(theme: str) -> None:
+    def luminance(text: str) -> float:
+        parts = [int(text[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        red, green, blue = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    for share in range(101):
+        ground = colour(GROUND[theme], share / 100)
+        darker, lighter = sorted(map(luminance, (ground, ink_on(ground))))
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def test_the_figure_is_an_svg_with_every_square_and_its_numbers() -> None:
+    view = view_of(a_map(CELLS), "links_cut")
+    root = ElementTree.fromstring(map_svg(view, theme="light", layer=0))
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"0", "4", "2", "λ", "p_drop"} <= set(texts)
+    figure = margin_figure(view, 1, LIGHT)
+    assert figure["data"][1]["x"] == [2.0, 2.0]
+    assert figure["layout"]["yaxis"]["range"] == [1.5, -0.5]
+
+
+def test_what_people_type_becomes_an_axis() -> None:
+    assert axis_json(" p_drop ", "0:1:3") == {"field": "p_drop", "values": [0.0, 0.5, 1.0]}
+    assert number_of("Layer 2") == 1
+    assert number_of(None) == 0
+    assert value_text(0.3) == "0.3"
