@@ -147,7 +147,7 @@ def test_runs_of_the_same_seed_are_offered_first_with_what_differs_in_bold(lab: 
     expect(lab).to_have_url(re.compile(f"with={twins.same_seed}"))
 
 
-def test_a_stored_run_stands_beside_the_live_one_aligned_by_step(compared: Page) -> None:
+def test_a_stored_run_stands_beside_the_live_one_aligned_by_step(compared: Page, twins: Twins) -> None:
     expect(side(compared, "b").locator(".twin-note")).to_contain_text(f"finished at step {ENDS_AT}")
     expect(compared.locator("[data-part=story]")).to_contain_text("λ 0")
     expect(compared.locator("[data-part=story-below]")).to_contain_text("Same seed, so the same start")
