@@ -100,7 +100,7 @@ export class RunView {
           if (isSnapshot) model.store.clear();
           if (model.hello) model.store.append(model.hello.scalar_names, frame.scalars, isSnapshot);
           this.charts.invalidate();
-          this.comparison.moved();
+          this.comparison.grown();
         },
         missing: (runId) => {
           model.forget();
@@ -200,7 +200,8 @@ export class RunView {
 
   /** Draw what is new. Called from the page's one drawing loop. @param {number} now */
   draw(now) {
-    const isCalm = this.#lessMotion.matches && now - this.#drawnAt < CALM_MS;
+    const stays_ms = this.#lessMotion.matches ? CALM_MS : this.comparison.stays_ms;
+    const isCalm = now - this.#drawnAt < stays_ms;
     const frame = this.model.hello && !isCalm && this.stream.take();
     if (frame) {
       this.#drawnAt = now;

@@ -238,6 +238,27 @@ test("where less motion is asked for there is one picture a second", () => {
   assert.ok(topologyOf("a").includes(".75"));
 });
 
+test("while two runs train each picture of them stays a while, so that the cores are theirs", () => {
+  const { view, socket } = connected("a");
+  view.comparison.compareWith(["b-run"]);
+  const other = Socket.opened[1];
+  other.hear(aHello({ run: aRun({ run_id: "b-run" }) }));
+  const taken = () => [socket, other].map(({ sent }) => sent.filter((text) => text.includes("ack")).length);
+  for (const [seq, now, expected] of [
+    [1, 0, 1],
+    [2, 100, 1],
+    [3, 250, 2],
+  ]) {
+    for (const each of [socket, other]) each.hear(frame(seq, 0.25));
+    view.draw(now);
+    assert.deepEqual(taken(), [expected, expected], `at ${now} ms`);
+  }
+  other.hear({ type: "run", run: aRun({ run_id: "b-run", status: "finished" }) });
+  for (const each of [socket, other]) each.hear(frame(4, 0.25));
+  view.draw(260);
+  assert.deepEqual(taken(), [3, 3]);
+});
+
 test("a reset asks first, and can be taken back", async () => {
   connected("a");
   await soon();

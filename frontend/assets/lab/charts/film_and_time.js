@@ -23,6 +23,7 @@ import { Tabs } from "./tabs.js";
 /** @import { Scrubber } from "./scrubber.js" */
 
 const TICK_MS = 200;
+const BESIDE_TICK_MS = 400; // runs beside each other share the cores with this page
 const WIDE = { left: 52, right: 112 };
 const NARROW = { left: 36, right: 92 };
 const NARROW_BELOW = 520; // px
@@ -210,7 +211,7 @@ export class FilmAndTime {
   /** Called from the page's drawing loop. @param {number} now */
   tick(now) {
     this.#scrubber.tick(now, this.last);
-    if (!this.#isDirty || now - this.#lastTick < TICK_MS) return;
+    if (!this.#isDirty || now - this.#lastTick < (this.beside ? BESIDE_TICK_MS : TICK_MS)) return;
     this.#lastTick = now;
     this.#draw();
   }

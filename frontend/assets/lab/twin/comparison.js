@@ -193,7 +193,7 @@ export class Comparison {
   setLens(lens) {
     this.figure.lens = lens;
     this.#addressed({ lens: lens === "matrix" ? null : lens });
-    this.#drawn.invalidate();
+    this.#drawn.ask();
   }
 
   /** Layer or colours changed. */
@@ -203,7 +203,17 @@ export class Comparison {
 
   /** A moment is looked back at, or not any more. */
   moved() {
+    this.#drawn.ask();
+  }
+
+  /** A has new scalars. */
+  grown() {
     this.#drawn.invalidate();
+  }
+
+  /** How long a picture stays at least, in ms. */
+  get stays_ms() {
+    return this.#drawn.stays_ms;
   }
 
   // what is told, a few times a second

@@ -20,11 +20,14 @@ import { TwinFigure } from "./twin_figure.js";
 /** @import { Shown, TwinLens } from "./side.js" */
 
 const CALM_MS = 1000; // between two pictures, where less motion is asked for
+const BOTH_MS = 200; // between two pictures while several runs train, which share the cores with this page
 
 export class ComparisonView {
   /** A's frame that is shown. @type {Frame | null} */
   frame = null;
   #isDirty = false;
+  /** Whether a person is waiting for the next picture. */
+  #isAsked = false;
   #drawnAt = -CALM_MS;
   /** A's frames, and its running means. */
   #reel = new Reel(() => this.invalidate());
@@ -45,7 +48,7 @@ export class ComparisonView {
     this.#compared = compared;
     this.figure = new TwinFigure(parts, {
       light: () => {
-        this.invalidate();
+        this.ask();
         this.#card();
       },
       lens: onLens,
@@ -61,10 +64,23 @@ export class ComparisonView {
     this.#isDirty = true;
   }
 
+  /** A person has asked for another picture, which comes at once. */
+  ask() {
+    this.#isDirty = true;
+    this.#isAsked = true;
+  }
+
   /** Layer or colours changed. */
   repaint() {
     this.figure.repaint();
-    this.invalidate();
+    this.ask();
+  }
+
+  /** How long a picture stays at least, in ms: the cores belong to what trains. */
+  get stays_ms() {
+    if (!this.#compared.guests.length) return 0;
+    if (this.#lessMotion.matches) return CALM_MS;
+    return this.#compared.reaches.filter(({ goesOn }) => goesOn).length > 1 ? BOTH_MS : 0;
   }
 
   /** The runs compared are others than before, or there are none any more. */
@@ -75,7 +91,7 @@ export class ComparisonView {
     this.figure.focus.free();
     if (guests.length) this.figure.repaint();
     else this.#leave();
-    this.invalidate();
+    this.ask();
   }
 
   /** Nothing is compared any more. */
@@ -105,13 +121,15 @@ export class ComparisonView {
 
   /** Take what has come of the others and draw what is new. @param {number} now */
   draw(now) {
-    for (const guest of this.#compared.guests) {
+    const isDue = now - this.#drawnAt >= this.stays_ms;
+    for (const guest of isDue ? this.#compared.guests : []) {
       const before = guest.model.frame;
       guest.follow();
       if (guest.model.frame !== before) this.invalidate();
     }
-    if (!this.#isDirty || (this.#lessMotion.matches && now - this.#drawnAt < CALM_MS)) return;
-    this.#drawnAt = now;
+    if (!this.#isDirty || !(isDue || this.#isAsked)) return;
+    if (isDue) this.#drawnAt = now;
+    this.#isAsked = false;
     this.#show();
   }
 
