@@ -85,7 +85,9 @@ def in_a_row(parts: list[str]) -> str:
 
 
 def tally(evidence: Evidence) -> Component:
-    """How many claims for the method have each verdict, as a bar and in numbers; those for a baseline apart."""
+    """How many claims for the method have each verdict, as a bar and in numbers; those for a baseline apart; the way to
+    all numbers.
+    """
     ours = Counter(claim.verdict for claim in evidence.claims if claim.for_method)
     others = Counter(claim.verdict for claim in evidence.claims if not claim.for_method)
     words = [word for word in VERDICTS if ours[word]]
@@ -103,20 +105,25 @@ def tally(evidence: Evidence) -> Component:
             html.Div(bar, className="tally-bar", **aria(hidden="true")),
             html.Ul(numbers, className="tallies"),
             *([html.P(f"Claims for a baseline, counted apart: {aside}.", id="tally-aside")] if aside else []),
+            html.A(
+                [html.Span(className="icon icon-save"), "All as a table"],
+                href="/claims/claims.csv",
+                download="claims.csv",
+                className="button",
+            ),
         ],
         className="tally",
     )
 
 
 def foot(evidence: Evidence) -> list[Component]:
-    """What holds for all numbers, and the way to them."""
+    """What holds for all numbers."""
     if evidence.missing:
         return []
     causal = [html.H2("Does conflict carry information?"), *(html.P(minus(text)) for text in evidence.causal)]
     return [
         *([html.Section(causal, id="causal")] if evidence.causal else []),
         html.P(minus(evidence.caveat), id="caveat"),
-        html.P([html.A("All as a table (CSV)", href="/claims/claims.csv", download="claims.csv")]),
     ]
 
 
