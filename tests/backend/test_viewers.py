@@ -265,6 +265,20 @@ async def test_a_page_that_only_talks_nonsense_is_closed_and_the_others_are_serv
             await other.until_step(20)
 
 
+async def test_no_page_that_comes_makes_the_server_read_the_bounds_of_every_field_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_again(*_: object) -> None:
+        raise AssertionError("the classes of a config are read for every page")
+
+    async with lab(tmp_path) as it:
+        run_id = await it.new_run()
+        monkeypatch.setattr("cdsp_core.settings.config.field_schema", read_again)
+        assert "p_drop" in (await it.http.get("/api/schema")).json()["controls"]
+        async with it.page(run_id) as page:
+            assert "p_drop" in (await page.text("hello"))["bounds"]
+
+
 async def test_a_run_that_is_not_there_says_so_and_closes(tmp_path: Path) -> None:
     async with lab(tmp_path) as it, it.page("run-none") as page:
         assert (await page.text("error"))["reason"] == "There is no run 'run-none'."
