@@ -135,7 +135,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.one_of(st.integers(0, 5), st.just("draw"), st.just("settle")), max_size=60))
 def test_whatever_the_pace_no_scalar_is_lost_and_no_more_than_two_frames_are_in_flight(
     happenings: list[int | str],
