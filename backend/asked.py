@@ -47,13 +47,21 @@ def answer(
     return Response(text, media_type="application/json", status_code=status, headers=headers)
 
 
-def binary(content: bytes, *, headers: dict[str, str] | None = None) -> Response:
+def binary(
+    content: bytes,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    media: str = "application/octet-stream",
+) -> Response:
     """Bytes as they are; many of them piece by piece, as fast as they are taken."""
-    media = "application/octet-stream"
     if len(content) <= PIECE_BYTES:
-        return Response(content, media_type=media, headers=headers)
+        return Response(content, status_code=status, media_type=media, headers=headers)
     return StreamingResponse(
-        _in_pieces(content), media_type=media, headers={**(headers or {}), "Content-Length": str(len(content))}
+        _in_pieces(content),
+        status_code=status,
+        media_type=media,
+        headers={**(headers or {}), "Content-Length": str(len(content))},
     )
 
 

@@ -26,7 +26,7 @@ from backend.reference import BINARY, TEXT, refusals, takes
 from backend.roles import WATCH_ONLY
 from backend.runs import Runs
 from backend.stream import read_after
-from cdsp_core.settings.config import schema
+from backend.texts import CONFIG_SCHEMA
 from cdsp_core.settings.presets import PRESETS
 from cdsp_core.wire.frames import MAX_COUNT
 from cdsp_core.wire.messages.api import (
@@ -66,7 +66,7 @@ async def presets() -> Response:
 @router.get("/api/schema")
 async def config_schema() -> dict[str, Any]:
     """Fields of a config by section: types, bounds, defaults and a line of text."""
-    return schema()
+    return CONFIG_SCHEMA
 
 
 @router.get("/api/recorded", response_model=RecordedRuns)

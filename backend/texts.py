@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from backend.eventlog import EventLog
 from backend.state import RunState
 from cdsp_core.settings.config import schema
 from cdsp_core.wire.messages.run import RunInfo
 from cdsp_core.wire.messages.viewer import ErrorMessage, ResetMessage, RunMessage, hello_head
+
+CONFIG_SCHEMA: Final = schema()
+"""fields and bounds of a config by section, read from its classes once: that takes as long as a hundred requests"""
 
 
 class Told(Protocol):
@@ -53,7 +56,7 @@ class ViewerTexts:
         told = self._told
         key = (told.hello_version, told.run_version, told.events.count, resumed)
         if self._hello is None or self._hello[0] != key:
-            state, bounds = told.state, schema()["controls"]
+            state, bounds = told.state, CONFIG_SCHEMA["controls"]
             head = hello_head(told.info(), state.config, bounds, state.described, resumed=resumed).to_text()
             self._hello = (key, f'{head[:-1]},"events":{told.events.newest()}}}')
         return self._hello[1]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backend import history
 from backend.history import MAX_SNAPSHOT_ROWS, ScalarHistory
-from cdsp_core.wire.frames import Frame, decode_frame
+from cdsp_core.wire.frames import Array, Frame, decode_frame
 from cdsp_core.wire.messages.link import EventMessage
 from cdsp_core.wire.messages.run import Event
 from cdsp_core.worker.outbox import Outbox
@@ -54,7 +54,12 @@ def test_a_thinned_history_is_bounded_and_holds_the_newest_value_of_every_column
 def test_thousands_of_rows_are_taken_at_once_and_not_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     merges: list[int] = []
     merge = history._last_values
-    monkeypatch.setattr(history, "_last_values", lambda rows: merges.append(len(rows)) or merge(rows))
+
+    def counted(rows: Array) -> Array:
+        merges.append(len(rows))
+        return merge(rows)
+
+    monkeypatch.setattr(history, "_last_values", counted)
     taken = ScalarHistory(3)
     taken.append(rows_of(3 * MAX_SNAPSHOT_ROWS + 1, 20))
     assert len(merges) < 10

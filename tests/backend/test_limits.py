@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -256,21 +256,32 @@ def delete_history(folder: Path) -> None:
         path.unlink()
 
 
-async def test_a_history_that_is_deleted_is_noticed_and_commands_go_on(tmp_path: Path) -> None:
+def replace_history(folder: Path) -> None:
+    delete_history(folder)
+    (folder / "history.sqlite").write_bytes(b"")
+
+
+@pytest.mark.parametrize("harm", [delete_history, replace_history])
+async def test_a_history_that_is_gone_is_noticed_and_commands_go_on(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 5)
         assert (await it.http.get("/healthz")).json()["problems"] == []
-        delete_history(tmp_path)
+        harm(tmp_path)
         await until(lambda: it.runs.store.error is not None)
         health = await it.http.get("/healthz")
         assert (health.status_code, health.json()["status"]) == (503, "failing")
         assert "is gone or was replaced" in health.json()["problems"][0]
+        async with it.page(run_id) as page:
+            told = [event["text"] for event in (await page.text("hello"))["events"] if event["kind"] == "error"]
+            assert any("is gone or was replaced" in text for text in told)
         for kind in ("pause", "resume", "stop"):
             answer = await it.command(run_id, kind)
             assert (answer.status_code, answer.json()["status"]) == (200, "applied"), kind
         assert (await it.http.get(f"/api/runs/{run_id}/events")).status_code == 503
-        assert not (tmp_path / "history.sqlite").exists()
+        assert not (tmp_path / "history.sqlite").exists() or not (tmp_path / "history.sqlite").stat().st_size
 
 
 async def test_an_ended_run_leaves_memory_and_is_shown_whole_again(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -105,3 +107,15 @@ async def test_a_run_that_cannot_begin_fails_with_the_reason(tmp_path: Path) -> 
         run = await it.until_status(run_id, "failed")
         assert "train-images-idx3-ubyte" in run["reason"]
         assert "\n" not in run["reason"]
+
+
+async def test_a_worker_with_the_wrong_token_ends_with_a_status_and_without_a_traceback(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "cdsp_core.worker", "--connect", f"ws://127.0.0.1:{it.port}/ws/worker",
+            "--checkpoint-dir", str(tmp_path), "--study-dir", str(tmp_path),
+            env={**os.environ, "CDSP_WORKER_TOKEN": "not the token of this server"}, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, said = await process.communicate()
+    assert process.returncode == 1
+    assert b"Traceback" not in said

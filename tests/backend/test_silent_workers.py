@@ -12,6 +12,7 @@ import pytest
 
 from backend.launchers.local import Launch
 from backend.processes import Processes
+from backend.runs import TICK_S
 from backend.settings import Settings
 from cdsp_core.wire.messages.link import End
 from cdsp_core.worker.pulse import LONG_WORK_S, Pulse
@@ -90,16 +91,25 @@ async def test_a_worker_that_stays_silent_is_replaced_from_the_last_checkpoint(t
         assert run["restarts"] == 1
 
 
-async def test_a_server_that_was_stopped_itself_does_not_count_that_as_silence(tmp_path: Path) -> None:
-    async with (
-        lab(tmp_path, silent_after_s=4.0, replaced_after_s=5.0) as it,
-        ThreadWorker(it.port, it.settings.checkpoint_dir),
-    ):
+async def test_a_server_that_was_stopped_itself_does_not_count_that_as_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[float] = []
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 20)
-        _stand_still(6.0)
-        run = await it.until(run_id, lambda run: run["status"] in ("paused", "finished", "running"))
-        assert (run["epoch"], run["restarts"]) == (0, 0)
+        tick = it.runs.placement.tick
+
+        def counting(elapsed_s: float) -> None:
+            counted.append(elapsed_s)
+            tick(elapsed_s)
+
+        monkeypatch.setattr(it.runs.placement, "tick", counting)
+        await until(lambda: len(counted) > 0)
+        before = len(counted)
+        _stand_still(4 * TICK_S)
+        await until(lambda: len(counted) > before)
+    assert max(counted) <= 2 * TICK_S < it.settings.silent_after_s
 
 
 def test_long_work_counts_as_alive_and_a_thread_that_hangs_does_not() -> None:

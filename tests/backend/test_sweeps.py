@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from backend.sweep_routes import cell_by_cell
 from cdsp_core.settings.presets import preset
 from cdsp_core.studies.sweeps.run import run_sweep
 from cdsp_core.studies.sweeps.spec import Sweep, axis_of
@@ -51,7 +52,7 @@ async def new_map(it: Lab, **fields: Any) -> dict[str, Any]:
 
 
 async def until_map(it: Lab, sweep_id: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    async with asyncio.timeout(3 * PATIENCE_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             found: dict[str, Any] = (await it.http.get(f"/api/sweeps/{sweep_id}")).json()
             if wanted(found):
@@ -65,7 +66,7 @@ def is_(state: str) -> Callable[[dict[str, Any]], bool]:
 
 async def until_ran(it: Lab, sweep_id: str) -> None:
     """Until a cell has begun."""
-    async with asyncio.timeout(3 * PATIENCE_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             if ran(it, sweep_id):
                 return
@@ -88,6 +89,8 @@ async def test_a_map_trains_to_its_end_and_every_cell_has_its_measures_and_its_p
         }  # fmt: skip
         assert {cell["state"] for cell in ended["cells"]} == {"done"}
         assert ended["cells"][0]["connection"][0][0][0] == 128
+        detail = await it.runs.sweeps.get(made["sweep_id"])
+        assert cell_by_cell(detail) == detail.to_text()
         assert [measure["name"] for measure in ended["measures"]] == ["links_cut"]
         key = ended["cells"][0]["key"]
         assert (await it.http.get(f"/api/sweeps/{made['sweep_id']}/cells/{key}?format=json")).json()["steps"] == [0, 10]

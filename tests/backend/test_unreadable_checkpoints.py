@@ -118,7 +118,7 @@ def test_what_a_worker_could_not_deliver_stays_until_the_backend_knows_that_the_
 def test_a_run_that_goes_on_has_its_first_checkpoint_soon_and_the_others_seldom(tmp_path: Path) -> None:
     now = [0.0]
     session = a_session(TinyTrainers(step_s=0.0), tmp_path, outbox=Outbox(), clock=lambda: now[0])
-    steps = []
+    steps: list[str] = []
     for _ in range(40):
         now[0] += 1.0
         session.train_step()

@@ -135,7 +135,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.one_of(st.integers(0, 5), st.just("draw"), st.just("settle")), max_size=60))
 def test_whatever_the_pace_no_scalar_is_lost_and_no_more_than_two_frames_are_in_flight(
     happenings: list[int | str],
@@ -263,6 +263,20 @@ async def test_a_page_that_only_talks_nonsense_is_closed_and_the_others_are_serv
             with pytest.raises(ConnectionClosed):
                 await page.text("nothing that is ever said")
             await other.until_step(20)
+
+
+async def test_no_page_that_comes_makes_the_server_read_the_bounds_of_every_field_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_again(*_: object) -> None:
+        raise AssertionError("the classes of a config are read for every page")
+
+    async with lab(tmp_path) as it:
+        run_id = await it.new_run()
+        monkeypatch.setattr("cdsp_core.settings.config.field_schema", read_again)
+        assert "p_drop" in (await it.http.get("/api/schema")).json()["controls"]
+        async with it.page(run_id) as page:
+            assert "p_drop" in (await page.text("hello"))["bounds"]
 
 
 async def test_a_run_that_is_not_there_says_so_and_closes(tmp_path: Path) -> None:
