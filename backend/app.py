@@ -20,7 +20,7 @@ from backend.settings import Settings
 from backend.store import StoreError
 from backend.stream import Streams
 from backend.studies import Catalogue, all_studies
-from backend.sweeps import SweepCommand
+from backend.sweep_process import SweepCommand
 
 
 def create_app(

@@ -21,7 +21,8 @@ from backend.settings import Settings
 from backend.state import RunState
 from backend.store import Store
 from backend.studies import Catalogue
-from backend.sweeps import SweepCommand, Sweeps, sweep_command
+from backend.sweep_process import SweepCommand, sweep_command
+from backend.sweeps import Sweeps
 from backend.tally import Tally
 from backend.upkeep import Upkeep
 from cdsp_core.settings.config import RunConfig
@@ -81,6 +82,7 @@ class Runs:
             command=command or own,
             trains=lambda: any(hub.state.status == "running" for hub in self._hubs.values()),
             active=lambda: any(hub.state.active for hub in self._hubs.values()),
+            spawn=self._spawn,
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: list[dict[str, Any]] = []

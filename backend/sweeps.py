@@ -7,78 +7,31 @@ wait while a run trains where that is asked. Maps that come with the program are
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
-import re
 import secrets
 import shutil
-import signal
-import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from backend.errors import BusyError, NotNowError, RunNotFoundError, TooManyError
 from backend.sweep_folder import SweepFolder
-from cdsp_core.studies.sweeps.files import CELLS, HELD, parquet_of, store_sweep
-from cdsp_core.studies.sweeps.measures import MEASURES
+from backend.sweep_info import Going, KeptSweep, info_of
+from backend.sweep_process import SweepCommand, SweepProcess
+from cdsp_core.studies.sweeps.files import parquet_of, store_sweep
 from cdsp_core.studies.sweeps.spec import Sweep
-from cdsp_core.wire.messages.fields import Message, Number
-from cdsp_core.wire.messages.sweeps import SweepAxis, SweepCell, SweepDetail, SweepInfo, SweepList, SweepMeasure
+from cdsp_core.wire.messages.sweeps import SweepCell, SweepDetail, SweepInfo, SweepList
 from cdsp_core.wire.messages.vocabulary import SweepState
 
 logger = logging.getLogger(__name__)
 
 STATE: Final = "state.json"
-LOG: Final = "sweep.log"
 RECORDED: Final = "maps"
 """folder of the maps that come with the program, among the recorded runs"""
 MOST_WAITING: Final = 8
-END_TIMEOUT_S: Final = 10.0
-MAX_REASON: Final = 300
 GOING: Final[tuple[SweepState, ...]] = ("waiting", "running", "paused")
-
-SweepCommand = Callable[[Path, int], Sequence[str]]
-"""The command that trains the map of this folder with so many processes."""
-
-
-def sweep_command(data_root: Path | None) -> SweepCommand:
-    """The command of the package."""
-
-    def command(folder: Path, processes: int) -> list[str]:
-        sweep = [sys.executable, "-m", "cdsp_core", "sweep", "--out", str(folder), "--jobs", str(processes)]
-        return [*sweep, "--progress", "json", *(["--data-root", str(data_root)] if data_root else [])]
-
-    return command
-
-
-class KeptSweep(Message):
-    """What this process keeps of a map beside the folder's own files."""
-
-    name: str
-    state: SweepState = "waiting"
-    reason: str | None = None
-    waits: bool = False
-    created_ms: Number
-
-
-class _Going:
-    """The process of the map that trains now."""
-
-    def __init__(self, sweep_id: str, process: asyncio.subprocess.Process, *, done: int, processes: int) -> None:
-        self.sweep_id = sweep_id
-        self.process = process
-        self.processes = processes
-        self.began_ns = time.time_ns()
-        self.done_before = done
-        self.trained_s = 0.0
-        """less what it waited"""
-        self.ending: SweepState | None = None
-        """what it is called once it has ended, where somebody ended it"""
-        self.problem: str | None = None
 
 
 class Sweeps:
@@ -92,16 +45,15 @@ class Sweeps:
         command: SweepCommand | None,
         trains: Callable[[], bool],
         active: Callable[[], bool],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self._folder = folder
         self._recorded_folder = recorded / RECORDED
         self._command = command
-        self._trains, self._active = trains, active
+        self._trains, self._active, self._spawn = trains, active, spawn
         self._kept: dict[str, KeptSweep] = {}
         self._folders: dict[str, SweepFolder] = {}
-        self._going: _Going | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        """the one that reads what the process says"""
+        self._going: Going | None = None
         self._starting = asyncio.Lock()
         self._closing = False
 
@@ -171,25 +123,27 @@ class Sweeps:
 
     async def stop(self, sweep_id: str) -> SweepDetail:
         """End a map's training; resumed, it goes on from its finished cells. Raises BusyError where it does not go."""
-        kept = self._own(sweep_id)
-        if kept.state not in GOING:
-            raise BusyError(f"A map must go on to be stopped. Found it {kept.state}.")
-        if self._going is not None and self._going.sweep_id == sweep_id:
-            await self._end("stopped")
-            await self._next()
-        else:
-            self._change(sweep_id, state="stopped", reason=None)
+        async with self._starting:
+            kept = self._own(sweep_id)
+            if kept.state not in GOING:
+                raise BusyError(f"A map must go on to be stopped. Found it {kept.state}.")
+            if self._going is not None and self._going.sweep_id == sweep_id:
+                await self._end("stopped")
+            else:
+                self._change(sweep_id, state="stopped", reason=None)
+        await self._next()
         return await self.get(sweep_id)
 
     async def extend(self, sweep_id: str, sweep: Sweep) -> SweepDetail:
         """Let a map be this one, which has more cells; what is done stays. Raises NotNowError, TooManyError."""
-        kept = self._own(sweep_id)
-        if kept.state not in GOING:
-            self._may_start()
-        if self._going is not None and self._going.sweep_id == sweep_id:
-            await self._end("waiting")
-        await asyncio.to_thread(store_sweep, sweep, self._folders[sweep_id].path)
-        self._change(sweep_id, state="waiting", reason=None)
+        async with self._starting:
+            kept = self._own(sweep_id)
+            if kept.state not in GOING:
+                self._may_start()
+            if self._going is not None and self._going.sweep_id == sweep_id:
+                await self._end("waiting")
+            await asyncio.to_thread(store_sweep, sweep, self._folders[sweep_id].path)
+            self._change(sweep_id, state="waiting", reason=None)
         await self._next()
         return await self.get(sweep_id)
 
@@ -245,17 +199,11 @@ class Sweeps:
         kept = self._kept[going.sweep_id]
         holds = kept.waits and self._trains()
         if kept.state == "running":
-            going.trained_s += elapsed_s
-        held = self._folders[going.sweep_id].path / CELLS / HELD
+            going.process.trained_s += elapsed_s
         if holds != (kept.state == "paused"):
             reason = "Waits while a run trains." if holds else None
             self._change(going.sweep_id, state="paused" if holds else "running", reason=reason)
-        with suppress(OSError):
-            if holds:
-                held.parent.mkdir(exist_ok=True)
-                held.touch()
-            else:
-                held.unlink(missing_ok=True)
+        going.process.hold(holds)
 
     async def _next(self) -> None:
         """Start the map that has waited longest, if none trains."""
@@ -270,62 +218,32 @@ class Sweeps:
         cores = len(os.sched_getaffinity(0))
         processes = max(1, cores - 1) if self._active() else cores
         folder = self._folders[sweep_id]
-        supervised = [sys.executable, "-m", "cdsp_core.worker.studies", *self._command(folder.path, processes)]
-        self._change(sweep_id, state="running", reason=None)
+        done = await asyncio.to_thread(folder.ended)
         try:
-            with (folder.path / LOG).open("wb") as log:
-                process = await asyncio.create_subprocess_exec(
-                    *supervised,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=log,
-                    start_new_session=True,
-                )
+            command = self._command(folder.path, processes)
+            process = await SweepProcess.begin(command, folder.path, processes=processes)
         except OSError as error:
             self._change(sweep_id, state="failed", reason=f"It could not be started: {error.strerror}.")
             return
-        done = await asyncio.to_thread(folder.ended)
-        self._going = _Going(sweep_id, process, done=done, processes=processes)
+        self._change(sweep_id, state="running", reason=None)
+        following = asyncio.create_task(self._follow(sweep_id, process))
+        self._going = Going(sweep_id=sweep_id, process=process, done_before=done, following=following)
         self.tick(0.0)
-        task = asyncio.create_task(self._follow(self._going))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
-    async def _follow(self, going: _Going) -> None:
-        """Read what the process says until it ends, then begin the next."""
-        process, path = going.process, self._folders[going.sweep_id].path
-        assert process.stdout is not None
-        async for line in process.stdout:
-            with suppress(ValueError, KeyError, TypeError):
-                said = json.loads(line)
-                if said["type"] == "problem":
-                    going.problem = str(said["text"])[:MAX_REASON]
-        code = await process.wait()
+    async def _follow(self, sweep_id: str, process: SweepProcess) -> None:
+        """Wait for the end, then begin the next; who ended it by hand says what it is called, and begins the next."""
+        reason = await process.ended()
         self._going = None
-        if going.ending is not None:
-            self._change(going.sweep_id, state=going.ending, reason=None)
-            return  # who ended it begins the next
-        if code == 0:
-            self._change(going.sweep_id, state="finished", reason=None)
-        else:
-            reason = going.problem or await asyncio.to_thread(_last_words, path / LOG)
-            self._change(going.sweep_id, state="failed", reason=reason or f"It ended with code {code}.")
-        await self._next()
+        if not process.was_ended:
+            self._change(sweep_id, state="finished" if reason is None else "failed", reason=reason)
+            self._spawn(self._next())
 
     async def _end(self, state: SweepState) -> None:
         """End the process that trains now; the map is called so afterwards."""
         going = self._going
         assert going is not None
-        going.ending = state
-        with suppress(OSError):
-            (self._folders[going.sweep_id].path / CELLS / HELD).unlink(missing_ok=True)
-        with suppress(ProcessLookupError):
-            os.killpg(going.process.pid, signal.SIGTERM)
-        await asyncio.wait(self._tasks, timeout=END_TIMEOUT_S)
-        if self._tasks:
-            with suppress(ProcessLookupError):
-                os.killpg(going.process.pid, signal.SIGKILL)
-            await asyncio.wait(self._tasks)
+        await going.process.end(going.following)
+        self._change(going.sweep_id, state=state, reason=None)
 
     def _may_start(self) -> None:
         """Raises NotNowError, TooManyError."""
@@ -363,7 +281,7 @@ class Sweeps:
 
     def _since(self, sweep_id: str) -> int | None:
         going = self._going
-        return going.began_ns if going is not None and going.sweep_id == sweep_id else None
+        return going.process.began_ns if going is not None and going.sweep_id == sweep_id else None
 
     async def _info(self, sweep_id: str) -> SweepInfo | None:
         folder = self._folders[sweep_id]
@@ -375,43 +293,8 @@ class Sweeps:
             return None
 
     def _shown(self, sweep_id: str, sweep: Sweep, cells: Sequence[SweepCell]) -> SweepInfo:
-        kept = self._kept.get(sweep_id)
-        under_way = sum(cell.step / sweep.steps for cell in cells if cell.state == "training")
-        done = sum(cell.state in ("done", "failed") for cell in cells) + under_way
-        state = kept.state if kept is not None else "finished"
-        return SweepInfo(
-            sweep_id=sweep_id,
-            name=kept.name if kept is not None else sweep_id,
-            recorded=kept is None,
-            state=state,
-            reason=kept.reason if kept is not None else None,
-            preset=sweep.base.preset,
-            axes=[SweepAxis(field=axis.field, values=list(axis.values)) for axis in (sweep.x, sweep.y)],
-            seeds=sweep.seeds,
-            steps=sweep.steps,
-            measures=[
-                SweepMeasure(name=n, label=MEASURES[n].label, unit=MEASURES[n].unit, text=MEASURES[n].text)
-                for n in sweep.measures
-            ],
-            done=round(done, 3),
-            total=len(cells),
-            left_s=self._left_s(sweep_id, done, len(cells)),
-            place=self._place(sweep_id),
-            waits=kept.waits if kept is not None else False,
-            created_ms=kept.created_ms if kept is not None else None,
-        )
-
-    def _left_s(self, sweep_id: str, done: float, total: int) -> float | None:
-        going = self._going
-        if going is None or going.sweep_id != sweep_id or done - going.done_before < 0.05:
-            return None
-        return round(going.trained_s * (total - done) / (done - going.done_before), 1)
-
-    def _place(self, sweep_id: str) -> str:
-        going = self._going
-        if going is None or going.sweep_id != sweep_id:
-            return "comes with the program" if sweep_id not in self._kept else "this machine"
-        return f"this machine, {going.processes} at a time"
+        going = self._going if self._going is not None and self._going.sweep_id == sweep_id else None
+        return info_of(sweep_id, sweep, cells, kept=self._kept.get(sweep_id), going=going)
 
     def _change(self, sweep_id: str, **news: Any) -> None:
         self._kept[sweep_id] = KeptSweep(**{**dict(self._kept[sweep_id]), **news})
@@ -426,12 +309,3 @@ class Sweeps:
             temporary.replace(path)
         except OSError as error:
             logger.warning("the state of map %s cannot be written: %s", sweep_id, error)
-
-
-def _last_words(log: Path) -> str | None:
-    """The last line that the process has printed."""
-    try:
-        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    except OSError:
-        return None
-    return re.sub(r"^cdsp_core: ", "", lines[-1])[:MAX_REASON] if lines else None

@@ -50,7 +50,8 @@ class OwnApi:
         self._app = app
 
     async def ask(self, method: str, path: str, body: Any = None) -> Answer:
-        """The answer to a request, made with the rights of the visitor whose callback runs."""
+        """The answer to a request, made with the rights of the visitor whose callback runs; `path` may have a query."""
+        path, _, query = path.partition("?")
         content = b"" if body is None else json.dumps(body).encode()
         headers = [(name, str(ctx.headers[name])) for name in CARRIED if name in ctx.headers]
         headers += [("content-type", "application/json"), ("content-length", str(len(content)))]
@@ -62,7 +63,7 @@ class OwnApi:
             "scheme": "http",
             "path": path,
             "raw_path": path.encode(),
-            "query_string": b"",
+            "query_string": query.encode(),
             "root_path": "",
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers],
             "client": None,

@@ -53,6 +53,7 @@ def connect(app: Dash, api: Api) -> None:
         Output("map-delete", "hidden"),
         Output("map-extend", "disabled"),
         Output("map-layer", "options"),
+        Output("map-measure", "options"),
         Output("map-note", "children"),
         Input("map-clock", "n_intervals"),
         Input("map-address", "search"),
@@ -64,11 +65,11 @@ def connect(app: Dash, api: Api) -> None:
         body, maps, problem = await shown(search)
         stamp = [zlib.crc32(json.dumps([body, maps, problem]).encode()), measure, done, search]
         if stamp == seen:
-            return (KEEP,) * 14
+            return (KEEP,) * 15
         entries = [entry(each, is_shown=body is not None and each["sweep_id"] == body["sweep_id"]) for each in maps]
         if body is None:
             lead = "Choose two settings and train one, or look at one of those on the list."
-            return stamp, entries, "Map", lead, "", "", "0", "1", True, True, True, True, ["Layer 1"], problem
+            return stamp, entries, "Map", lead, "", "", "0", "1", True, True, True, True, ["Layer 1"], KEEP, problem
         view = view_of(body, measure)
         runs, left = progress_text(body)
         lead = (
@@ -91,6 +92,7 @@ def connect(app: Dash, api: Api) -> None:
             not (own and not goes),
             not own,
             [f"Layer {n + 1}" for n in range(layers_of(body))],
+            [{"label": each["label"], "value": each["name"]} for each in body["measures"]],
             body["reason"] if body["state"] == "failed" else "",
         )
 

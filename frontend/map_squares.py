@@ -34,18 +34,24 @@ def grid(view: View, *, theme: str, layer: int, pictures: bool) -> list[Componen
     """Every square, row by row, with the values of both axes around them."""
     across, down = view.axes
     columns = len(across["values"])
+    rows = len(down["values"])
     found: list[Component] = []
-    for row in range(len(down["values"])):
-        found.append(html.Span(value_text(down["values"][row]), className="map-row"))
+    for row, value in enumerate(down["values"]):
+        found.append(html.Span(value_text(value), className="map-row", style=at(row + 1, 1)))
         found += [
             square(view, each, theme=theme, layer=layer, pictures=pictures) for each in view.squares if each.y == row
         ]
-    found.append(html.Span(field_label(down["field"]), className="map-down"))
-    found += [html.Span(value_text(value), className="map-column") for value in across["values"]]
-    found.append(
-        html.Span(field_label(across["field"]), className="map-across", style={"gridColumn": f"2 / span {columns}"})
-    )
+    for column, value in enumerate(across["values"]):
+        found.append(html.Span(value_text(value), className="map-column", style=at(rows + 1, column + 2)))
+    found.append(html.Span(field_label(down["field"]), className="map-down", style=at(rows + 1, 1)))
+    label = f"{rows + 2} / 2 / auto / span {columns}"
+    found.append(html.Span(field_label(across["field"]), className="map-across", style={"gridArea": label}))
     return found
+
+
+def at(row: int, column: int) -> dict[str, str]:
+    """A place in the grid, from 1."""
+    return {"gridArea": f"{row} / {column}"}
 
 
 def square(view: View, shown: Square, *, theme: str, layer: int, pictures: bool) -> Component:
@@ -65,10 +71,10 @@ def square(view: View, shown: Square, *, theme: str, layer: int, pictures: bool)
         parts.append(html.Progress(value=str(done), max=str(steps), **aria(label="steps")))
     elif state == "failed":
         parts.append(html.B("×"))
-    style = {}
+    style = at(shown.y + 1, shown.x + 2)
     if values:
         ground = colour(GROUND[theme], view.share(fmean(values)))
-        style = {"backgroundColor": ground, "color": ink_on(ground)}
+        style |= {"backgroundColor": ground, "color": ink_on(ground)}
     said = f"{view.about['label']} {measured_text(fmean(values), unit)}" if values else STATES[state]
     return html.Button(
         parts,

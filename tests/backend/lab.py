@@ -25,7 +25,7 @@ from backend.app import create_app
 from backend.runs import Runs
 from backend.settings import Settings
 from backend.studies import Catalogue
-from backend.sweeps import SweepCommand
+from backend.sweep_process import SweepCommand
 from cdsp_core.wire.frames import Array, Frame, decode_frame
 from cdsp_core.wire.messages.link import End, Order
 from cdsp_core.worker.link import Link
