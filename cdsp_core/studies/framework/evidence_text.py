@@ -35,6 +35,13 @@ RULES: Final = (
 LAST_BRACKET: Final = re.compile(r"(?P<stem>.*) \((?P<place>[^()]*)\)\.?")
 MOST_WORDS: Final = 11_300 // 3
 """of docs/evidence.md; nobody reads more"""
+IN_WORDS: Final[dict[Verdict, tuple[str, str]]] = {
+    "holds": ("holds", "hold"),
+    "fails": ("fails", "fail"),
+    "no effect": ("has no effect", "have no effect"),
+    "undecided": ("is undecided", "are undecided"),
+}
+"""of one claim, and of several"""
 ON_ID: Final[dict[Verdict, str]] = {
     "holds": "doing without the task ID is more than the work of task dropout",
     "fails": "doing without the task ID is the work of task dropout, and the topology takes from it",
@@ -83,10 +90,8 @@ def first_page(gathered: Sequence[Evidence]) -> list[str]:
     others = [claim for each in gathered for claim in each.findings.claims if not claim.headline]
     speaking = [claim for claim in others if claim.for_method]
     verdict = {claim.headline: claim.verdict for claim in headline}
-    waiting = [str(claim.headline) for claim in headline if not claim.seeds]
     return [
-        f"Of twelve headline claims, fixed before their runs, {counted(headline)}"
-        + (f" ({', '.join(waiting)} not measured yet)." if waiting else "."),
+        f"Of twelve headline claims, fixed before their runs, {counted(headline)}.",
         f"Of {len(others)} further claims, {len(speaking)} of which speak for the method where they hold, "
         f"{counted(others)}.",
         f"So far {ON_ID[verdict['H1']]}, and {ON_CAUSE[verdict['H10']]}.",
@@ -94,10 +99,11 @@ def first_page(gathered: Sequence[Evidence]) -> list[str]:
 
 
 def counted(claims: Sequence[Claim]) -> str:
-    """How many have which verdict, in words."""
-    found = Counter(claim.verdict for claim in claims)
-    words = {"holds": "hold", "fails": "fail", "no effect": "have no effect", "undecided": "are undecided"}
-    return ", ".join(f"{found[verdict]} {words[verdict]}" for verdict in VERDICTS)
+    """How many have which verdict, in words, and how many none since nothing was measured."""
+    found = Counter(claim.verdict for claim in claims if claim.seeds)
+    waiting = sum(not claim.seeds for claim in claims)
+    words = [f"{found[verdict]} {IN_WORDS[verdict][found[verdict] != 1]}" for verdict in VERDICTS]
+    return ", ".join([*words, *([f"{waiting} not measured yet"] if waiting else [])])
 
 
 def _headline_table(headline: Sequence[tuple[Claim, str]]) -> Table:
