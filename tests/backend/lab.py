@@ -249,10 +249,11 @@ class ThreadWorker:
         *,
         step_s: float = 0.001,
         further: tuple[str, ...] = (),
-        lost_after_s: float = 60.0,
+        lost_after_s: float = 3600.0,
         study_command: MakeCommand = smallest_form,
         crashes: bool = False,
         hangs: bool = False,
+        checkpoint_every_s: float = 0.2,
     ) -> None:
         self.crashes = crashes
         """whether it goes without a word and without a checkpoint"""
@@ -278,7 +279,7 @@ class ThreadWorker:
                 trainers=self.trainers,
                 outbox=self.outbox,
                 checkpoint_dir=checkpoint_dir,
-                pace=Pace(frames_per_s=100.0, checkpoint_every_s=0.2),
+                pace=Pace(frames_per_s=100.0, checkpoint_every_s=checkpoint_every_s),
             ),
             non_finite=TinyNonFiniteError,
             studies=StudyRunner(

@@ -132,7 +132,8 @@ async def test_scalars_that_no_backend_was_there_to_take_are_found_beside_the_ch
 
 async def test_a_survivor_whose_run_was_given_away_drops_it(tmp_path: Path) -> None:
     port = free_port()
-    async with ThreadWorker(port, tmp_path / "checkpoints") as late:
+    # It thins nothing away meanwhile: five checkpoints take longer than the minute in which a worker is waited for.
+    async with ThreadWorker(port, tmp_path / "checkpoints", checkpoint_every_s=3600.0) as late:
         async with lab(tmp_path, port=port) as it:
             run_id = await it.new_run()
             await it.until(run_id, lambda run: run["step"] > 20)
