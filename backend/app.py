@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend import errors, operating, reference, sweep_routes
+from backend import errors, operating, recorded_routes, reference, sweep_routes
 from backend.recorded import RecordedFolder
 from backend.routes import router
 from backend.runs import Runs
@@ -50,6 +50,7 @@ def create_app(
     app.include_router(operating.router)
     app.include_router(router)
     app.include_router(sweep_routes.router)
+    app.include_router(recorded_routes.router)
     reference.install(app)
 
     @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
@@ -60,7 +61,7 @@ def create_app(
     if settings.with_page:
         from frontend.app import mount
 
-        script_hashes = mount(app)
+        script_hashes = mount(app, recorded=app.state.recorded.all)
         app.get("/{path:path}", include_in_schema=False)(unknown)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Streams, runs=runs, worker_token=worker_token)

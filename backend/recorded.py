@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import Any, Final
 from backend.errors import BadInputError, RunNotFoundError
 from backend.hub import RunHub
 from backend.lineage import past_of
+from backend.listing import own_settings
+from backend.replays import MAX_NAME
 from backend.store import Store
 from cdsp_core.studies.sweeps.files import CELLS
 from cdsp_core.wire.messages.api import RecordedRun, RecordedRuns
@@ -57,6 +60,14 @@ class RecordedFolder:
                 refused.append(str(error))
         return RecordedRuns(recorded=recorded, refused=refused)
 
+    def all(self) -> dict[str, Recording]:
+        """Every recorded run that can be read, by name."""
+        found: dict[str, Recording] = {}
+        for name, path in sorted(self._files().items()):
+            with contextlib.suppress(RecordingError):
+                found[name] = self._recording(path)
+        return found
+
     def get(self, name: str) -> Recording:
         """The recorded run of that name. Raises RunNotFoundError, BadInputError for a broken file."""
         files = self._files()
@@ -79,6 +90,10 @@ class RecordedFolder:
         return files
 
     def _recording(self, path: Path) -> Recording:
+        if len(path.stem) > MAX_NAME:
+            raise RecordingError(
+                f"{path.name} must have a name of at most {MAX_NAME} characters. Found {len(path.stem)}."
+            )
         try:
             changed_ns = path.stat().st_mtime_ns
         except OSError as error:
@@ -143,4 +158,5 @@ def _row(name: str, path: Path, recording: Recording) -> RecordedRun:
         links_cut=recording.links_cut[-1],
         accuracy=None if measured is None else fmean(measured["known"].values()),
         blind_accuracy=None if measured is None else fmean(measured["blind"].values()),
+        settings=own_settings(config),
     )

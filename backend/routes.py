@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 
-from backend.asked import Hub, Recorded, SomeRuns, answer, binary
+from backend.asked import Hub, SomeRuns, answer, binary
 from backend.bodies import change_of, command_of, new_fork_of, new_run_of
 from backend.errors import BadInputError, BusyError, RunNotFoundError, StaleRevisionError
 from backend.export import csv_lines, frames_json, json_parts
@@ -37,7 +37,6 @@ from cdsp_core.wire.messages.api import (
     NewFork,
     NewRun,
     Preset,
-    RecordedRuns,
     RunChange,
 )
 from cdsp_core.wire.messages.commands import CommandFields
@@ -67,25 +66,6 @@ async def presets() -> Response:
 async def config_schema() -> dict[str, Any]:
     """Fields of a config by section: types, bounds, defaults and a line of text."""
     return CONFIG_SCHEMA
-
-
-@router.get("/api/recorded", response_model=RecordedRuns)
-async def list_recorded(recorded: Recorded) -> Response:
-    """The recorded runs that come with the program, and why a file is none."""
-    return answer(await asyncio.to_thread(recorded.rows))
-
-
-@router.get("/api/recorded/{name}", response_class=Response, responses=BINARY | refusals(404, 422))
-async def one_recorded(
-    name: str, recorded: Recorded, format: Annotated[str, Query(max_length=20)] = "binary"
-) -> Response:
-    """A recorded run: one safetensors message whose metadata hold its recipe, or the same as json."""
-    if format not in ("binary", "json"):
-        raise BadInputError(f"format must be binary or json. Found {format!r}.")
-    found = await asyncio.to_thread(recorded.get, name)
-    if format == "json":
-        return JSONResponse(found.to_json())
-    return binary(found.message())
 
 
 @router.get("/api/studies", response_model=StudyList)

@@ -1,4 +1,4 @@
-"""The command line: `python -m cdsp_core train | record | presets | study | sweep | evidence | oligarchy`."""
+"""The command line: `python -m cdsp_core train | record | replay | presets | study | sweep | evidence | oligarchy`."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     train.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
     train.set_defaults(run=_train)
     _add_record(commands.add_parser("record", help="record a run as sixty pictures, under 10 kB"))
+    _add_replay(commands.add_parser("replay", help="train a recorded run again, and say whether it came out the same"))
     presets = commands.add_parser("presets", help="list the presets and their settings")
     presets.add_argument("--json", action="store_true", help="as JSON")
     presets.set_defaults(run=_presets)
@@ -120,6 +121,19 @@ def _add_record(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     command.set_defaults(run=_record)
+
+
+def _add_replay(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="a recorded run, as record or the page gives it")
+    command.add_argument("--verify", action="store_true", help="end with status 1 where it came out otherwise")
+    command.add_argument(
+        "--data-root", type=Path, metavar="DIR", help="folder of the full sets, in torchvision's layout"
+    )
+    command.add_argument(
+        "--device", default="cpu", help="auto, cpu (default) or cuda; bits are compared, so name its own"
+    )
+    command.add_argument("--threads", type=_positive, metavar="N", help="CPU threads (default: all cores but one)")
+    command.set_defaults(run=_replay)
 
 
 def _add_study(study: argparse.ArgumentParser) -> None:
@@ -279,6 +293,41 @@ def _trained_recording(options: argparse.Namespace) -> Recording | None:
     except NonFiniteLossError as error:
         print(f"cdsp_core: {error} Nothing is recorded.", file=sys.stderr)
         return None
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from cdsp_core.wire.recording import read_recording
+
+    recording = read_recording(options.file)
+
+    from cdsp_core.studies.framework.replay import replayed
+    from cdsp_core.training.device import choose_device, prepare_process, use_threads
+    from cdsp_core.training.non_finite import NonFiniteLossError
+
+    prepare_process()
+    use_threads(options.threads)
+    last, shown = int(recording.steps[-1]), time.monotonic()
+
+    def progress(step: int, last: int) -> None:
+        nonlocal shown
+        if time.monotonic() - shown > 5:
+            shown = time.monotonic()
+            print(f"step {step} of {last}: the same so far", file=sys.stderr)
+
+    try:
+        parted = replayed(
+            recording, device=choose_device(options.device), data_root=options.data_root, progress=progress
+        )
+    except NonFiniteLossError as error:
+        print(f"cdsp_core: {error}", file=sys.stderr)
+        return 1
+    recipe = recording.recipe
+    told = f"{options.file}: {recipe.config.preset}, seed {recipe.config.train.seed}, edits {len(recipe.edits)}"
+    if parted is None:
+        print(f"{told}: equal bit for bit in all {len(recording.steps)} pictures and curves, to step {last:,}.")
+        return 0
+    print(f"{told}: {parted}. The recording is of version {recording.version}; another machine may add otherwise.")
+    return 1 if options.verify else 0
 
 
 def _fetched(server: str, run_id: str) -> bytes:

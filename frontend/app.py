@@ -9,12 +9,13 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from frontend import claims_live, map_live, runs_live
+from frontend import claims_live, lessons_live, map_live, runs_live
 from frontend.api import OwnApi
 from frontend.dash_pages import address, mount_pages
 from frontend.evidence import NO_EVIDENCE, EvidenceFile
 from frontend.headlines import headlines
 from frontend.layout import lab_body
+from frontend.lesson_answers import Recorded
 from frontend.modules import FreshPages, ModuleFolder
 from frontend.page_settings import settings_script
 from frontend.pages import CLAIMS, DASH_PAGES
@@ -23,7 +24,7 @@ from frontend.rendered import to_html
 ASSETS = Path(__file__).parent / "assets"
 EVIDENCE = Path(__file__).parent / "evidence.json"
 
-LAB_STYLES: Final = ("tokens", "base", "header", "panels", "controls", "figure", "film", "twin")
+LAB_STYLES: Final = ("tokens", "base", "header", "panels", "controls", "figure", "film", "twin", "lesson")
 
 LAB_INDEX: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -43,18 +44,21 @@ LAB_INDEX: Final = """<!DOCTYPE html>
 </html>"""
 
 
-def mount(app: FastAPI, *, evidence: Path = EVIDENCE) -> Callable[[], Sequence[str]]:
+def mount(app: FastAPI, *, evidence: Path = EVIDENCE, recorded: Recorded = dict) -> Callable[[], Sequence[str]]:
     """Serve the Lab at `/` of `app`, every other page as Dash. Routes that `app` already has keep priority.
 
     Returns what gives the hashes of the scripts that stand in the pages, for their Content-Security-Policy.
-    `evidence` is the file with the claims' results, which `python -m cdsp_core evidence` makes.
+    `evidence` is the file with the claims' results, which `python -m cdsp_core evidence` makes; `recorded` gives the
+    recorded runs by name, which lessons play.
     """
     lab_hashes = _mount_lab(app)
     _mount_results(app, evidence)
+    lessons_live.mount_lessons(app, recorded, EvidenceFile(evidence))
     pages = mount_pages(app, DASH_PAGES, assets=ASSETS)
     api = OwnApi(app)
     claims_live.connect(pages, EvidenceFile(evidence), api)
     map_live.connect(pages, api)
+    lessons_live.connect(pages, recorded, EvidenceFile(evidence))
     runs_live.connect(pages, api)
     return lambda: (*lab_hashes, *pages.csp_hashes())  # Dash gathers its scripts until the first request
 

@@ -24,6 +24,7 @@ STYLES: Final = (
     "panels",
     "pages/pages",
     "pages/claims",
+    "pages/lessons",
     "pages/map",
     "pages/runs",
 )

@@ -67,3 +67,5 @@ FASHION: Final = Task(
         "Ankle boot",
     ),
 )
+TASKS: Final = {task.name: task for task in (MNIST, KMNIST, KANA, FASHION)}
+"""by the name that scalars have"""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dash.development.base_component import Component
 
-from frontend.pages import claims, lab, map, runs
+from frontend.pages import claims, lab, lessons, map, runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +25,7 @@ LAB = Page(name="Lab", path="/", layout=lab.layout)
 CLAIMS = Page(name="Claims", path="/claims", layout=claims.layout, bundles=("plotly-cartesian",))
 MAP = Page(name="Map", path="/map", layout=map.layout, bundles=("plotly-cartesian",))
 RUNS = Page(name="Runs", path="/runs", layout=runs.layout, has_tab=False, bundles=("dash_ag_grid/",))
-TABS = (LAB, MAP, CLAIMS)
-DASH_PAGES = (MAP, CLAIMS, RUNS)
+LESSONS = Page(name="Lessons", path="/lessons", layout=lessons.layout, bundles=("dash_ag_grid/",))
+TABS = (LAB, LESSONS, MAP, CLAIMS)
+DASH_PAGES = (LESSONS, MAP, CLAIMS, RUNS)
 """Every page but the Lab, whose pictures are drawn by scripts of its own."""

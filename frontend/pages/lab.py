@@ -36,7 +36,7 @@ def layout() -> Component:
                 ],
             ),
             html.Div(
-                [card_panel(), log_panel(), holds_panel(), take_panel()],
+                [lesson_panel(), card_panel(), log_panel(), holds_panel(), take_panel()],
                 className="column column-right",
                 id="rail",
                 **part("rail"),
@@ -128,6 +128,11 @@ def card_panel() -> Component:
             html.Div(className="card-facts", **part("card-facts")),
         ],
     )
+
+
+def lesson_panel() -> Component:
+    """The lesson that a link asks for: its question, and then what happened."""
+    return html.Section(className="panel panel-lesson", hidden=True, **part("lesson"), **aria(label="Lesson"))
 
 
 def log_panel() -> Component:

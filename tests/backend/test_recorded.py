@@ -12,6 +12,7 @@ from safetensors.numpy import load
 
 from cdsp_core.__main__ import main
 from cdsp_core.settings.presets import preset
+from cdsp_core.wire.frames import decode_frame
 from cdsp_core.wire.recording import Edit, Recipe, decode, read_recording, record, write_recording
 from tests.backend.lab import ThreadWorker, lab
 
@@ -148,3 +149,52 @@ async def test_the_servers_own_recorded_runs_are_those_of_the_repository(tmp_pat
         answer: httpx.Response = await it.http.get("/api/recorded")
         assert answer.json()["refused"] == []
         assert answer.json()["recorded"]
+
+
+async def test_a_recorded_run_answers_what_a_page_asks_of_a_run(tmp_path: Path) -> None:
+    write_one(tmp_path / "recorded", "first")
+    async with lab(tmp_path / "data", recorded_dir=tmp_path / "recorded") as it:
+        hello = (await it.http.get("/api/recorded/first/hello")).json()
+        run = hello["run"]
+        assert (run["run_id"], run["status"], run["step"], run["total_steps"]) == ("recorded:first", "finished", 2, 2)
+        assert run["controls"]["applied"]["p_drop"] == 0.0
+        assert run["controls"]["applied_step"]["p_drop"] == 1
+        assert hello["scalar_names"] == ["step", "loss", "layer0/alpha_sparsity", "layer1/alpha_sparsity"]
+        (edit,) = [event for event in hello["events"] if event["kind"] == "applied"]
+        assert (edit["step"], edit["data"]["old"], edit["data"]["new"]) == (1, {"p_drop": 0.5}, {"p_drop": 0.0})
+        phases = [event["data"]["phase"] for event in hello["events"] if event["kind"] == "phase"]
+        assert phases.count("cuts") == 2  # one a layer: every link is cut from the beginning
+        snapshot = decode_frame((await it.http.get("/api/recorded/first/snapshot")).content)
+        assert (snapshot.kind, snapshot.step) == ("snapshot", 2)
+        np.testing.assert_array_equal(snapshot.arrays["scalars"][:, [0, 2]], [[0, 1], [1, 1], [2, 1]])
+        assert snapshot.arrays["scalars"][2, 1] == 0.25
+        moment = decode_frame((await it.http.get("/api/recorded/first/moments/0/1")).content)
+        assert moment.step == 1
+        np.testing.assert_allclose(moment.arrays["layer1/connection"], np.full((8, 8), 13 / 255), rtol=1e-6)
+        film = decode_frame((await it.http.get("/api/recorded/first/film?epoch=0")).content)
+        np.testing.assert_array_equal(film.arrays["steps"], [0, 1, 2])
+        assert film.arrays["layer0/connection"].shape == (3, 64)
+        file = await it.http.get("/api/recorded/first/recording")
+        assert decode(file.content, called="the file").recipe.edits[0].step == 1
+        for path in ("first/moments/1/0", "none/hello", "none/film"):
+            assert (await it.http.get(f"/api/recorded/{path}")).status_code == 404
+
+
+async def test_a_recorded_run_without_a_topology_shows_its_scalars(tmp_path: Path) -> None:
+    rows = np.array([[0, 0.5], [4, 0.75]], dtype=np.float32)
+    names = ["step", "test_accuracy/mnist"]
+    made = record(Recipe(config=preset("standard")), [(0, []), (4, [])], rows=rows, names=names)
+    write_recording(made, tmp_path / "recorded" / "bare.recording")
+    async with lab(tmp_path / "data", recorded_dir=tmp_path / "recorded") as it:
+        hello = (await it.http.get("/api/recorded/bare/hello")).json()
+        assert (hello["topology"], hello["events"]) == (False, [])
+        assert [task["label"] for task in hello["tasks"]] == ["MNIST"]
+        snapshot = decode_frame((await it.http.get("/api/recorded/bare/snapshot")).content)
+        assert list(snapshot.arrays) == ["scalars"]
+
+
+async def test_a_name_too_long_for_a_runs_id_is_refused(tmp_path: Path) -> None:
+    write_one(tmp_path / "recorded", "x" * 60)
+    async with lab(tmp_path / "data", recorded_dir=tmp_path / "recorded") as it:
+        (sentence,) = (await it.http.get("/api/recorded")).json()["refused"]
+        assert sentence.endswith("must have a name of at most 55 characters. Found 60.")

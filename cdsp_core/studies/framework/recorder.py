@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
     import torch
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """What a run in training shows at a step: sigma(A) per layer [E, P], and the scalars since the picture before."""
+
+    step: int
+    last: int
+    """step of the run"""
+    layers: list[Array]
+    rows: Array
+    names: tuple[str, ...]
+    test_accuracy: Callable[[], tuple[dict[str, float], dict[str, float]]]
+    """measures it now over all test images, with the task's ID and without"""
+
+
 def recorded(
     recipe: Recipe,
     *,
@@ -27,16 +42,39 @@ def recorded(
 
     Raises ValueError for an edit that comes after the last step, NonFiniteLossError.
     """
+    pictures: list[tuple[int, list[Array]]] = []
+    rows: list[Array] = []
+    for picture in pictures_of(recipe, None, device=device, data_root=data_root):
+        pictures.append((picture.step, picture.layers))
+        rows.append(picture.rows)
+        progress(picture.step, picture.last)
+    known, blind = picture.test_accuracy()
+    return record(
+        recipe,
+        pictures,
+        rows=np.concatenate(rows),
+        names=picture.names,
+        accuracy={"known": known, "blind": blind},
+    )
+
+
+def pictures_of(
+    recipe: Recipe, steps: Sequence[int] | None, *, device: torch.device, data_root: Path | None = None
+) -> Iterator[Picture]:
+    """Train a recipe and stop for a picture at these steps, which rise; None: log-spaced to its last step.
+
+    Raises ValueError for a step or an edit that comes after the last step, NonFiniteLossError.
+    """
     from cdsp_core.training.trainer import Trainer
 
     trainer = Trainer(recipe.config, device=device, data_root=data_root)
     last = trainer.total_steps
     if recipe.edits and recipe.edits[-1].step >= last:
         raise ValueError(f"an edit must come before step {last}, the last. Found one at {recipe.edits[-1].step}.")
+    if steps and steps[-1] > last:
+        raise ValueError(f"a picture must come by step {last}, the last. Found one at {steps[-1]}.")
     edits = list(recipe.edits)
-    pictures: list[tuple[int, list[Array]]] = []
-    rows: list[Array] = []
-    for step in picture_steps(last):
+    for step in picture_steps(last) if steps is None else steps:
         while trainer.step < step:
             while edits and edits[0].step == trainer.step:
                 trainer.apply(with_controls(trainer.controls, edits.pop(0).controls))
@@ -46,14 +84,11 @@ def recorded(
             trainer.train_step()
         arrays = trainer.arrays()
         layers = [f"layer{layer}/connection" for layer in range(recipe.config.model.num_layers)]
-        pictures.append((step, [arrays[name] for name in layers if name in arrays]))
-        rows.append(arrays["scalars"])
-        progress(step, last)
-    known, blind = trainer.test_accuracy()
-    return record(
-        recipe,
-        pictures,
-        rows=np.concatenate(rows),
-        names=trainer.log.names,
-        accuracy={"known": known, "blind": blind},
-    )
+        yield Picture(
+            step=step,
+            last=last,
+            layers=[arrays[name] for name in layers if name in arrays],
+            rows=arrays["scalars"],
+            names=tuple(trainer.log.names),
+            test_accuracy=trainer.test_accuracy,
+        )

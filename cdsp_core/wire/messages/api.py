@@ -174,6 +174,8 @@ class RecordedRun(Message):
     """at its end with task ID, mean over the tasks and all test images"""
     blind_accuracy: Measured | None
     """the same without task ID"""
+    settings: dict[str, Any]
+    """fields of its config that its preset has otherwise, by name; controls and the seed stand elsewhere"""
 
 
 class RecordedRuns(Message):

@@ -1,6 +1,7 @@
 // The Lab's entry: what is of the page and not of a run, and the one drawing loop.
 
 import { readAddress, writeAddress } from "./core/address.js";
+import { linkedRun } from "./core/recorded.js";
 import { buildColours } from "./core/colours.js";
 import { stats } from "./core/stats.js";
 import { closeFolds, closeFoldsElsewhere } from "./controls/folds.js";
@@ -53,6 +54,8 @@ function offerOf({ start, ...entries }) {
   const rest = { start: null, ...Object.fromEntries(named.map(([name]) => [name, null])) };
   return { offer: { preset: start, controls: Object.fromEntries(named) }, rest };
 }
+/** The step that a link names; null for the newest. @param {string | undefined} step */
+const stepOf = (step) => (step && /^\d{1,9}$/.test(step) ? Number(step) : null);
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -61,11 +64,13 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 function begin(root) {
   buildColours();
   const opened = readAddress();
-  const { run, layer, lens, with: beside, start } = opened;
+  const run = linkedRun(opened);
+  const { layer, lens, with: beside, start } = opened;
   const view = new RunView(root, {
     addressed: (changes) => {
-      const { run: before } = readAddress();
-      writeAddress(changes, Boolean(changes.run && before && before !== changes.run)); // Back leads to the run before
+      const before = linkedRun(readAddress());
+      const after = changes.recorded ? linkedRun({ recorded: changes.recorded }) : changes.run;
+      writeAddress(changes, Boolean(after && before && before !== after)); // Back leads to the run before
     },
     titled: (title) => {
       document.title = `${title} · Topology Lab`;
@@ -126,12 +131,13 @@ function begin(root) {
   );
 
   addEventListener("popstate", () => {
-    const address = readAddress();
-    if (address.run && address.run !== view.stream.runId) {
-      view.openLinked(address.run, besideOf(address.with), address.lens);
-    } else view.comparison.openLinked(besideOf(address.with));
-    view.pictures.setLayer(layerOf(address.layer));
-    if (!address.with) view.pictures.setLens(lensOf(address.lens));
+    const now = readAddress();
+    const named = linkedRun(now);
+    if (named && named !== view.stream.runId) {
+      view.openLinked(named, besideOf(now.with), now.lens);
+    } else view.comparison.openLinked(besideOf(now.with));
+    view.pictures.setLayer(layerOf(now.layer));
+    if (!now.with) view.pictures.setLens(lensOf(now.lens));
   });
   setInterval(() => views.forEach((each) => each.refresh()), REFRESH_MS);
   setInterval(() => views.forEach((each) => each.describe()), DESCRIBE_MS);
@@ -143,8 +149,10 @@ function begin(root) {
   };
 
   window.topologyLab = { views, stats };
-  if (run) view.openLinked(run, besideOf(beside), lens);
-  else view.openNewest();
+  if (opened.lesson) view.lesson.open(opened.lesson);
+  else if (run) {
+    view.openLinked(run, besideOf(beside), lens, opened.recipe).then(() => view.lookAt(stepOf(opened.step)));
+  } else view.openNewest();
   if (start) {
     const { offer, rest } = offerOf(opened);
     writeAddress(rest);

@@ -3,6 +3,8 @@
 import { announce } from "./core/announcer.js";
 import { Model } from "./core/model.js";
 import { Parts } from "./core/parts.js";
+import { recipeInLink, recipeOf } from "./core/recipe.js";
+import { recordedId, recordedName, runInLink } from "./core/recorded.js";
 import { request, runPath } from "./core/requests.js";
 import { statusOf } from "./core/settings.js";
 import { stats } from "./core/stats.js";
@@ -11,6 +13,7 @@ import { FilmAndTime } from "./charts/film_and_time.js";
 import { Scrubber } from "./charts/scrubber.js";
 import { Controls } from "./controls/controls.js";
 import { Happened } from "./happened.js";
+import { LessonCard } from "./lessons/card.js";
 import { Pictures } from "./pictures/pictures.js";
 import { showFacts, showTakeAway } from "./shell/facts.js";
 import { showHeadlines } from "./shell/headlines.js";
@@ -23,6 +26,7 @@ import { Comparison } from "./twin/comparison.js";
 import { twinLensOf } from "./twin/twin_figure.js";
 
 /** @import { Frame } from "./core/frames.js" */
+/** @import { Look } from "./lessons/told.js" */
 /** @import { Hello } from "./core/messages.js" */
 /** @import { Run } from "./core/told.js" */
 
@@ -45,6 +49,8 @@ export class RunView {
   model = new Model();
   #ended = new AbortController();
   #timer = 0;
+  /** What is done as soon as the run that is opened has said what it is. @type {(() => void) | null} */
+  #whenKnown = null;
   #drawnAt = -CALM_MS;
   #lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
   #page;
@@ -75,15 +81,25 @@ export class RunView {
     this.happened = new Happened(parts, model, this);
     this.comparison = new Comparison(parts, this, page.addressed);
     showHeadlines(parts.find("headlines"));
+    this.lesson = new LessonCard(parts.find("lesson"), {
+      move: (look, step) => this.#look(look, step),
+      startLive: () => this.controls.newRun.startRecorded(),
+      addressed: (lesson) => page.addressed({ lesson }),
+    });
     this.notice = new Notice(parts.find("notice"), {
       startLive: () => this.controls.newRun.start("live", 0),
       open: (runId) => (runId === null ? this.openNewest() : this.open(runId)),
       watchOnly: () => model.watchOnly,
+      again: ({ config }) => this.controls.newRun.startConfig(config),
     });
     this.stream = new Stream(
       {
         state: (state) => this.status.connection(state),
-        hello: (hello) => this.#hello(hello),
+        hello: (hello) => {
+          this.#hello(hello);
+          this.#whenKnown?.();
+          this.#whenKnown = null;
+        },
         run: (run) => this.#run(run),
         event: (event) => {
           model.addEvent(event);
@@ -144,9 +160,10 @@ export class RunView {
     const wasCompared = this.comparison.isOn;
     this.comparison.clear();
     this.scrubber.live();
+    this.#whenKnown = null;
     this.model.forget();
     this.charts.clear();
-    this.#page.addressed({ run: runId, with: beside.join(",") || null });
+    this.#page.addressed({ ...runInLink(runId), with: beside.join(",") || null, step: null, recipe: null });
     if (wasCompared && !beside.length) this.#page.addressed({ lens: this.pictures.lensInLink });
     this.controls.toggleSheet(false);
     this.status.connection("open");
@@ -155,19 +172,64 @@ export class RunView {
   }
 
   /**
+   * Look at a step of the run shown as soon as it is known; null for the newest.
+   *
+   * @param {number | null} step
+   */
+  lookAt(step) {
+    const go = () => (step === null ? this.scrubber.live() : this.scrubber.seekStep(step));
+    if (this.model.hello) go();
+    else this.#whenKnown = go;
+  }
+
+  /** A link to what is shown: run, layer and lens, the moment looked at, and the recipe for where the run is not. */
+  #link() {
+    const entries = new URLSearchParams(location.hash.slice(1));
+    const { hello, isRecorded } = this.model;
+    const { pinned } = this.scrubber;
+    if (pinned) entries.set("step", String(pinned.step));
+    const usual = hello && this.controls.newRun.configOf(hello.config.preset);
+    const recipe = hello && !isRecorded ? recipeInLink(hello.config, usual ?? undefined, this.charts.events) : null;
+    if (recipe) entries.set("recipe", recipe);
+    return `${location.origin}${location.pathname}#${entries}`;
+  }
+
+  /** Stand where a lesson looks. @param {Look} look @param {number | null} step */
+  #look({ run, beside, layer, lens, chart }, step) {
+    const others = beside === null ? [] : [recordedId(beside)];
+    const shown = [this.stream.runId, ...this.comparison.guests.map(({ runId }) => runId)];
+    if (shown.join() !== [recordedId(run), ...others].join()) this.open(recordedId(run), others);
+    const go = () => {
+      this.pictures.setLayer(layer);
+      if (others.length) this.comparison.setLens(lens);
+      else this.pictures.setLens(lens);
+      this.charts.choose(chart);
+      this.lookAt(step);
+    };
+    if (this.model.hello) go();
+    else this.#whenKnown = go;
+  }
+
+  /**
    * Show a run that a link names, if there is one, beside those that it is compared with.
    *
    * @param {string} runId
    * @param {string[]} [beside]
    * @param {string} [lens] of the comparison
+   * @param {string} [recipe] of the run, for where it is not here
    */
-  async openLinked(runId, beside = [], lens) {
+  async openLinked(runId, beside = [], lens, recipe) {
     const answer = await request("GET", runPath(runId));
+    if (answer.status === 404 && recordedName(runId) !== null) {
+      this.notice.noRecording(answer.reason);
+      return;
+    }
     if (answer.status === 404) {
       const runs = await request("GET", "/api/runs");
       /** @type {Run[]} */
       const known = runs.ok ? runs.body : [];
-      this.notice.deadLink(runId, known.find((run) => beside.includes(run.run_id)) ?? known[0] ?? null);
+      const nearest = known.find((run) => beside.includes(run.run_id)) ?? known[0] ?? null;
+      this.notice.deadLink(runId, nearest, recipeOf(recipe));
       return;
     }
     this.open(runId);
@@ -276,7 +338,8 @@ export class RunView {
     this.controls.refresh();
     this.refresh();
     this.runs.follow();
-    showTakeAway(this.take, this.model.run ? this.model.run.run_id : null);
+    this.root.classList.toggle("is-recorded-run", this.model.isRecorded);
+    showTakeAway(this.take, this.model.run ? this.model.run.run_id : null, () => this.#link());
   }
 
   /** Show a stored frame, or with null the live one again. @param {Frame | null} frame */

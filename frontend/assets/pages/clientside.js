@@ -112,6 +112,20 @@
         followSystem();
         return clicks ? show(root.dataset.theme === "dark" ? "light" : "dark", true) : root.dataset.theme;
       },
+      /** Mark the cards with how far one has come, and lead to the first that is not done. */
+      lessons(cards) {
+        const states = lessonStates();
+        const keys = (cards || []).map((each) => each.props.children.props.id.replace(/^lesson-/, ""));
+        const next = keys.find((key) => states[key] !== "done") || keys[0];
+        setTimeout(() => {
+          for (const mark of document.querySelectorAll("[data-lesson-state]")) {
+            mark.dataset.state = states[mark.dataset.lessonState] || "";
+          }
+        }, SOON_MS);
+        if (!next) return [[], "/lessons", true];
+        const text = keys.some((key) => states[key]) ? `Go on with lesson ${keys.indexOf(next) + 1}` : "Begin";
+        return [text, `/#lesson=${next}`, false];
+      },
       goto(themes, target) {
         const link = `${target} ${location.href}`;
         if (target && gone !== link) {
@@ -128,6 +142,46 @@
     [1e6, "MB"],
     [1e3, "kB"],
   ];
+  /** How far a visitor has come with the lessons, by their keys: half once one is opened, done once it is answered. */
+  function lessonStates() {
+    try {
+      return JSON.parse(localStorage.getItem("lessons") || "{}");
+    } catch {
+      return {};
+    }
+  }
+
+  /** A link of a cell; with nothing to lead to, nothing. */
+  const cellLink = (href, text, label) =>
+    href && window.React.createElement("a", { href, className: "button", "aria-label": label }, text);
+
+  window.dashAgGridComponentFunctions = Object.assign(window.dashAgGridComponentFunctions || {}, {
+    RecordedName({ data }) {
+      const below = [data.preset, data.what, `seed ${data.seed}`].filter(Boolean).join(", ");
+      const make = window.React.createElement;
+      return make("span", { className: "recorded-name" }, make("b", null, data.name), make("small", null, below));
+    },
+    RecordedFilm({ data }) {
+      const make = window.React.createElement;
+      if (data.cut === null) return make("span", { className: "recorded-none" }, "none");
+      const strips = ["light", "dark"].map((theme) =>
+        make("img", {
+          key: theme,
+          alt: "",
+          className: `film-strip only-${theme}`,
+          loading: "lazy",
+          src: `/films/${encodeURIComponent(data.name)}.png?theme=${theme}`,
+        }),
+      );
+      return make("span", { className: "recorded-film" }, ...strips);
+    },
+    RecordedLinks({ data }) {
+      const open = cellLink(data.open, "Open", `Open ${data.name} in the Lab`);
+      const compare = cellLink(data.compare, "Compare", `Compare ${data.name} with ${data.beside}`);
+      return window.React.createElement("span", { className: "recorded-links" }, open, compare);
+    },
+  });
+
   window.dashAgGridFunctions = Object.assign(window.dashAgGridFunctions || {}, {
     runCount: (value) => (none(value) ? "" : value.toLocaleString("en-US")),
     runPercent: (value) => (none(value) ? "" : (100 * value).toFixed(1)),

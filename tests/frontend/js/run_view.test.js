@@ -3,43 +3,10 @@ import { afterEach, beforeEach, test } from "node:test";
 
 import { drawingOf, freshPage, the } from "./page.js";
 import { Socket, aHello, aRun, anEvent, frameBytes } from "./run.js";
+import { markup } from "./view.js";
 import { marksOf } from "../../../frontend/assets/lab/charts/marks.js";
 import { buildColours } from "../../../frontend/assets/lab/core/colours.js";
 import { RunView } from "../../../frontend/assets/lab/run_view.js";
-
-const BUTTONS = ["run-pause", "step", "reset", "reset-yes", "reset-no", "sheet-toggle", "new-run", "start-another"];
-BUTTONS.push("start-cancel", "rail-log", "rail-take");
-const SELECTS = ["run-list", "speed", "preset"];
-const OTHERS = [
-  ...["banner", "chip-model", "chip-main", "chip-speed", "chip-device", "chip-watching", "other-runs"],
-  ...[
-    "centre",
-    "pictures",
-    "film",
-    "log",
-    "phases",
-    "layers",
-    "lenses",
-    "reading",
-    "notice",
-    "facts",
-    "events",
-    "sheet",
-  ],
-  ...["transport-note", "until-field", "seed-field", "preset-note", "new-run-note", "reset-question", "keep-place"],
-  ...["ends", "keep-row", "story", "story-below", "rail", "take", "headlines"],
-  ...["compare", "twin", "twin-lenses", "twin-reading", "twin-problem"],
-  ...["card-title", "card-how", "card-introduction", "card-text", "card-facts"],
-];
-
-/** The elements that one view needs. @param {string} id */
-const markup = (id) => `<div id="${id}">
-  ${BUTTONS.map((name) => `<button data-part="${name}"></button>`).join("")}
-  ${SELECTS.map((name) => `<select data-part="${name}"><option value=""></option></select>`).join("")}
-  ${OTHERS.map((name) => `<div data-part="${name}"></div>`).join("")}
-  <dialog data-part="start-dialog"></dialog><dialog data-part="compare-dialog"></dialog>
-  <span data-part="chip-status"><b data-part="chip-words"></b><span data-part="chip-step"></span></span>
-  <div data-control="p_drop"></div></div>`;
 
 /** What was asked of the server, as "METHOD path". @type {string[]} */
 const asked = [];
@@ -359,4 +326,47 @@ test("a closed view asks for nothing more", async () => {
 test("a view without one of its elements says which", () => {
   the('#a [data-part="film"]').remove();
   assert.throws(() => aView("a"), /data-part="film"\. Found none\./);
+});
+
+test("the link that is copied carries the recipe and the moment, and where the run is not here it is run again", async () => {
+  /** @type {string[]} */
+  const copied = [];
+  Object.assign(globalThis, {
+    navigator: { clipboard: { writeText: async (/** @type {string} */ text) => copied.push(text) } },
+  });
+  const { view, socket } = connected("a");
+  socket.hear(aHello({ run: aRun({ seed: 7 }), config: /** @type {any} */ (LINKED), events: [EDIT] }));
+  socket.hear(frame(9, 0.5));
+  view.draw(0);
+  answers["/api/runs/a-run/moments/0/4"] = {};
+  view.scrubber.pinned = /** @type {any} */ ({ ...view.model.frame, step: 4 });
+  /** @type {HTMLElement} */ (the('#a [data-part="take"] button')).click();
+  await soon();
+  const entries = new URLSearchParams(copied[0].split("#")[1]);
+  assert.equal(entries.get("step"), "4");
+  const recipe = JSON.parse(entries.get("recipe") ?? "");
+  assert.deepEqual(recipe.edits, [{ step: 3, controls: { lambda_conflict: 0 } }]);
+  assert.deepEqual([recipe.config.preset, recipe.config.train.seed], ["live", 7]);
+
+  await view.openLinked("gone", [], undefined, entries.get("recipe") ?? "");
+  const notice = the('#a [data-part="notice"]');
+  assert.match(
+    notice.textContent ?? "",
+    /recipe: live, seed 7\. Its edits are made by hand as it trains: λ 0 after step 3\./,
+  );
+  /** @type {HTMLElement} */ (notice.querySelector(".button-primary")).click();
+  assert.ok(asked.includes("POST /api/runs"));
+  await view.openLinked("gone", [], undefined, "{");
+  assert.match(notice.textContent ?? "", /The link's recipe must be an object of config and edits, as JSON\./);
+});
+
+const LINKED = {
+  preset: "live",
+  model: { top_k: 2, patch_size: 7 },
+  train: { seed: 7, batch_size: 64 },
+  controls: { p_drop: 0.5 },
+};
+const EDIT = anEvent({
+  step: 3,
+  data: { command: /** @type {any} */ ({ type: "set" }), old: { lambda_conflict: 10 }, new: { lambda_conflict: 0 } },
 });

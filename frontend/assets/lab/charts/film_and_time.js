@@ -12,7 +12,7 @@ import { Film, LARGEST } from "./film.js";
 import { FilmBar } from "./film_bar.js";
 import { FilmMoments } from "./film_moments.js";
 import { marksOf } from "./marks.js";
-import { drawnOf, measuresOf } from "./measures.js";
+import { drawnOf, measuresOf, toldOf } from "./measures.js";
 import { Tabs } from "./tabs.js";
 
 /** @import { Frame } from "../core/frames.js" */
@@ -102,6 +102,12 @@ export class FilmAndTime {
     this.tabs.setUp(measures);
     this.invalidate();
     if (run) this.#fetch(run.run_id, run.epoch);
+  }
+
+  /** Draw a measure by its name, where the model has it. @param {string} name */
+  choose(name) {
+    this.#measure = name;
+    this.invalidate();
   }
 
   /** Nothing is known of the run any more. */
@@ -270,7 +276,7 @@ export class FilmAndTime {
     const band = (/** @type {Place} */ place) => this.bandOf(place, chosen.measure.name, layer);
     const runs = chartRuns(chosen, beside, band);
     this.chart.show({ axis, measure: chosen.measure, hello, runs, marks, step, gutter });
-    const told = legendOf(chosen.measure.told(model), runs, beside);
+    const told = legendOf(toldOf(model, chosen.measure), runs, beside);
     if (this.told.textContent !== told) this.told.textContent = told;
     this.tabs.show(shown, chosen.measure.name, hello, last, step);
     this.redraws += 1;

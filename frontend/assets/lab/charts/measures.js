@@ -120,6 +120,10 @@ const ALL = [
   },
 ];
 
+/** What is drawn, with its window. @param {Model} model @param {Measure} found */
+export const toldOf = (model, found) =>
+  model.isRecorded && found.window ? "as recorded: the mean of the steps since the picture before" : found.told(model);
+
 /** The measures that a model has. @param {Model} model */
 export const measuresOf = (model) => ALL.filter((found) => linesOf(model, found, 0).length > 0);
 
@@ -148,11 +152,12 @@ export function linesOf({ hello, scalarNames }, found, layer) {
  * @returns {Drawn[]} strong lines last, so that they lie above
  */
 export function drawnOf(model, found, layer) {
-  const { hello, store } = model;
+  const { hello, store, isRecorded } = model;
   if (!hello) return [];
+  const window = isRecorded ? 0 : found.window; // its points are means already
   return linesOf(model, found, layer)
     .map((line) => {
-      const series = line.keys.map((key) => store.get(key).trailing(found.window));
+      const series = line.keys.map((key) => store.get(key).trailing(window));
       const length = Math.min(...series.map(({ xs }) => xs.length));
       const ys = Array.from({ length }, (_, i) =>
         found.value(series.reduce((sum, each) => sum + each.ys[i], 0) / series.length, hello),

@@ -1,5 +1,6 @@
 // The next run: its preset and seed, and what it ends, which is said before.
 
+import { announce } from "../core/announcer.js";
 import { element } from "../core/element.js";
 import { count, setting, whole } from "../core/format.js";
 import { request } from "../core/requests.js";
@@ -7,7 +8,7 @@ import { settings } from "../core/settings.js";
 import { SliderScale } from "./slider_scale.js";
 
 /** @import { Commands } from "../core/commands.js" */
-/** @import { Preset } from "../core/messages.js" */
+/** @import { NewRun as NewRunAsked, Preset } from "../core/messages.js" */
 /** @import { ControlValues, Run } from "../core/told.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
@@ -85,6 +86,11 @@ export class NewRun {
     for (const preset of answer.body) this.#presets.set(preset.name, preset);
     this.#explain();
     presetsKnown();
+  }
+
+  /** A preset's whole config, once that is known. @param {string} preset */
+  configOf(preset) {
+    return this.#presets.get(preset)?.config;
   }
 
   /** What a preset sets the controls to, once that is known. @param {string} preset @returns {ControlValues | undefined} */
@@ -179,21 +185,41 @@ export class NewRun {
    */
   async start(preset, seed) {
     const endsAnother = this.#model.active && !this.keep.checked;
-    this.#say("starting…", false);
-    this.button.disabled = true;
     const controls = this.#offered;
     const isPlain = !Object.keys(controls).length;
-    const answer = await request(
-      "POST",
-      "/api/runs",
-      isPlain ? { preset, seed } : { config: { preset, controls }, seed },
-    );
+    const named = /** @type {NewRunAsked["preset"]} */ (preset);
+    await this.#start(isPlain ? { preset: named, seed } : { config: { preset: named, controls }, seed }, endsAnother);
+  }
+
+  /** Start a run from the settings of the recorded one that is shown; what trains goes on. */
+  async startRecorded() {
+    const { hello, isRecorded } = this.#model;
+    if (!hello || !isRecorded) return;
+    await this.startConfig(hello.config);
+  }
+
+  /** Start a run from a config, and show it; what trains goes on. @param {NewRunAsked["config"]} config */
+  async startConfig(config) {
+    const answer = await this.#start({ config }, false);
+    if (!answer.ok) announce(answer.reason);
+    return answer;
+  }
+
+  /**
+   * @param {NewRunAsked} asked
+   * @param {boolean} endsAnother whether the run shown is stopped
+   */
+  async #start(asked, endsAnother) {
+    this.#say("starting…", false);
+    this.button.disabled = true;
+    const answer = await request("POST", "/api/runs", asked);
     this.button.disabled = false;
     this.#say(answer.reason, !answer.ok);
-    if (!answer.ok) return;
+    if (!answer.ok) return answer;
     if (endsAnother) await this.#commands.send("stop");
     this.dialog.close();
     this.#openRun(answer.body.run_id);
+    return answer;
   }
 
   /**

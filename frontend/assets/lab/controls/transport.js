@@ -18,6 +18,8 @@ const RESTING = {
   failed: "Failed: resume it, reset it or start a new run.",
 };
 
+const RECORDED = "A recorded run: it is looked at, and does not train.";
+
 /** @param {Run | null} run */
 const isRunning = (run) => run?.status === "running" || run?.status === "starting";
 
@@ -29,15 +31,18 @@ export class Transport {
   #rest = "";
   #model;
   #commands;
+  #startRecorded;
 
   /**
    * @param {Parts} parts
    * @param {Model} model
    * @param {Commands} commands
+   * @param {() => void} startRecorded starts a run from the settings of the recorded one that is shown
    */
-  constructor(parts, model, commands) {
+  constructor(parts, model, commands, startRecorded) {
     this.#model = model;
     this.#commands = commands;
+    this.#startRecorded = startRecorded;
     this.runButton = parts.button("run-pause");
     this.stepButton = parts.button("step");
     this.resetButton = parts.button("reset");
@@ -51,7 +56,10 @@ export class Transport {
       dataset: { part: "until" },
     });
     parts.find("until-field").append(this.until);
-    this.runButton.addEventListener("click", () => this.runOrPause());
+    this.runButton.addEventListener("click", () => {
+      if (this.#model.isRecorded) this.#startRecorded();
+      else this.runOrPause();
+    });
     this.stepButton.addEventListener("click", () => this.step());
     this.question = parts.find("reset-question");
     this.yes = parts.button("reset-yes");
@@ -81,13 +89,13 @@ export class Transport {
   }
 
   refresh() {
-    const { run, active, watchOnly } = this.#model;
-    const held = run !== null && run.status !== "queued" && !watchOnly;
+    const { run, active, isRecorded, watchOnly } = this.#model;
+    const held = run !== null && run.status !== "queued" && !isRecorded && !watchOnly;
     for (const input of [this.stepButton, this.speed, this.until]) input.disabled = !held || !active;
-    this.runButton.disabled = !held || run.status === "finished";
+    this.runButton.disabled = isRecorded ? watchOnly !== "" : !held || run.status === "finished";
     this.resetButton.disabled = !held;
     this.#showRunButton(run);
-    const rest = watchOnly || (run && RESTING[run.status]) || "";
+    const rest = watchOnly || (isRecorded ? RECORDED : (run && RESTING[run.status]) || "");
     if (this.#rest !== rest) {
       this.#rest = rest;
       this.#tell("");
@@ -107,7 +115,8 @@ export class Transport {
     const text = this.runButton.querySelector(".button-text");
     const resumes = run?.status === "interrupted" || run?.status === "failed";
     if (icon) icon.className = `icon icon-${running ? "pause" : "play"}`;
-    if (text) text.textContent = running ? "Pause" : resumes ? "Resume" : "Run";
+    const words = running ? "Pause" : resumes ? "Resume" : "Run";
+    if (text) text.textContent = this.#model.isRecorded ? "Start from its settings" : words;
   }
 
   /** @param {number | null} speed */
@@ -158,7 +167,8 @@ export class Transport {
   }
 
   runOrPause() {
-    if (!this.runButton.disabled) this.#say(this.#commands.send(isRunning(this.#model.run) ? "pause" : "resume"));
+    if (this.runButton.disabled || this.#model.isRecorded) return;
+    this.#say(this.#commands.send(isRunning(this.#model.run) ? "pause" : "resume"));
   }
 
   step() {

@@ -315,6 +315,7 @@ export interface RecordedRun {
   links_cut: number;
   accuracy: number | null;
   blind_accuracy: number | null;
+  settings: Record<string, unknown>;
 }
 
 /** Every recorded run there is. */

@@ -1,6 +1,7 @@
 // What a view knows about its run: the hello, the run, its events, its scalars and the newest frame.
 
 import { isIn } from "./lineage.js";
+import { recordedName } from "./recorded.js";
 import { statusOf } from "./settings.js";
 import { Store } from "./store.js";
 
@@ -95,6 +96,11 @@ export class Model {
 
   get active() {
     return this.run !== null && statusOf(this.run.status).active;
+  }
+
+  /** Whether the run is a recorded one, which holds its pictures of σ(A) and thinned scalars alone. */
+  get isRecorded() {
+    return recordedName(this.run?.run_id) !== null;
   }
 
   /** The kind of network; CDSP before it is known. */

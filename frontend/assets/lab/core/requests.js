@@ -1,5 +1,7 @@
 // Requests to the server.
 
+import { recordedName } from "./recorded.js";
+
 /**
  * @typedef {object} Answer
  * @property {boolean} ok
@@ -45,5 +47,8 @@ export async function reached(path, options) {
   }
 }
 
-/** @param {string} runId */
-export const runPath = (runId) => `/api/runs/${encodeURIComponent(runId)}`;
+/** Where the server tells of a run, or of a recorded one. @param {string} runId */
+export function runPath(runId) {
+  const recorded = recordedName(runId);
+  return recorded === null ? `/api/runs/${encodeURIComponent(runId)}` : `/api/recorded/${encodeURIComponent(recorded)}`;
+}

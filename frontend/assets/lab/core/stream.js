@@ -1,8 +1,9 @@
-// One websocket to one run. Keeps the newest frame only; scalars are appended as they come.
+// One websocket to one run; a recorded run is asked for instead, since nothing more comes. Keeps the newest frame only; scalars are appended as they come.
 // Reconnects by itself and resumes after the last message, so that no step is lost.
 
 import { decodeFrame } from "./frames.js";
-import { reached, runPath } from "./requests.js";
+import { recordedName } from "./recorded.js";
+import { reached, request, runPath } from "./requests.js";
 
 /** @import { Frame } from "./frames.js" */
 /** @import { Hello, ResetMessage, ServerMessage } from "./messages.js" */
@@ -61,7 +62,7 @@ export class Stream {
     this.#position = null;
     this.#frame = null;
     this.#attempts = 0;
-    this.#connect(runId);
+    this.#begin(runId);
   }
 
   close() {
@@ -84,6 +85,31 @@ export class Stream {
     const frame = this.#frame;
     this.#frame = null;
     return frame;
+  }
+
+  /** @param {string} runId */
+  #begin(runId) {
+    if (recordedName(runId) === null) this.#connect(runId);
+    else this.#replay(runId);
+  }
+
+  /** Take all that a recorded run holds. @param {string} runId */
+  async #replay(runId) {
+    const [hello, snapshot] = await Promise.all([
+      request("GET", `${runPath(runId)}/hello`),
+      reached(`${runPath(runId)}/snapshot`),
+    ]);
+    if (runId !== this.runId) return;
+    if (hello.ok && snapshot?.ok) {
+      const frame = decodeFrame(await snapshot.arrayBuffer());
+      if (runId !== this.runId) return;
+      this.#text(hello.body);
+      this.#take(frame);
+    } else if (hello.status === 0 || !snapshot) this.#lost();
+    else {
+      this.close();
+      this.#on.missing(runId);
+    }
   }
 
   /** @param {string} runId */
@@ -137,8 +163,13 @@ export class Stream {
         return;
       }
     }
+    this.#take(frame);
+  }
+
+  /** @param {Frame} frame */
+  #take(frame) {
     this.#position = { epoch: frame.epoch, seq: frame.seq };
-    this.#on.scalars(frame, isSnapshot);
+    this.#on.scalars(frame, frame.kind === "snapshot");
     if (frame.kind !== "scalars") this.#frame = frame;
   }
 
@@ -159,7 +190,7 @@ export class Stream {
     if (answer?.status === 404) {
       this.close();
       this.#on.missing(runId);
-    } else if (answer) this.#connect(runId);
+    } else if (answer) this.#begin(runId);
     else this.#lost();
   }
 

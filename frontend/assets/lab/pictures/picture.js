@@ -37,6 +37,10 @@ import { cell } from "../core/format.js";
  * @property {(layer: LayerArrays, context: Context) => string[][]} [table] the same in words, for who does not see it
  */
 
+/** Whether a picture can be drawn of what is known of a model: of a recorded run that is σ(A) alone. @param {Picture} picture @param {Model} model */
+export const isDrawn = (picture, model) =>
+  picture.isOf(model) && (!model.isRecorded || picture.needs.every((name) => name === "connection"));
+
 /** Room for a ring and a label such as E0, px. */
 export const LABEL_WIDTH = 30;
 /** An expert that gets less than this share of the patches is idle. */

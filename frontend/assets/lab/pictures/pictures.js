@@ -5,10 +5,12 @@ import { architectureOf } from "../core/architectures.js";
 import { Clashes } from "../core/clashes.js";
 import { element } from "../core/element.js";
 import { Focus } from "../core/focus.js";
+import { NOT_RECORDED } from "../core/recorded.js";
 import { Card } from "./card.js";
 import { LayerSwitch } from "./layer_switch.js";
 import { LensSwitch } from "./lens_switch.js";
 import { PicturePanel, layerOf } from "./panel.js";
+import { isDrawn } from "./picture.js";
 import { PICTURES } from "./registry.js";
 
 /** @import { Frame } from "../core/frames.js" */
@@ -36,6 +38,7 @@ export class Pictures {
   #runId = null;
   /** Running means of conflict, one a layer. @type {Clashes[]} */
   #clashes = [];
+  #note = element("p", { className: "not-recorded", textContent: NOT_RECORDED, hidden: true });
   #band = element("div", { className: "figure-band", hidden: true });
   #model;
   #onView;
@@ -61,7 +64,7 @@ export class Pictures {
       free: () => this.focus.free(),
     };
     this.panels = PICTURES.map((picture) => new PicturePanel(picture, () => this.layer, pointed));
-    parts.find("pictures").append(this.#band, ...this.panels.map((panel) => panel.section));
+    parts.find("pictures").append(this.#band, ...this.panels.map((panel) => panel.section), this.#note);
     this.layers = new LayerSwitch(parts.find("layers"), (layer) => this.setLayer(layer));
     this.lenses = new LensSwitch(parts.find("lenses"), (lens) => this.setLens(lens));
   }
@@ -178,8 +181,10 @@ export class Pictures {
 
   /** Fit the panels to the model: its layers, and what it has. */
   setUp() {
-    const { layers, hasTopology, run } = this.#model;
+    const { layers, hasTopology, isRecorded, run } = this.#model;
     this.#centre.classList.toggle("no-topology", !hasTopology);
+    this.#centre.classList.toggle("is-recorded", isRecorded);
+    this.#note.hidden = !isRecorded;
     this.layer = Math.min(this.layer, layers - 1);
     if (this.#layers !== layers) {
       this.#layers = layers;
@@ -197,15 +202,16 @@ export class Pictures {
     if (!isAnother) return;
     const words = architectureOf(this.#model);
     for (const { picture, heatmap } of this.panels) {
-      if (picture.isOf(this.#model)) heatmap.clear();
+      if (isDrawn(picture, this.#model)) heatmap.clear();
       else heatmap.say(picture.absent(words)); // said before the first frame, too
     }
   }
 
   #mark() {
-    const { hello, hasTopology } = this.#model;
+    const { hello, hasTopology, isRecorded } = this.#model;
     for (const panel of this.panels) {
-      panel.mark({ lens: this.lens, hello, isPresent: panel.picture.isOf(this.#model), hasTopology });
+      const isPresent = isDrawn(panel.picture, this.#model);
+      panel.mark({ lens: this.lens, hello, isPresent, hasTopology: hasTopology || isRecorded });
     }
     this.layers.mark(this.layer);
     this.lenses.mark(this.lens);

@@ -19,7 +19,7 @@ export const topology = {
   subtitle: "σ(A): who borrows which block",
   why: "A row is an expert, a column a block of the shared backbone. Near 1 the expert holds on to that block; below .1 the link is cut.",
   lens: "matrix",
-  needs: ["connection", "topology_logits"],
+  needs: ["connection"],
   isOf: (model) => model.hasTopology,
   absent: ({ full, owns }) => `${full} has no topology matrix: ${owns}.`,
   scale: () => [legendItem("cut", { swatch: "swatch-dash" }), "0", legendBar(colours.sigma), "1"],

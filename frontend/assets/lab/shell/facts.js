@@ -5,6 +5,7 @@ import { architectureOf } from "../core/architectures.js";
 import { colours } from "../core/colours.js";
 import { element } from "../core/element.js";
 import { count } from "../core/format.js";
+import { recordedName } from "../core/recorded.js";
 import { runPath } from "../core/requests.js";
 
 const COPIED_MS = 2000;
@@ -68,8 +69,9 @@ function taskLine(task, q) {
  *
  * @param {HTMLElement} box
  * @param {string | null} runId
+ * @param {() => string} link to what is shown: the run, its recipe and the moment
  */
-export function showTakeAway(box, runId) {
+export function showTakeAway(box, runId, link) {
   if (box.dataset.run === (runId ?? "")) return;
   box.dataset.run = runId ?? "";
   if (runId === null) {
@@ -78,20 +80,23 @@ export function showTakeAway(box, runId) {
   }
   const copy = element("button", { type: "button", className: "button" }, icon("link"), "Copy link");
   copy.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(location.href);
+    await navigator.clipboard.writeText(link());
     announce("The link is copied.");
     copy.lastChild?.replaceWith("Copied");
     setTimeout(() => copy.lastChild?.replaceWith("Copy link"), COPIED_MS);
   });
-  const files = ["csv", "json"].map((format) =>
-    element(
-      "a",
-      { href: `${runPath(runId)}/export?format=${format}`, download: `${runId}.${format}`, className: "button" },
-      icon("save"),
-      format.toUpperCase(),
-    ),
-  );
+  const recorded = recordedName(runId);
+  const files =
+    recorded === null
+      ? ["csv", "json"].map((format) => file(`${runPath(runId)}/export?format=${format}`, `${runId}.${format}`, format))
+      : [file(`${runPath(runId)}/recording`, `${recorded}.recording`, "recording")];
   box.replaceChildren(copy, ...files);
+}
+
+/** A file to take away. @param {string} href @param {string} download @param {string} kind */
+function file(href, download, kind) {
+  const text = kind.length > 4 ? "The recording, a file" : kind.toUpperCase();
+  return element("a", { href, download, className: "button" }, icon("save"), text);
 }
 
 /** @param {string} name */

@@ -2,6 +2,20 @@
 
 import { element } from "../core/element.js";
 import { count } from "../core/format.js";
+import { settings } from "../core/settings.js";
+
+/** @import { Recipe } from "../core/recipe.js" */
+
+/** What a link's recipe makes, and which of its edits are left to whoever opens it. @param {Recipe} recipe */
+function recipeInWords({ config, edits }) {
+  const what = `The link carries its recipe: ${config.preset ?? "live"}, seed ${config.train?.seed ?? 0}`;
+  if (!edits.length) return `${what}.`;
+  const told = edits.map(({ step, controls }) => {
+    const set = Object.entries(controls).map(([name, value]) => `${settings.controls[name]?.label ?? name} ${value}`);
+    return `${set.join(", ")} after step ${count(step)}`;
+  });
+  return `${what}. Its edits are made by hand as it trains: ${told.join("; ")}.`;
+}
 
 export class Notice {
   #shown = "";
@@ -10,8 +24,11 @@ export class Notice {
 
   /**
    * @param {HTMLElement} box
-   * @param {{ startLive: () => void, open: (runId: string | null) => void, watchOnly: () => string }} actions `open`
-   *   with null opens the newest run; `watchOnly` says why none can be started, and is empty where one can
+   * @param {object} actions
+   * @param {() => void} actions.startLive
+   * @param {(runId: string | null) => void} actions.open null opens the newest run
+   * @param {() => string} actions.watchOnly why none can be started; empty where one can
+   * @param {(recipe: Recipe) => void} actions.again starts a run from a recipe
    */
   constructor(box, actions) {
     this.#box = box;
@@ -30,8 +47,9 @@ export class Notice {
   /**
    * @param {string} runId
    * @param {{ run_id: string, name: string, seed: number, step: number } | null} nearest there is; null where that is not known
+   * @param {Recipe | string | null} [recipe] that the link carries, or why it cannot be read
    */
-  deadLink(runId, nearest) {
+  deadLink(runId, nearest, recipe = null) {
     const gone = `There is no run “${runId.slice(0, 40)}” here.`;
     const text = nearest
       ? `${gone} The nearest is ${nearest.name}, seed ${nearest.seed}, at step ${count(nearest.step)}.`
@@ -42,7 +60,29 @@ export class Notice {
       textContent: nearest ? "Show that one" : "Show the newest run",
     });
     show.addEventListener("click", () => this.#actions.open(nearest ? nearest.run_id : null));
-    this.#show("No such run", text, [show, ...this.#start()]);
+    if (recipe === null || typeof recipe === "string") {
+      this.#show("No such run", recipe ? `${text} ${recipe}` : text, [show, ...this.#start()]);
+      return;
+    }
+    const again = this.#actions.watchOnly() ? [] : [this.#again(recipe)];
+    this.#show("No such run", `${gone} ${recipeInWords(recipe)}`, [...again, show]);
+  }
+
+  /** @param {Recipe} recipe */
+  #again(recipe) {
+    const again = element("button", {
+      type: "button",
+      className: "button button-primary",
+      textContent: "Run it again",
+    });
+    again.addEventListener("click", () => this.#actions.again(recipe));
+    return again;
+  }
+
+  /** @param {string} reason why there is no such recorded run, with the nearest that there is */
+  noRecording(reason) {
+    const all = element("a", { href: "/lessons#recorded", className: "button", textContent: "All recorded runs" });
+    this.#show("No such recorded run", reason, [all, ...this.#start()]);
   }
 
   /** @param {string} reason */
@@ -65,7 +105,7 @@ export class Notice {
   /**
    * @param {string} title
    * @param {string} text
-   * @param {HTMLButtonElement[]} buttons
+   * @param {HTMLElement[]} buttons
    */
   #show(title, text, buttons) {
     if (!this.#box.hidden && this.#shown === title + text) return; // leave the focus where it is

@@ -3,6 +3,7 @@
 import { announce } from "../core/announcer.js";
 import { architectureOf } from "../core/architectures.js";
 import { clock, count, duration } from "../core/format.js";
+import { recordedName } from "../core/recorded.js";
 import { statusOf } from "../core/settings.js";
 import { stats } from "../core/stats.js";
 
@@ -59,7 +60,7 @@ export class Status {
     const lost_ms =
       this.#lostSince_ms !== null && Date.now() - this.#lostSince_ms > QUIET_MS ? this.#lostSince_ms : null;
     const lost = lost_ms !== null;
-    const status = run && statusOf(run.status);
+    const status = run && statusInWords(run);
     this.#banner(run, lost_ms);
     this.#parts.root.classList.toggle("is-stale", lost);
     this.#parts.root.classList.toggle("is-pinned", pinned !== null);
@@ -75,10 +76,7 @@ export class Status {
     this.#show("chip-speed", speedOf(run));
     this.#show("chip-device", this.#device(run));
     this.#show("chip-watching", run.viewers > 1 ? `${count(run.viewers)} watching` : "");
-    this.#show(
-      "chip-model",
-      `${run.name && run.name !== run.preset ? run.name : run.preset}, seed ${run.seed}${this.#model.beside}`,
-    );
+    this.#show("chip-model", `${nameOf(run)}${this.#model.beside}`);
     this.#onTitle(`${status.words} · ${architectureOf(this.#model).name}`);
   }
 
@@ -148,6 +146,16 @@ export class Status {
     setText(banner, text);
   }
 }
+
+/** @param {Run} run */
+function statusInWords(run) {
+  const status = statusOf(run.status);
+  return recordedName(run.run_id) === null ? status : { ...status, words: "Recorded" };
+}
+
+/** @param {Run} run */
+const nameOf = (run) =>
+  recordedName(run.run_id) ?? `${run.name && run.name !== run.preset ? run.name : run.preset}, seed ${run.seed}`;
 
 /** @param {Run} run */
 function speedOf({ status, steps_per_s }) {

@@ -68,7 +68,9 @@ export class Story {
       say(this.#line, `${full} has no topology matrix: ${owns}.`);
       say(
         this.#below,
-        this.#model.hasRouting ? "So no links can be cut; its routing is shown." : "So no links can be cut.",
+        this.#model.hasRouting && !this.#model.isRecorded
+          ? "So no links can be cut; its routing is shown."
+          : "So no links can be cut.",
       );
     } else {
       const connection = frame?.layers[Math.min(layer, frame.layers.length - 1)]?.connection;

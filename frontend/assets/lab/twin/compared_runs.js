@@ -2,6 +2,7 @@
 
 import { letterOf, PLACES } from "../charts/beside.js";
 import { eventsIn } from "../core/lineage.js";
+import { listedOf, recordedName } from "../core/recorded.js";
 import { request } from "../core/requests.js";
 import { namesOf } from "./choice.js";
 import { Guest } from "./guest.js";
@@ -48,12 +49,22 @@ export class ComparedRuns {
     );
   }
 
-  /** Ask for the runs, unless that was just done. @param {boolean} [now] */
-  async look(now = false) {
+  /**
+   * Ask for the runs, unless that was just done; for recorded ones where one of them is shown or wanted.
+   *
+   * @param {boolean} [now]
+   * @param {string[]} [runIds] wanted
+   */
+  async look(now = false, runIds = []) {
     if (!now && performance.now() - this.#looked_ms < LOOK_MS) return;
     this.#looked_ms = performance.now();
-    const answer = await request("GET", "/api/runs");
-    if (answer.ok) this.runs = answer.body;
+    const wanted = [this.#view.stream.runId, ...this.ids, ...runIds];
+    const isRecorded = wanted.some((runId) => recordedName(runId) !== null);
+    const [runs, recorded] = await Promise.all([
+      request("GET", "/api/runs"),
+      isRecorded ? request("GET", "/api/recorded") : null,
+    ]);
+    if (runs.ok) this.runs = [...runs.body, ...(recorded?.ok ? recorded.body.recorded.map(listedOf) : [])];
     this.#on.changed();
   }
 

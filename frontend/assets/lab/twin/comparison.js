@@ -168,7 +168,7 @@ export class Comparison {
    */
   async openLinked(runIds) {
     this.problem.hide();
-    await this.#compared.look(true);
+    await this.#compared.look(true, runIds);
     const { found, wrong } = fromLink(runIds, this.#view.stream.runId ?? "", this.#compared.runs);
     if (found.join() !== this.#compared.ids.join()) this.compareWith(found);
     if (!wrong) return;

@@ -42,6 +42,9 @@ export class Forking {
     if (this.#compared.guests.length >= MOST_RUNS - 1) {
       return `At most ${MOST_RUNS} runs are shown at once: leave one out first.`;
     }
+    if (this.#view.model.isRecorded) {
+      return "A recorded run holds no weights, so it cannot be forked: start a run from its settings to fork that.";
+    }
     if (!run || !active) {
       return "The run shown has ended, so no change can be made to it: start another run to fork it.";
     }

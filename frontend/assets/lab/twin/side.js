@@ -116,7 +116,7 @@ export class Side {
     const arrays = frame ? layerOf(frame, layer) : undefined;
     const counts = arrays?.connection ? countLinks(arrays.connection) : null;
     this.#say(shown, counts);
-    this.element.classList.toggle("has-no-work", lens === "routing");
+    this.element.classList.toggle("has-no-work", lens === "routing" || (arrays !== undefined && !workOf(arrays)));
     if (!hello || !frame || !arrays) {
       if (hello && frame) this.heatmap.say(this.#picture.absent(shown.words));
       else this.heatmap.clear();

@@ -6,6 +6,7 @@ import { element } from "../core/element.js";
 import { Focus } from "../core/focus.js";
 import { count, shortName } from "../core/format.js";
 import { layerOf } from "../pictures/panel.js";
+import { isDrawn } from "../pictures/picture.js";
 import { DifferenceView } from "./difference_view.js";
 import { Side, pictureOf } from "./side.js";
 import { topOf, workOf } from "./work.js";
@@ -108,7 +109,7 @@ export class TwinFigure {
     const models = [a, b];
     for (const button of this.#buttons) {
       const lens = /** @type {TwinLens} */ (button.dataset.lens);
-      button.hidden = !models.every((model) => pictureOf(lens).isOf(model));
+      button.hidden = !models.every((model) => isDrawn(pictureOf(lens), model));
     }
     if (this.#buttons.some((button) => button.dataset.lens === this.lens && button.hidden)) {
       this.lens = twinLensOf(this.#buttons.find((button) => !button.hidden)?.dataset.lens);

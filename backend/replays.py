@@ -1,0 +1,170 @@
+"""A recorded run that answers what a page asks of a run: what it is, its film and its moments. Nothing trains.
+
+It holds pictures of sigma(A) and thinned scalars, so its frames have no other arrays. What happened at a step between
+two pictures is told at the later one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+
+from cdsp_core.data.tasks import TASKS, Task
+from cdsp_core.settings.config import schema
+from cdsp_core.settings.overrides import with_controls
+from cdsp_core.wire.frames import Array, Frame
+from cdsp_core.wire.messages import run as wire
+from cdsp_core.wire.messages.viewer import Hello, hello_head
+from cdsp_core.wire.oligarchy import read_found
+from cdsp_core.wire.phases import PhaseWatch
+from cdsp_core.wire.recording import CUT_BELOW, Recording
+
+RUN_PREFIX: Final = "recorded:"
+"""before the name of a recorded run, where a run's id is wanted"""
+MAX_NAME: Final = 64 - len(RUN_PREFIX)
+SPARSITY: Final = "layer{}/alpha_sparsity"
+
+
+def hello_of(name: str, recording: Recording) -> Hello:
+    """What the socket of a run says first, with the events that the recording tells of."""
+    model = recording.recipe.config.model
+    static = wire.Description(
+        tasks=[_task(TASKS[task]) for task in _tasks(recording)],
+        scalar_names=_scalar_names(recording),
+        **wire.sizes(model),
+    )
+    info = _info(name, recording)
+    head = hello_head(info, recording.recipe.config, schema()["controls"], static, resumed=False)
+    return Hello(**dict(head), events=_events(name, recording))
+
+
+def snapshot_of(name: str, recording: Recording) -> bytes:
+    """The last picture, with all scalars: a frame of kind `snapshot`."""
+    last = len(recording.steps) - 1
+    arrays = {"scalars": _rows(recording), **_pictures(recording, last)}
+    return _frame(name, recording, last, "snapshot", arrays).encode()
+
+
+def moment_of(name: str, recording: Recording, step: int) -> bytes:
+    """The picture nearest to a step, the earlier of two, as a frame."""
+    nearest = int(np.abs(recording.steps.astype(np.int64) - step).argmin())
+    return _frame(name, recording, nearest, "frame", _pictures(recording, nearest)).encode()
+
+
+def film_of(name: str, recording: Recording) -> bytes:
+    """Every picture, as a message of kind `film`."""
+    pictures, layers = recording.connection.shape[:2]
+    arrays: dict[str, Array] = {
+        f"layer{layer}/connection": recording.connection[:, layer].reshape(pictures, -1) for layer in range(layers)
+    }
+    lineage = np.array([(0, -1)], dtype=np.int32)
+    arrays |= {"steps": recording.steps, "lineage": lineage}
+    return _frame(name, recording, pictures - 1, "film", arrays).encode()
+
+
+def _pictures(recording: Recording, picture: int) -> dict[str, Array]:
+    """sigma(A) of every layer at a picture, as a frame has it."""
+    return {
+        f"layer{layer}/connection": connection_ep.astype(np.float32) / 255
+        for layer, connection_ep in enumerate(recording.connection[picture])
+    }
+
+
+def _frame(name: str, recording: Recording, picture: int, kind: str, arrays: dict[str, Array]) -> Frame:
+    return Frame(
+        run=f"{RUN_PREFIX}{name}",
+        epoch=0,
+        seq=picture,
+        after_seq=picture - 1,
+        step=int(recording.steps[picture]),
+        revision=0,
+        time_ms=0.0,
+        kind=kind,
+        arrays=arrays,
+    )
+
+
+def _tasks(recording: Recording) -> list[str]:
+    """Names of the tasks that its scalars tell of and that this version knows."""
+    names = [name.partition("/")[2] for name in recording.scalar_names if name.startswith("test_accuracy/")]
+    return [name for name in names if name in TASKS]
+
+
+def _task(task: Task) -> wire.Task:
+    return wire.Task(name=task.name, label=task.label, note=task.note, class_names=list(task.class_names))
+
+
+def _scalar_names(recording: Recording) -> list[str]:
+    layers = recording.connection.shape[1]
+    return ["step", *recording.scalar_names, *(SPARSITY.format(layer) for layer in range(layers))]
+
+
+def _rows(recording: Recording) -> Array:
+    """A row a picture [T, names]; the share of links cut is of the picture itself, the others are as recorded."""
+    cut_tl = np.mean(recording.connection < CUT_BELOW * 255, axis=(2, 3))
+    return np.column_stack([recording.steps, recording.scalars, cut_tl]).astype(np.float32)
+
+
+def _info(name: str, recording: Recording) -> wire.RunInfo:
+    recipe, last = recording.recipe, int(recording.steps[-1])
+    controls, since = recipe.config.controls, dict.fromkeys(asdict(recipe.config.controls), 0)
+    for edit in recipe.edits:
+        controls = with_controls(controls, edit.controls)
+        since |= dict.fromkeys(edit.controls, edit.step)
+    values = asdict(controls)
+    return wire.RunInfo(
+        run_id=f"{RUN_PREFIX}{name}",
+        name=name,
+        note="",
+        preset=recipe.config.preset,
+        seed=recipe.config.train.seed,
+        status="finished",
+        reason=None,
+        epoch=0,
+        step=last,
+        total_steps=last,
+        revision=0,
+        controls=wire.ControlStates(requested=values, applied=values, applied_step=since),
+        speed=None,
+        device=None,
+        steps_per_s=None,
+        viewers=0,
+        restarts=0,
+        created_ms=0.0,
+    )
+
+
+def _events(name: str, recording: Recording) -> list[wire.Event]:
+    """Its edits, and the phases that its pictures show, oldest first."""
+    found = [*_edits(name, recording), *_phases(name, recording)]
+    return sorted(found, key=lambda event: event.step)
+
+
+def _edits(name: str, recording: Recording) -> list[wire.Event]:
+    events, controls = [], asdict(recording.recipe.config.controls)
+    for edit in recording.recipe.edits:
+        old = {control: controls[control] for control in edit.controls}
+        controls |= edit.controls
+        changed = ", ".join(f"{control} {old[control]:.4g} to {value:.4g}" for control, value in edit.controls.items())
+        command = {"type": "set", "controls": edit.controls, "requested_step": edit.step}
+        data = {"command": command, "old": old, "new": edit.controls, "applied_step": edit.step, "by": "person"}
+        events.append(_event(name, "applied", edit.step, f"{changed} at step {edit.step}.", data))
+    return events
+
+
+def _phases(name: str, recording: Recording) -> list[wire.Event]:
+    model = recording.recipe.config.model
+    watch = PhaseWatch(has_diagonal=model.has_diagonal, oligarchy=read_found())
+    pictures = range(len(recording.steps))
+    frames = (_frame(name, recording, each, "frame", _pictures(recording, each)) for each in pictures)
+    return [
+        _event(name, "phase", frame.step, phase.text, phase.data) for frame in frames for phase in watch.observe(frame)
+    ]
+
+
+def _event(name: str, kind: Any, step: int, text: str, data: dict[str, Any]) -> wire.Event:
+    return wire.Event(
+        kind=kind, run=f"{RUN_PREFIX}{name}", epoch=0, step=step, revision=0, time_ms=0.0, text=text, data=data
+    )

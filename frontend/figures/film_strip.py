@@ -1,0 +1,63 @@
+"""A recorded run's film as one small PNG: pictures of sigma(A) side by side, a pixel a link; the page enlarges it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Final
+
+import numpy as np
+
+from cdsp_core.wire.recording import Recording
+
+Colours = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+STOPS: Final = (0.0, 0.4, 0.5, 0.6, 1.0)
+"""sigma(A) at the colours of tokens.css"""
+SIGMA: Final = {
+    "light": ("#eef1f6", "#acbbd6", "#b8b7b4", "#d4aa76", "#a84e02"),
+    "dark": ("#1e2530", "#435983", "#6f6e6b", "#a37a46", "#ffb866"),
+}
+GAP: Final = 1
+"""transparent columns between two pictures"""
+MAX_PICTURES: Final = 14
+
+
+def film_strip(recording: Recording, *, layer: int, pictures: int, theme: str) -> bytes:
+    """So many pictures, evenly on the film's axis, the first and the last among them; b"" for a model without A."""
+    kept, layers = recording.connection.shape[0], recording.connection.shape[1]
+    if not layers:
+        return b""
+    places = np.unique(np.round(np.linspace(0, kept - 1, min(pictures, kept))).astype(int))
+    tiles = [_scale(theme)[recording.connection[place, min(layer, layers - 1)]] for place in places]
+    clear = np.zeros((tiles[0].shape[0], GAP, 4), dtype=np.uint8)
+    parts = [part for tile in tiles for part in (tile, clear)][:-1]
+    return _png(np.concatenate(parts, axis=1))
+
+
+def shown_steps(recording: Recording, pictures: int) -> list[int]:
+    """The steps of the pictures of a strip."""
+    kept = len(recording.steps)
+    places = np.unique(np.round(np.linspace(0, kept - 1, min(pictures, kept))).astype(int))
+    return [int(recording.steps[place]) for place in places]
+
+
+def _scale(theme: str) -> Colours:
+    """RGBA of every 255th of sigma(A) [256, 4]."""
+    stops = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in SIGMA[theme]], dtype=float)
+    at = np.arange(256) / 255
+    colours = np.column_stack([np.interp(at, STOPS, stops[:, channel]) for channel in range(3)])
+    return np.column_stack([np.rint(colours), np.full(256, 255)]).astype(np.uint8)
+
+
+def _png(pixels_hwc: Colours) -> bytes:
+    """An image of RGBA pixels [height, width, 4]."""
+    height, width = pixels_hwc.shape[:2]
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels_hwc)
+    head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,0 +1,46 @@
+"""Lessons in the browser: every one is played through, from its card to the claim's verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.assistive import faults
+from tests.e2e.served import Server
+
+pytestmark = pytest.mark.browser
+
+
+def test_every_lesson_is_played_through_from_its_card_to_its_claim(
+    open_page: Callable[..., Page], stored_run: Server
+) -> None:
+    lessons = stored_run.ask("GET", "/lessons/lessons.json")["lessons"]
+    page = open_page(f"{stored_run.url}/lessons", wait_for=".lesson-card", width=1440, height=900)
+    expect(page.locator(".lesson-card")).to_have_count(len(lessons))
+    expect(page.locator(".recorded-film img").first).to_be_attached()
+    assert faults(page) == []
+    page.locator(".lesson-card").first.click()
+    card = page.locator("[data-part=lesson]")
+    for lesson in lessons:
+        expect(card.locator("h2")).to_have_text(lesson["title"])
+        expect(card.locator(".lesson-after")).to_have_count(0)
+        wrong = (lesson["right"] + 1) % 3
+        card.locator(f"[data-answer='{wrong}']").click()
+        expect(card.locator(f"[data-answer='{lesson['right']}']")).to_contain_text("what happened")
+        expect(card.locator(".lesson-after")).to_have_text(lesson["after"])
+        expect(card.locator(".dots-dot")).to_have_count(sum(len(group["values"]) for group in lesson["groups"]))
+        expect(card.locator(".lesson-claim b")).to_have_text(lesson["claim"]["verdict"])
+        look = lesson["look"]
+        expect(page).to_have_url(re.compile(rf"recorded={re.escape(look['run'])}(&|$)"))
+        expect(page.locator("[data-part=chip-model]")).to_contain_text(look["run"])
+        expect(page.locator("[data-part=twin]")).to_be_visible(visible=look["beside"] is not None)
+        if look["moment"] is not None:
+            expect(page.locator("[data-part=chip-words]")).to_have_text("Looking back")
+        if lesson["next"] is not None:
+            card.get_by_role("button", name="Next lesson").click()
+    assert faults(page) == []
+    card.get_by_role("link", name="All lessons").click()
+    expect(page.locator(".lesson-state[data-state=done]")).to_have_count(len(lessons))
