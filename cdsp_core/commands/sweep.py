@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from cdsp_core.commands.options import check_packages, interrupt, settings_of
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import PRESETS, preset
 from cdsp_core.studies.sweeps.files import NAME, stored_sweep
@@ -43,6 +45,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train the map that the options ask for. Raises ValueError, OSError. Returns 1 where cells were lost."""
+    check_packages(("pyarrow", "tqdm"))
+    signal.signal(signal.SIGTERM, interrupt)
+
     from cdsp_core.studies.framework.progress import Bar, JsonLines
     from cdsp_core.studies.framework.runner import StudyIncompleteError
     from cdsp_core.studies.sweeps.run import run_sweep
@@ -80,15 +85,9 @@ def _asked(options: argparse.Namespace) -> Sweep | None:
     """The map of the options; None where no axis is given. Raises ValueError."""
     if options.x is None and options.y is None:
         return None
-    settings: dict[str, Any] = {}
-    for pair in options.set:
-        key, found, value = pair.partition("=")
-        if not found:
-            raise ValueError(f"--set must be KEY=VALUE. Found {pair!r}.")
-        settings[key] = value
     shown = options.measures.split(",") if options.measures else MEASURES
     return Sweep(
-        base=with_settings(preset(options.preset), settings),
+        base=with_settings(preset(options.preset), settings_of(options.set)),
         x=_axis("--x", options.x),
         y=_axis("--y", options.y),
         seeds=options.seeds,

@@ -1,0 +1,1 @@
+"""The command line, a file a command. Nothing slow is loaded before a command is known to need it."""

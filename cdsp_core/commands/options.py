@@ -1,0 +1,92 @@
+"""What several commands ask for, and the checks that they share."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.settings.overrides import with_settings
+from cdsp_core.settings.presets import PRESETS, preset
+
+RESULTS: Final = Path("studies")
+"""where studies put their results, and evidence looks for them"""
+
+
+def add_training(train: argparse.ArgumentParser) -> None:
+    """Options that make a config, and say where it is trained."""
+    train.add_argument("--preset", default="live", help=f"one of {', '.join(PRESETS)} (default live)")
+    train.add_argument("--data", choices=("embedded", "full"), help="data sets to train on (default: the preset's)")
+    train.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the full sets, in torchvision's layout")
+    train.add_argument("--steps", type=positive, metavar="N", help="steps to train (default: the preset's epochs)")
+    train.add_argument("--seed", type=whole_number, metavar="S", help="seed (default: the preset's)")
+    train.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set any field of the config; may be given again",
+    )
+    train.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
+    train.add_argument(
+        "--threads", type=positive, metavar="N", help="CPU threads (default: all cores but one, at most 4)"
+    )
+
+
+def config_of(options: argparse.Namespace) -> RunConfig:
+    """The config that the options of `add_training` make. Raises ValueError."""
+    settings = settings_of(options.set)
+    named = {"data": options.data, "steps": options.steps, "seed": options.seed}
+    settings.update({key: value for key, value in named.items() if value is not None})
+    return with_settings(preset(options.preset), settings)
+
+
+def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """What `--set KEY=VALUE ...` sets. Raises ValueError."""
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, found, value = pair.partition("=")
+        if not found:
+            raise ValueError(f"--set must be KEY=VALUE. Found {pair!r}.")
+        settings[key] = value
+    return settings
+
+
+def check_packages(needed: Sequence[str] = ("matplotlib", "pyarrow", "scipy", "tqdm")) -> None:
+    """Raises ValueError when the packages of the extra `studies` are not all there."""
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"study, sweep and evidence need the packages of the extra studies. Found no {', '.join(missing)}."
+        )
+
+
+def interrupt(_signal: int, _frame: object) -> None:
+    """End as Ctrl-C does; for SIGTERM."""
+    raise KeyboardInterrupt
+
+
+def whole_number(text: str) -> int:
+    """The argument, a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number. Found {text!r}.") from None
+
+
+def folder(text: str) -> Path:
+    """The argument, a folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be a folder. Found ''.")
+    return Path(text)
+
+
+def positive(text: str) -> int:
+    """The argument, a whole number of at least 1."""
+    number = whole_number(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1. Found {text!r}.")
+    return number
