@@ -10,11 +10,13 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from frontend.attributes import aria, data
-from frontend.pages.runs import NUMBER, TEXT, shown_by
+from frontend.pages.runs import TEXT, shown_by
 
 CARD_PICTURES: Final = 6
 ROW_PICTURES: Final = 8
 THEMES: Final = ("light", "dark")
+PLAIN: Final = {"type": "rightAligned", "filter": False}
+"""a column of numbers: there are few runs, so sorting does"""
 
 COLUMNS: Final[list[dict[str, Any]]] = [
     {"field": "name", "headerName": "Run", "cellRenderer": "RecordedName", "width": 208, **TEXT},
@@ -27,10 +29,10 @@ COLUMNS: Final[list[dict[str, Any]]] = [
         "filter": False,
     },
     {"field": "special", "headerName": "What is special", "flex": 1, "minWidth": 192, "wrapText": True, **TEXT},
-    {"field": "steps", "headerName": "Steps", "width": 78, **NUMBER, **shown_by("runCount")},
-    {"field": "cut", "headerName": "Links cut", "width": 96, **NUMBER, **shown_by("runCount")},
-    {"field": "told", "headerName": "With ID, %", "width": 104, **NUMBER, **shown_by("runPercent")},
-    {"field": "blind", "headerName": "Without ID, %", "width": 122, **NUMBER, **shown_by("runPercent")},
+    {"field": "steps", "headerName": "Steps", "width": 78, **PLAIN, **shown_by("runCount")},
+    {"field": "cut", "headerName": "Links cut", "width": 96, **PLAIN, **shown_by("runCount")},
+    {"field": "told", "headerName": "With ID, %", "width": 104, **PLAIN, **shown_by("runPercent")},
+    {"field": "blind", "headerName": "Without ID, %", "width": 122, **PLAIN, **shown_by("runPercent")},
     {
         "field": "open",
         "headerName": "Look",
@@ -89,7 +91,7 @@ def grid() -> Component:
         columnDefs=COLUMNS,
         rowData=[],
         getRowId="params.data.name",
-        defaultColDef={"sortable": True, "filter": True, "resizable": True},
+        defaultColDef={"sortable": True, "filter": True, "resizable": True, "wrapHeaderText": True},
         className="recorded-grid",
         style={"height": None},
         dashGridOptions={

@@ -16,7 +16,7 @@ from tests.e2e.fixed_run import put_fixed_run
 from tests.e2e.page_server import PageServer
 from tests.e2e.served import Server, drawn, patiently
 
-expect.set_options(timeout=20_000)  # a machine that is busy draws late; what never comes still fails
+expect.set_options(timeout=60_000)  # a machine that is busy draws late; what never comes still fails
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
