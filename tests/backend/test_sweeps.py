@@ -94,7 +94,9 @@ async def test_a_map_trains_to_its_end_and_every_cell_has_its_measures_and_its_p
         assert [measure["name"] for measure in ended["measures"]] == ["links_cut"]
         key = ended["cells"][0]["key"]
         assert (await it.http.get(f"/api/sweeps/{made['sweep_id']}/cells/{key}?format=json")).json()["steps"] == [0, 10]
-        replay = await it.http.get(f"/api/recorded/{ended['cells'][0]['replay']}?format=json")
+        name = ended["cells"][0]["replay"]
+        assert (await it.http.get(f"/api/recorded/{name}/hello")).json()["run"]["run_id"] == f"recorded:{name}"
+        replay = await it.http.get(f"/api/recorded/{name}?format=json")
         assert replay.json()["recipe"]["config"]["controls"]["lambda_conflict"] == 0.0
         table = await it.http.get(f"/api/sweeps/{made['sweep_id']}/parquet")
         assert table.content[:4] == b"PAR1"
