@@ -106,6 +106,8 @@ def card(view: View, shown: Square, recording: Mapping[str, Any] | None, *, them
     connection = cell["connection"]
     seeds = ", ".join(str(each["seed"]) for each in shown.cells)
     address = f"/api/sweeps/{quote(view.body['sweep_id'], safe='')}/cells/{quote(cell['key'], safe='')}?format=file"
+    lab = f"/#recorded={quote(cell['replay'], safe='')}" if cell["replay"] else ""
+    opening = html.A("Open in the Lab", href=lab, className="button button-primary") if lab else None
     parts: list[Component] = [
         html.Div([html.H2(place_text(view, shown)), html.Span(f"seed {seeds}")], className="map-card-head"),
         html.P(f"layer {layer + 1}, step {cell['step']:,} of {view.body['steps']:,}", className="map-hint"),
@@ -121,7 +123,8 @@ def card(view: View, shown: Square, recording: Mapping[str, Any] | None, *, them
     parts.append(
         html.Div(
             [
-                html.Button("Start as a run", id="map-open", className="button button-primary", type="button"),
+                *([opening] if opening is not None else []),
+                html.Button("Start as a run", id="map-open", className="button", type="button"),
                 html.A("Recording", href=address, className="button", download=""),
             ],
             className="map-tools",

@@ -83,8 +83,9 @@ def run(options: argparse.Namespace) -> int:
         check_packages()
 
     from cdsp_core.studies.framework.evidence_page import claim_json
+    from cdsp_core.studies.framework.missing import StudyIncompleteError
     from cdsp_core.studies.framework.progress import Bar, JsonLines, print_json
-    from cdsp_core.studies.framework.runner import StudyIncompleteError, run_study
+    from cdsp_core.studies.framework.runner import run_study
     from cdsp_core.studies.framework.study import StudyOptions
 
     form = StudyOptions(

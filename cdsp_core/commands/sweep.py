@@ -48,8 +48,8 @@ def run(options: argparse.Namespace) -> int:
     check_packages(("pyarrow", "tqdm"))
     signal.signal(signal.SIGTERM, interrupt)
 
+    from cdsp_core.studies.framework.missing import StudyIncompleteError
     from cdsp_core.studies.framework.progress import Bar, JsonLines
-    from cdsp_core.studies.framework.runner import StudyIncompleteError
     from cdsp_core.studies.sweeps.run import run_sweep
 
     jobs = options.jobs if options.jobs is not None else len(os.sched_getaffinity(0))

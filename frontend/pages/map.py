@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from cdsp_core.settings.presets import PRESETS
 from cdsp_core.studies.sweeps.measures import MEASURES
 from cdsp_core.studies.sweeps.spec import axis_fields
-from frontend.attributes import aria
+from frontend.attributes import aria, data
 
 CLOCK_MS: Final = 1500
 VIEWS: Final = ("Pictures", "Numbers")
@@ -107,8 +107,7 @@ def choice(name: str, words: list[str], label: str) -> Component:
     """A few words of which one is chosen."""
     return html.Div(
         dcc.RadioItems(id=name, options=words, value=words[0], className="choice map-choice", inline=True),
-        role="group",
-        **aria(label=label),
+        **data(choice=label),
     )
 
 
@@ -118,7 +117,10 @@ def maps() -> Component:
     return html.Section(
         [
             html.H2("Measure"),
-            dcc.RadioItems(id="map-measure", options=measures, value=next(iter(MEASURES)), className="map-radios"),
+            html.Div(
+                dcc.RadioItems(id="map-measure", options=measures, value=next(iter(MEASURES)), className="map-radios"),
+                **data(choice="Measure"),
+            ),
             html.H2("Maps"),
             html.Ul(id="map-list", className="map-list"),
         ],
@@ -143,11 +145,14 @@ def asked() -> Component:
                 ],
                 className="map-fields",
             ),
-            dcc.Checklist(
-                id="map-waits",
-                options=[{"label": "Wait while a run trains", "value": "waits"}],
-                value=[],
-                className="map-check",
+            html.Div(
+                dcc.Checklist(
+                    id="map-waits",
+                    options=[{"label": "Wait while a run trains", "value": "waits"}],
+                    value=[],
+                    className="map-check",
+                ),
+                **data(choice="Beside runs"),
             ),
             html.P("Values: 0, 1, 10; or a range 0.1:100:7, with :log for log spacing.", className="map-hint"),
             html.P("", id="map-size", className="map-hint"),

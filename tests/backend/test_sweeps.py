@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from backend.sweep_folder import SweepFolder
 from backend.sweep_routes import cell_by_cell
 from cdsp_core.settings.presets import preset
+from cdsp_core.studies.sweeps.files import parquet_of
 from cdsp_core.studies.sweeps.run import run_sweep
 from cdsp_core.studies.sweeps.spec import Sweep, axis_of
 from tests.backend.lab import PATIENCE_S, Lab, ThreadWorker, lab
@@ -94,7 +96,9 @@ async def test_a_map_trains_to_its_end_and_every_cell_has_its_measures_and_its_p
         assert [measure["name"] for measure in ended["measures"]] == ["links_cut"]
         key = ended["cells"][0]["key"]
         assert (await it.http.get(f"/api/sweeps/{made['sweep_id']}/cells/{key}?format=json")).json()["steps"] == [0, 10]
-        replay = await it.http.get(f"/api/recorded/{ended['cells'][0]['replay']}?format=json")
+        name = ended["cells"][0]["replay"]
+        assert (await it.http.get(f"/api/recorded/{name}/hello")).json()["run"]["run_id"] == f"recorded:{name}"
+        replay = await it.http.get(f"/api/recorded/{name}?format=json")
         assert replay.json()["recipe"]["config"]["controls"]["lambda_conflict"] == 0.0
         table = await it.http.get(f"/api/sweeps/{made['sweep_id']}/parquet")
         assert table.content[:4] == b"PAR1"
@@ -233,3 +237,9 @@ async def test_maps_that_come_with_the_program_are_shown_and_stay_as_they_are(tm
         for verb, path in (("POST", "/stop"), ("POST", "/resume"), ("DELETE", "")):
             assert (await it.http.request(verb, f"/api/sweeps/one{path}")).status_code == 409
         assert (await it.http.get("/api/recorded")).json() == {"recorded": [], "refused": []}
+
+
+def test_the_maps_that_come_with_the_program_are_whole() -> None:
+    for path in (Path(__file__).parents[2] / "docs" / "recorded" / "maps").iterdir():
+        assert {cell.state for cell in SweepFolder(path).cells(since_ns=None)} == {"done"}, path
+        assert parquet_of(path).exists()

@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from cdsp_core.studies.framework.missing import StudyIncompleteError
 from cdsp_core.studies.framework.results import ResultsError, StudyFolder, read_combined
-from cdsp_core.studies.framework.runner import Finished, StudyIncompleteError, run_study
+from cdsp_core.studies.framework.runner import Finished, run_study
 from cdsp_core.studies.framework.study import StudyOptions
 from cdsp_core.studies.framework.workers import Started, run_jobs
 from tests.core.tiny_study import FACTS, Silent, run, set_up, tiny_study

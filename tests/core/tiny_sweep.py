@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from cdsp_core.settings.presets import from_dict
+from cdsp_core.studies.framework.missing import StudyIncompleteError
 from cdsp_core.studies.framework.progress import JsonLines
-from cdsp_core.studies.framework.runner import StudyIncompleteError
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions, Tell
 from cdsp_core.studies.sweeps.files import stored_sweep
 from cdsp_core.studies.sweeps.run import run_sweep

@@ -24,6 +24,7 @@ def cell(x: int, y: int, links: float | None, *, seed: int = 0, **fields: Any) -
     done = links is not None
     return {
         "key": f"{x}-{y}-{seed}",
+        "replay": f"map-1.{x}{y}" if done else None,
         "x": x,
         "y": y,
         "seed": seed,
@@ -115,6 +116,7 @@ def test_a_card_shows_every_measure_and_a_film() -> None:
     assert "Accuracy with ID" in html
     assert "50.0 %" in html
     assert html.count("<figure") == 3
+    assert 'href="/#recorded=map-1.10"' in html
 
 
 def test_a_thumbnail_is_a_png_whose_pixels_are_the_entries() -> None:

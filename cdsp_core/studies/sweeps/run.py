@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cdsp_core.settings.config import to_dict
+from cdsp_core.studies.framework.missing import refuse_stale, run_missing
 from cdsp_core.studies.framework.progress import Progress
 from cdsp_core.studies.framework.results import StudyFolder
-from cdsp_core.studies.framework.runner import refuse_stale, run_missing
 from cdsp_core.studies.framework.study import Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.workers import RunJob, SetUp, torch_on_one_thread
 from cdsp_core.studies.sweeps.cell import run_cell

@@ -85,6 +85,22 @@
       moveAmongSquares(event, nameOf(event));
     });
     new MutationObserver(mark).observe(document.getElementById("map-grid"), { childList: true });
+    const choices = { childList: true, subtree: true, attributes: true, attributeFilter: ["role", "aria-selected"] };
+    new MutationObserver(nameChoices).observe(document.getElementById("page"), choices);
+    nameChoices();
+  }
+
+  /** Dash calls a list of radio buttons a list box, which may hold no buttons: they are what they are, under its name. */
+  function nameChoices() {
+    for (const list of document.querySelectorAll(".dash-options-list[role=listbox]")) {
+      list.setAttribute("role", list.querySelector("[type=radio]") ? "radiogroup" : "group");
+      const label = list.closest("[data-choice]")?.dataset.choice;
+      if (label) list.setAttribute("aria-label", label);
+    }
+    for (const option of document.querySelectorAll(".dash-options-list :is([role=option], [aria-selected])")) {
+      option.removeAttribute("role");
+      option.removeAttribute("aria-selected");
+    }
   }
 
   const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
