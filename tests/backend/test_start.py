@@ -110,7 +110,9 @@ def test_a_server_that_others_reach_says_by_which_names(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", "--no-page", "--host", "0.0.0.0"]
     command += ["--port", "0", "--data-dir", str(tmp_path)]
     env = {**CLEAN, "CDSP_TOKEN": "x" * 20, "CDSP_ALLOWED_HOSTS": "lab.example:80"}
-    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, preexec_fn=hear_every_signal
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
         line = process.stdout.readline()
@@ -138,12 +140,20 @@ async def test_unknown_paths_are_404_and_head_is_get_without_a_body(tmp_path: Pa
         assert (await it.http.head("/nonexistent")).status_code == 404
 
 
+def hear_every_signal() -> None:
+    """What runs these tests may ignore some, as nohup does, and its children would."""
+    for asked in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(asked, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGHUP], ids=["SIGINT", "SIGHUP"])
 def test_a_server_says_where_it_is_and_ends_when_asked(tmp_path: Path, asked: signal.Signals) -> None:
     tmp_path.chmod(0o700)
     command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", "--no-page"]
     command += ["--port", "0", "--data-dir", str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, text=True, preexec_fn=hear_every_signal
+    ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("Topology Lab is at http://127.0.0.1:")
