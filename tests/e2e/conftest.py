@@ -16,7 +16,7 @@ from tests.e2e.fixed_run import put_fixed_run
 from tests.e2e.page_server import PageServer
 from tests.e2e.served import Server, drawn, patiently
 
-expect.set_options(timeout=60_000)  # a machine that is busy draws late; what never comes still fails
+expect.set_options(timeout=120_000)  # a machine that is busy draws late; what never comes still fails
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -104,6 +104,7 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Cal
         if not is_first_visit:
             context.add_init_script("localStorage.setItem('introduced', 'yes')")
         page = context.new_page()
+        page.set_default_timeout(120_000)
         address = address or request.getfixturevalue("server").url
         home = urlparse(address).netloc
         page.on("pageerror", lambda error: faults.append(f"error on the page: {error}"))

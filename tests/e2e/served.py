@@ -18,7 +18,7 @@ from playwright.sync_api import Page
 
 from tests.e2e.proxy import Proxy
 
-PATIENCE_S = 90.0
+PATIENCE_S = 120.0
 
 
 class Server:
