@@ -6,11 +6,14 @@ import argparse
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import PRESETS, preset
+
+if TYPE_CHECKING:
+    import torch
 
 RESULTS: Final = Path("studies")
 """where studies put their results, and evidence looks for them"""
@@ -53,6 +56,15 @@ def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
             raise ValueError(f"--set must be KEY=VALUE. Found {pair!r}.")
         settings[key] = value
     return settings
+
+
+def made_ready(device: str, threads: int | None) -> torch.device:
+    """Make this process ready to train, and choose its device. Raises ValueError. Loads torch."""
+    from cdsp_core.training.device import choose_device, prepare_process, use_threads
+
+    prepare_process()
+    use_threads(threads)
+    return choose_device(device)
 
 
 def check_packages(needed: Sequence[str] = ("matplotlib", "pyarrow", "scipy", "tqdm")) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cdsp_core.commands.options import add_training, config_of
+from cdsp_core.commands.options import add_training, config_of, made_ready
 
 if TYPE_CHECKING:
     from cdsp_core.wire.recording import Recording
@@ -55,13 +55,11 @@ def _trained_recording(options: argparse.Namespace) -> Recording | None:
     recipe = Recipe(config=config_of(options), edits=read_edits(options.edit))
 
     from cdsp_core.studies.framework.recorder import recorded
-    from cdsp_core.training.device import choose_device, prepare_process, use_threads
     from cdsp_core.training.non_finite import NonFiniteLossError
 
-    prepare_process()
-    use_threads(options.threads)
+    device = made_ready(options.device, options.threads)
     try:
-        return recorded(recipe, device=choose_device(options.device), data_root=options.data_root)
+        return recorded(recipe, device=device, data_root=options.data_root)
     except NonFiniteLossError as error:
         print(f"cdsp_core: {error} Nothing is recorded.", file=sys.stderr)
         return None

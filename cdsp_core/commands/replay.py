@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from cdsp_core.commands.options import positive
+from cdsp_core.commands.options import made_ready, positive
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -30,11 +30,9 @@ def run(options: argparse.Namespace) -> int:
     recording = read_recording(options.file)
 
     from cdsp_core.studies.framework.replay import replayed
-    from cdsp_core.training.device import choose_device, prepare_process, use_threads
     from cdsp_core.training.non_finite import NonFiniteLossError
 
-    prepare_process()
-    use_threads(options.threads)
+    device = made_ready(options.device, options.threads)
     last, shown = int(recording.steps[-1]), time.monotonic()
 
     def progress(step: int, last: int) -> None:
@@ -44,9 +42,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"step {step} of {last}: the same so far", file=sys.stderr)
 
     try:
-        parted = replayed(
-            recording, device=choose_device(options.device), data_root=options.data_root, progress=progress
-        )
+        parted = replayed(recording, device=device, data_root=options.data_root, progress=progress)
     except NonFiniteLossError as error:
         print(f"cdsp_core: {error}", file=sys.stderr)
         return 1

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cdsp_core.commands.options import RESULTS, check_packages, folder, interrupt, positive
+from cdsp_core.commands.options import RESULTS, check_packages, folder, interrupt, made_ready, positive
 
 if TYPE_CHECKING:
     from cdsp_core.studies.framework.progress import Progress
@@ -135,11 +135,9 @@ def run(options: argparse.Namespace) -> int:
 def _train_batches(chosen: list[Study], form: StudyOptions, options: argparse.Namespace, progress: Progress) -> int:
     """Train what can be trained many at once; the studies then find it done."""
     from cdsp_core.studies.experiments.batched_jobs import TITLE, train_in_batches
-    from cdsp_core.training.device import choose_device, prepare_process, use_threads
+    from cdsp_core.training.device import use_threads
 
-    prepare_process()
-    use_threads(options.jobs)
-    device = choose_device(options.device)
+    device = made_ready(options.device, options.jobs)
     with ExitStack() as ends:
         beside: Executor | None = None
         if device.type == "cuda":  # measuring on the other cores, so that the accelerator need not wait for it

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cdsp_core.commands.options import add_training, config_of, folder
+from cdsp_core.commands.options import add_training, config_of, folder, made_ready
 from cdsp_core.settings.config import to_dict
 from cdsp_core.settings.overrides import with_controls
 
@@ -31,13 +31,11 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
 
     from cdsp_core.training.checkpoint import save_checkpoint
-    from cdsp_core.training.device import choose_device, prepare_process, use_threads
     from cdsp_core.training.non_finite import NonFiniteLossError
     from cdsp_core.training.trainer import Trainer
 
-    prepare_process()
-    use_threads(options.threads)
-    trainer = Trainer(config, device=choose_device(options.device), data_root=options.data_root)
+    device = made_ready(options.device, options.threads)
+    trainer = Trainer(config, device=device, data_root=options.data_root)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
     try:
