@@ -65,7 +65,7 @@ def layout() -> Component:
                         "Begin", href="/lessons", id="lessons-go-on", className="button button-primary", hidden=True
                     ),
                 ],
-                className="lessons-head",
+                className="page-head",
             ),
             html.Div(id="lessons-note", className="note is-wrong", role="status"),
             html.Ol(id="lessons-cards", className="lesson-cards"),

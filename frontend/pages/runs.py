@@ -83,7 +83,7 @@ def layout() -> Component:
                         **aria(label="The chosen runs"),
                     ),
                 ],
-                className="runs-head",
+                className="page-head",
             ),
             html.P(id="runs-note", className="note is-wrong", role="status"),
             dcc.ConfirmDialog(id="runs-confirm"),
