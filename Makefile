@@ -9,7 +9,7 @@ SHELL_CODE := $(wildcard scripts/*.sh .ci/run)
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
-.PHONY: help run test test-chaos lint format looks bench lock clean environment dev-environment
+.PHONY: help run test test-chaos lint format looks bench evidence lock clean environment dev-environment
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,10 @@ looks: dev-environment  ## store how every page looks now, for the tests that co
 
 bench: dev-environment  ## measure, as ratios within one run
 	$(VENV)/python -m bench $(ARGS)
+
+evidence: dev-environment  ## write docs/evidence.md and what the page Claims shows from the rows in docs/results
+	$(VENV)/python -m cdsp_core evidence --again docs/results/again \
+		--from docs/results/whole docs/results/smallest docs/results/full docs/results/full10 $(ARGS)
 
 lock: ## renew requirements.lock from pyproject.toml, in a new .venv
 	rm -rf .venv requirements.lock && touch requirements.lock

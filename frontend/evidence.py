@@ -135,6 +135,8 @@ class Evidence:
     sentences: tuple[str, ...] = ()
     causal: tuple[str, ...] = ()
     """what the causal test says, a paragraph for each set of rules"""
+    repetition: tuple[str, ...] = ()
+    """what came of repeating the studies with other seeds"""
     missing: str | None = None
     claims: tuple[Claim, ...] = field(init=False)
 
@@ -182,7 +184,14 @@ def read_evidence(content: str | bytes) -> Evidence:
         return Evidence(missing=NO_EVIDENCE)
     sentences = tuple(map(str, raw.get("summary") or ()))
     causal = tuple(map(str, raw.get("causal") or ()))
-    return Evidence(studies=studies, caveat=str(raw.get("caveat", "")), sentences=sentences, causal=causal)
+    repetition = tuple(map(str, raw.get("repetition") or ()))
+    return Evidence(
+        studies=studies,
+        caveat=str(raw.get("caveat", "")),
+        sentences=sentences,
+        causal=causal,
+        repetition=repetition,
+    )
 
 
 def read_claims(raw: list[Any], study: str) -> tuple[Claim, ...]:

@@ -13,6 +13,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--from", dest="folders", type=Path, nargs="+", default=[RESULTS], metavar="DIR", help="results (studies/)"
     )
+    command.add_argument(
+        "--again", type=Path, metavar="DIR", help="results of the same studies with other seeds, to compare verdicts"
+    )
     command.add_argument("--markdown", type=Path, default=Path("docs/evidence.md"), metavar="FILE", help="for people")
     command.add_argument(
         "--json", type=Path, default=Path("frontend/evidence.json"), metavar="FILE", help="for the page"
@@ -31,11 +34,12 @@ def run(options: argparse.Namespace) -> int:
     from cdsp_core.studies.framework.results import write_whole
 
     gathered = gather(options.folders)
+    again = gather([options.again]) if options.again else []
     plot = options.markdown.parent / "img" / "headline.svg"
     made = {
-        options.markdown: evidence_markdown(gathered).encode(),
+        options.markdown: evidence_markdown(gathered, again).encode(),
         plot: forest_svg(headline_of(gathered)),
-        options.json: evidence_json(gathered).encode(),
+        options.json: evidence_json(gathered, again).encode(),
     }
     if options.pdf is not None:
         made[options.pdf] = pdf(headline_of(gathered), first_page(gathered), gathered)

@@ -120,9 +120,16 @@ def foot(evidence: Evidence) -> list[Component]:
     """What holds for all numbers."""
     if evidence.missing:
         return []
-    causal = [html.H2("Does conflict carry information?"), *(html.P(minus(text)) for text in evidence.causal)]
+    said = {
+        "causal": ("Does conflict carry information?", evidence.causal),
+        "repetition": ("The same with other seeds", evidence.repetition),
+    }
     return [
-        *([html.Section(causal, id="causal")] if evidence.causal else []),
+        *(
+            html.Section([html.H2(title), *(html.P(minus(text)) for text in texts)], id=name)
+            for name, (title, texts) in said.items()
+            if texts
+        ),
         html.P(minus(evidence.caveat), id="caveat"),
     ]
 

@@ -78,3 +78,11 @@ def test_a_headline_claim_that_only_holm_leaves_undecided_waits_for_its_next_loo
     claims = {claim.headline: claim for claim in gathered({"cdsp": 3, "permuted": 3}, cdsp=0.805)[0].findings.claims}
     assert claims["H10"].verdict == "undecided"
     assert (claims["H10"].seeds, claims["H10"].decided_by) in ((3, 6), (3, 10))
+
+
+def test_the_document_has_every_arm_that_was_measured_in_percent() -> None:
+    text = evidence_markdown(gathered({"cdsp": 10, "permuted": 10}, permuted=0.7))
+    table = text[text.index("## Every arm") : text.index("## What an oligarchy")]
+    (line,) = (line for line in table.splitlines() if line.startswith("| pressure permuted over pairs |"))
+    assert line.split(" | ")[1:3] == ["70.0±0.0", "70.0±0.0"], "with ID and without"
+    assert "blind MoE" not in table

@@ -64,3 +64,15 @@ def test_every_arm_is_clipped_apart_and_nobody_has_a_dropout_that_others_lack() 
 def test_a_repetition_differs_in_its_seeds_only(first: int) -> None:
     jobs = load_study("headline").jobs(StudyOptions(seeds=2, first_seed=first))
     assert {job.seed for job in jobs} == {first, first + 1}
+
+
+def test_on_the_full_data_five_arms_are_trained_and_none_of_their_claims_is_one_of_the_twelve() -> None:
+    options = StudyOptions(seeds=2, data="full")
+    jobs = load_study("headline").jobs(options)
+    assert {job.settings["arm"] for job in jobs} == set(headline.ON_FULL_DATA)
+    assert {job.settings["rules"] for job in jobs} == {"paper"}
+    about = {"kind": "final", "measure": "none", "value": 0.0, "layer": None, "step": None}
+    rows = [{"seed": job.seed, **about, **{name: job.settings[name] for name in ("arm", "rules")}} for job in jobs]
+    claims = headline.find(rows, options).claims
+    assert {claim.headline for claim in claims} == {None}
+    assert all("full data" in claim.claim for claim in claims)

@@ -80,6 +80,13 @@ def test_the_page_has_the_conclusion_of_the_causal_test_as_the_file_has_it() -> 
     assert "Does conflict" not in str(foot(read_evidence(stored(raw_claim()))))
 
 
+def test_the_page_tells_what_came_of_repeating_the_studies() -> None:
+    evidence = read_evidence(stored(raw_claim(), repetition=["Of 3 decided claims 1 has the same verdict."]))
+    (section, _) = foot(evidence)
+    assert "The same with other seeds" in str(section)
+    assert evidence.repetition[0] in str(section)
+
+
 def test_checks_count_with_no_claims() -> None:
     evidence = read_evidence(stored(raw_claim(), checks=[raw_claim("Chance is chance.")]))
     assert [check.text for check in evidence.studies[0].checks] == ["Chance is chance."]

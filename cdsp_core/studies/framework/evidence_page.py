@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from cdsp_core.studies.framework import causal, coverage
+from cdsp_core.studies.framework import causal, coverage, repetition
 from cdsp_core.studies.framework.evidence import NOT_MEASURED, Evidence, headline_of
 from cdsp_core.studies.framework.evidence_text import CAVEAT, VERDICTS, first_page
 from cdsp_core.studies.framework.preregistration import digest
@@ -102,6 +102,8 @@ class EvidenceOnPage:
     """three sentences"""
     causal: list[str]
     """what the causal test says, a paragraph for each set of rules"""
+    repetition: list[str]
+    """what came of repeating the studies with other seeds"""
     headline: list[ClaimOnPage]
     themes: list[ThemeOnPage]
     coverage: list[dict[str, Any]]
@@ -109,14 +111,15 @@ class EvidenceOnPage:
     studies: list[StudyOnPage]
 
 
-def evidence_json(gathered: Sequence[Evidence]) -> str:
-    """The file."""
+def evidence_json(gathered: Sequence[Evidence], again: Sequence[Evidence] = ()) -> str:
+    """The file. `again`: the repetition with other seeds."""
     content = EvidenceOnPage(
         format=FORMAT,
         caveat=CAVEAT,
         preregistration=digest(),
         summary=first_page(gathered),
         causal=causal.conclusion(gathered),
+        repetition=repetition.paragraphs(gathered, again),
         headline=[
             claim_on_page(claim, form=None if form == NOT_MEASURED else form) for claim, form in headline_of(gathered)
         ],

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cdsp_core.studies import NAMES
-from cdsp_core.studies.framework import causal, coverage
+from cdsp_core.studies.framework import causal, coverage, repetition
 from cdsp_core.studies.framework.evidence import Evidence, headline_of
 from cdsp_core.studies.framework.numbers import in_full, in_short, with_unit
 from cdsp_core.studies.framework.preregistration import HEADLINE, digest
@@ -56,8 +56,10 @@ ON_CAUSE: Final[dict[Verdict, str]] = {
 }
 
 
-def evidence_markdown(gathered: Sequence[Evidence], *, plot: str = "img/headline.svg") -> str:
-    """The document; `plot` is where it finds the forest plot."""
+def evidence_markdown(
+    gathered: Sequence[Evidence], again: Sequence[Evidence] = (), *, plot: str = "img/headline.svg"
+) -> str:
+    """The document. `again`: the repetition with other seeds; `plot` is where it finds the forest plot."""
     headline = headline_of(gathered)
     measured = {evidence.study.name for evidence in gathered}
     missing = [name for name in NAMES if name not in measured]
@@ -69,6 +71,8 @@ def evidence_markdown(gathered: Sequence[Evidence], *, plot: str = "img/headline
         RULES,
         CAVEAT,
         *(["## Does conflict carry information?", *said] if (said := causal.conclusion(gathered)) else []),
+        *_arms(gathered),
+        *_repetition(gathered, again),
         *(["## What an oligarchy is", rule.sentence()] if (rule := read_found()) else []),
         "## Themes",
         markdown(_themes(gathered)),
@@ -84,6 +88,14 @@ def evidence_markdown(gathered: Sequence[Evidence], *, plot: str = "img/headline
     return "\n\n".join(parts) + "\n"
 
 
+def _repetition(gathered: Sequence[Evidence], again: Sequence[Evidence]) -> list[str]:
+    said = repetition.paragraphs(gathered, again)
+    if not said:
+        return []
+    note = "Together: the 95 % interval over all seeds of both, which no rule judges."
+    return ["## The same with other seeds", *said, markdown(repetition.headline_table(gathered, again)), note]
+
+
 def first_page(gathered: Sequence[Evidence]) -> list[str]:
     """Three sentences."""
     headline = [claim for claim, _ in headline_of(gathered)]
@@ -94,8 +106,45 @@ def first_page(gathered: Sequence[Evidence]) -> list[str]:
         f"Of twelve headline claims, fixed before their runs, {counted(headline)}.",
         f"Of {len(others)} further claims, {len(speaking)} of which speak for the method where they hold, "
         f"{counted(others)}.",
-        f"So far {ON_ID[verdict['H1']]}, and {ON_CAUSE[verdict['H10']]}.",
+        f"So far {ON_ID[verdict['H1']]}{_on_id_elsewhere(gathered, verdict['H1'])}, and {ON_CAUSE[verdict['H10']]}.",
     ]
+
+
+def _on_id_elsewhere(gathered: Sequence[Evidence], verdict: Verdict) -> str:
+    """What H1 came to under the rules of live, where that is another verdict."""
+    place = causal.RULES[1]
+    twin = f"{HEADLINE[0].claim.removesuffix('.')} ({place})."
+    found = next((claim for each in gathered for claim in each.findings.claims if claim.claim == twin), None)
+    if found is None or found.verdict == verdict or found.verdict not in ("holds", "fails"):
+        return ""
+    how = "less" if found.verdict == "holds" else "more"
+    return f" (but under {place} CDSP-MoE loses {abs(found.value):.2f} points {how} than the standard mixture)"
+
+
+def _arms(gathered: Sequence[Evidence]) -> list[str]:
+    """Every arm's test accuracy in percent, from the charts of study `headline`."""
+    charts = [
+        chart
+        for each in gathered
+        if each.name == "headline"
+        for chart in each.findings.charts
+        if chart.title.startswith("Test accuracy, ")
+    ]
+    names = list(dict.fromkeys(name for chart in charts for name in chart.x_labels))
+    if not names:
+        return []
+    columns: dict[str, dict[str, str]] = {}
+    for chart in charts:
+        place = chart.title.removeprefix("Test accuracy, ")
+        for line in chart.lines:
+            ends = zip(line.x, line.mean, line.low, line.high, strict=True)
+            columns[f"{place}, {line.label}"] = {
+                chart.x_labels[int(at)]: f"{100 * mean:.1f}"
+                + (f"±{50 * (high - low):.1f}" if math.isfinite(low) else "")
+                for at, mean, low, high in ends
+            }
+    rows = [[name, *(column.get(name, "–") for column in columns.values())] for name in names]
+    return ["## Every arm", "Test accuracy in percent.", markdown(Table(title="", columns=("", *columns), rows=rows))]
 
 
 def counted(claims: Sequence[Claim]) -> str:
@@ -151,14 +200,14 @@ def _themes(gathered: Sequence[Evidence]) -> Table:
 def _section(evidence: Evidence) -> str:
     """One study, folded: a line a claim, and one for the same claim under several rules.
 
-    Headline claims and the causal test stand above. What is undecided in the smallest form is only counted.
+    Headline claims and the causal test stand above. What is undecided is only counted.
     """
     claims = [claim for claim in evidence.findings.claims if not claim.headline]
     told = [claim for claim in claims if not causal.tells(claim)]
-    listed = [claim for claim in told if claim.verdict != "undecided" or not evidence.is_smallest]
+    listed = [claim for claim in told if claim.verdict != "undecided"]
     lines = _lines(listed, evidence.metadata["seeds"])
     if left := len(told) - len(listed):
-        lines.append(f"* {left} undecided in this form.")
+        lines.append(f"* {left} undecided.")
     where = f"`{evidence.command}`, {form_text(evidence.metadata)}.{_revisions(evidence)}"
     summary = f"<details><summary>{evidence.title}: {_found_there(claims)}</summary>"
     parts = (summary, where, "\n".join(lines), _checks(evidence.findings.checks), "</details>")
