@@ -1,4 +1,7 @@
-"""How much one address may ask in a while, and have at once. What goes beyond is refused with 429 and a sentence."""
+"""How much one address or one token may ask in a while, and have at once.
+
+What goes beyond is refused with 429 and a sentence.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+ADDRESS: Final = "one address"
+TOKEN: Final = "those with one token"
 MAX_ADDRESSES: Final = 10_000
 """that are remembered; beyond it those go that have used nothing for the longest"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Of one address. Behind a proxy all its visitors are one address."""
+    """Of one address, and of all who have one token. Behind a proxy all its visitors are one address."""
 
     changes_per_s: float = 50.0
     """commands, new runs, forks, edits and deletions"""
@@ -25,6 +30,9 @@ class Limits:
     """open at the same time"""
     runs: int = 100
     """that train or wait"""
+    token_changes_per_s: float = 200.0
+    token_changes_at_once: int = 800
+    token_sockets: int = 3000
 
 
 class Bucket:
@@ -47,12 +55,15 @@ class Bucket:
         self._left = max(0.0, self._left - 1.0)
 
     def _fill(self, now: float) -> None:
-        self._left = min(self._size, self._left + (now - self.used_at) * self._rate)
+        self._left = min(self._size, self._left + max(0.0, now - self.used_at) * self._rate)
         self.used_at = now
 
 
 class Quotas:
-    """Of every address. All on the event loop."""
+    """Of every address and token. All on the event loop.
+
+    Who asks is an address and, where this server has tokens, the role whose token it is, under which all share.
+    """
 
     def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
@@ -61,14 +72,21 @@ class Quotas:
         self._guesses: dict[str, Bucket] = {}
         self._sockets: dict[str, int] = {}
 
-    def change(self, address: str) -> float:
-        """Count a change; seconds to wait where there are too many, 0 where it may be made."""
+    def change(self, address: str, role: str | None = None) -> tuple[float, str]:
+        """Count a change. Seconds to wait where there are too many, 0 where it may be made; and whose too many."""
         limits = self.limits
-        bucket = self._bucket(self._changes, address, limits.changes_per_s, limits.changes_at_once)
-        wait_s = bucket.wait_s(self._clock())
+        asked = [
+            (self._bucket(self._changes, address, limits.changes_per_s, limits.changes_at_once), ADDRESS),
+        ]
+        if role is not None:
+            rate, size = limits.token_changes_per_s, limits.token_changes_at_once
+            asked.append((self._bucket(self._changes, _token(role), rate, size), TOKEN))
+        now = self._clock()
+        wait_s, whose = max(((bucket.wait_s(now), whose) for bucket, whose in asked), key=lambda each: each[0])
         if wait_s == 0.0:
-            bucket.take(self._clock())
-        return wait_s
+            for bucket, _ in asked:
+                bucket.take(now)
+        return wait_s, whose
 
     def may_guess(self, address: str) -> float:
         """Seconds to wait before another token may be tried; 0 where it may be now."""
@@ -80,21 +98,25 @@ class Quotas:
         limits = self.limits
         self._bucket(self._guesses, address, limits.guesses_per_s, limits.guesses_at_once).take(self._clock())
 
-    def open_socket(self, address: str) -> bool:
+    def open_socket(self, address: str, role: str | None = None) -> bool:
         """Count a socket; False, and not counted, where there are too many."""
-        found = self._sockets.get(address, 0)
-        if found >= self.limits.sockets:
+        most = {address: self.limits.sockets}
+        if role is not None:
+            most[_token(role)] = self.limits.token_sockets
+        if any(self._sockets.get(who, 0) >= limit for who, limit in most.items()):
             return False
-        self._sockets[address] = found + 1
+        for who in most:
+            self._sockets[who] = self._sockets.get(who, 0) + 1
         return True
 
-    def close_socket(self, address: str) -> None:
+    def close_socket(self, address: str, role: str | None = None) -> None:
         """A socket that was counted is closed."""
-        left = self._sockets[address] - 1
-        if left:
-            self._sockets[address] = left
-        else:
-            del self._sockets[address]
+        for who in (address, *(() if role is None else (_token(role),))):
+            left = self._sockets[who] - 1
+            if left:
+                self._sockets[who] = left
+            else:
+                del self._sockets[who]
 
     def _bucket(self, buckets: dict[str, Bucket], address: str, rate: float, size: float) -> Bucket:
         bucket = buckets.pop(address, None) or Bucket(rate, size, self._clock())
@@ -102,3 +124,8 @@ class Quotas:
         while len(buckets) > MAX_ADDRESSES:
             del buckets[next(iter(buckets))]
         return bucket
+
+
+def _token(role: str) -> str:
+    """The name under which all who have one token are counted; no address looks like it."""
+    return f"token of a {role}"

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.quotas import Quotas
+from backend.quotas import ADDRESS, Quotas
 from backend.roles import COOKIE, COOKIE_S, WATCH_ONLY, Doors, Role
 from backend.settings import Settings
 from backend.tally import Tally
@@ -82,14 +82,14 @@ class Guard:
             scope["path"] == WORKER_PATH or self._refusal(scope, Headers(scope=scope)) is None
         ):
             await send({"type": "websocket.close", "code": 1008})
-        elif not self._quotas.open_socket(address):
+        elif not self._quotas.open_socket(address, scope.get("role")):
             self._tally.refuse("sockets")
             await send({"type": "websocket.close", "code": 1013})
         else:
             try:
                 await self._app(scope, receive, send)
             finally:
-                self._quotas.close_socket(address)
+                self._quotas.close_socket(address, scope.get("role"))
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -161,16 +161,17 @@ class Guard:
         return role
 
     def _too_many(self, scope: Scope) -> Response | None:
-        """Why a change is not made, where this address has made too many; None where it may be."""
+        """Why a change is not made, where this address or token has made too many; None where it may be."""
         if (
             scope.get("method", "GET") in ("GET", "HEAD") or scope["client"] is None
         ):  # a callback's own request has none
             return None
-        wait_s = self._quotas.change(_address(scope))
+        wait_s, whose = self._quotas.change(_address(scope), scope.get("role"))
         if wait_s == 0.0:
             return None
-        per_s = self._quotas.limits.changes_per_s
-        return self._beyond(scope, "changes", wait_s, f"At most {per_s:g} changes a second may come from one address")
+        limits = self._quotas.limits
+        per_s = limits.changes_per_s if whose == ADDRESS else limits.token_changes_per_s
+        return self._beyond(scope, "changes", wait_s, f"At most {per_s:g} changes a second may come from {whose}")
 
     def _beyond(self, scope: Scope, limit: str, wait_s: float, sentence: str) -> Response:
         self._tally.refuse(limit)

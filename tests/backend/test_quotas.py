@@ -18,7 +18,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from backend.export import _line
 from backend.memory_need import least_mib
 from backend.patience import PatientSockets
-from backend.quotas import Limits, Quotas
+from backend.quotas import ADDRESS, Limits, Quotas
+from backend.quotas import TOKEN as TOKEN_SHARED
 from backend.roles import COOKIE, COOKIE_S, Doors
 from backend.settings import Settings, SettingsError
 from cdsp_core.settings.presets import from_dict, preset
@@ -41,12 +42,32 @@ class Clock:
 def test_changes_of_an_address_are_counted_and_come_back_with_time() -> None:
     clock = Clock()
     quotas = Quotas(Limits(changes_per_s=2, changes_at_once=3), clock=clock)
-    assert [quotas.change("a") for _ in range(5)] == [0, 0, 0, 0.5, 0.5]
-    assert quotas.change("b") == 0
+    assert [quotas.change("a")[0] for _ in range(5)] == [0, 0, 0, 0.5, 0.5]
+    assert quotas.change("b")[0] == 0
     clock.now += 0.5
-    assert [quotas.change("a") for _ in range(2)] == [0, 0.5]
+    assert [quotas.change("a")[0] for _ in range(2)] == [0, 0.5]
     clock.now += 3600
-    assert [quotas.change("a") for _ in range(4)] == [0, 0, 0, 0.5]
+    assert [quotas.change("a")[0] for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+def test_those_with_one_token_share_a_limit_over_all_their_addresses() -> None:
+    limits = Limits(changes_per_s=9, changes_at_once=9, token_changes_per_s=2, token_changes_at_once=3, token_sockets=2)
+    quotas = Quotas(limits, clock=Clock())
+    told = [quotas.change(address, "presenter") for address in "abcd"]
+    assert told == [(0, ADDRESS), (0, ADDRESS), (0, ADDRESS), (0.5, TOKEN_SHARED)]
+    assert quotas.change("d", "viewer")[0] == 0, "another token"
+    assert [quotas.open_socket(address, "viewer") for address in "abc"] == [True, True, False]
+    quotas.close_socket("a", "viewer")
+    assert quotas.open_socket("c", "viewer")
+
+
+async def test_too_many_changes_with_one_token_are_429_and_say_so(tmp_path: Path) -> None:
+    limits = Limits(token_changes_per_s=0.001, token_changes_at_once=1)
+    async with lab(tmp_path, limits=limits, token=TOKEN) as it:
+        run_id = await it.new_run()
+        refused = await it.command(run_id, "stop")
+        assert refused.status_code == 429
+        assert "may come from those with one token: wait" in refused.json()["error"]
 
 
 def test_only_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,8 +76,8 @@ def test_only_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) 
     for address in "abcd":
         quotas.change(address)
     assert len(quotas._changes) == 3
-    assert quotas.change("d") > 0
-    assert quotas.change("a") == 0
+    assert quotas.change("d")[0] > 0
+    assert quotas.change("a")[0] == 0
 
 
 async def test_too_many_changes_are_429_and_reading_goes_on(tmp_path: Path) -> None:
