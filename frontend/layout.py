@@ -76,7 +76,12 @@ def run_chips() -> list[Component]:
             [
                 html.Span(className="dot"),
                 html.Span(
-                    [html.B("Connecting…", **part("chip-words")), html.Span(**part("chip-step"))], **part("chip-status")
+                    [
+                        html.B("Connecting…", **part("chip-words")),
+                        html.Span(**part("chip-step")),
+                        html.Span(className="total", **part("chip-total")),
+                    ],
+                    **part("chip-status"),
                 ),
             ],
             className="chip chip-main",

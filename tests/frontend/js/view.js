@@ -31,5 +31,5 @@ export const markup = (id) => `<div id="${id}">
   ${SELECTS.map((name) => `<select data-part="${name}"><option value=""></option></select>`).join("")}
   ${OTHERS.map((name) => `<div data-part="${name}"></div>`).join("")}
   <dialog data-part="start-dialog"></dialog><dialog data-part="compare-dialog"></dialog>
-  <span data-part="chip-status"><b data-part="chip-words"></b><span data-part="chip-step"></span></span>
+  <span data-part="chip-status"><b data-part="chip-words"></b><span data-part="chip-step"></span><span data-part="chip-total"></span></span>
   <div data-control="p_drop"></div></div>`;

@@ -14,7 +14,7 @@ import { stats } from "../core/stats.js";
 
 const QUIET_MS = 400; // a reconnect shorter than this is not worth a banner
 
-const FACTS = ["chip-model", "chip-step", "chip-speed", "chip-device", "chip-watching"];
+const FACTS = ["chip-model", "chip-step", "chip-total", "chip-speed", "chip-device", "chip-watching"];
 
 /**
  * @param {HTMLElement} element
@@ -72,7 +72,9 @@ export class Status {
       return;
     }
     this.#show("chip-words", lost ? "Connection lost" : pinned ? this.#lookingBack(pinned) : status.words);
-    this.#show("chip-step", this.#progress(run, pinned));
+    const step = this.#progress(run, pinned);
+    this.#show("chip-step", step);
+    this.#show("chip-total", step && !pinned && run.total_steps ? ` of ${count(run.total_steps)}` : "");
     this.#show("chip-speed", speedOf(run));
     this.#show("chip-device", this.#device(run));
     this.#show("chip-watching", run.viewers > 1 ? `${count(run.viewers)} watching` : "");
@@ -105,8 +107,7 @@ export class Status {
    */
   #progress(run, pinned) {
     const step = pinned ? pinned.step : this.#step(run);
-    if (step === 0 && !pinned && run.status !== "running") return "";
-    return pinned || !run.total_steps ? `step ${count(step)}` : `step ${count(step)} of ${count(run.total_steps)}`;
+    return step === 0 && !pinned && run.status !== "running" ? "" : `step ${count(step)}`;
   }
 
   /** @param {Frame} pinned */
