@@ -26,11 +26,11 @@ def command_of(body: bytes) -> Command:
         raise BadInputError(str(error)) from None
 
 
-def new_run_of(body: bytes, *, data: str) -> tuple[RunConfig, str | None]:
-    """The config and the name of a run to create; `data` where it says nothing of that. Raises BadInputError."""
+def new_run_of(body: bytes, *, data: str) -> tuple[RunConfig, NewRun]:
+    """The config of a run to create, `data` where it says nothing of that, and what was asked. Raises BadInputError."""
     try:
         asked = read(NewRun, read_json(body), called="a new run", known=["preset", "config", "seed", "name", "data"])
-        return asked.read(data=data), asked.name
+        return asked.read(data=data), asked
     except ValueError as error:
         raise BadInputError(str(error)) from None
 

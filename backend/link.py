@@ -30,7 +30,7 @@ from cdsp_core.wire.messages.link import (
 from cdsp_core.wire.messages.run import Event
 from cdsp_core.wire.messages.sentences import MessageError, read_text
 from cdsp_core.wire.messages.studies import StudyReport
-from cdsp_core.wire.messages.vocabulary import LINK_PROTOCOL, REFUSED_CODE
+from cdsp_core.wire.messages.vocabulary import LINK_PROTOCOL, REFUSED_CODE, WATCHER
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +91,11 @@ class WorkerConnection:
         """what it trains"""
         self._socket = socket
         self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
+
+    @property
+    def only_watches(self) -> bool:
+        """Whether it is a program of somebody's own, which takes its own run and no other work."""
+        return self.worker_id.startswith(WATCHER)
 
     def send(self, message: Message) -> None:
         """Hand over a message; it goes out in order."""

@@ -16,6 +16,7 @@ from backend.launchers import Launcher, launcher_class
 from backend.link import WorkerConnection
 from backend.recovery import Recovery
 from backend.settings import Settings
+from backend.state import NOT_BEGUN
 from backend.store import Store
 from backend.studies import Catalogue, Studies
 from cdsp_core.wire.messages.link import Saved, Welcome, WorkerHello
@@ -23,6 +24,7 @@ from cdsp_core.wire.messages.studies import StudyReport
 
 logger = logging.getLogger(__name__)
 
+WATCHED_GONE: Final = "The program that trained it has ended, and no other can go on with it."
 MAX_HEARD: Final = 1000
 """workers of which it is remembered how far they were heard"""
 
@@ -204,7 +206,10 @@ class Placement:
             connection.send(Saved(n=n))
 
     def begin(self, hub: RunHub) -> None:
-        """Queue a run for a worker."""
+        """Queue a run for a worker; one that was watched goes on with nobody else."""
+        if hub.state.watcher is not None and hub.state.generation != NOT_BEGUN:
+            hub.end("interrupted", WATCHED_GONE)
+            return
         hub.queue()
         if hub not in self._queue:
             self._queue.append(hub)
@@ -214,13 +219,21 @@ class Placement:
         """Give waiting runs to idle workers, and get more workers where there are too few."""
         self._queue = [hub for hub in self._queue if hub.state.active]
         for connection in self.workers.values():
-            while connection.run is None and self._queue and connection.silent_s < self._settings.silent_after_s:
-                self._assign(self._queue.pop(0), connection)
-        problem = self._launcher.launch(len(self._queue), self.workers.keys())
+            while connection.run is None and connection.silent_s < self._settings.silent_after_s:
+                hub = next((hub for hub in self._queue if _may_take(connection, hub)), None)
+                if hub is None:
+                    break
+                self._queue.remove(hub)
+                self._assign(hub, connection)
+        problem = self._launcher.launch(sum(hub.state.watcher is None for hub in self._queue), self._able())
         if problem is not None:
             self._fail_waiting(problem)
         for hub in self._queue:
-            hub.wait(self._why_waiting())
+            hub.wait(self._why_waiting() if hub.state.watcher is None else "Waits for the program that trains it.")
+
+    def _able(self) -> list[str]:
+        """The connected workers that train whatever run they are given."""
+        return [worker_id for worker_id, connection in self.workers.items() if not connection.only_watches]
 
     def abandon(self, connection: WorkerConnection) -> None:
         """Somebody has stopped the run of a worker that says nothing."""
@@ -233,14 +246,14 @@ class Placement:
             connection.send(start)
 
     def _why_waiting(self) -> str:
-        busy = sum(connection.run is not None for connection in self.workers.values())
+        busy = sum(self.workers[each].run is not None for each in self._able())
         if self._launcher.starts_workers and busy >= self._settings.local_workers:
             return f"Waits for a worker: all {busy} train other runs, more would not fit this machine."
         return "Waits for a worker."
 
     def _launch_for_study(self) -> str | None:
         """Get a worker for a study that waits for one."""
-        return self._launcher.launch(len(self._queue) + 1, self.workers.keys())
+        return self._launcher.launch(len(self._queue) + 1, self._able())
 
     # lost workers
 
@@ -264,6 +277,14 @@ class Placement:
         self._schedule()
 
     def _fail_waiting(self, sentence: str) -> None:
-        waiting, self._queue = self._queue, []
+        waiting = [hub for hub in self._queue if hub.state.watcher is None]
+        self._queue = [hub for hub in self._queue if hub not in waiting]
         for hub in waiting:
             hub.end("failed", sentence)
+
+
+def _may_take(connection: WorkerConnection, hub: RunHub) -> bool:
+    """Whether this worker may train this run: a program that is watched takes its own, every other worker the rest."""
+    if hub.state.watcher is not None:
+        return hub.state.watcher == connection.worker_id
+    return not connection.only_watches

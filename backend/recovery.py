@@ -71,6 +71,9 @@ class Recovery:
     def restart(self, hub: RunHub, sentence: str) -> None:
         """Begin a run again from its last checkpoint, if it has not been begun too often."""
         state = hub.state
+        if state.watcher is not None:
+            self._begin(hub)
+            return
         new_checkpoints = hub.past.new_checkpoints(state.generation, state.parent)
         state.restart(new_checkpoints=new_checkpoints)
         if state.early_losses >= MAX_EARLY_LOSSES:
@@ -94,7 +97,9 @@ class Recovery:
     def move(self, connection: WorkerConnection, hub: RunHub | None, reason: str) -> None:
         """A worker ends in order: what it did goes on elsewhere, and that counts as no restart."""
         self.drop(connection, reason, kills=False)
-        if hub is not None and hub.state.active:
+        if hub is not None and hub.state.watcher is not None and hub.state.active:
+            self._begin(hub)
+        elif hub is not None and hub.state.active:
             hub.state.remember_pause()
             text = f"Its worker has left ({reason.rstrip('.')}); the run goes on from its last checkpoint."
             hub.add_event("status", text, {"status": "queued"})

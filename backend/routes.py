@@ -108,9 +108,9 @@ async def list_runs(
 )
 async def create_run(request: Request, runs: SomeRuns) -> Response:
     """Make a run, which begins as soon as a worker is free."""
-    config, name = new_run_of(await request.body(), data=runs.settings.data)
+    config, asked = new_run_of(await request.body(), data=runs.settings.data)
     address = request.client.host if request.client is not None else ""
-    made = runs.create(config, name, address=address).info()
+    made = runs.create(config, asked.name, address=address, watcher=asked.watcher).info()
     await runs.store.settled()
     return answer(made, status=201)
 

@@ -146,12 +146,12 @@ class Runs:
 
     # runs
 
-    def create(self, config: RunConfig, name: str | None, *, address: str = "") -> RunHub:
-        """A new run, asked for from `address`; it begins as soon as a worker is free.
+    def create(self, config: RunConfig, name: str | None, *, address: str = "", watcher: str | None = None) -> RunHub:
+        """A new run, asked for from `address`; it begins as soon as a worker is free, or when its `watcher` dials in.
 
         Raises BadInputError, TooManyError.
         """
-        if config.train.data == "full" and not self.settings.may_have_full_data:
+        if config.train.data == "full" and watcher is None and not self.settings.may_have_full_data:
             raise BadInputError("The full sets need a folder: start the server with --data-root, or use data embedded.")
         active = sum(hub.state.active for hub in self._hubs.values())
         if active >= self.settings.max_active_runs:
@@ -162,9 +162,16 @@ class Runs:
         if own >= most:
             self.tally.refuse("runs")
             raise TooManyError(f"At most {most} runs of one address may train or wait. Found {own}: stop one.")
-        check_memory(config, self._memory_mib)
+        if watcher is None:
+            check_memory(config, self._memory_mib)
         run_id = f"run-{secrets.token_hex(4)}"
-        state = RunState(run_id=run_id, name=name or config.preset, config=config, created_ms=time.time() * 1000)
+        state = RunState(
+            run_id=run_id,
+            name=name or config.preset,
+            config=config,
+            created_ms=time.time() * 1000,
+            watcher=watcher,
+        )
         hub = self._add(state)
         self._asked_from[run_id] = address
         hub.save()

@@ -68,6 +68,8 @@ class RunState:
     """whether it stays when the data folder is full"""
     forked_from: tuple[str, int, int] | None = None
     """run, generation and step whose state it began with"""
+    watcher: str | None = None
+    """the worker that alone may take it, a program of somebody's own; None for a run that any worker trains"""
     waiting: str | None = None
     """why nothing goes on at the moment, shown in place of `reason`"""
     worker_id: str | None = None

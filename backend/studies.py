@@ -10,7 +10,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from backend.errors import BusyError, NotNowError, StudyNotFoundError
@@ -173,16 +173,20 @@ class Studies:
     def _run_by(self, worker_id: str) -> tuple[str, ...]:
         return tuple(n for n, each in self._states.items() if each.worker == worker_id and each.state == "running")
 
+    def _able(self) -> Sequence[WorkerConnection]:
+        """The connected workers that can run a study."""
+        return [worker for worker in self._workers.values() if not worker.only_watches]
+
     def _free_worker(self) -> WorkerConnection | None:
         """A connected worker that runs no study, one without a run first."""
-        free = [worker for worker in self._workers.values() if not self.ran_on(worker.worker_id)]
+        free = [worker for worker in self._able() if not self.ran_on(worker.worker_id)]
         return min(free, key=lambda worker: worker.run is not None, default=None)
 
     def _why_unavailable(self) -> str | None:
         """Why no study can be started now; None when one can."""
         if self._free_worker() is not None:
             return None
-        if self._workers:
+        if self._able():
             return "Every worker runs a study already, one each. Wait for one, or stop it."
         if self._launch is not None:
             return None

@@ -4,7 +4,8 @@ The public names are imported when first used, so that `import cdsp_core` needs 
 
     from cdsp_core import CDSPLayer, CDSPTransformer, Controls, ModelConfig, Trainer, conflict_matrix, structure_penalty
 
-`examples/in_your_own_model.py` uses the layer in a transformer that is not ours.
+`examples/in_your_own_model.py` uses the layer in a transformer that is not ours; by `watch` the page shows how a loop of
+one's own trains, as `examples/watched.py` does.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cdsp_core.settings.config import Controls as Controls
     from cdsp_core.settings.config import ModelConfig as ModelConfig
     from cdsp_core.training.trainer import Trainer as Trainer
+    from cdsp_core.watching.watch import watch as watch
 
 __version__ = "0.1.0"
 
@@ -31,6 +33,7 @@ _HOMES: Final = {
     "Trainer": ("training.trainer", "Trainer"),
     "conflict_matrix": ("method.conflict", "conflict_matrix"),
     "structure_penalty": ("method.layer", "structure_penalty"),
+    "watch": ("watching.watch", "watch"),
 }
 __all__ = [
     "CDSPLayer",
@@ -40,6 +43,7 @@ __all__ = [
     "Trainer",
     "conflict_matrix",
     "structure_penalty",
+    "watch",
 ]
 
 

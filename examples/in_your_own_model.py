@@ -24,10 +24,11 @@ class Block(nn.Module):
         self.attention = nn.MultiheadAttention(CONFIG.d_model, num_heads=4, batch_first=True)
         self.experts = CDSPLayer(CONFIG)  # 1. in place of the feed-forward
 
-    def forward(self, x_BSD: Tensor) -> Tensor:
+    def forward(self, x_BSD: Tensor, task_BQ: Tensor | None = None) -> Tensor:
         h_BSD = self.attention_norm(x_BSD)
         x_BSD = x_BSD + self.attention(h_BSD, h_BSD, h_BSD, need_weights=False)[0]
-        task_BQ = x_BSD.new_zeros(len(x_BSD), CONFIG.d_task)  # 2. a vector of each sequence's task; zeros: unknown
+        if task_BQ is None:  # 2. a vector of each sequence's task; zeros: unknown
+            task_BQ = x_BSD.new_zeros(len(x_BSD), CONFIG.d_task)
         y_BSD: Tensor = self.experts(self.ffn_norm(x_BSD), task_BQ)[0]  # [1] is expert_TK, who was chosen
         return x_BSD + y_BSD
 

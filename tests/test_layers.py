@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LAYERS = ("settings", "wire", "kernels", "method", "models", "data", "training", "studies", "worker", "commands")
+LAYERS = (
+    "settings",
+    "wire",
+    "kernels",
+    "method",
+    "models",
+    "data",
+    "training",
+    "studies",
+    "worker",
+    "watching",
+    "commands",
+)
 """a layer of cdsp_core imports itself and the layers before it"""
 STUDY_LAYERS = ("framework", "sweeps", "experiments", "catalogue")
 """of studies likewise: a study of the catalogue may know experiments and framework, and nobody knows it"""

@@ -61,6 +61,7 @@ class Link:
         inbox: queue.SimpleQueue[Order],
         lost_after_s: float = LOST_AFTER_S,
         health_file: Path | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._url = url
         self._token = token
@@ -76,7 +77,7 @@ class Link:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._closing = False
-        self.pulse = Pulse()
+        self.pulse = pulse or Pulse()
         self.refused: str | None = None
         """why the backend will never take this worker; None while it may"""
         self._thread = threading.Thread(target=self._run, name="worker-link", daemon=True)

@@ -7,6 +7,7 @@ import logging
 import queue
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,10 @@ class WorkerLoop:
         surroundings: Surroundings,
         non_finite: type[RuntimeError],
         studies: StudyRunner,
+        refuses: Callable[[Command], str | None] = lambda _: None,
     ) -> None:
+        self._refuses = refuses
+        """why a command is not carried out here; None where it is"""
         self._inbox = inbox
         self._link = link
         self._surroundings = surroundings
@@ -74,30 +78,48 @@ class WorkerLoop:
         """answers by run and command_id"""
         self._ending: str | None = None
 
+    @property
+    def session(self) -> Session | None:
+        """The run that is held."""
+        return self._session
+
+    @property
+    def ending(self) -> str | None:
+        """Why nothing more is done; None while it is."""
+        return self._ending
+
     def run(self) -> str:
         """Work until told to end; why it ended."""
         while self._ending is None:
-            session = self._session
-            self._link.pulse.beat()
-            trains = session is not None and session.training
-            self._take_waiting(min(session.wait_s(), ALIVE_EVERY_S) if session and trains else ALIVE_EVERY_S)
-            if session is None or not trains:
-                continue
-            if self._may_step(session):
-                self._step(session)
+            self.turn()
+        return self.close(self._ending)
+
+    def turn(self) -> bool:
+        """Take the messages that wait, then train a step where one is due; whether one was."""
+        session = self._session
+        self._link.pulse.beat()
+        trains = session is not None and session.training
+        self.take_waiting(min(session.wait_s(), ALIVE_EVERY_S) if session and trains else ALIVE_EVERY_S)
+        if session is None or not trains or not self._may_step(session):
+            return False
+        self._step(session)
+        return True
+
+    def close(self, reason: str) -> str:
+        """Say that this worker ends and why, and end the link."""
         if self._session is not None and self._session.broken is None:
             self._session.checkpoint(kept=False)
         self._studies.close()
-        self._outbox.put(Leaving(reason=self._ending))
+        self._outbox.put(Leaving(reason=reason))
         self._link.close()
-        return self._ending
+        return reason
 
     def _may_step(self, session: Session) -> bool:
         """Whether what was taken leaves this session training, and its next step is due."""
         held = self._session is session and self._ending is None
         return held and session.training and session.wait_s() <= 0
 
-    def _take_waiting(self, wait_s: float) -> None:
+    def take_waiting(self, wait_s: float) -> None:
         """Take the messages that wait; with none, wait for one at most `wait_s`."""
         try:
             self._take(self._inbox.get(timeout=wait_s) if wait_s > 0 else self._inbox.get_nowait())
@@ -210,6 +232,9 @@ class WorkerLoop:
         try:
             if session is None or session.run_id != run_id:
                 raise RefusedError("The worker does not hold this run.")
+            refusal = self._refuses(command)
+            if refusal is not None:
+                raise RefusedError(refusal)
             old, new = self._apply(session, command)
             status, reason = "applied", message.reason
         except self._non_finite as error:

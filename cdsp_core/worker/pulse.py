@@ -13,15 +13,19 @@ LONG_WORK_S: Final = 300.0
 
 
 class Pulse:
-    """The main thread beats between any two steps, and while it waits; a thread that hangs does not."""
+    """The main thread beats between any two steps, and while it waits; a thread that hangs does not.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `lasts_s`: how long after a beat the next one is due.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, lasts_s: float = BEAT_LASTS_S) -> None:
         self._clock = clock
-        self._lasts_until = clock() + BEAT_LASTS_S
+        self._lasts_s = lasts_s
+        self._lasts_until = clock() + lasts_s
 
     def beat(self) -> None:
         """The main thread has come round."""
-        self._lasts_until = self._clock() + BEAT_LASTS_S
+        self._lasts_until = self._clock() + self._lasts_s
 
     @contextmanager
     def long_work(self) -> Iterator[None]:

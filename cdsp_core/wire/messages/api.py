@@ -12,7 +12,7 @@ from cdsp_core.settings.presets import PRESETS, from_dict, preset
 from cdsp_core.wire.messages.commands import Seed
 from cdsp_core.wire.messages.fields import Config, ControlsWanted, Count, Measured, Message, Says, config_schema
 from cdsp_core.wire.messages.run import ControlStates, RunInfo
-from cdsp_core.wire.messages.vocabulary import MAX_NAME, MAX_NOTE
+from cdsp_core.wire.messages.vocabulary import MAX_NAME, MAX_NOTE, WATCHER
 
 
 def _printable(text: str) -> str:
@@ -59,6 +59,12 @@ class NewRun(Message):
     config: ConfigGiven = None
     seed: Seed | None = None
     data: Annotated[DataName | None, Says("one of embedded, full")] = None
+    watcher: Annotated[
+        str | None,
+        Field(pattern=rf"^{WATCHER}[0-9a-f]{{32}}$"),
+        Says(f"the id of a worker: {WATCHER} and 32 hexadecimal digits"),
+    ] = None
+    """the worker that alone may take this run: a program of somebody's own that is only watched"""
 
     @model_validator(mode="before")
     @classmethod

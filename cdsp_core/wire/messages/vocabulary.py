@@ -35,6 +35,8 @@ CellState = Literal["waiting", "training", "done", "failed"]
 
 VIEWER_PROTOCOL: Final = 1
 LINK_PROTOCOL: Final = 3
+WATCHER: Final = "watch-"
+"""What the id of a worker begins with that only watches a model which its own program trains."""
 REFUSED_CODE: Final = 4400
 """closes the link of a worker that this backend can never use, such as one of another version"""
 ALIVE_EVERY_S: Final = 1.0

@@ -285,6 +285,7 @@ export interface NewRun {
   config?: PartOfAConfig;
   seed?: number | null;
   data?: "embedded" | "full" | null;
+  watcher?: string | null;
 }
 
 /** Stop between two steps. */
