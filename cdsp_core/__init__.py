@@ -4,8 +4,8 @@ The public names are imported when first used, so that `import cdsp_core` needs 
 
     from cdsp_core import CDSPLayer, CDSPTransformer, Controls, ModelConfig, Trainer, conflict_matrix, structure_penalty
 
-`examples/in_your_own_model.py` uses the layer in a transformer that is not ours; by `watch` the page shows how a loop of
-one's own trains, as `examples/watched.py` does.
+`examples/in_your_own_model.py` uses the layer in a transformer that is not ours; by `watch` the page shows how a loop
+of one's own trains, as `examples/watched.py` does.
 """
 
 from __future__ import annotations
