@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from frontend.figures.dots import DotRow, axis_px, dots, groups
 from frontend.figures.palette import Palette
 from frontend.lab_links import lab_link
 from frontend.numbers import decimals, fixed, minus, plain
+from frontend.rendered import written
 from frontend.study_cards import study_section
 from frontend.study_state import LiveStudy
 from frontend.verdicts import counts, theme_verdict, tone_of, verdict
@@ -66,9 +67,18 @@ class ThemeView:
     studies: tuple[tuple[str, Study | None, LiveStudy | None], ...]
     is_open: bool
 
+    @property
+    def version(self) -> str:
+        """Changes when the theme must be drawn again; how far its studies are is no part of it."""
+        studies = tuple((name, stored, live and (live.title, live.question)) for name, stored, live in self.studies)
+        return f"{hash((self.all_claims, self.claims, self.rows, self.hidden, self.is_open, studies)):x}"
 
-def card(view: ThemeView, palette: Palette, *, unavailable: str | None) -> Component:
-    """The theme: its sentence and verdicts on the left, its claims on the right, its studies in the fold."""
+
+def card(view: ThemeView, palette: Palette, *, unavailable: str | None, unfolded: Collection[str]) -> Component:
+    """The theme: its sentence and verdicts on the left, its claims on the right, its studies in the fold.
+
+    `unfolded` are the studies whose charts are seen.
+    """
     blocks = [
         plot_block([view.rows[i] for i in group], palette, f"{view.key}-{n}")
         for n, group in enumerate(groups([dot_row(row) for row in view.rows]))
@@ -81,9 +91,11 @@ def card(view: ThemeView, palette: Palette, *, unavailable: str | None) -> Compo
                 [
                     html.Div(
                         [
-                            html.H2(view.sentence, id=f"title-{view.key}"),
-                            *theme_verdict(view.all_claims),
-                            html.Div(counts(view.claims), className="theme-counts"),
+                            written(
+                                html.H2(view.sentence, id=f"title-{view.key}"),
+                                *theme_verdict(view.all_claims),
+                                html.Div(counts(view.claims), className="theme-counts"),
+                            ),
                             fold_button(view),
                         ],
                         className="theme-head",
@@ -92,7 +104,11 @@ def card(view: ThemeView, palette: Palette, *, unavailable: str | None) -> Compo
                 ],
                 className="theme-body",
             ),
-            *(study_section(*each, palette, unavailable) for each in view.studies if view.is_open),
+            *(
+                study_section(name, stored, live, palette, unavailable, is_unfolded=name in unfolded)
+                for name, stored, live in view.studies
+                if view.is_open
+            ),
         ],
         id=f"theme-{view.key}",
         className="panel theme",
@@ -144,7 +160,7 @@ def plot_block(rows: Sequence[Row], palette: Palette, key: str) -> Component:
     height = max(LEAST_ROW_PX, LINE_PX * lines + 10, VALUE_LINE_PX * values + 8)
     return html.Div(
         [
-            html.Ul([claim_row(row, i) for i, row in enumerate(rows)], className="rows", role="list"),
+            written(html.Ul([claim_row(row, i) for i, row in enumerate(rows)], className="rows", role="list")),
             html.Div(
                 dcc.Graph(
                     id={"type": "dots", "block": key},

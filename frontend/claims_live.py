@@ -1,35 +1,31 @@
-"""Callbacks of the page of claims: which themes are drawn, what a link opens, studies that run."""
+"""Callbacks of the page of claims: which themes are drawn, and what a link opens."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
 import io
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update, set_props
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 
+from frontend import studies_live
 from frontend.api import Api
 from frontend.claim_cards import ThemeView, card, short_entry
 from frontend.evidence import Evidence, EvidenceFile
 from frontend.figures.palette import palette_of
 from frontend.pages import claims as page
-from frontend.study_state import progress, read_study
+from frontend.studies_live import ask_studies, is_unfolded
 from frontend.theme_views import Live, Shown, is_all, shown_of, themes
 from frontend.themes import THEMES
 
 
 def connect(app: Dash, evidence: EvidenceFile, api: Api) -> None:
     """Add the callbacks of the page to `app`."""
-
-    async def ask_studies() -> tuple[Live, str | None]:
-        answer = await api.ask("GET", "/api/studies")
-        if not answer.ok or not isinstance(answer.body, dict):
-            return {}, answer.reason
-        found = {study.name: study for study in map(read_study, answer.body.get("studies", []))}
-        return found, answer.body.get("unavailable")
+    studies_live.connect(app, evidence, api)
 
     @app.callback(
         Output("claims-head", "children"),
@@ -54,56 +50,49 @@ def connect(app: Dash, evidence: EvidenceFile, api: Api) -> None:
         return str(pressed["word"]) if pressed else no_update
 
     @app.callback(
-        Output("themes", "children"),
+        Output({"type": "theme-cards", "theme": ALL}, "children"),
+        Output("claims-rest", "children"),
         Output("themes", "aria-busy"),
+        Output("claims-drawn", "data"),
         Input("theme", "data"),
         Input("claims-shown", "data"),
         Input("claims-search", "value"),
         Input("claims-opened", "data"),
         Input("studies-seen", "data"),
+        State({"type": "theme-cards", "theme": ALL}, "id"),
+        State("claims-drawn", "data"),
+        State({"type": "study-charts-fold", "study": ALL}, "id"),
+        State({"type": "study-charts-fold", "study": ALL}, "n_clicks"),
     )
-    async def show_themes(theme: Any, chosen: Any, words: Any, opened: Any, seen: Any) -> tuple[Any, ...]:
+    async def show_themes(
+        theme: Any,
+        chosen: Any,
+        words: Any,
+        opened: Any,
+        seen: Any,
+        places: list[dict[str, str]],
+        before: Any,
+        folds: list[dict[str, str]],
+        clicks: list[Any],
+    ) -> tuple[Any, ...]:
         if theme is None or seen is None:
-            return no_update, no_update
-        live, unavailable = await ask_studies()
+            return [no_update] * len(places), no_update, no_update, no_update
+        live, unavailable = await ask_studies(api)
         views = themes(evidence.read(), live, shown_of(chosen, words), opened if isinstance(opened, list) else [])
-        return await asyncio.to_thread(drawn, views, theme, unavailable, is_all(chosen, words)), "false"
-
-    @app.callback(
-        Output("studies-seen", "data"),
-        Output({"type": "study-progress", "study": ALL}, "children"),
-        Output("claims-unavailable", "children"),
-        Output("announcer", "children"),
-        Input("claims-clock", "n_intervals"),
-        Input("claims-asked", "data"),
-        State("studies-seen", "data"),
-        State({"type": "study-progress", "study": ALL}, "id"),
-    )
-    async def look(ticks: Any, asked: Any, seen: Any, ids: list[dict[str, str]]) -> tuple[Any, ...]:
-        live, unavailable = await ask_studies()
-        now = [study.seen for study in live.values()]
-        shown = [progress(live[each["study"]]) if each["study"] in live else no_update for each in ids]
-        runs = any(study.state == "running" for study in live.values())
-        said = news(seen, live)
-        return (no_update if now == seen else now), shown, "" if runs else unavailable or "", said or no_update
-
-    @app.callback(
-        Output("claims-asked", "data"),
-        Input({"type": "study-act", "study": ALL}, "n_clicks"),
-        State({"type": "study-act", "study": ALL}, "id"),
-        State({"type": "study-act", "study": ALL}, "value"),
-        prevent_initial_call=True,
-    )
-    async def act(clicks: list[Any], ids: list[dict[str, str]], verbs: list[str]) -> Any:
-        asked = dict(zip((each["study"] for each in ids), zip(clicks, verbs, strict=True), strict=True))
-        name = ctx.triggered_id["study"] if ctx.triggered_id else None
-        if name not in asked or not asked[name][0]:
-            return no_update
-        verb = "stop" if asked[name][1] == "stop" else "start"
-        answer = await api.ask("POST", f"/api/studies/{quote(str(name), safe='')}/{verb}")
-        if not answer.ok:
-            set_props({"type": "study-note", "study": name}, {"children": answer.reason})
-        return [name, verb, asked[name][0]]
+        drawn, rest = as_cards(views, is_all(chosen, words))
+        unfolded = [each["study"] for each, count in zip(folds, clicks, strict=True) if is_unfolded(count)]
+        make = partial(card, palette=palette_of(theme), unavailable=unavailable, unfolded=unfolded)
+        now = {each["theme"]: version(drawn.get(each["theme"], []), theme) for each in places}
+        now["rest"] = version(rest, "cards" if any(drawn.values()) else "no cards")
+        old = before if isinstance(before, dict) else {}
+        made = [
+            [await asyncio.to_thread(make, view) for view in drawn.get(each["theme"], [])]
+            if now[each["theme"]] != old.get(each["theme"])
+            else no_update
+            for each in places
+        ]
+        below = no_update if now["rest"] == old.get("rest") else others(drawn, rest)
+        return made, below, "false", no_update if now == old else now
 
     @app.callback(
         Output("claims-opened", "data"),
@@ -133,7 +122,7 @@ def connect(app: Dash, evidence: EvidenceFile, api: Api) -> None:
         kind, name = asked_for(fragment, search)
         if not kind:
             return no_update, no_update, no_update, "", no_update
-        live, _ = await ask_studies()
+        live, _ = await ask_studies(api)
         found = evidence.read()
         theme, is_shown = place_of(kind, name, found, live, shown_of(chosen, words))
         if theme is None:
@@ -151,22 +140,36 @@ def connect(app: Dash, evidence: EvidenceFile, api: Api) -> None:
     app.clientside_callback(
         ClientsideFunction("pages", "goto"),
         Output("claims-goto", "id"),
-        Input("themes", "children"),
+        Input("claims-drawn", "data"),
         Input("claims-goto", "data"),
         prevent_initial_call=True,
     )
 
 
-def drawn(views: list[ThemeView], theme: str, unavailable: str | None, is_all: bool) -> list[Component]:
-    """The cards, and where nothing is filtered the other themes as a list."""
-    palette = palette_of(theme)
+def as_cards(views: list[ThemeView], is_all: bool) -> tuple[dict[str, list[ThemeView]], list[ThemeView]]:
+    """The themes that are cards, by their place on the page, and where nothing is filtered the others."""
     leads = {theme.key for theme in THEMES if theme.leads}
     leads |= {view.key for view in views if any(row.claim.is_headline for row in view.rows)}
-    cards = [view for view in views if view.is_open or (bool(view.rows) if not is_all else view.key in leads)]
-    shown: list[Component] = [card(view, palette, unavailable=unavailable) for view in cards]
-    rest = [view for view in views if view not in cards] if is_all else []
+    known = {theme.key for theme in THEMES}
+    cards: dict[str, list[ThemeView]] = {}
+    rest: list[ThemeView] = []
+    for view in views:
+        if view.is_open or (bool(view.rows) if not is_all else view.key in leads):
+            cards.setdefault(view.key if view.key in known else page.OTHERS, []).append(view)
+        elif is_all:
+            rest.append(view)
+    return cards, rest
+
+
+def version(views: list[ThemeView], of_page: str) -> str:
+    """Changes with any of the themes, and with what else of the page they are drawn from."""
+    return " ".join([of_page, *(f"{view.key}:{view.version}" for view in views)])
+
+
+def others(cards: dict[str, list[ThemeView]], rest: list[ThemeView]) -> list[Component]:
+    """The themes that are no cards as a list, or why there are none at all."""
     if rest:
-        shown.append(
+        return [
             html.Section(
                 [
                     html.Div([html.H2("More themes"), html.Span("each opens as above")], className="more-head"),
@@ -174,10 +177,10 @@ def drawn(views: list[ThemeView], theme: str, unavailable: str | None, is_all: b
                 ],
                 className="panel more",
             )
-        )
-    if not shown:
-        shown.append(html.P("No claim has these words and this verdict.", className="panel nothing", role="status"))
-    return shown
+        ]
+    if cards:
+        return []
+    return [html.P("No claim has these words and this verdict.", className="panel nothing", role="status")]
 
 
 def asked_for(fragment: Any, search: Any) -> tuple[str, str]:
@@ -205,15 +208,6 @@ def toggled(opened: Any, key: str) -> list[str]:
     """The themes that are open after a press on one."""
     before = [each for each in opened if isinstance(each, str)] if isinstance(opened, list) else []
     return [each for each in before if each != key] if key in before else [*before, key]
-
-
-def news(seen: Any, live: Live) -> str:
-    """What screen readers are told: studies whose state has changed since the last look."""
-    if not isinstance(seen, list):
-        return ""
-    before = {each[0]: each[1] for each in seen if isinstance(each, list) and len(each) == 3}
-    changed = [study for study in live.values() if before.get(study.name, study.state) != study.state]
-    return " ".join(f"{study.title}: {study.state}." for study in changed)
 
 
 def table(evidence: Evidence) -> str:

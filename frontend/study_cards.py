@@ -13,6 +13,7 @@ from frontend.figures.curves import curves
 from frontend.figures.dots import interval_in_words
 from frontend.figures.palette import Palette
 from frontend.numbers import minus
+from frontend.rendered import written
 from frontend.study_state import LiveStudy, study_live
 from frontend.verdicts import verdict
 
@@ -21,23 +22,34 @@ FORMS: Final = {"smallest": "smallest form", "whole": "whole form"}
 
 
 def study_section(
-    name: str, stored: Study | None, live: LiveStudy | None, palette: Palette, unavailable: str | None
+    name: str,
+    stored: Study | None,
+    live: LiveStudy | None,
+    palette: Palette,
+    unavailable: str | None,
+    *,
+    is_unfolded: bool,
 ) -> Component:
-    """A study of the theme: how it was measured, the rule of each claim, and the button that measures again."""
+    """A study of the theme: how it was measured, the rule of each claim, and the button that measures again.
+
+    `is_unfolded`: whether its charts are seen.
+    """
     title = (live.title if live else None) or (stored.title if stored else name)
     question = (live.question if live else None) or (stored.question if stored else "")
     return html.Section(
         [
             html.Div(
-                [
+                written(
                     html.H3(f"Study: {title}"),
                     html.P(question, className="study-question"),
                     html.P(about(name, stored), className="study-about"),
-                ],
+                ),
                 className="study-words",
             ),
-            html.Div(rules(stored, palette), className="study-rules"),
-            html.Div(study_live(name, live, unavailable), className="study-act"),
+            html.Div(rules(stored, palette, is_unfolded), className="study-rules"),
+            html.Div(
+                study_live(name, live, unavailable), id={"type": "study-live", "study": name}, className="study-act"
+            ),
         ],
         id=f"study-{name}",
         className="study",
@@ -54,7 +66,7 @@ def about(name: str, stored: Study | None) -> list[Any]:
     return [html.Code(stored.command), f" · {FORMS.get(stored.form, stored.form)} · {seeds} · {stored.data}"]
 
 
-def rules(stored: Study | None, palette: Palette) -> list[Component]:
+def rules(stored: Study | None, palette: Palette, is_unfolded: bool) -> list[Component]:
     """Each claim's source, published words, measured words and rule; then checks, charts and notes."""
     if stored is None:
         return []
@@ -64,26 +76,40 @@ def rules(stored: Study | None, palette: Palette) -> list[Component]:
         words = f"{count} check{'' if count == 1 else 's'} of program and measures"
         checks = [html.Div([verdict(check), claim_fold(check)], className="study-check") for check in stored.checks]
         shown.append(html.Details([html.Summary(words), *checks], className="study-more"))
-    if stored.charts or stored.notes:
-        count = len(stored.charts)
-        names = [f"{count} chart{'' if count == 1 else 's'}"] * bool(count) + ["notes"] * bool(stored.notes)
-        charts = [
-            html.Figure(
-                [
-                    html.Figcaption(chart.title),
-                    dcc.Graph(figure=curves(chart, palette), config=FIXED_CONFIG, className="curves"),
-                ]
-            )
-            for chart in stored.charts
-        ]
-        notes = [html.P(minus(note), className="study-about") for note in stored.notes]
-        shown.append(
-            html.Details(
-                [html.Summary(" and ".join(names).capitalize()), html.Div(charts, className="study-charts"), *notes],
-                className="study-more",
-            )
+    notes = html.Div([html.P(minus(note), className="study-about") for note in stored.notes])
+    if not stored.charts:
+        more = [html.Details([html.Summary("Notes"), notes], className="study-more")] if stored.notes else []
+        return [written(*shown, *more)]
+    return [written(*shown), charts_fold(stored, notes, charts(stored, palette) if is_unfolded else [], is_unfolded)]
+
+
+def charts_fold(stored: Study, notes: Component, drawn: list[Component], is_unfolded: bool) -> Component:
+    """The fold of a study's charts, which are drawn when it is opened, and of its notes."""
+    count = len(stored.charts)
+    words = f"{count} chart{'' if count == 1 else 's'}{' and notes' if stored.notes else ''}"
+    fold = {"type": "study-charts-fold", "study": stored.name}
+    return html.Details(
+        [
+            html.Summary(words, id=fold, n_clicks=int(is_unfolded)),
+            html.Div(drawn, id={"type": "study-charts", "study": stored.name}, className="study-charts"),
+            written(notes),
+        ],
+        className="study-more",
+        open=is_unfolded,
+    )
+
+
+def charts(stored: Study, palette: Palette) -> list[Component]:
+    """Every chart of a study under its title."""
+    return [
+        html.Figure(
+            [
+                html.Figcaption(chart.title),
+                dcc.Graph(figure=curves(chart, palette), config=FIXED_CONFIG, className="curves"),
+            ]
         )
-    return shown
+        for chart in stored.charts
+    ]
 
 
 def claim_fold(claim: Claim) -> Component:

@@ -78,23 +78,22 @@ def study_live(name: str, live: LiveStudy | None, unavailable: str | None) -> li
     """Button, progress and note of a study; none of a study that the server does not know."""
     if live is None:
         return []
-    word = "Stop" if live.is_running else words_of_start(live)
     told = (
         "End it; started again, it goes on from here"
         if live.is_running
         else "Its smallest form, on this machine: some minutes"
     )
-    cannot = not live.is_running and unavailable is not None
+    cannot = is_off(live, unavailable)
     return [
         html.Button(
-            word,
+            word(live),
             id={"type": "study-act", "study": name},
             value="stop" if live.is_running else "start",
             type="button",
             className="button",
             disabled=cannot,
             title=unavailable if cannot else told,
-            **aria(label=f"{word}: {live.title}"),
+            **aria(label=f"{word(live)}: {live.title}"),
         ),
         html.Div(progress(live), id={"type": "study-progress", "study": name}),
         html.P(
@@ -103,8 +102,15 @@ def study_live(name: str, live: LiveStudy | None, unavailable: str | None) -> li
     ]
 
 
-def words_of_start(live: LiveStudy) -> str:
-    """What the button says while the study does not run."""
+def is_off(live: LiveStudy, unavailable: str | None) -> bool:
+    """Whether the button can do nothing now."""
+    return not live.is_running and unavailable is not None
+
+
+def word(live: LiveStudy) -> str:
+    """What the button says."""
+    if live.is_running:
+        return "Stop"
     if live.state in ("stopped", "failed"):
         return "Go on measuring"
     return "Measure again" if live.fresh else "Measure now"

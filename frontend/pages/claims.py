@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 from dash import dcc, html
 from dash.development.base_component import Component
@@ -11,9 +11,12 @@ from dash.development.base_component import Component
 from frontend.attributes import aria
 from frontend.evidence import VERDICTS, Evidence
 from frontend.numbers import minus
+from frontend.themes import THEMES, Theme
 from frontend.verdicts import MEANINGS, TONES, counted, shape
 
 CLOCK_MS: Final = 1000
+OTHERS: Final = ""
+"""Themes that themes.py does not know stand in one place, the last."""
 
 
 def layout() -> Component:
@@ -24,7 +27,14 @@ def layout() -> Component:
             dcc.Interval(id="claims-clock", interval=CLOCK_MS),
             *(
                 dcc.Store(id=name)
-                for name in ("claims-shown", "claims-opened", "claims-goto", "claims-asked", "studies-seen")
+                for name in (
+                    "claims-shown",
+                    "claims-opened",
+                    "claims-goto",
+                    "claims-asked",
+                    "claims-drawn",
+                    "studies-seen",
+                )
             ),
             html.Div(html.H1("Claims"), id="claims-head", className="claims-head"),
             html.Div(
@@ -46,14 +56,25 @@ def layout() -> Component:
             html.P(id="claims-unavailable", className="note is-wrong", role="status"),
             html.P(id="claims-unknown", className="note is-wrong", role="status"),
             html.Div(
-                [html.Div(className="panel theme-skeleton") for _ in range(4)],
+                [*(html.Div(skeleton(theme), **cards(theme.key)) for theme in THEMES), html.Div(**cards(OTHERS))],
                 id="themes",
                 tabIndex=-1,
                 **aria(busy="true"),
             ),
+            html.Div(id="claims-rest"),
             html.Div(id="claims-foot", className="claims-foot"),
         ]
     )
+
+
+def cards(theme: str) -> dict[str, Any]:
+    """What names the place of a theme's card."""
+    return {"id": {"type": "theme-cards", "theme": theme}, "className": "theme-cards"}
+
+
+def skeleton(theme: Theme) -> list[Component]:
+    """What stands in the place of a theme until it is drawn."""
+    return [html.Div(className="panel theme-skeleton")] if theme.leads else []
 
 
 def head(evidence: Evidence) -> list[Component]:

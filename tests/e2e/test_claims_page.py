@@ -233,6 +233,39 @@ def test_a_study_is_started_and_stopped_by_keyboard(claims: Page, known: PageSer
     assert [path for _, path, _ in known.asked] == ["studies/table/start", "studies/table/stop"]
 
 
+def test_a_study_that_starts_and_stops_sends_no_figure_and_draws_no_dot_anew(
+    open_page: OpenPage, known: PageServer
+) -> None:
+    page = open_page(f"{known.url}/claims#study-table", wait_for="#study-table .button")
+    expect(page.locator(".plot .point")).to_have_count(6)
+    page.evaluate("document.querySelectorAll('.plot .point').forEach((each) => (each.isOld = true))")
+    answers: list[str] = []
+    page.on("response", lambda told: answers.append(told.text()) if "_dash-update" in told.url else None)
+    button = page.locator("#study-table .button")
+    button.click()
+    expect(button).to_have_text("Stop")
+    button.click()
+    expect(button).to_have_text("Go on measuring")
+    expect(page.locator("#announcer")).to_have_text("Table: stopped.")
+    known.studies["studies"][0]["state"] = "failed"
+    expect(page.locator("#announcer")).to_have_text("Table: failed.")
+    assert answers
+    assert not any("figure" in answer for answer in answers)
+    assert page.locator(".plot .point").evaluate_all("all => all.every((each) => each.isOld)")
+
+
+def test_charts_that_are_unfolded_follow_the_theme(open_page: OpenPage, known: PageServer) -> None:
+    page = open_page(f"{known.url}/claims#study-table", wait_for="#study-table")
+    expect(page.locator("#study-table .curves")).to_have_count(0)
+    page.click("#study-table .study-more summary >> text=chart")
+    line = page.locator("#study-table .curves .js-line").last
+    before = line.evaluate("each => getComputedStyle(each).stroke")
+    page.click("#theme-toggle")
+    patiently(lambda: line.evaluate("each => getComputedStyle(each).stroke") != before, "the chart in dark colours")
+    page.click("#study-table .study-more summary >> text=chart")
+    expect(page.locator("#study-table .curves").first).to_be_hidden()
+
+
 def test_a_refused_start_says_why(claims: Page, known: PageServer) -> None:
     known.refusal = "Study table is running already."
     claims.click("#theme-accuracy .fold")
@@ -247,7 +280,6 @@ def test_where_no_study_can_be_started_the_page_says_why(open_page: OpenPage, kn
     expect(page.locator("#study-table .button")).to_be_disabled()
 
 
-@pytest.mark.timeout(900)  # with every stored claim drawn the page is slow on a busy machine
 def test_a_real_study_is_started_watched_and_stopped(open_page: OpenPage, server: Server) -> None:
     table = next(each for each in server.ask("GET", "/api/studies")["studies"] if each["study"] == "table")
     if table["state"] == "running":  # from a try before this one

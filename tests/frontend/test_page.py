@@ -70,7 +70,7 @@ def test_every_control_of_the_schema_has_a_slider_that_takes_its_bounds_from_the
 
 @pytest.mark.parametrize("body", [lab_body, *map(body_of, DASH_PAGES)])
 def test_ids_are_unique(body: Callable[[], Component]) -> None:
-    ids = [found for c in components(body()) if (found := attribute(c, "id"))]
+    ids = [str(found) for c in components(body()) if (found := attribute(c, "id"))]
     assert len(ids) == len(set(ids))
 
 

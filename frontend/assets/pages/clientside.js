@@ -48,6 +48,24 @@
   }
   keepFocus();
 
+  /** What stays as it is comes as HTML (`written` in frontend/rendered.py): it is no component of React. */
+  function writeHtml() {
+    const write = (element) => {
+      element.innerHTML = element.dataset.html;
+      element.removeAttribute("data-html");
+    };
+    new MutationObserver((changes) => {
+      for (const { type, target, addedNodes } of changes) {
+        for (const node of type === "attributes" ? [target] : addedNodes) {
+          if (!(node instanceof Element)) continue;
+          if (node.matches("[data-html]")) write(node);
+          node.querySelectorAll("[data-html]").forEach(write);
+        }
+      }
+    }).observe(root, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-html"] });
+  }
+  writeHtml();
+
   let follows_squares = false;
   let kept = "";
 
@@ -142,7 +160,7 @@
         const text = keys.some((key) => states[key]) ? `Go on with lesson ${keys.indexOf(next) + 1}` : "Begin";
         return [text, `/#lesson=${next}`, false];
       },
-      goto(themes, target) {
+      goto(drawn, target) {
         const link = `${target} ${location.href}`;
         if (target && gone !== link) {
           gone = link;
