@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -49,11 +49,12 @@ class RecordedFolder:
         self._cell = cell
         self._read: dict[Path, tuple[int, Recording]] = {}
 
-    def rows(self) -> RecordedRuns:
-        """Every recorded run, and why a file is none."""
+    def rows(self, also: Iterable[str] = ()) -> RecordedRuns:
+        """Every recorded run, and why a file is none; the cells of maps that `also` names come last."""
         recorded: list[RecordedRun] = []
         refused: list[str] = []
-        for name, path in sorted(self._files().items()):
+        cells = {name: path for name in also if (path := self._cell(name)) is not None}
+        for name, path in (*sorted(self._files().items()), *cells.items()):
             try:
                 recorded.append(_row(name, path, self._recording(path)))
             except RecordingError as error:

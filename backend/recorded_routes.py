@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
@@ -19,11 +19,17 @@ from cdsp_core.wire.recording import SUFFIX
 
 router = APIRouter()
 
+MAX_ALSO: Final = 1000
+"""characters of the names that are asked for beside those listed"""
+
 
 @router.get("/api/recorded", response_model=RecordedRuns)
-async def list_recorded(recorded: Recorded) -> Response:
-    """The recorded runs that come with the program, and why a file is none."""
-    return answer(await asyncio.to_thread(recorded.rows))
+async def list_recorded(recorded: Recorded, also: Annotated[str, Query(max_length=MAX_ALSO)] = "") -> Response:
+    """The recorded runs that come with the program, and why a file is none; cells of maps where `also` names them.
+
+    `also` is names with commas between them; a name that is of nothing is left out.
+    """
+    return answer(await asyncio.to_thread(recorded.rows, [name for name in also.split(",") if name]))
 
 
 @router.get("/api/recorded/{name}", response_class=Response, responses=BINARY | refusals(404, 422))

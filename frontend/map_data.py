@@ -115,6 +115,15 @@ def field_label(field: str) -> str:
     return CONTROLS[field].label if field in CONTROLS else field
 
 
+def name_of(field: str) -> str:
+    """A setting in words: "Conflict weight λ"; a field of the config is called as it is written."""
+    text = CONTROLS.get(field)
+    if text is None:
+        return field
+    name = text.name or text.label
+    return name if text.label.lower() == name.lower() else f"{name} {text.label}"
+
+
 def value_text(value: Any) -> str:
     """A value of an axis: numbers as short as they are."""
     return plain(value) if isinstance(value, int | float) else str(value)
@@ -195,9 +204,21 @@ def _top(body: Mapping[str, Any], measure: str, found: Iterable[float]) -> float
     return max(found, default=1.0) or 1.0
 
 
+def label_px(view: View) -> int:
+    """Room for the values of the rows and the name of what varies down, in pixels."""
+    longest = max(len(value_text(value)) for value in view.axes[1]["values"])
+    return min(160, max(44, 28 + 7 * longest))
+
+
 def layers_of(body: Mapping[str, Any]) -> int:
     """How many layers the squares can show."""
     return int(body["config"]["model"]["num_layers"])
+
+
+def strongest(view: View) -> Square | None:
+    """The square of the highest measure; None where no run has ended."""
+    ended = [square for square in view.squares if square.values(view.measure)]
+    return max(ended, key=lambda square: fmean(square.values(view.measure)), default=None)
 
 
 def square_of(view: View, name: Any) -> Square | None:

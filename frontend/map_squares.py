@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from statistics import fmean
-from typing import Any
-from urllib.parse import quote
 
 from dash import html
 from dash.development.base_component import Component
@@ -15,8 +12,8 @@ from frontend.figures.map_colours import GROUND, colour, ink_on, thumbnail
 from frontend.map_data import (
     Square,
     View,
-    field_label,
     measured_text,
+    name_of,
     place_text,
     short_text,
     value_text,
@@ -43,9 +40,11 @@ def grid(view: View, *, theme: str, layer: int, pictures: bool) -> list[Componen
         ]
     for column, value in enumerate(across["values"]):
         found.append(html.Span(value_text(value), className="map-column", style=at(rows + 1, column + 2)))
-    found.append(html.Span(field_label(down["field"]), className="map-down", style=at(rows + 1, 1)))
+    found.append(
+        html.Span(name_of(down["field"]), className="map-down", style={"gridArea": f"1 / 1 / span {rows} / auto"})
+    )
     label = f"{rows + 2} / 2 / auto / span {columns}"
-    found.append(html.Span(field_label(across["field"]), className="map-across", style={"gridArea": label}))
+    found.append(html.Span(name_of(across["field"]), className="map-across", style={"gridArea": label}))
     return found
 
 
@@ -97,63 +96,4 @@ def legend(view: View, *, theme: str) -> list[Component]:
         html.Span(measured_text(view.top, unit)),
         *(html.Span([html.I(className=f"is-{state}"), STATES[state]]) for state in ("training", "waiting")),
         html.Span([html.I("×", className="is-failed"), "failed"]),
-    ]
-
-
-def card(view: View, shown: Square, recording: Mapping[str, Any] | None, *, theme: str, layer: int) -> list[Component]:
-    """A square at the side: its picture, its measures, its film, and what can be done with it."""
-    cell = shown.pictured or shown.cells[0]
-    connection = cell["connection"]
-    seeds = ", ".join(str(each["seed"]) for each in shown.cells)
-    address = f"/api/sweeps/{quote(view.body['sweep_id'], safe='')}/cells/{quote(cell['key'], safe='')}?format=file"
-    lab = f"/#recorded={quote(cell['replay'], safe='')}" if cell["replay"] else ""
-    opening = html.A("Open in the Lab", href=lab, className="button button-primary") if lab else None
-    parts: list[Component] = [
-        html.Div([html.H2(place_text(view, shown)), html.Span(f"seed {seeds}")], className="map-card-head"),
-        html.P(f"layer {layer + 1}, step {cell['step']:,} of {view.body['steps']:,}", className="map-hint"),
-    ]
-    if connection and layer < len(connection):
-        said = f"sigma(A) of layer {layer + 1}: {len(connection[layer])} experts by {len(connection[layer][0])} blocks"
-        parts.append(html.Img(src=thumbnail(connection[layer], theme), alt=said, className="map-large"))
-    if cell["reason"]:
-        parts.append(html.P(cell["reason"], className="note is-wrong"))
-    parts.append(html.Dl([part for about in view.body["measures"] for part in _measured(shown, about)]))
-    if recording is not None and recording["steps"]:
-        parts.append(html.Div(_film(recording, theme=theme, layer=layer), className="map-film"))
-    parts.append(
-        html.Div(
-            [
-                *([opening] if opening is not None else []),
-                html.Button("Start as a run", id="map-open", className="button", type="button"),
-                html.A("Recording", href=address, className="button", download=""),
-            ],
-            className="map-tools",
-        )
-    )
-    return parts
-
-
-def _measured(shown: Square, about: Mapping[str, Any]) -> list[Component]:
-    values = shown.values(about["name"])
-    if not values:
-        return []
-    text = measured_text(fmean(values), about["unit"])
-    if len(values) > 1:
-        text += f" ({measured_text(min(values), about['unit'])} to {measured_text(max(values), about['unit'])})"
-    return [html.Dt(about["label"], title=about["text"]), html.Dd(text)]
-
-
-def _film(recording: Mapping[str, Any], *, theme: str, layer: int) -> list[Component]:
-    """Six moments from the first picture to the last."""
-    last = len(recording["steps"]) - 1
-    moments = sorted({round(last * i / 5) for i in range(6)})
-    return [
-        html.Figure(
-            [
-                html.Img(src=thumbnail(recording["connection"][at][layer], theme), alt=""),
-                html.Figcaption(f"{recording['steps'][at]:,}"),
-            ]
-        )
-        for at in moments
-        if layer < len(recording["connection"][at])
     ]

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from frontend.figures.palette import Palette, faded
-from frontend.map_data import Margin, View, field_label, measured_text, value_text
+from frontend.map_data import Margin, View, field_label, label_px, measured_text, value_text
 
 Figure = dict[str, Any]
 
@@ -36,7 +36,7 @@ def margin_figure(view: View, axis: int, palette: Palette) -> Figure:
     return {
         "data": _traces(margin, places, said, palette, turned=axis == 1),
         "layout": {
-            "margin": {"l": 44, "r": 0, "t": 8, "b": 8} if axis == 0 else {"l": 8, "r": 8, "t": 0, "b": 24},
+            "margin": {"l": label_px(view), "r": 0, "t": 8, "b": 8} if axis == 0 else {"l": 8, "r": 8, "t": 0, "b": 24},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"family": "Inter, system-ui, sans-serif", "size": 12, "color": palette.muted},

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from cdsp_core.settings.presets import PRESETS
+from cdsp_core.settings.presets import PRESETS, preset
 from cdsp_core.studies.sweeps.measures import MEASURES
-from cdsp_core.studies.sweeps.spec import axis_fields
+from cdsp_core.wire.messages.sweeps import MAX_CELLS
 from frontend.attributes import aria, data
+from frontend.map_choices import setting_options, suggested_values
 
 CLOCK_MS: Final = 1500
 VIEWS: Final = ("Pictures", "Numbers")
+PRESET: Final = "live"
+BESIDE: Final = {"shares": "Shares the cores with a run", "waits": "Waits while a run trains"}
 
 
 def layout() -> Component:
@@ -23,9 +27,13 @@ def layout() -> Component:
             dcc.Location(id="map-address", refresh=False),
             dcc.Location(id="map-goto", refresh=True),
             dcc.Interval(id="map-clock", interval=CLOCK_MS),
-            *(dcc.Store(id=f"map-{name}") for name in ("seen", "under", "done", "ready")),
+            *(dcc.Store(id=f"map-{name}") for name in ("seen", "shown", "under", "done", "ready")),
             html.Div([story(), picture()], className="map-middle"),
-            html.Div([maps(), asked()], className="map-left"),
+            html.Section(
+                [*maps(), *axes(), *each_run(), *measures(), *where(), *going()],
+                className="panel map-left",
+                **aria(label="What the map is"),
+            ),
             html.Div([card(), reading(), taking()], className="map-right"),
         ],
         className="map-columns",
@@ -69,7 +77,7 @@ def picture() -> Component:
                 [
                     choice("map-layer", ["Layer 1"], "Layer"),
                     choice("map-view", list(VIEWS), "What a square shows"),
-                    html.P("Point at a square to enlarge it, press it to keep it at the side."),
+                    html.P("Point at a square to enlarge it; press two to compare them."),
                 ],
                 className="map-switches",
             ),
@@ -111,82 +119,91 @@ def choice(name: str, words: list[str], label: str) -> Component:
     )
 
 
-def maps() -> Component:
-    """Which map is shown, and under which measure."""
-    measures = [{"label": about.label, "value": name} for name, about in MEASURES.items()]
-    return html.Section(
-        [
-            html.H2("Measure"),
-            html.Div(
-                dcc.RadioItems(id="map-measure", options=measures, value=next(iter(MEASURES)), className="map-radios"),
-                **data(choice="Measure"),
-            ),
-            html.H2("Maps"),
-            html.Ul(id="map-list", className="map-list"),
-        ],
-        className="panel",
-    )
+def maps() -> list[Component]:
+    """Which map is shown."""
+    return [html.H2("Map"), chooser("map-choice", [], None, "Map shown")]
 
 
-def asked() -> Component:
-    """What a new map is, and what this one is extended by."""
-    return html.Section(
-        [
-            html.H2("A new map"),
-            *axis("x", "across", "lambda_conflict", "0, 1, 10, 100"),
-            *axis("y", "down", "p_drop", "0, 0.5, 1"),
-            html.Datalist([html.Option(value=name) for name in axis_fields()], id="map-fields"),
-            html.Datalist([html.Option(value=name) for name in PRESETS], id="map-presets"),
-            html.Div(
-                [
-                    labelled("Preset", dcc.Input(id="map-preset", value="live", list="map-presets", maxLength=40)),
-                    labelled("Steps", dcc.Input(id="map-steps", value="1000", inputMode="numeric", maxLength=8)),
-                    labelled("Seeds a square", dcc.Input(id="map-seeds", value="1", inputMode="numeric", maxLength=4)),
-                ],
-                className="map-fields",
-            ),
-            html.Div(
-                dcc.Checklist(
-                    id="map-waits",
-                    options=[{"label": "Wait while a run trains", "value": "waits"}],
-                    value=[],
-                    className="map-check",
-                ),
-                **data(choice="Beside runs"),
-            ),
-            html.P("Values: 0, 1, 10; or a range 0.1:100:7, with :log for log spacing.", className="map-hint"),
-            html.P("", id="map-size", className="map-hint"),
-            html.Div(
-                [
-                    html.Button("Train it", id="map-start", className="button button-primary", type="button"),
-                    html.Button("Add to this map", id="map-extend", className="button", type="button", disabled=True),
-                ],
-                className="map-tools",
-            ),
-            html.P(id="map-refused", className="note is-wrong", role="status"),
-        ],
-        className="panel map-asked",
-    )
+def axes() -> list[Component]:
+    """What varies: a setting of a list, and the values that are tried."""
+    base = preset(PRESET)
+    found: list[Component] = [html.H2("Two axes")]
+    for name, where, field in (("x", "across", "lambda_conflict"), ("y", "down", "p_drop")):
+        setting = chooser(f"map-{name}", setting_options(), field, f"Varies {where}")
+        values = dcc.Input(
+            id=f"map-{name}-values", value=suggested_values(field, base), maxLength=400, className="map-values"
+        )
+        found += [
+            html.Div([html.Span(where), setting], className="map-field"),
+            html.Label([html.Span(f"Values {where}", className="visually-hidden"), values]),
+        ]
+    hint = "Values: 0, 1, 10 or a range 0.1:100:7:log"
+    return [*found, html.P(hint, className="map-hint")]
 
 
-def axis(name: str, where: str, field: str, values: str) -> list[Component]:
-    """One setting and its values."""
+def each_run() -> list[Component]:
+    """What a run of it is."""
+    steps = dcc.Input(id="map-steps", value="1000", inputMode="numeric", maxLength=8)
+    seeds = dcc.Input(id="map-seeds", type="number", value=1, min=1, max=MAX_CELLS, step=1)
     return [
-        labelled(f"Varies {where}", dcc.Input(id=f"map-{name}", value=field, list="map-fields", maxLength=40)),
-        labelled(
-            "Values",
-            dcc.Input(
-                id=f"map-{name}-values",
-                value=values,
-                maxLength=400,
-            ),
-        ),
+        html.H2("Each run"),
+        html.Div([html.Span("Preset"), chooser("map-preset", list(PRESETS), PRESET, "Preset")], className="map-line"),
+        html.Label([html.Span("Steps"), steps], className="map-line"),
+        html.Label([html.Span("Seeds a square"), seeds], className="map-line"),
+        html.P("", id="map-size", className="map-hint"),
     ]
 
 
-def labelled(text: str, field: Component) -> Component:
-    """A field under its name."""
-    return html.Label([html.Span(text), field], className="map-field")
+def measures() -> list[Component]:
+    """What the ground of a square says."""
+    known = [{"name": name, "label": each.label, "unit": each.unit} for name, each in MEASURES.items()]
+    options = measure_options(known)
+    radios = dcc.RadioItems(id="map-measure", options=options, value=next(iter(MEASURES)), className="map-radios")
+    return [html.H2("Measure"), html.Div(radios, **data(choice="Measure"))]
+
+
+def measure_options(shown: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Measures as radio buttons, each with its unit."""
+    return [
+        {
+            "label": html.Span([html.Span(each["label"]), html.Small(each["unit"])], className="map-measure"),
+            "value": each["name"],
+        }
+        for each in shown
+    ]
+
+
+def where() -> list[Component]:
+    """Where it trains, and what it does beside a run."""
+    options = [{"label": label, "value": value} for value, label in BESIDE.items()]
+    radios = dcc.RadioItems(id="map-waits", options=options, value="shares", className="map-radios")
+    return [
+        html.H2("Where"),
+        html.P("", id="map-place", className="map-hint"),
+        html.Div(radios, **data(choice="While a run trains")),
+    ]
+
+
+def going() -> list[Component]:
+    """What is done with all that."""
+    return [
+        html.Div(
+            [
+                html.Button("Train as a new map", id="map-start", className="button button-primary", type="button"),
+                html.Button("Add to this map", id="map-extend", className="button", type="button", disabled=True),
+            ],
+            className="map-tools map-going",
+        ),
+        html.P(id="map-refused", className="note is-wrong", role="status"),
+    ]
+
+
+def chooser(name: str, options: list[Any], value: str | None, label: str) -> Component:
+    """One of a list, which can be searched by typing."""
+    found = dcc.Dropdown(
+        id=name, options=options, value=value, clearable=False, className="map-dropdown", maxHeight=320
+    )
+    return html.Div(found, **data(choice=label))
 
 
 def card() -> Component:

@@ -100,6 +100,8 @@ async def test_a_map_trains_to_its_end_and_every_cell_has_its_measures_and_its_p
         assert (await it.http.get(f"/api/recorded/{name}/hello")).json()["run"]["run_id"] == f"recorded:{name}"
         replay = await it.http.get(f"/api/recorded/{name}?format=json")
         assert replay.json()["recipe"]["config"]["controls"]["lambda_conflict"] == 0.0
+        listed = (await it.http.get(f"/api/recorded?also={name},none")).json()["recorded"]
+        assert [row["name"] for row in listed][-1] == name
         table = await it.http.get(f"/api/sweeps/{made['sweep_id']}/parquet")
         assert table.content[:4] == b"PAR1"
         listed = (await it.http.get("/api/sweeps")).json()

@@ -47,13 +47,44 @@ def test_a_map_is_asked_for_and_what_cannot_be_is_said_at_once(
     page = open_page(f"{pages.url}/map", wait_for=".map-square", width=1440)
     page.locator("#map-x-values").fill("0, 1000, x")
     expect(page.locator("#map-size")).to_have_text("lambda_conflict must be a number. Found 'x'.")
+    page.locator("#map-x-values").fill("0, 10, 1000")
+    expect(page.locator("#map-size")).to_have_text("lambda_conflict must be a number from 0 to 100. Found 1000.0.")
     page.locator("#map-x-values").fill("0, 10")
-    expect(page.locator("#map-size")).to_have_text("6 runs of 1,000 steps.")
+    page.locator("#map-steps").fill("1000")
+    expect(page.locator("#map-size")).to_have_text("4 runs of 1,000 steps.")
+
+    page.locator("#map-y").click()
+    page.locator(".dash-dropdown-search").fill("num_exp")
+    page.locator(".dash-dropdown-options").get_by_text("num_experts", exact=True).click()
+    expect(page.locator("#map-y-values")).to_have_value("2, 4, 8, 16, 32")
+    expect(page.locator("#map-size")).to_have_text("10 runs of 1,000 steps.")
+    page.get_by_text("Waits while a run trains").click()
     page.locator("#map-start").click()
-    patiently(lambda: pages.asked, "the map to be asked for")
-    method, path, body = pages.asked[0]
-    assert (method, path, body["preset"], body["steps"], body["waits"]) == ("POST", "sweeps", "live", 1000, False)
+    patiently(lambda: any(method == "POST" for method, _, _ in pages.asked), "the map to be asked for")
+    (held, _, change), (method, path, body) = pages.asked
+    assert (held, change) == ("PATCH", {"waits": True})
+    assert (method, path, body["preset"], body["steps"], body["waits"]) == ("POST", "sweeps", "live", 1000, True)
     assert body["axes"] == [
         {"field": "lambda_conflict", "values": [0.0, 10.0]},
-        {"field": "p_drop", "values": [0.0, 0.5, 1.0]},
+        {"field": "num_experts", "values": [2, 4, 8, 16, 32]},
     ]
+
+
+def test_two_squares_pressed_are_offered_as_a_twin_and_escape_frees_them(
+    open_page: Callable[..., Page], pages: PageServer
+) -> None:
+    pages.sweeps = [a_map(list(CELLS)), a_map(list(CELLS), sweep_id="map-2", name="Another", recorded=True)]
+    page = open_page(f"{pages.url}/map", wait_for=".map-square", width=1280)
+    page.locator("[data-square='0-1']").click()
+    page.locator("[data-square='1-0']").click()
+    twin = page.locator("#map-card .button-primary")
+    expect(twin).to_have_text("Compare with λ 0, p_drop 1")
+    assert twin.get_attribute("href") == "/#recorded=map-1.01&with=recorded:map-1.10"
+    expect(page.locator("[aria-pressed=true]")).to_have_count(2)
+    page.keyboard.press("Escape")
+    expect(page.locator("[aria-pressed=true]")).to_have_count(0)
+
+    page.locator("#map-choice").click()
+    page.get_by_text("λ by p_drop, 4 runs").click()
+    expect(page).to_have_url(f"{pages.url}/map?map=map-2")
+    expect(page.locator("#map-stop")).to_be_hidden()

@@ -10,13 +10,20 @@ from typing import Any
 
 import pytest
 
+from cdsp_core.settings.overrides import with_settings
+from cdsp_core.settings.presets import PRESETS, preset
+from cdsp_core.studies.sweeps.spec import axis_of
 from frontend.figures.map_colours import GROUND, colour, ink_on, thumbnail
 from frontend.figures.map_margins import margin_figure
 from frontend.figures.map_svg import map_svg
 from frontend.figures.palette import LIGHT
+from frontend.map_api import number_of
+from frontend.map_asked import axis_json, filled
+from frontend.map_card import card
+from frontend.map_choices import kept_or_suggested, setting_options, suggested_values
 from frontend.map_data import progress_text, sentence, square_of, value_text, view_of
-from frontend.map_live import axis_json, number_of
-from frontend.map_squares import card, grid
+from frontend.map_live import names_of, option
+from frontend.map_squares import grid
 from frontend.rendered import to_html
 
 
@@ -56,6 +63,7 @@ def a_map(cells: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:
         "total": 4,
         "left_s": 240.0,
         "place": "this machine, 2 at a time",
+        "waits": False,
         "config": {"model": {"num_layers": 1, "num_experts": 2, "num_partitions": 2}},
         "cells": cells,
         **fields,
@@ -112,11 +120,58 @@ def test_a_card_shows_every_measure_and_a_film() -> None:
     square = square_of(view, "1-0")
     assert square is not None
     recording = {"steps": [0, 10, 100], "connection": [[[[128, 128], [128, 128]]]] * 3}
-    html = to_html(card(view, square, recording, theme="dark", layer=0))
+    html = to_html(card(view, square, recording, beside=None, theme="dark", layer=0))
     assert "Accuracy with ID" in html
     assert "50.0 %" in html
     assert html.count("<figure") == 3
     assert 'href="/#recorded=map-1.10"' in html
+    assert "with=" not in html
+
+
+def test_two_squares_picked_lead_to_their_twin_in_the_lab() -> None:
+    view = view_of(a_map(CELLS), "links_cut")
+    first, second, waiting = (square_of(view, name) for name in ("0-1", "1-0", "1-1"))
+    assert first is not None
+    assert second is not None
+    html = to_html(card(view, second, None, beside=first, theme="light", layer=0))
+    assert 'href="/#recorded=map-1.01&amp;with=recorded:map-1.10"' in html
+    assert "Compare with λ 0, p_drop 1" in html
+    assert "with=" not in to_html(card(view, second, None, beside=waiting, theme="light", layer=0))
+    assert "with=" not in to_html(card(view, second, None, beside=second, theme="light", layer=0))
+    assert (names_of(["1-0", "0-1"]), names_of(["1-0"]), names_of(None)) == (("1-0", "0-1"), ("1-0", ""), ("", ""))
+
+
+def test_every_setting_on_the_list_has_values_of_which_each_can_be_trained() -> None:
+    for name in PRESETS:
+        base = preset(name)
+        for each in setting_options():
+            values = axis_of(each["value"], suggested_values(each["value"], base)).values
+            assert 1 <= len(values) <= 8, each
+            for value in values:
+                with_settings(base, {each["value"]: value})
+    live = preset("live")
+    assert suggested_values("lambda_conflict", live) == "0, 0.3, 1, 3, 10, 30, 100"
+    assert suggested_values("p_drop", live) == "0, 0.25, 0.5, 0.75, 1"
+    assert suggested_values("seed", live) == "0, 1, 2, 3, 4"
+    assert suggested_values("rank_rule", live) == "sqrt, linear, force"
+
+
+def test_what_was_typed_stays_where_it_fits_the_setting() -> None:
+    live = preset("live")
+    assert kept_or_suggested("lr_ratio", "1, 2", live) == "1, 2"
+    assert kept_or_suggested("p_drop", "0, 10", live) == "0, 0.25, 0.5, 0.75, 1"
+    assert kept_or_suggested("num_experts", "x", live) == suggested_values("num_experts", live)
+
+
+def test_the_form_is_filled_as_it_would_ask_for_the_map_again() -> None:
+    form = filled(a_map(CELLS, waits=True))
+    assert form == ("lambda_conflict", "0, 10", "p_drop", "0, 1", "live", "100", 1, "waits")
+    assert option(a_map(CELLS))["label"] == "Mine & yours, 4 runs"
+    assert option(a_map(CELLS, recorded=True)) == {
+        "label": "λ by p_drop, 4 runs",
+        "value": "map-1",
+        "title": "running",
+    }
 
 
 def test_a_thumbnail_is_a_png_whose_pixels_are_the_entries() -> None:

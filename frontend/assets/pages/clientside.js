@@ -67,38 +67,41 @@
   writeHtml();
 
   let follows_squares = false;
-  let kept = "";
+  /** Names of the squares that were pressed, the newest first. */
+  let picked = [];
 
-  /** What the pointer or the focus is on stands at the side; a press keeps it there, another one or Escape frees it. */
+  /** What the pointer or the focus is on stands at the side; a press keeps it there, beside the one pressed before. */
   function followSquares() {
     if (follows_squares) return;
     follows_squares = true;
     let timer = 0;
-    const tell = (name) => {
+    const tell = (names) => {
       clearTimeout(timer);
-      timer = setTimeout(() => window.dash_clientside.set_props("map-under", { data: name }), SOON_MS);
+      timer = setTimeout(() => window.dash_clientside.set_props("map-under", { data: names }), SOON_MS);
     };
     const nameOf = (event) => event.target.closest?.("[data-square]")?.dataset.square;
     const mark = () => {
       for (const each of document.querySelectorAll("[data-square]")) {
-        each.setAttribute("aria-pressed", String(each.dataset.square === kept));
+        const place = picked.indexOf(each.dataset.square);
+        each.setAttribute("aria-pressed", String(place >= 0));
+        each.dataset.picked = place < 0 ? "" : place ? "before" : "now";
       }
     };
     for (const kind of ["pointerover", "focusin"]) {
       document.addEventListener(kind, (event) => {
         const name = nameOf(event);
-        if (name && !kept) tell(name);
+        if (name && !picked.length) tell([name]);
       });
     }
     document.addEventListener("click", (event) => {
       const name = nameOf(event);
       if (!name) return;
-      kept = kept === name ? "" : name;
-      tell(name);
+      picked = picked.includes(name) ? picked.filter((each) => each !== name) : [name, ...picked].slice(0, 2);
+      tell(picked.length ? picked : [name]);
       mark();
     });
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") kept = "";
+      if (event.key === "Escape") picked = [];
       mark();
       moveAmongSquares(event, nameOf(event));
     });
@@ -119,6 +122,8 @@
       option.removeAttribute("role");
       option.removeAttribute("aria-selected");
     }
+    // a field that only hands the focus of a label on: hidden, it must not be reached by Tab, as its button is
+    for (const target of document.querySelectorAll(".dash-dropdown-focus-target")) target.tabIndex = -1;
   }
 
   const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };

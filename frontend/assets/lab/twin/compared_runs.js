@@ -59,10 +59,10 @@ export class ComparedRuns {
     if (!now && performance.now() - this.#looked_ms < LOOK_MS) return;
     this.#looked_ms = performance.now();
     const wanted = [this.#view.stream.runId, ...this.ids, ...runIds];
-    const isRecorded = wanted.some((runId) => recordedName(runId) !== null);
+    const recordedNames = wanted.flatMap((runId) => recordedName(runId) ?? []);
     const [runs, recorded] = await Promise.all([
       request("GET", "/api/runs"),
-      isRecorded ? request("GET", "/api/recorded") : null,
+      recordedNames.length ? request("GET", `/api/recorded?also=${encodeURIComponent(recordedNames.join(","))}`) : null,
     ]);
     if (runs.ok) this.runs = [...runs.body, ...(recorded?.ok ? recorded.body.recorded.map(listedOf) : [])];
     this.#on.changed();
