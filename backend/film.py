@@ -44,12 +44,12 @@ def film(
     last = newest if last is None else min(last, newest)
     steps = film_steps(min(first, last), last)
     most = MOST_PICTURES if count is None else min(count, MOST_PICTURES)
-    frames = _decoded(archive.moments(run_id, generation, _some(steps, most)))
+    frames = _decoded(archive.moments(run_id, generation, some_of(steps, most)))
     if not frames:
         return None
     pictures = [_picture(frame) for frame in frames]
     size = max(1, sum(array.size for array in pictures[0].values()))
-    kept = _some(range(len(frames)), max(2, MAX_FILM_BYTES // size))
+    kept = some_of(range(len(frames)), max(2, MAX_FILM_BYTES // size))
     layers = {
         name: np.stack([pictures[place][name] for place in kept])
         for name in pictures[0]
@@ -90,7 +90,7 @@ def _picture(frame: Frame) -> dict[str, Array]:
     }
 
 
-def _some(items: Iterable[int], most: int) -> list[int]:
+def some_of(items: Iterable[int], most: int) -> list[int]:
     """At most so many items, evenly taken, the first and the last among them."""
     every = list(items)
     if len(every) <= most:

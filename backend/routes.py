@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 
 from backend.asked import Hub, SomeRuns, answer, binary
 from backend.bodies import change_of, command_of, new_fork_of, new_run_of
+from backend.entries import checked_place, history_of_entry
 from backend.errors import BadInputError, BusyError, RunNotFoundError, StaleRevisionError
 from backend.export import csv_lines, frames_json, json_parts
 from backend.film import MOST_PICTURES
@@ -32,6 +33,7 @@ from cdsp_core.wire.frames import MAX_COUNT
 from cdsp_core.wire.messages.api import (
     Asker,
     Checkpoint,
+    EntryHistory,
     FramesAsJson,
     ListedRun,
     NewFork,
@@ -245,6 +247,18 @@ async def film(
     if wanted > max(hub.state.generation, 0):
         raise RunNotFoundError(f"There is no stored frame of epoch {wanted}.")
     return Response(status_code=204)  # it has only begun
+
+
+@router.get(
+    "/api/runs/{run_id}/entries/{epoch}/{layer}/{expert}/{block}",
+    response_model=EntryHistory,
+    responses=refusals(404, 422),
+)
+async def entry(hub: Hub, runs: SomeRuns, epoch: int, layer: int, expert: int, block: int) -> Response:
+    """One entry of A through an epoch and what it was continued from: sigma(A), and what pushed it at each step."""
+    place = checked_place(hub.state.config.model, layer=layer, expert=expert, block=block)
+    ask = partial(history_of_entry, runs.store.archive, hub.run_id, _small(epoch), place)
+    return answer(await asyncio.to_thread(ask, is_told=hub.state.config.model.tells_gradient))
 
 
 @router.get("/api/runs/{run_id}/scalars", response_class=Response, responses=BINARY | refusals(404, 422))

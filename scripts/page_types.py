@@ -34,6 +34,7 @@ RECEIVED = (
     api.Preset,
     api.Health,
     api.RecordedRuns,
+    api.EntryHistory,
     api.FramesAsJson,
     api.ErrorAnswer,
     api.StaleAnswer,

@@ -22,6 +22,8 @@ from cdsp_core.settings.fields import (
 )
 
 MAX_FRAME_BYTES = 1_000_000
+MAX_GRADIENT_BYTES = 131_072
+"""of what a frame tells of A's gradient: two layers of 64 x 64"""
 MAX_SEED = 2**31 - 1
 MAX_STEPS = 2**24
 """Steps travel as float32, which counts exactly up to here."""
@@ -259,6 +261,19 @@ class ModelConfig:
 
     def frame_bytes(self) -> int:
         """Upper estimate of one frame in bytes: its arrays, the names before them, and room for some 150 steps."""
+        return self._without_gradient() + (self._gradient_bytes if self.tells_gradient else 0)
+
+    @property
+    def tells_gradient(self) -> bool:
+        """Whether frames tell what the optimiser was given for A: where A is small, and a frame has room for it."""
+        size = self._gradient_bytes
+        return self.has_topology and size <= MAX_GRADIENT_BYTES and self._without_gradient() + size <= MAX_FRAME_BYTES
+
+    @property
+    def _gradient_bytes(self) -> int:
+        return 16 * self.num_layers * self.num_experts * self.num_partitions
+
+    def _without_gradient(self) -> int:
         pairs = 3 * self.num_experts**2
         topology = 2 * self.num_experts * self.num_partitions
         per_expert = 32 * max(self.num_experts, self.routed_experts)

@@ -121,11 +121,17 @@ class ScalarLog:
 
 
 @torch.no_grad()
-def layer_arrays(layer: Layer, load_E: Tensor, routing_QE: Tensor, routing_blind_QE: Tensor) -> dict[str, Array]:
-    """A layer's arrays as `frames.py` lists them, on the host in one copy. None for a layer that routes nothing."""
+def layer_arrays(
+    layer: Layer, load_E: Tensor, routing_QE: Tensor, routing_blind_QE: Tensor, gradient_GEP: Tensor | None = None
+) -> dict[str, Array]:
+    """A layer's arrays as `frames.py` lists them, on the host in one copy. None for a layer that routes nothing.
+
+    `gradient_GEP` are the rows of `GradientOnA`, where a frame tells them.
+    """
     if not len(load_E):
         return {}
-    return packed(_on_host(layer_tensors(layer, load_E, routing_QE, routing_blind_QE)))
+    tensors = layer_tensors(layer, load_E, routing_QE, routing_blind_QE)
+    return packed(_on_host(tensors if gradient_GEP is None else {**tensors, "topology_gradient": gradient_GEP}))
 
 
 def layer_tensors(layer: Layer, load_E: Tensor, routing_QE: Tensor, routing_blind_QE: Tensor) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from cdsp_core.training.controller import Controller, Move
 from cdsp_core.training.device import describe_device
 from cdsp_core.training.evaluation import Look, look_at
 from cdsp_core.training.flat import flattened
+from cdsp_core.training.gradient_on_a import GradientOnA
 from cdsp_core.training.non_finite import FiniteGuard, NonFiniteLossError
 from cdsp_core.training.objective import added_loss, loss_terms
 from cdsp_core.training.pcgrad import backward_by_task
@@ -102,6 +104,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(groups, fused=True)
         self.parameters = [group["params"][0] for group in self.optimizer.param_groups]
         """all weights as one, and all A as one"""
+        self._on_a = GradientOnA(self.cdsp_layers) if config.model.tells_gradient else None
         self._shared = [p for p in weights if p is not self.model.task_embedding]
         self.compiled, self.compile_note = self._compile()
         self.terms = loss_terms(self.model)
@@ -180,8 +183,10 @@ class Trainer:
         """
         load_LE = self.load()
         layers = [
-            layer_arrays(layer, load_LE[number], self.look.routing_LQE[number], self.look.routing_blind_LQE[number])
-            for number, layer in enumerate(self.model.layers)
+            layer_arrays(
+                layer, load_LE[number], self.look.routing_LQE[number], self.look.routing_blind_LQE[number], gradient
+            )
+            for number, (layer, gradient) in enumerate(zip(self.model.layers, self._gradients(), strict=True))
         ]
         rows = self.log.take(layers, self.config.model)
         try:
@@ -294,7 +299,13 @@ class Trainer:
         scales = (self.config.train.grad_clip / (measured + 1e-6)).clamp_max(1.0).expand_as(norms)
         for gradient, scale in zip(gradients, scales.unbind(), strict=True):
             gradient.mul_(scale)
+        if self._on_a is not None:
+            self._on_a.keep(scales[-1], self.controls)
         return total
+
+    def _gradients(self) -> Sequence[Tensor | None]:
+        """Of every layer A's gradient in the last step and the penalties' shares of it; None for one without A."""
+        return [None] * len(self.model.layers) if self._on_a is None else self._on_a.rows().unbind()
 
     @torch.no_grad()
     def _write_row(self, batch: Batch, loss: Tensor, terms: Tensor, grad_norm: Tensor, logits_BC: Tensor) -> None:

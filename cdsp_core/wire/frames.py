@@ -16,6 +16,8 @@ arrays, only the routing's (routing, routing_blind, load), and a dense net none:
     layer{l}/load             [E]      share of the training batch's assignments
     layer{l}/strength         [E]      gamma, the mean force over the subspace
     layer{l}/subspace         [E, ceil(R / 8)] uint8, bit-packed, first dimension in the highest bit
+    layer{l}/topology_gradient [G, E, P] what AdamW was given for A in this step, clipped, and the shares that conflict,
+                              L1 and binarising have in it (`GRADIENT_ROWS`); what they leave of it is the task loss's
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ LAYER_ARRAYS: Final = (
     "strength",
     "subspace",
 )
-"""What a layer with a topology sends."""
+"""What a layer with a topology sends; `topology_gradient` as well, unless A is large (`ModelConfig.tells_gradient`)."""
+GRADIENT_ROWS: Final = ("all", "conflict", "l1", "binarize")
+"""of `topology_gradient`"""
 ROUTING_ARRAYS: Final = ("routing", "routing_blind", "load")
 """What any layer that routes sends."""
 

@@ -120,12 +120,20 @@ def card_panel() -> Component:
                     html.H2("New here?", **part("card-title")),
                     html.Span(className="subtitle", **part("card-how")),
                     html.Button("Got it", className="button card-close", type="button", **part("card-close")),
+                    html.Button(
+                        html.Span(className="icon icon-close"),
+                        className="icon-button card-free",
+                        type="button",
+                        **part("card-free"),
+                        **aria(label="Let go of what is pinned"),
+                    ),
                 ],
                 className="panel-head",
             ),
             html.Div(introduction(), className="introduction", **part("card-introduction")),
             html.P(className="card-text", hidden=True, **part("card-text")),
             html.Div(className="card-facts", **part("card-facts")),
+            html.Div(className="inquiry", hidden=True, **part("card-inquiry")),
         ],
     )
 

@@ -146,6 +146,15 @@ def test_the_largest_allowed_models_have_frames_below_the_bound(sizes: dict[str,
     assert config.frame_bytes() > 0.8 * MAX_FRAME_BYTES, "the case must be close to the bound"
 
 
+def test_a_large_a_is_told_without_its_gradient_and_costs_what_it_did() -> None:
+    small = ModelConfig(num_layers=2, num_experts=64, num_partitions=64, d_base=1024)
+    large = ModelConfig(num_layers=3, num_experts=64, num_partitions=64, d_base=1024)
+    assert small.tells_gradient
+    assert not large.tells_gradient
+    assert small.frame_bytes() > large.frame_bytes() * 2 / 3
+    assert not ModelConfig(architecture="standard").tells_gradient
+
+
 def test_a_model_with_larger_frames_is_refused_with_the_size_found() -> None:
     with pytest.raises(ValueError, match=r"must give frames of at most 1000000 bytes\. Found \d+\.$"):
         ModelConfig(num_layers=8, num_experts=128, num_partitions=128, d_base=128)

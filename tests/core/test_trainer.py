@@ -176,13 +176,15 @@ def test_the_releases_choices_train() -> None:
 
 def test_a_frame_has_every_array_of_every_layer_with_its_shape() -> None:
     arrays = steps(small_trainer(num_partitions=8), 2).arrays()
-    assert set(arrays) == {"scalars"} | {f"layer{n}/{name}" for n in (0, 1) for name in LAYER_ARRAYS}
+    told = (*LAYER_ARRAYS, "topology_gradient")
+    assert set(arrays) == {"scalars"} | {f"layer{n}/{name}" for n in (0, 1) for name in told}
     shapes = {name: arrays[f"layer1/{name}"].shape for name in LAYER_ARRAYS}
     assert shapes["topology_logits"] == shapes["connection"] == (4, 8)
     assert shapes["cosine"] == shapes["conflict"] == shapes["overlap"] == (4, 4)
     assert shapes["routing"] == shapes["routing_blind"] == (3, 4)
     assert shapes["load"] == shapes["strength"] == (4,)
     assert shapes["subspace"] == (4, 4)
+    assert arrays["layer1/topology_gradient"].shape == (4, 4, 8)
 
 
 def test_routing_and_load_are_distributions_over_experts() -> None:

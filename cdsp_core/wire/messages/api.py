@@ -159,6 +159,23 @@ class Checkpoint(Message):
     """whether somebody asked for it"""
 
 
+class EntryHistory(Message):
+    """One entry of A through a run, at log-spaced steps whose frames are kept."""
+
+    steps: list[Count]
+    connection: list[Measured]
+    """sigma(A) after the step"""
+    gradient: list[Measured]
+    """what AdamW was given for the entry in the step, after clipping; null where a frame does not tell it"""
+    task: list[Measured]
+    """what the other three leave of it: the task loss's, with what else a layer adds to the loss"""
+    conflict: list[Measured]
+    l1: list[Measured]
+    binarize: list[Measured]
+    untold: str | None
+    """why no frame tells the gradient, in one sentence; null where one does"""
+
+
 class RecordedRun(Message):
     """A recorded run in the list of them."""
 

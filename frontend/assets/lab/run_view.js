@@ -24,6 +24,7 @@ import { Status } from "./shell/status.js";
 import { Story } from "./shell/story.js";
 import { Comparison } from "./twin/comparison.js";
 import { twinLensOf } from "./twin/twin_figure.js";
+import { Inquiry } from "./why/inquiry.js";
 
 /** @import { Frame } from "./core/frames.js" */
 /** @import { Look } from "./lessons/told.js" */
@@ -79,6 +80,7 @@ export class RunView {
     this.story = new Story(parts, model);
     this.rail = new Rail(parts);
     this.happened = new Happened(parts, model, this);
+    this.inquiry = new Inquiry(parts, model, this.pictures);
     this.comparison = new Comparison(parts, this, page.addressed);
     showHeadlines(parts.find("headlines"));
     this.lesson = new LessonCard(parts.find("lesson"), {
@@ -284,6 +286,7 @@ export class RunView {
   refresh() {
     this.comparison.refresh();
     this.status.refresh();
+    this.inquiry.refresh(!this.comparison.isOn);
     this.story.refresh(this.pictures.frame, this.pictures.layer, this.scrubber.pinned !== null, this.comparison.story);
     this.tell();
   }

@@ -1,7 +1,7 @@
 // The elements that a view finds inside its root.
 
 const BUTTONS = ["run-pause", "step", "reset", "reset-yes", "reset-no", "sheet-toggle", "new-run", "start-another"];
-BUTTONS.push("start-cancel", "rail-log", "rail-take");
+BUTTONS.push("start-cancel", "rail-log", "rail-take", "card-free");
 const SELECTS = ["run-list", "speed", "preset"];
 const OTHERS = [
   ...["banner", "chip-model", "chip-main", "chip-speed", "chip-device", "chip-watching", "other-runs"],
@@ -22,7 +22,7 @@ const OTHERS = [
   ...["transport-note", "until-field", "seed-field", "preset-note", "new-run-note", "reset-question", "keep-place"],
   ...["ends", "keep-row", "story", "story-below", "rail", "take", "headlines"],
   ...["compare", "twin", "twin-lenses", "twin-reading", "twin-problem", "lesson"],
-  ...["card-title", "card-how", "card-introduction", "card-text", "card-facts"],
+  ...["card", "card-title", "card-how", "card-introduction", "card-text", "card-facts", "card-inquiry"],
 ];
 
 /** The elements that one view needs. @param {string} id */

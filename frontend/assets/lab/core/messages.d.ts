@@ -172,6 +172,18 @@ export interface Device {
   note: string | null;
 }
 
+/** One entry of A through a run, at log-spaced steps whose frames are kept. */
+export interface EntryHistory {
+  steps: number[];
+  connection: number[];
+  gradient: number[];
+  task: number[];
+  conflict: number[];
+  l1: number[];
+  binarize: number[];
+  untold: string | null;
+}
+
 /** Why a request was not carried out. */
 export interface ErrorAnswer {
   error: string;

@@ -1,0 +1,93 @@
+"""Why a link was cut, and what an expert is: clicked in the figure, told in the card."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.assistive import faults
+from tests.e2e.served import Server, patiently
+
+pytestmark = pytest.mark.browser
+
+PLACE = """([name, row, col]) => {
+  const panel = topologyLab.views[0].pictures.panels.find((each) => each.picture.name === name);
+  const g = panel.heatmap.geometry;
+  const box = panel.section.querySelector("canvas").getBoundingClientRect();
+  const x = col < 0 ? 12 : g.left + (col + 0.5) * g.cellWidth - g.gap / 2;
+  return [box.left + x, box.top + g.top + (row + 0.5) * g.cellHeight - g.gap / 2];
+}"""
+NUMBER = re.compile(r"^([+−])(\d\.\d\de[+-]\d+)$|^(0)$")
+
+
+def shown(page: Page) -> Page:
+    """The page with a picture; a run that rests sends no further frames."""
+    page.wait_for_function("window.topologyLab?.views[0].pictures.frame")
+    return page
+
+
+def click_cell(page: Page, row: int, col: int, picture: str = "topology") -> None:
+    """Click a cell of a picture; column -1 is the row's label."""
+    page.locator(f"[data-picture={picture}] canvas").scroll_into_view_if_needed()
+    x, y = page.evaluate(PLACE, [picture, row, col])
+    page.mouse.click(x, y)
+
+
+def number(text: str) -> float:
+    """A push as it is written."""
+    found = NUMBER.match(text)
+    assert found, text
+    return 0.0 if found[3] else float(found[2]) * (1 if found[1] == "+" else -1)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720), (390, 844)])
+def test_a_clicked_link_tells_its_history_and_what_pushed_it(
+    open_page: Callable[..., Page], running: Server, width: int, height: int
+) -> None:
+    patiently(lambda: running.run()["step"] > 60, "some steps")
+    running.command("pause")
+    running.wait_for_run("paused")
+    page = shown(open_page(running.url, width=width, height=height, theme="dark" if width == 1280 else "light"))
+    click_cell(page, 3, 5)
+    inquiry = page.locator("[data-part=card-inquiry]")
+    expect(inquiry.locator("h3")).to_contain_text("E3 to B5")
+    expect(inquiry.locator(".inquiry-verdict")).to_contain_text(re.compile(r"Not cut|Cut between|Cut from"))
+    expect(inquiry.locator(".push-chart [data-push=task]").first).to_be_attached()
+    expect(inquiry.locator(".push-chart [data-push=conflict]").first).to_be_attached()
+    cells = inquiry.locator(".inquiry-table td")
+    *parts, total = [number(text) for text in cells.all_inner_texts()]
+    assert len(parts) == 4
+    assert any(parts)
+    assert sum(parts) == pytest.approx(total, abs=0.011 * max(map(abs, parts)))
+    expect(page.locator("[data-part=card]")).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert faults(page) == []
+    page.keyboard.press("Escape")
+    expect(inquiry).to_be_hidden()
+
+
+def test_by_keyboard_the_inquiry_follows_the_cursor(lab: Page) -> None:
+    canvas = lab.locator("[data-picture=topology] canvas")
+    canvas.focus()
+    lab.keyboard.press("ArrowDown")
+    lab.keyboard.press("Enter")
+    heading = lab.locator("[data-part=card-inquiry] h3")
+    expect(heading).to_contain_text("E0 to B0")
+    lab.keyboard.press("ArrowRight")
+    expect(heading).to_contain_text("E0 to B1")
+    lab.keyboard.press("Escape")
+    expect(heading).to_be_hidden()
+
+
+def test_a_stored_run_without_pushes_says_so_in_one_sentence(
+    open_page: Callable[..., Page], stored_run: Server
+) -> None:
+    page = shown(open_page(stored_run.url, width=1440, height=900))
+    click_cell(page, 3, 5)
+    inquiry = page.locator("[data-part=card-inquiry]")
+    expect(inquiry.locator(".inquiry-problem")).to_have_text(re.compile("^The frames of this run do not hold"))
+    expect(inquiry.locator(".push-sigma")).to_be_attached()
+    expect(inquiry.locator(".inquiry-table")).to_have_count(0)
