@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import sqlite3
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 
 class ApiError(Exception):
@@ -61,6 +63,14 @@ class NotNowError(ApiError):
     status = 503
 
 
+NOWHERE: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>Topology Lab</title>
+<body style="font: 16px/1.5 sans-serif; max-width: 40em; margin: 4em auto; padding: 0 1em">
+<h1 style="font-size: 1.25em">Topology Lab</h1><p>{sentence}</p><p><a href="/">To the Lab</a></p></body></html>
+"""
+
+
 def install(app: FastAPI) -> None:
     """Turn every error of a request into its status and one sentence."""
 
@@ -74,8 +84,12 @@ def install(app: FastAPI) -> None:
         return JSONResponse({"error": sentence}, status_code=503)
 
     @app.exception_handler(HTTPException)
-    async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": _sentence(error, request)}, status_code=error.status_code, headers=error.headers)
+    async def on_http_error(request: Request, error: HTTPException) -> Response:
+        sentence = _sentence(error, request)
+        if _is_a_person(request):
+            page = NOWHERE.format(sentence=html.escape(sentence))
+            return HTMLResponse(page, status_code=error.status_code, headers=error.headers)
+        return JSONResponse({"error": sentence}, status_code=error.status_code, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def on_validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -89,6 +103,15 @@ def install(app: FastAPI) -> None:
     async def on_unexpected(request: Request, error: Exception) -> JSONResponse:
         sentence = "The server made a mistake; its log says which. Training continues."
         return JSONResponse({"error": sentence}, status_code=500)
+
+
+def _is_a_person(request: Request) -> bool:
+    """Whether a browser asks for a page, not a program for an answer."""
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "") and not _is_api(request)
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
 
 
 def _sentence(error: HTTPException, request: Request) -> str:

@@ -248,7 +248,8 @@ class Placement:
     def _why_waiting(self) -> str:
         busy = sum(self.workers[each].run is not None for each in self._able())
         if self._launcher.starts_workers and busy >= self._settings.local_workers:
-            return f"Waits for a worker: all {busy} train other runs, more would not fit this machine."
+            full = f"all {busy} train other runs, more would not fit this machine"
+            return f"Waits for a worker: {full}. Stop one, or wait until one ends."
         return "Waits for a worker."
 
     def _launch_for_study(self) -> str | None:

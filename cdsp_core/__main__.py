@@ -22,6 +22,8 @@ COMMANDS: Final[dict[str, tuple[ModuleType, str]]] = {
     "oligarchy": (oligarchy, "choose the rule of oligarchy on recorded runs, and test it"),
 }
 """each with `add_options(parser)` and `run(options)`"""
+GO_ON: Final = ("study", "sweep")
+AGAIN: Final = " What is done is kept: the same command goes on."
 
 
 def main(arguments: list[str] | None = None, *, program: str = "python -m cdsp_core") -> int:
@@ -30,7 +32,7 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m cdsp_c
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
-        print("cdsp_core: stopped.", file=sys.stderr)
+        print(f"cdsp_core: stopped.{AGAIN if options.goes_on else ''}", file=sys.stderr)
         return INTERRUPTED
     except ValueError as error:
         print(f"cdsp_core: {error}", file=sys.stderr)
@@ -45,10 +47,11 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m cdsp_c
 def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description="Trains CDSP-MoE and tests the claims of its paper.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.usage = f"{program} COMMAND [options]; COMMAND is one of {', '.join(COMMANDS)}; --help says more"
     for name, (command, said) in COMMANDS.items():
         added = commands.add_parser(name, help=said)
         command.add_options(added)
-        added.set_defaults(run=command.run)
+        added.set_defaults(run=command.run, goes_on=name in GO_ON)
     return parser
 
 

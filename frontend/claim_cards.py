@@ -84,7 +84,8 @@ def card(view: ThemeView, palette: Palette, *, unavailable: str | None, unfolded
         for n, group in enumerate(groups([dot_row(row) for row in view.rows]))
     ]
     if not blocks:
-        blocks = [html.P("Not measured yet.", className="theme-empty")]
+        said = "No claim of this theme matches." if view.all_claims else "Not measured yet."
+        blocks = [html.P(said, className="theme-empty")]
     return html.Section(
         [
             html.Div(
@@ -107,7 +108,7 @@ def card(view: ThemeView, palette: Palette, *, unavailable: str | None, unfolded
             *(
                 study_section(name, stored, live, palette, unavailable, is_unfolded=name in unfolded)
                 for name, stored, live in view.studies
-                if view.is_open
+                if view.is_open and (view.rows or not view.all_claims)
             ),
         ],
         id=f"theme-{view.key}",
@@ -119,10 +120,10 @@ def card(view: ThemeView, palette: Palette, *, unavailable: str | None, unfolded
 def fold_button(view: ThemeView) -> Component:
     """Opens the theme, or closes it."""
     total = len(view.rows) + view.hidden
-    claims = f"{total} claim{'' if total == 1 else 's'}" if total else "measure it"
-    drawn = f", {len(view.rows)} drawn" if view.hidden else ""
+    claims = f", {total} claim{'' if total == 1 else 's'}" if total else ""
+    drawn = f", {len(view.rows)} drawn" if view.hidden and view.rows else ""
     return html.Button(
-        f"Details, {claims}{drawn}",
+        f"Details{claims}{drawn}" if view.rows or view.all_claims else "Details, measure it",
         id={"type": "theme-fold", "theme": view.key},
         type="button",
         className="fold",

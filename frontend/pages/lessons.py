@@ -99,7 +99,7 @@ def grid() -> Component:
             "rowHeight": 60,
             "headerHeight": 40,
             "suppressCellFocus": False,
-            "localeText": {"noRowsToShow": "No recorded run has been read yet."},
+            "localeText": {"noRowsToShow": "Reading the recorded runs…"},
             "theme": {"function": "runTheme(themeQuartz)"},
         },
     )

@@ -114,7 +114,8 @@ async def test_an_edited_fork_leaves_the_other_run_what_it_would_have_been_witho
         await paused_at(it, uninterrupted, end)
         edited = await forked(it, run_id, controls={"lambda_conflict": 0, "lr_base": 0.001}, paused=True)
         assert edited["status"] == "queued"
-        assert edited["reason"] == "Waits for a worker: all 2 train other runs, more would not fit this machine."
+        full = "all 2 train other runs, more would not fit this machine"
+        assert edited["reason"] == f"Waits for a worker: {full}. Stop one, or wait until one ends."
         cores = len(os.sched_getaffinity(0))
         told = [event["text"] for event in await it.events(run_id) if "fork" in event["data"]]
         note = f"2 runs share this machine's {cores} cores: each may be slower."

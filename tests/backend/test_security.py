@@ -145,3 +145,14 @@ def test_a_published_loopback_port_of_a_container_needs_no_token(tmp_path: Path)
     settings = Settings(data_dir=tmp_path, host="0.0.0.0", published="127.0.0.1", allowed_hosts=("lab.example:80",))
     assert settings.hosts == {"127.0.0.1:8000", "localhost:8000", "[::1]:8000", "lab.example:80"}
     assert "https://lab.example:80" in settings.origins
+
+
+async def test_a_browser_that_asks_for_no_page_gets_one_with_a_way_back(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it:
+        page = await it.http.get("/nosuch<b>", headers={"accept": "text/html,*/*"})
+        assert page.status_code == 404
+        assert page.headers["content-type"].startswith("text/html")
+        assert "There is no GET /nosuch&lt;b&gt;." in page.text
+        assert 'href="/"' in page.text
+        program = await it.http.get("/api/nosuch", headers={"accept": "text/html"})
+        assert program.json()["error"] == "There is no GET /api/nosuch."

@@ -73,6 +73,9 @@ test("a lesson asks before it tells, and the Lab stands where it begins", async 
   assert.deepEqual([moved, link], [[7], ["first"]]);
   assert.deepEqual(progress(), { first: "half" });
   assert.ok(the("[data-run-view]").classList.contains("has-lesson"));
+  assert.ok(the("[data-run-view]").classList.contains("is-asking"), "what would tell the answer is not seen");
+  the('[data-answer="2"]').click();
+  assert.ok(!the("[data-run-view]").classList.contains("is-asking"));
 });
 
 test("the prediction is answered at once, with the seeds and the claim's verdict, and the Lab moves itself", async () => {

@@ -211,7 +211,7 @@ test("a stored moment shows the conflict of its own step, and says so", () => {
   const page = shown();
   showLive(page, frameOf(1));
   const subtitle = the('[data-picture="conflict"] > .subtitle');
-  assert.equal(subtitle.textContent, "clashing gradients so far");
+  assert.equal(subtitle.textContent, "clashing gradients, last 1 step");
   page.pictures.show(frameOf(1));
   assert.equal(subtitle.textContent, "clashing gradients, this step");
 });

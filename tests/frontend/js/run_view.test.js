@@ -370,3 +370,26 @@ const EDIT = anEvent({
   step: 3,
   data: { command: /** @type {any} */ ({ type: "set" }), old: { lambda_conflict: 10 }, new: { lambda_conflict: 0 } },
 });
+
+test("what is shown beside a run pauses and goes on with it, also what had no worker yet", async () => {
+  const { view, socket } = connected("a", { status: "running" });
+  const sent = /** @type {string[]} */ ([]);
+  const other = (/** @type {string} */ status) => ({
+    model: /** @type {any} */ ({ run: { status } }),
+    commands: /** @type {any} */ ({ send: (/** @type {string} */ type) => sent.push(type) }),
+  });
+  const beside = [other("running"), other("paused"), other("queued")];
+  view.controls.transport.beside = () => beside;
+  view.controls.transport.runOrPause();
+  assert.deepEqual(sent, ["pause"]);
+  socket.hear({ type: "run", run: aRun({ status: "paused" }) });
+  sent.length = 0;
+  view.controls.transport.runOrPause();
+  assert.deepEqual(sent, ["resume"], "the one that trains needs no word, the one that waits cannot hear it");
+  socket.hear({ type: "run", run: aRun({ status: "running" }) });
+  sent.length = 0;
+  beside[2].model.run.status = "paused";
+  view.controls.transport.refresh();
+  view.controls.transport.refresh();
+  assert.deepEqual(sent, ["resume"], "once");
+});

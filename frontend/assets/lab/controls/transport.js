@@ -23,7 +23,13 @@ const RECORDED = "A recorded run: it is looked at, and does not train.";
 /** @param {Run | null} run */
 const isRunning = (run) => run?.status === "running" || run?.status === "starting";
 
+/** @typedef {{ model: Model, commands: Commands }} Beside */
+
 export class Transport {
+  /** Runs shown beside this one: what trains pauses and goes on with it. @type {() => Beside[]} */
+  beside = () => [];
+  /** Those that were to go on while they had no worker yet. @type {Set<Beside>} */
+  #awaited = new Set();
   /** The last stop that was accepted. */
   #stop = "";
   /** @type {string | null} */
@@ -95,6 +101,7 @@ export class Transport {
     this.runButton.disabled = isRecorded ? watchOnly !== "" : !held || run.status === "finished";
     this.resetButton.disabled = !held;
     this.#showRunButton(run);
+    this.#takeAlong();
     const rest = watchOnly || (isRecorded ? RECORDED : (run && RESTING[run.status]) || "");
     if (this.#rest !== rest) {
       this.#rest = rest;
@@ -142,11 +149,14 @@ export class Transport {
     }
     const step = whole(text);
     if (step === null) {
-      this.#tell(`Run until step must be a whole number. Found ${text.slice(0, 20)}.`);
+      this.#refuse(`Run until step must be a whole number. Found ${text.slice(0, 20)}.`);
       return;
     }
     const result = await this.#say(this.#commands.send("run_until", { step }));
-    if (!result.ok) return;
+    if (!result.ok) {
+      this.until.closest("details")?.removeAttribute("open"); // the reason lies under the menu
+      return;
+    }
     this.#stop = text;
     announce(`Running until step ${text}.`);
     if (document.activeElement !== this.until) this.until.value = text;
@@ -159,6 +169,12 @@ export class Transport {
     return result;
   }
 
+  /** A value that was not even sent: the menu over the sentence goes. @param {string} problem */
+  #refuse(problem) {
+    this.until.closest("details")?.removeAttribute("open");
+    this.#tell(problem);
+  }
+
   /** What went wrong, or with nothing what can be done with a run at rest. @param {string} problem */
   #tell(problem) {
     this.note.textContent = problem || this.#rest;
@@ -168,11 +184,33 @@ export class Transport {
 
   runOrPause() {
     if (this.runButton.disabled || this.#model.isRecorded) return;
-    this.#say(this.#commands.send(isRunning(this.#model.run) ? "pause" : "resume"));
+    const pauses = isRunning(this.#model.run);
+    this.#say(this.#commands.send(pauses ? "pause" : "resume"));
+    this.#awaited.clear();
+    for (const each of this.beside()) {
+      const { run } = each.model;
+      if (pauses && isRunning(run)) each.commands.send("pause");
+      if (!pauses && run?.status === "paused") each.commands.send("resume");
+      if (!pauses && (run?.status === "queued" || run?.status === "starting")) this.#awaited.add(each);
+    }
+  }
+
+  /** What had no worker when this run went on goes on as well, once it has one. */
+  #takeAlong() {
+    for (const each of this.#awaited) {
+      const { run } = each.model;
+      if (run?.status === "queued" || run?.status === "starting") continue;
+      this.#awaited.delete(each);
+      if (run?.status === "paused" && isRunning(this.#model.run)) each.commands.send("resume");
+    }
   }
 
   step() {
-    if (!this.stepButton.disabled) this.#say(this.#commands.send("step", { steps: 1 }));
+    if (this.stepButton.disabled) return;
+    this.#say(this.#commands.send("step", { steps: 1 }));
+    for (const { model, commands } of this.beside()) {
+      if (model.run?.status === "paused") commands.send("step", { steps: 1 });
+    }
   }
 
   /** Ask before a reset, since everybody who watches loses the run's present; or take the question back. @param {boolean} asks */

@@ -67,10 +67,12 @@ export class LessonCard {
     this.#lab.addressed(null);
   }
 
-  /** @param {boolean} isOn */
-  #setOn(isOn) {
+  /** @param {boolean} isOn @param {boolean} [isAsking] what would tell the answer is not shown yet */
+  #setOn(isOn, isAsking = false) {
     this.#host.hidden = !isOn;
-    this.#host.closest("[data-run-view]")?.classList.toggle("has-lesson", isOn);
+    const view = this.#host.closest("[data-run-view]");
+    view?.classList.toggle("has-lesson", isOn);
+    view?.classList.toggle("is-asking", isOn && isAsking);
   }
 
   /** What happened, beside what was predicted; then the Lab goes to the moment. @param {number} chosen */
@@ -97,7 +99,7 @@ export class LessonCard {
       ...(chosen === null ? [] : this.#told(lesson)),
       this.#foot(lesson, chosen !== null),
     );
-    this.#setOn(true);
+    this.#setOn(true, chosen === null);
     if (chosen !== null) answers.querySelector("button")?.focus({ preventScroll: true });
   }
 

@@ -11,9 +11,12 @@ import { LABEL_WIDTH, expert, extremes, idlers, level } from "./picture.js";
 /** @import { Picture } from "./picture.js" */
 
 const LEAST_PRINTED = 0.005;
-const SO_FAR = "clashing gradients so far";
 const ONE_STEP = "clashing gradients, this step";
 const STRONG = 0.75; // of the scale
+
+/** The window in words while it fills; undefined for a full one. @param {number} steps that were seen */
+const soFar = (steps) =>
+  steps < WINDOW_STEPS ? `clashing gradients, last ${steps} ${steps === 1 ? "step" : "steps"}` : undefined;
 
 /** @type {Picture} */
 export const conflict = {
@@ -77,7 +80,7 @@ export const conflict = {
       summary: () => (isBefore ? "No step yet." : extremes({ ...array, data }, expert, expert, "and")),
       note: isBefore ? "no step yet" : undefined,
       top,
-      subtitle: isMean ? (clashes.steps < WINDOW_STEPS ? SO_FAR : undefined) : ONE_STEP,
+      subtitle: isMean ? soFar(clashes.steps) : ONE_STEP,
     };
   },
 };

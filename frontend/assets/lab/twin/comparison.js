@@ -57,6 +57,7 @@ export class Comparison {
     });
     this.problem = new Problem(parts.find("twin-problem"));
     this.values = new TwinValues(view.controls.forces.sliders);
+    view.controls.transport.beside = () => this.guests;
     this.bands = new Bands(() => view.charts.invalidate());
     view.charts.bandOf = (place, measure, layer) => this.bands.of(place, measure, layer);
     this.refresh();

@@ -21,6 +21,9 @@ import { twinSentence, whatDiffers } from "./story.js";
 
 /** @typedef {{ swap: () => void, choose: () => void, without: (runId: string) => void }} Acts what the rail offers */
 
+/** So many steps apart two runs are no longer compared without saying where each is. */
+const APART_STEPS = 200;
+
 export class ComparisonText {
   /** Events of all runs, and what they were made of. @type {{ of: RunEvent[][], events: RunEvent[] }} */
   #told = { of: [], events: [] };
@@ -92,6 +95,7 @@ export class ComparisonText {
     if (!own || !other) return "";
     if (other.status === "queued") return inWords(other.reason) || "B waits for a worker.";
     if (other.status === "failed") return inWords(other.reason);
+    if (other.status === "paused" && own.status === "running") return `B is paused at step ${count(other.step)}.`;
     if (other.status === "starting") return `B starts from step ${count(other.step)}; A trains on meanwhile.`;
     if (own.status !== "running" || other.status !== "running") return "";
     const speeds = [own, other].map(({ steps_per_s: rate }) => (rate ? String(Math.round(rate)) : "–"));
@@ -126,7 +130,10 @@ export class ComparisonText {
     const [a, b] = all;
     if (!a || !b) return null;
     const { layer } = this.#view.pictures;
-    const counts = [this.#drawn.frame, guests[0].frame].map((frame) => {
+    const shown = [this.#drawn.frame, guests[0].frame];
+    const steps = shown.map((frame) => frame?.step ?? 0);
+    const apart = Math.abs(steps[0] - steps[1]) > APART_STEPS;
+    const counts = shown.map((frame) => {
       const connection = frame && layerOf(frame, layer)?.connection;
       return connection ? countLinks(connection) : null;
     });
@@ -134,7 +141,8 @@ export class ComparisonText {
     const below = whatDiffers({ differs, forkedAt: sharedUntil(a, b), sameSeed: a.seed === b.seed });
     const [own, other] = counts;
     if (!own || !other) return [`${names[0]} beside ${names[1]}.`, below];
-    return [twinSentence({ name: names[0], counts: own }, { name: names[1], counts: other }), below];
+    const [first, second] = names.map((name, i) => (apart ? `${name} at step ${count(steps[i])}` : name));
+    return [twinSentence({ name: first, counts: own }, { name: second, counts: other }), below];
   }
 
   /** Events of all runs, for the log; null where one run is shown. */

@@ -1,6 +1,7 @@
 // A run beside the one that the page shows: what it sends, as it comes. It is drawn by what holds it.
 
 import { Clashes } from "../core/clashes.js";
+import { Commands } from "../core/commands.js";
 import { lineageOf } from "../core/lineage.js";
 import { Model } from "../core/model.js";
 import { reached, runPath } from "../core/requests.js";
@@ -12,6 +13,7 @@ import { Reel } from "./reel.js";
 
 export class Guest {
   model = new Model();
+  commands = new Commands(this.model);
   moments = new FilmMoments();
   /** Running means of conflict, one a layer. @type {Clashes[]} */
   clashes = [];
