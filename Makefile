@@ -5,11 +5,15 @@ VENV := .venv/bin
 PYTHON_CODE := backend bench cdsp_core examples frontend scripts tests
 C_CODE := $(wildcard cdsp_core/kernels/native/*.[ch])
 SHELL_CODE := $(wildcard scripts/*.sh .ci/run)
+# Checks side by side, a core each; what one says comes in one piece.
+SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target --jobs
+LINTS := types python-lint c-lint shell-lint
 # Files of tests side by side, a process a core; browser tests stay last in each.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+IN_PROCESSES := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
-.PHONY: help run test test-chaos lint format looks bench evidence lock clean environment dev-environment
+.PHONY: help run test test-chaos lint format looks bench evidence lock clean environment dev-environment \
+	c-lint shell-lint python-lint types page-lint page-tests
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -17,20 +21,34 @@ help:  ## this list
 run: environment  ## start everything and open a running experiment; ARGS="--port 8001" passes options on
 	@exec $(VENV)/python -m backend $(ARGS)
 
-test: lint  ## format, lint and type checks, then every test, in a real browser too; ARGS="tests/core -x" narrows pytest
-	@scripts/node.sh test
-	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser OMP_NUM_THREADS=1 $(VENV)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
+test: dev-environment  ## format, lint and type checks, then every test, in a real browser too; ARGS="tests/core -x" narrows pytest
+	@+$(SIDE_BY_SIDE) $(LINTS) page-tests
+	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser OMP_NUM_THREADS=1 $(VENV)/python -m pytest $(IN_PROCESSES) $(ARGS)
 
 test-chaos: dev-environment  ## every fault and attack in its long form, at most 20 minutes, with a table of figures
 	$(VENV)/python -m pytest tests/chaos -m chaos -s $(ARGS)
 
 lint: dev-environment  ## format, lint and type checks only
+	@+$(SIDE_BY_SIDE) $(LINTS) page-lint
+
+c-lint:
 	$(VENV)/clang-format --dry-run --Werror $(C_CODE)
+
+shell-lint:
 	$(VENV)/shellcheck $(SHELL_CODE)
+
+python-lint:
 	$(VENV)/ruff format --check $(wildcard $(PYTHON_CODE))
 	$(VENV)/ruff check $(wildcard $(PYTHON_CODE))
+
+types:
 	$(VENV)/mypy
+
+page-lint:
 	@scripts/node.sh lint
+
+page-tests: page-lint
+	@scripts/node.sh test
 
 format: dev-environment  ## rewrite the code in the project's format
 	$(VENV)/clang-format -i $(C_CODE)

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 from torch import Tensor
 
-BETAS: Final = (0.9, 0.999)
-EPS: Final = 1e-8
-"""torch.optim.AdamW's defaults, which single runs use"""
+from cdsp_core.training.adamw import BETAS, EPS
 
 
 @dataclass(kw_only=True, slots=True)

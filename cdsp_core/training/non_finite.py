@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cdsp_core.training.adamw import AdamW
 from cdsp_core.wire.frames import Array
 
 
@@ -27,9 +28,7 @@ class FiniteGuard:
     of the gradient.
     """
 
-    def __init__(
-        self, optimizer: torch.optim.Optimizer, *, names: Sequence[str], terms: Sequence[str], device: torch.device
-    ) -> None:
+    def __init__(self, optimizer: AdamW, *, names: Sequence[str], terms: Sequence[str], device: torch.device) -> None:
         self._optimizer = optimizer
         self._names = names
         self._terms = terms
@@ -40,8 +39,7 @@ class FiniteGuard:
         """Let the optimiser skip this update, and all that follow, once loss or gradient is not finite."""
         finite = torch.isfinite(loss.detach() + grad_norm)
         self._unusable = torch.maximum(self._unusable, 1.0 - finite.to(torch.float32))
-        self._optimizer.grad_scale = None  # type: ignore[attr-defined]
-        self._optimizer.found_inf = self._unusable  # type: ignore[attr-defined]
+        self._optimizer.found_inf = self._unusable
 
     def check(self, rows: Array) -> None:
         """Raises NonFiniteLossError for the first of these rows that is not finite, once."""

@@ -21,6 +21,7 @@ from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.models.registry import MakeLayer
 from cdsp_core.models.transformer import PatchTransformer
 from cdsp_core.settings.config import MAX_STEPS, Controls, ModelConfig, RunConfig
+from cdsp_core.training.adamw import AdamW
 from cdsp_core.training.batches import Batch, BatchStream, TestSet, kept_ids, stream_generator, with_validation
 from cdsp_core.training.controller import Controller, Move
 from cdsp_core.training.device import describe_device
@@ -101,7 +102,7 @@ class Trainer:
         groups = [{"params": [flattened(weights)], "weight_decay": train.weight_decay}]
         if topology:
             groups.append({"params": [flattened(topology)], "weight_decay": 0.0})
-        self.optimizer = torch.optim.AdamW(groups, fused=True)
+        self.optimizer = AdamW(groups)
         self.parameters = [group["params"][0] for group in self.optimizer.param_groups]
         """all weights as one, and all A as one"""
         self._on_a = GradientOnA(self.cdsp_layers) if config.model.tells_gradient else None

@@ -17,6 +17,8 @@ from tests.e2e.page_server import PageServer
 from tests.e2e.served import Server, drawn, patiently
 
 expect.set_options(timeout=120_000)  # a machine that is busy draws late; what never comes still fails
+STEPS_PER_S = 20
+"""of the run that tests look at, so that the browser has a core"""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -69,9 +71,11 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def running(server: Server) -> Iterator[Server]:
-    """The server with a `live` run in training, which rests while no test looks."""
+    """The server with a `live` run in training, slowly, which rests while no test looks."""
     if [run["preset"] for run in server.ask("GET", "/api/runs")[:1]] != ["live"]:
         server.ask("POST", "/api/runs", {"preset": "live", "seed": 0})
+    if server.run()["speed"] != STEPS_PER_S:
+        server.command("speed", steps_per_s=STEPS_PER_S)
     if server.run()["status"] == "paused":
         server.command("resume")
     server.wait_for_run("running")

@@ -82,10 +82,10 @@ def patiently(condition: Callable[[], Any], what: str) -> Any:
 
 
 def drawn(page: Page) -> Page:
-    """The page, once it has drawn some frames and every chart."""
+    """The page, once it has drawn some frames and its chart."""
     patiently(
-        lambda: page.evaluate("window.topologyLab?.stats.frames > 3 && topologyLab.views[0].charts.redraws >= 6"),
-        "frames and charts",
+        lambda: page.evaluate("window.topologyLab?.stats.frames > 3 && topologyLab.views[0].charts.redraws > 1"),
+        "frames and the chart",
     )
     return page
 

@@ -146,16 +146,6 @@ def test_values_under_the_pointer_cover_no_label(lab: Page) -> None:
     assert lab.evaluate(overlaps) == 0
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1366, 768), (1280, 720)])
-def test_film_and_chart_lie_above_the_fold(open_page: OpenPage, running: Server, width: int, height: int) -> None:
-    page = open_page(width=width, height=height, wait_for="[data-part=scrub]")
-    patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 1"), "frames")
-    for found in (film(page), page.locator(".chart")):
-        box = found.bounding_box()
-        assert box is not None
-        assert box["y"] + box["height"] <= height
-
-
 def test_the_log_does_not_slide_away_under_the_pointer(lab: Page, running: Server) -> None:
     first = lab.locator(".event").first
     first.hover()

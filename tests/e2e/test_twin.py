@@ -304,14 +304,14 @@ def test_a_link_whose_own_run_is_not_there_names_one_that_is(open_page: OpenPage
     expect(page).to_have_url(re.compile(f"run={twins.same_seed}"))
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720), (390, 844)])
-def test_a_comparison_fits_the_page(open_page: OpenPage, twins: Twins, width: int, height: int) -> None:
-    page = opened_beside(open_page, twins, twins.same_seed, width=width, height=height)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    if width > 900:
-        box = page.locator(".panel-film").bounding_box()
-        assert box is not None
-        assert box["y"] + box["height"] <= height
-    else:
-        page.get_by_role("button", name="Controls").click()
-        expect(switch(page)).to_be_visible()
+def test_a_comparison_fits_the_page(compared: Page) -> None:
+    for width, height in ((1440, 900), (1280, 720), (390, 844)):
+        compared.set_viewport_size({"width": width, "height": height})
+        fits = f"document.documentElement.scrollWidth <= {width}"
+        patiently(lambda fits=fits: compared.evaluate(fits), f"the page to fit into {width} pixels")
+        if width > 900:
+            box = compared.locator(".panel-film").bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] <= height, width
+    compared.get_by_role("button", name="Controls").click()
+    expect(switch(compared)).to_be_visible()

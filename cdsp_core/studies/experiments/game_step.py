@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from cdsp_core.method.layer import CDSPLayer, structure_penalty
 from cdsp_core.settings.config import Controls
+from cdsp_core.training.adamw import AdamW
 
 
 class GameStep:
@@ -35,7 +36,7 @@ class GameStep:
         groups = [{"params": weights, "lr": controls.lr_base, "weight_decay": weight_decay}]
         if topology:
             groups.append({"params": topology, "lr": controls.lr_ratio * controls.lr_base, "weight_decay": 0.0})
-        self.optimizer = torch.optim.AdamW(groups, fused=True)
+        self.optimizer = AdamW(groups)
         self.step = 0
         """updates made"""
 
