@@ -59,6 +59,7 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m backen
     options = _parser(program).parse_args(given)
     os.umask(0o077)
     logs.install(options.log)
+    listener = None
     try:
         settings = _settings(options)
         if options.device == "cuda" and launcher_class(settings.launcher).same_machine:
@@ -69,6 +70,8 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m backen
         app.state.runs.open_folder()
     except (SettingsError, StoreError) as error:
         print(error, file=sys.stderr)
+        if listener is not None:
+            listener.close()
         return 2
     PatientHttp.cap = connection_cap()
     config = uvicorn.Config(

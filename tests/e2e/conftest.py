@@ -74,11 +74,11 @@ def running(server: Server) -> Iterator[Server]:
     """The server with a `live` run in training, slowly, which rests while no test looks."""
     if [run["preset"] for run in server.ask("GET", "/api/runs")[:1]] != ["live"]:
         server.ask("POST", "/api/runs", {"preset": "live", "seed": 0})
-    if server.run()["speed"] != STEPS_PER_S:
-        server.command("speed", steps_per_s=STEPS_PER_S)
     if server.run()["status"] == "paused":
         server.command("resume")
     server.wait_for_run("running")
+    if server.run()["speed"] != STEPS_PER_S:
+        server.command("speed", steps_per_s=STEPS_PER_S)
     yield server
     if server.run()["status"] == "running":
         server.command("pause")
