@@ -10,6 +10,8 @@ SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target --jobs
 LINTS := types python-lint c-lint shell-lint
 # Files of tests side by side, a process a core; browser tests stay last in each.
 IN_PROCESSES := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# CI runs the slow tests, too.
+MARKED := $(if $(CI),-m "not chaos")
 ARGS ?=
 
 .PHONY: help run test test-chaos lint format looks bench evidence lock clean environment dev-environment \
@@ -23,7 +25,7 @@ run: environment  ## start everything and open a running experiment; ARGS="--por
 
 test: dev-environment  ## format, lint and type checks, then every test, in a real browser too; ARGS="tests/core -x" narrows pytest
 	@+$(SIDE_BY_SIDE) $(LINTS) page-tests
-	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser OMP_NUM_THREADS=1 $(VENV)/python -m pytest $(IN_PROCESSES) $(ARGS)
+	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser OMP_NUM_THREADS=1 $(VENV)/python -m pytest $(IN_PROCESSES) $(MARKED) $(ARGS)
 
 test-chaos: dev-environment  ## every fault and attack in its long form, at most 20 minutes, with a table of figures
 	$(VENV)/python -m pytest tests/chaos -m chaos -s $(ARGS)

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow  # builds the package, installs it in a new environment and trains from there
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("backend", "cdsp_core", "frontend")
 PATIENCE_S = 60.0

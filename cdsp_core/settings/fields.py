@@ -6,6 +6,7 @@ Imports no torch, so the web process can read it too. The fields themselves are 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from dataclasses import field, replace
@@ -25,9 +26,15 @@ def described(default: Any, doc: str) -> Any:
     return field(default=default, metadata={"doc": doc})
 
 
+@functools.cache
+def _types(cls: type) -> dict[str, Any]:
+    """The types of a class's fields, read once: reading them takes longer than all else that a config does."""
+    return typing.get_type_hints(cls)
+
+
 def field_schema(cls: type, f: dataclasses.Field[Any]) -> dict[str, Any]:
     """What /api/schema says of one field."""
-    hint = typing.get_type_hints(cls)[f.name]
+    hint = _types(cls)[f.name]
     entry: dict[str, Any] = {"default": f.default, **f.metadata}
     if typing.get_origin(hint) is Literal:
         return {"type": "choice", "choices": list(typing.get_args(hint)), **entry}
@@ -47,7 +54,7 @@ def updated(section: Any, changes: Any, name: str) -> Any:
     for key in changes:
         if key not in known:
             raise ValueError(f"{name} has no field {shown(key)}. It has {', '.join(known)}.")
-    hints = typing.get_type_hints(type(section))
+    hints = _types(type(section))
     widened = {
         key: float(value) if hints[key] is float and type(value) is int and abs(value) <= MAX_WIDENED else value
         for key, value in changes.items()
@@ -59,7 +66,7 @@ def parsed(key: str, value: Any, section: Any) -> Any:
     """A field's value from a command line's text; what is no text stays as it is. Raises ValueError."""
     if not isinstance(value, str):
         return value
-    hint = typing.get_type_hints(type(section))[key]
+    hint = _types(type(section))[key]
     if hint not in (int, float):
         return value
     try:
@@ -71,7 +78,7 @@ def parsed(key: str, value: Any, section: Any) -> Any:
 
 def check_fields(section: Any) -> None:
     """Raises ValueError for the first field that is out of bounds, of another type or none of the choices."""
-    hints = typing.get_type_hints(type(section))
+    hints = _types(type(section))
     for f in dataclasses.fields(section):
         value, hint = getattr(section, f.name), hints[f.name]
         if typing.get_origin(hint) is Literal:
