@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend import errors, operating, recorded_routes, reference, sweep_routes
+from backend import errors, inspector_routes, operating, recorded_routes, reference, sweep_routes
+from backend.inspector import Inspector, inspector_command
 from backend.recorded import RecordedFolder
 from backend.routes import router
 from backend.runs import Runs
@@ -37,18 +38,24 @@ def create_app(
     studies = all_studies() if catalogue is None else catalogue
     runs = Runs(settings, worker_token=worker_token, catalogue=studies, command=sweep_command)
 
+    own_models = inspector_command(settings) if runs.placement.same_machine else None
+    inspector = Inspector(own_models, settings.data_dir / "inspector.log")
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runs.open()
         yield
+        await inspector.close()
         await runs.close()
 
     app = FastAPI(title="Topology Lab", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.runs = runs
+    app.state.inspector = inspector
     app.state.recorded = RecordedFolder(settings.recorded_dir, cell=runs.sweeps.replay)
     errors.install(app)
     app.include_router(operating.router)
     app.include_router(router)
+    app.include_router(inspector_routes.router)
     app.include_router(sweep_routes.router)
     app.include_router(recorded_routes.router)
     reference.install(app)

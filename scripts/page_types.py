@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from cdsp_core.wire.messages import api, run, studies, viewer  # noqa: E402
+from cdsp_core.wire.messages import api, inspect, run, studies, viewer  # noqa: E402
 from cdsp_core.wire.messages.commands import COMMAND  # noqa: E402
 from cdsp_core.wire.messages.fields import config_schema  # noqa: E402
 from cdsp_core.wire.messages.vocabulary import EventKind, Outcome, PhaseName, Status, StudyState  # noqa: E402
@@ -35,6 +35,10 @@ RECEIVED = (
     api.Health,
     api.RecordedRuns,
     api.EntryHistory,
+    inspect.ProbeAnswer,
+    inspect.SampleImages,
+    inspect.SurestPatches,
+    inspect.LesionAnswer,
     api.FramesAsJson,
     api.ErrorAnswer,
     api.StaleAnswer,

@@ -31,3 +31,21 @@ def list_checkpoints(folder: Path) -> list[str]:
         return []
     names = [path.stem for path in folder.glob("*.json") if read_checkpoint_name(path.stem)]
     return sorted(names, key=lambda name: (*(read_checkpoint_name(name) or ()),), reverse=True)
+
+
+MILESTONE: Final = re.compile(r"m(\d{6})-s(\d{9})")
+
+
+def milestone_name(generation: int, step: int) -> str:
+    """File name of a checkpoint that is kept to be looked at, not to go on from."""
+    return f"m{generation:06d}-s{step:09d}"
+
+
+def list_states(folder: Path) -> dict[tuple[int, int], str]:
+    """Names of everything in `folder` that can be looked at, checkpoints and milestones, by generation and step."""
+    found: dict[tuple[int, int], str] = {}
+    for path in folder.glob("*.json") if folder.is_dir() else ():
+        match = MILESTONE.fullmatch(path.stem) or NAME.fullmatch(path.stem)
+        if match is not None:
+            found[int(match[1]), int(match[2])] = path.stem
+    return found

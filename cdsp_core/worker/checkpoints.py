@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from cdsp_core.wire.checkpoint_names import list_checkpoints, read_checkpoint_name, undelivered_path
+from cdsp_core.wire.checkpoint_names import list_checkpoints, milestone_name, read_checkpoint_name, undelivered_path
 from cdsp_core.worker.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -17,6 +17,10 @@ KEPT: Final = 5
 KEPT_ASKED: Final = 20
 MAX_NAMED: Final = 3
 """unreadable checkpoints that a sentence says the reason of"""
+
+MILESTONES_FROM: Final = 50
+"""the step of the second milestone; each further one is sqrt(2) times as far, as the pictures of a film are"""
+MAX_MILESTONE_BYTES: Final = 4_000_000
 
 Loaded = TypeVar("Loaded")
 
@@ -92,3 +96,39 @@ def thin_checkpoints(
                 path.unlink()
             for path in folder.glob(f"{name}.*"):
                 path.unlink()
+
+
+class Milestones:
+    """States that are kept of a generation to be asked about later: step 0, then every sqrt(2) steps from 50.
+
+    A model whose file has more than 4 MB keeps none after its first. `after`: the step that was continued from.
+    """
+
+    def __init__(self, folder: Path, generation: int, *, after: int) -> None:
+        self._folder = folder
+        self._generation = generation
+        self._next: int | None = 0 if after < 0 else _milestone_after(after)
+
+    def is_due(self, step: int) -> bool:
+        """Whether this step is to be kept."""
+        return self._next is not None and step >= self._next
+
+    def keep(self, step: int, save: Callable[[str], None]) -> None:
+        """Save this step under a milestone's name. A disk that refuses it, or a large file, ends the milestones."""
+        name = milestone_name(self._generation, step)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            save(name)
+            size = sum(path.stat().st_size for path in self._folder.glob(f"{name}.*"))
+        except OSError as error:
+            logger.warning("milestone %s could not be written: %s", name, error.strerror)
+            self._next = None
+            return
+        self._next = None if size > MAX_MILESTONE_BYTES else _milestone_after(step)
+
+
+def _milestone_after(step: int) -> int:
+    picture = 0
+    while (milestone := round(MILESTONES_FROM * 2 ** (picture / 2))) <= step:
+        picture += 1
+    return milestone

@@ -17,7 +17,7 @@ from cdsp_core.wire.frames import Array, Frame
 from cdsp_core.wire.messages.link import EventMessage, Parent, Started
 from cdsp_core.wire.messages.run import Description, Event
 from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
-from cdsp_core.worker.checkpoints import leave_undelivered, thin_checkpoints
+from cdsp_core.worker.checkpoints import Milestones, leave_undelivered, thin_checkpoints
 from cdsp_core.worker.outbox import Outbox
 
 FRAME_COST_SHARE: Final = 5.0
@@ -112,10 +112,12 @@ class Session:
         self._checkpointed_step = trainer.step if parent else -1
         self._rate = _Rate(self._clock)
         self._parent = parent
+        self._milestones = Milestones(self._folder, generation, after=trainer.step if parent else -1)
         self._announce(parent)
         self._first_step = trainer.step
         if parent is None:
             self._write_checkpoint(checkpoint_name(generation, trainer.step, kept=False))
+        self._keep_milestone()
 
     @property
     def has_stepped(self) -> bool:
@@ -139,6 +141,7 @@ class Session:
         if self.speed is not None:
             self._next_step_at = max(self._next_step_at + 1 / self.speed, now)
         self._rate.count(trainer.step)
+        self._keep_milestone()
         if trainer.step >= trainer.total_steps:
             self.finish()
         elif self.pause_at is not None and trainer.step >= self.pause_at:
@@ -249,6 +252,11 @@ class Session:
             self.event("error", f"The checkpoint at step {self.trainer.step} could not be written: {error.strerror}.")
             return False
         return True
+
+    def _keep_milestone(self) -> None:
+        """Keep this step to be looked at later, where it is one of those; a disk that refuses it ends that."""
+        if self._milestones.is_due(self.trainer.step):
+            self._milestones.keep(self.trainer.step, lambda name: self._trainers.save(self.trainer, self._folder, name))
 
     def event(self, kind: EventKind, text: str, data: dict[str, Any] | None = None) -> None:
         """Report something that happened at this step."""

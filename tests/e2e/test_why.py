@@ -91,3 +91,15 @@ def test_a_stored_run_without_pushes_says_so_in_one_sentence(
     expect(inquiry.locator(".inquiry-problem")).to_have_text(re.compile("^The frames of this run do not hold"))
     expect(inquiry.locator(".push-sigma")).to_be_attached()
     expect(inquiry.locator(".inquiry-table")).to_have_count(0)
+
+
+def test_a_clicked_expert_tells_what_it_holds_and_its_surest_patches(lab: Page) -> None:
+    click_cell(lab, 5, -1)
+    inquiry = lab.locator("[data-part=card-inquiry]")
+    expect(inquiry.locator("h3")).to_have_text("What E5 holds and takes")
+    expect(inquiry.locator(".inquiry-holds")).to_contain_text(re.compile(r"Dimensions: \d+ of B\d"))
+    expect(inquiry.locator(".inquiry-table tbody tr")).to_have_count(3)
+    expect(inquiry.locator(".inquiry-patches li, .subtitle:has-text('It takes no patch')").first).to_be_attached()
+    assert faults(lab) == []
+    inquiry.page.locator("[data-part=card-free]").click()
+    expect(inquiry).to_be_hidden()

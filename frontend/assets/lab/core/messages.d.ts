@@ -221,6 +221,12 @@ export interface FramesAsJson {
   next: string | null;
 }
 
+/** A class, and the probability that the model gives it. */
+export interface Guess {
+  label: number;
+  share: number;
+}
+
 /** How the server is. */
 export interface Health {
   status: "ok" | "failing";
@@ -251,6 +257,20 @@ export interface Hello {
   steps_per_epoch: number | null;
   resumed: boolean;
   events: Event[];
+}
+
+/** Accuracy with ID on test images, by task and class, with all there and with one part muted on a copy. */
+export interface LesionAnswer {
+  layer: number;
+  expert: number;
+  block: number | null;
+  dims: number;
+  before: number[][];
+  after: number[][];
+  before_mean: number[];
+  after_mean: number[];
+  seconds: number;
+  step: number;
 }
 
 /** A run in the list of runs, with what it came to. */
@@ -300,6 +320,15 @@ export interface NewRun {
   watcher?: string | null;
 }
 
+/** A patch of a test image. */
+export interface Patch {
+  pixels: number[][];
+  task: number;
+  label: number;
+  place: number;
+  gate: number;
+}
+
 /** Stop between two steps. */
 export interface PauseCommand {
   command_id: string;
@@ -312,6 +341,17 @@ export interface Preset {
   name: string;
   text: string;
   config: RunConfig;
+}
+
+/** What a model says of an image, and which expert takes each of its patches first, by layer. */
+export interface ProbeAnswer {
+  told: Guess;
+  blind: Guess;
+  expert: number[][];
+  expert_blind: number[][];
+  gate: number[][] | null;
+  step: number;
+  known: number[];
 }
 
 /** A recorded run in the list of them. */
@@ -411,6 +451,18 @@ export interface RunUntilCommand {
   step: number;
 }
 
+/** A test image. */
+export interface SampleImage {
+  pixels: number[];
+  task: number;
+  label: number;
+}
+
+/** Test images to begin with. */
+export interface SampleImages {
+  images: SampleImage[];
+}
+
 /** Change controls, between two steps. */
 export interface SetCommand {
   command_id: string;
@@ -474,6 +526,13 @@ export interface StudyList {
 export interface StudyResult {
   claims: (Record<string, unknown>)[];
   ended_ms: number;
+}
+
+/** The patches that an expert takes most surely, of some test images given with ID, largest weight first. */
+export interface SurestPatches {
+  patches: Patch[];
+  images: number;
+  step: number;
 }
 
 /** One of the tasks that a run learns. */

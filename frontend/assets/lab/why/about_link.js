@@ -10,6 +10,8 @@ import { pushChart } from "./push_chart.js";
 /** @import { Pushes } from "./pushes.js" */
 
 const HOW = "Up strengthens the link. The sum is what AdamW was given, sign turned; it then divides by the usual size.";
+const NO_STEP =
+  "The picture shown is of no trained step, but of a run that was just begun or loaded: nothing pushed yet.";
 const FLOAT32 = 2 ** -22;
 
 /**
@@ -34,7 +36,10 @@ export function aboutLink({ history, problem, gradient, expert, block, step }) {
   }
   if (history.untold) return [...made, element("p", { className: "inquiry-problem", textContent: history.untold })];
   const pushes = pushesOf(gradient, expert, block);
-  return pushes ? [...made, table(pushes, step), element("p", { className: "subtitle", textContent: HOW })] : made;
+  const below = pushes
+    ? [table(pushes, step), element("p", { className: "subtitle", textContent: HOW })]
+    : [element("p", { className: "subtitle", textContent: NO_STEP })];
+  return [...made, ...below];
 }
 
 /**

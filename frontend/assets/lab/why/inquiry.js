@@ -7,15 +7,17 @@ import { isSame } from "../core/focus.js";
 import { reached, request, runPath } from "../core/requests.js";
 import { block, expert } from "../pictures/picture.js";
 import { CUT } from "../core/story.js";
+import { aboutExpert } from "./about_expert.js";
 import { aboutLink } from "./about_link.js";
 
-/** @import { EntryHistory } from "../core/messages.js" */
+/** @import { EntryHistory, SurestPatches } from "../core/messages.js" */
 /** @import { Target } from "../core/focus.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 /** @import { Pictures } from "../pictures/pictures.js" */
 
 const AGAIN_MS = 5000; // while the run trains
+const PHONE_PX = 900; // below it the card stands in the one column
 const NO_VALUE = NaN;
 const RECORDED = "A recorded run holds σ(A) alone. Start a run from its settings, and what pushes each link is kept.";
 
@@ -28,6 +30,8 @@ export class Inquiry {
   #asked = null;
   /** @type {EntryHistory | null} */
   #history = null;
+  /** @type {SurestPatches | null} */
+  #surest = null;
   #problem = "";
   #askedAt = 0;
   #shown = "";
@@ -53,8 +57,8 @@ export class Inquiry {
     const { run, hasTopology } = this.#model;
     const { focus, frame, layer } = this.#pictures;
     const target = isFree && focus.pinned ? focus.target : null;
-    const isLink = target !== null && target.expert !== null && target.block !== null;
-    if (!run || !frame || !hasTopology || !isLink) {
+    const isAsked = target !== null && target.expert !== null && target.task === null && target.other === null;
+    if (!run || !frame || !hasTopology || !isAsked) {
       this.#close();
       return;
     }
@@ -67,9 +71,10 @@ export class Inquiry {
       before.run !== asked.run ||
       before.epoch !== asked.epoch ||
       before.layer !== layer;
-    const isOld = this.#model.active && performance.now() - this.#askedAt > AGAIN_MS;
+    const isOld = this.#model.active && target.block !== null && performance.now() - this.#askedAt > AGAIN_MS;
     if (isAnother) {
       this.#history = null;
+      this.#surest = null;
       this.#problem = "";
     }
     this.#asked = asked;
@@ -81,6 +86,7 @@ export class Inquiry {
     if (!this.#asked) return;
     this.#asked = null;
     this.#history = null;
+    this.#surest = null;
     this.#shown = "";
     this.#box.replaceChildren();
     this.#mark(false);
@@ -88,8 +94,10 @@ export class Inquiry {
 
   /** @param {boolean} isOpen */
   #mark(isOpen) {
+    const opens = isOpen && this.#box.hidden;
     this.#box.hidden = !isOpen;
     this.#card.classList.toggle("is-inquiry", isOpen);
+    if (opens && innerWidth < PHONE_PX) this.#card.scrollIntoView({ block: "nearest" });
   }
 
   /**
@@ -100,6 +108,10 @@ export class Inquiry {
   async #ask(asked, isRecorded, aloud) {
     this.#askedAt = performance.now();
     const { target, run, epoch, layer } = asked;
+    if (target.block === null) {
+      await this.#askPatches(asked, isRecorded);
+      return;
+    }
     const [e, p] = [Number(target.expert), Number(target.block)];
     const blocks = this.#model.hello?.partitions ?? 0;
     const found = isRecorded
@@ -112,10 +124,32 @@ export class Inquiry {
     if (aloud) announce(this.#box.querySelector(".inquiry-verdict")?.textContent || this.#problem);
   }
 
+  /**
+   * @param {{ target: Target, run: string, epoch: number, layer: number }} asked
+   * @param {boolean} isRecorded
+   */
+  async #askPatches(asked, isRecorded) {
+    if (isRecorded) {
+      this.#problem = "A recorded run holds no weights: what its experts take cannot be asked.";
+      return;
+    }
+    const { target, run, epoch, layer } = asked;
+    const step = this.#pictures.frame?.step ?? 0;
+    const found = await request("GET", `${runPath(run)}/surest/${layer}/${target.expert}?epoch=${epoch}&step=${step}`);
+    if (this.#asked?.layer !== layer || !isSame(this.#asked.target, target)) return;
+    this.#surest = found.ok ? found.body : null;
+    this.#problem = found.reason;
+    this.#show();
+  }
+
   #show() {
     const { frame, layer } = this.#pictures;
     if (!this.#asked || !frame) return;
     const { target } = this.#asked;
+    if (target.block === null) {
+      this.#showExpert(Number(target.expert));
+      return;
+    }
     const [e, p] = [Number(target.expert), Number(target.block)];
     const arrays = frame.layers[layer] ?? {};
     const { connection, topology_gradient: gradient } = arrays;
@@ -127,6 +161,20 @@ export class Inquiry {
     this.#box.replaceChildren(
       element("h3", { textContent: title }),
       ...aboutLink({ history: this.#history, problem: this.#problem, gradient, expert: e, block: p, step: frame.step }),
+    );
+    this.#mark(true);
+  }
+
+  /** @param {number} e */
+  #showExpert(e) {
+    const { frame, layer } = this.#pictures;
+    const { hello } = this.#model;
+    const state = JSON.stringify([e, layer, frame?.step, this.#surest?.step, this.#problem]);
+    if (!hello || !frame || state === this.#shown) return;
+    this.#shown = state;
+    this.#box.replaceChildren(
+      element("h3", { textContent: `What ${expert(e)} holds and takes` }),
+      ...aboutExpert({ layer: frame.layers[layer] ?? {}, e, hello, surest: this.#surest, problem: this.#problem }),
     );
     this.#mark(true);
   }

@@ -1,0 +1,142 @@
+"""Questions about runs, put to a process with torch that reads their checkpoints: begun when first asked, then kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from backend.errors import BadInputError, NotNowError, RunNotFoundError, TooManyError
+from backend.settings import Settings
+from cdsp_core.wire.checkpoint_names import list_states
+from cdsp_core.wire.messages.fields import Message
+from cdsp_core.wire.messages.inspect import AskedOf
+
+M = TypeVar("M", bound=Message)
+
+ANSWER_TIMEOUT_S: Final = 60.0
+"""with the start of the process"""
+MOST_WAITING: Final = 32
+MAX_ANSWER_BYTES: Final = 4_000_000
+ELSEWHERE: Final = "A model is asked where the server trains by itself: this one's workers are elsewhere."
+
+
+def inspector_command(settings: Settings) -> list[str]:
+    """The command of the package."""
+    root = ["--data-root", str(settings.data_root)] if settings.data_root else []
+    return [sys.executable, "-m", "cdsp_core.worker.inspector", "--checkpoint-dir", str(settings.checkpoint_dir), *root]
+
+
+class Inspector:
+    """At most one process, and one question at a time. `command` is None where no model can be asked here."""
+
+    def __init__(self, command: Sequence[str] | None, log: Path) -> None:
+        self._command = command
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    async def ask(self, question: AskedOf, answer: type[M]) -> M:
+        """The answer to a question.
+
+        Raises BadInputError with the reason where it has none, NotNowError where none came, TooManyError.
+        """
+        if self._command is None:
+            raise NotNowError(ELSEWHERE)
+        if self._waiting >= MOST_WAITING:
+            raise TooManyError(f"At most {MOST_WAITING} questions may wait. Found as many: ask again in a moment.")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                line = await self._answered(question.to_text())
+        finally:
+            self._waiting -= 1
+        found: dict[str, Any] = json.loads(line)
+        if "error" in found:
+            raise BadInputError(str(found["error"])[:500])
+        try:
+            return answer.model_validate(_with_nan(found, answer))
+        except ValidationError as error:
+            raise NotNowError(
+                f"The answer cannot be read: {error.error_count()} fields are not as they must be."
+            ) from error
+
+    async def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+    async def _answered(self, line: str) -> bytes:
+        try:
+            process = await self._running()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(line.encode() + b"\n")
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await process.stdin.drain()
+                said = await process.stdout.readline()
+        except (TimeoutError, OSError, ValueError) as error:
+            await self.close()
+            raise NotNowError("The model was asked and did not answer; ask again.") from error
+        except asyncio.CancelledError:
+            await self.close()  # its answer would be taken for that of the next question
+            raise
+        if not said.endswith(b"\n"):
+            await self.close()
+            raise NotNowError("The process that answers has ended; ask again.")
+        return said
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None or self._process.returncode is not None:
+            assert self._command is not None
+            with self._log.open("wb") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=log,
+                    limit=MAX_ANSWER_BYTES,
+                    start_new_session=True,
+                )
+        return self._process
+
+
+def state_of(folder: Path, generation: int, step: int | None) -> str:
+    """Name of the kept state nearest to a step of a generation, or of what it was continued from; None: the newest.
+
+    Of two as near, the earlier. Raises RunNotFoundError where none is kept.
+    """
+    states = {key: name for key, name in list_states(folder).items() if key[0] <= generation}
+    if not states:
+        raise RunNotFoundError("No state of this run is kept yet; the first is within seconds of its start.")
+    if step is None:
+        return states[max(states)]
+    return states[min(states, key=lambda key: (abs(key[1] - step), -key[0], key[1]))]
+
+
+def _with_nan(value: Any, model: type[Message]) -> Any:
+    """What has no value on the wire is NaN in a message: null in a list of numbers."""
+    return {
+        name: _nan_for_none(each)
+        if isinstance(each, list) and name in ("before", "after", "before_mean", "after_mean")
+        else each
+        for name, each in value.items()
+        if name in model.model_fields
+    }
+
+
+def _nan_for_none(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nan_for_none(each) for each in value]
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,105 @@
+"""A run's model is asked from its checkpoints, by a process that training does not wait for."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend.errors import BadInputError, NotNowError, RunNotFoundError
+from backend.inspector import ELSEWHERE, Inspector, state_of
+from backend.inspector_routes import pixels_of
+from cdsp_core.wire.checkpoint_names import checkpoint_name, milestone_name
+from cdsp_core.wire.messages.inspect import AskImages, SampleImages
+from cdsp_core.worker.checkpoints import Milestones
+from tests.backend.test_real_worker import small_run
+
+QUESTION = AskImages(run="run-1", state=milestone_name(0, 0))
+
+
+def test_the_state_nearest_to_a_step_is_asked_and_of_two_as_near_the_earlier(tmp_path: Path) -> None:
+    with pytest.raises(RunNotFoundError, match="No state of this run is kept yet"):
+        state_of(tmp_path, 0, 5)
+    for generation, step in ((0, 0), (0, 50), (0, 71), (1, 60)):
+        (tmp_path / f"{milestone_name(generation, step)}.json").touch()
+    (tmp_path / f"{checkpoint_name(0, 100, kept=False)}.json").touch()
+    found = [state_of(tmp_path, 0, step) for step in (0, 25, 26, 65, 5000, None)]
+    steps = [int(name[9:]) for name in found]
+    assert steps == [0, 0, 50, 71, 100, 100]
+    assert state_of(tmp_path, 1, 62) == milestone_name(1, 60)
+    assert state_of(tmp_path, 1, None) == milestone_name(1, 60)
+
+
+def test_milestones_are_step_0_and_then_of_every_root_of_two_from_50(tmp_path: Path) -> None:
+    milestones, kept = Milestones(tmp_path, 0, after=-1), []
+    for step in range(300):
+        if milestones.is_due(step):
+            milestones.keep(step, lambda name: kept.append(name))
+    assert kept == [milestone_name(0, step) for step in (0, 50, 71, 100, 141, 200, 283)]
+    assert not Milestones(tmp_path, 1, after=100).is_due(141 - 1)
+    assert Milestones(tmp_path, 1, after=100).is_due(141)
+
+
+def test_a_large_model_keeps_one_milestone_and_a_full_disk_none(tmp_path: Path) -> None:
+    large = Milestones(tmp_path, 0, after=-1)
+    large.keep(0, lambda name: (tmp_path / f"{name}.safetensors").write_bytes(bytes(4_000_001)) and None)
+    assert not large.is_due(1_000_000)
+
+    def refuse(name: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    full = Milestones(tmp_path, 0, after=-1)
+    full.keep(0, refuse)
+    assert not full.is_due(50)
+
+
+def test_an_image_of_another_size_or_of_other_letters_is_refused_with_its_bound() -> None:
+    assert pixels_of(base64.urlsafe_b64encode(bytes([0, 1, 254, 255])).decode().rstrip("="), 2) == [0, 1, 254, 255]
+    with pytest.raises(BadInputError, match=r"image must hold 784 pixels, 28 rows of 28\. Found 3\."):
+        pixels_of("AAAA", 28)
+    with pytest.raises(BadInputError, match=r"image must be URL-safe base64\. Found other letters\."):
+        pixels_of("!!!!", 28)
+
+
+async def test_where_no_model_is_one_sentence_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NotNowError, match=ELSEWHERE):
+        await Inspector(None, tmp_path / "log").ask(QUESTION, SampleImages)
+
+
+async def test_a_process_that_ends_is_begun_anew(tmp_path: Path) -> None:
+    program = "import os; input(); print('{\"images\": []}', flush=True); input(); os._exit(1)"
+    inspector = Inspector([sys.executable, "-c", program], tmp_path / "log")
+    assert await inspector.ask(QUESTION, SampleImages) == SampleImages(images=[])
+    with pytest.raises(NotNowError, match="The process that answers has ended"):
+        await inspector.ask(QUESTION, SampleImages)
+    assert await inspector.ask(QUESTION, SampleImages) == SampleImages(images=[])
+    await inspector.close()
+
+
+async def test_a_real_run_is_asked_while_it_trains(tmp_path: Path) -> None:
+    async with small_run(tmp_path) as (it, run_id):
+        run = f"/api/runs/{run_id}"
+        images = (await it.http.get(f"{run}/images", timeout=60)).json()["images"]
+        assert len(images) == 9
+        text = base64.urlsafe_b64encode(bytes(images[4]["pixels"])).decode().rstrip("=")
+        first = (await it.http.get(f"{run}/probe", params={"image": text, "task": 1, "step": 0})).json()
+        assert first["step"] == 0
+        assert 0 in first["known"]
+        assert len(first["expert"]) == 1
+        assert len(first["expert"][0]) == 4
+        await it.until(run_id, lambda now: now["step"] > 120)
+        later = (await it.http.get(f"{run}/probe", params={"image": text, "task": 1, "step": 104})).json()
+        assert later["step"] == 100
+        patches = (await it.http.get(f"{run}/surest/0/1")).json()
+        assert patches["images"] == 300
+        lesion = (await it.http.get(f"{run}/lesion/0/1")).json()
+        assert len(lesion["before"]) == 3
+        assert all(len(task) == 10 for task in lesion["after"])
+        refused = await it.http.get(f"{run}/surest/0/9")
+        assert (refused.status_code, refused.json()["error"]) == (
+            422,
+            "expert must be a whole number from 0 to 3. Found 9.",
+        )
+        assert (await it.run(run_id))["status"] == "running"
