@@ -24,7 +24,19 @@ from frontend.rendered import to_html
 ASSETS = Path(__file__).parent / "assets"
 EVIDENCE = Path(__file__).parent / "evidence.json"
 
-LAB_STYLES: Final = ("tokens", "base", "header", "panels", "controls", "figure", "film", "twin", "lesson", "inquiry")
+LAB_STYLES: Final = (
+    "tokens",
+    "base",
+    "header",
+    "panels",
+    "controls",
+    "figure",
+    "film",
+    "twin",
+    "lesson",
+    "inquiry",
+    "probe",
+)
 
 LAB_INDEX: Final = """<!DOCTYPE html>
 <html lang="en">

@@ -35,7 +35,7 @@ def probe(trainer: Trainer, image_HW: Tensor, task: int) -> dict[str, Any]:
     """One image (uint8 [H, W]) given with the ID of a task and without: answers, and each patch's first expert.
 
     `expert` and `gate` are [L, S] with the ID, `expert_blind` without; gate is None for layers without a router of
-    this project. Answers are class and its probability.
+    this project. A dense net has no layers here. Answers are class and its probability.
     """
     model = trainer.model
     images_BHW = normalised(image_HW).to(trainer.device).repeat(2, 1, 1)
@@ -46,7 +46,7 @@ def probe(trainer: Trainer, image_HW: Tensor, task: int) -> dict[str, Any]:
     share_BC = torch.softmax(logits_BC, dim=1)
     best_B = share_BC.argmax(1).tolist()
     answers = [{"label": label, "share": float(share_BC[row, label])} for row, label in enumerate(best_B)]
-    routed = [expert_TK[:, 0].unflatten(0, (2, -1)) for expert_TK in chosen]
+    routed = [expert_TK[:, 0].unflatten(0, (2, -1)) for expert_TK in chosen if trainer.config.model.routed_experts]
     first_gate = [gate_TK[:, 0].unflatten(0, (2, -1))[0].tolist() for gate_TK in seen]
     return {
         "told": answers[0],

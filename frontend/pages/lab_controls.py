@@ -46,6 +46,14 @@ def controls_panel() -> Component:
                     ),
                     html.Section(className="compare", **part("compare"), **aria(label="Compare")),
                     html.Details(
+                        [
+                            html.Summary(["Probe", html.Span("patch by patch")]),
+                            html.Div(className="probe", **part("probe")),
+                        ],
+                        className="fold probe-fold",
+                        **part("probe-fold"),
+                    ),
+                    html.Details(
                         [html.Summary("About this run"), html.Div(**part("facts"))],
                         className="fold",
                     ),

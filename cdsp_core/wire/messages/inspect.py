@@ -54,6 +54,10 @@ Ask = Annotated[AskProbe | AskImages | AskSurest | AskLesion, Field(discriminato
 ASK: TypeAdapter[Ask] = TypeAdapter(Ask)
 
 
+Chosen = Annotated[int, Field(ge=-1)]
+"""an expert; -1 for a patch that none takes"""
+
+
 class Guess(Message):
     """A class, and the probability that the model gives it."""
 
@@ -68,8 +72,8 @@ class ProbeAnswer(Message):
     """given the ID of the task"""
     blind: Guess
     """without ID"""
-    expert: list[list[Count]]
-    expert_blind: list[list[Count]]
+    expert: list[list[Chosen]]
+    expert_blind: list[list[Chosen]]
     gate: list[list[Measured]] | None
     """weight of the expert, with ID; null where a layer has no router of this project"""
     step: Count

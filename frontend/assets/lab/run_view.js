@@ -15,6 +15,7 @@ import { Controls } from "./controls/controls.js";
 import { Happened } from "./happened.js";
 import { LessonCard } from "./lessons/card.js";
 import { Pictures } from "./pictures/pictures.js";
+import { Probe } from "./probe/probe.js";
 import { showFacts, showTakeAway } from "./shell/facts.js";
 import { showHeadlines } from "./shell/headlines.js";
 import { Notice } from "./shell/notice.js";
@@ -82,6 +83,7 @@ export class RunView {
     this.happened = new Happened(parts, model, this);
     this.inquiry = new Inquiry(parts, model, this.pictures);
     this.comparison = new Comparison(parts, this, page.addressed);
+    this.probe = new Probe(parts, model, this.pictures, () => this.comparison.guests[0]?.runId ?? null);
     showHeadlines(parts.find("headlines"));
     this.lesson = new LessonCard(parts.find("lesson"), {
       move: (look, step) => this.#look(look, step),
@@ -287,6 +289,7 @@ export class RunView {
     this.comparison.refresh();
     this.status.refresh();
     this.inquiry.refresh(!this.comparison.isOn);
+    this.probe.refresh();
     this.story.refresh(this.pictures.frame, this.pictures.layer, this.scrubber.pinned !== null, this.comparison.story);
     this.tell();
   }

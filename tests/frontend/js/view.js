@@ -22,7 +22,7 @@ const OTHERS = [
   ...["transport-note", "until-field", "seed-field", "preset-note", "new-run-note", "reset-question", "keep-place"],
   ...["ends", "keep-row", "story", "story-below", "rail", "take", "headlines"],
   ...["compare", "twin", "twin-lenses", "twin-reading", "twin-problem", "lesson"],
-  ...["card", "card-title", "card-how", "card-introduction", "card-text", "card-facts", "card-inquiry"],
+  ...["card", "card-title", "card-how", "card-introduction", "card-text", "card-facts", "card-inquiry", "probe"],
 ];
 
 /** The elements that one view needs. @param {string} id */
@@ -30,6 +30,6 @@ export const markup = (id) => `<div id="${id}">
   ${BUTTONS.map((name) => `<button data-part="${name}"></button>`).join("")}
   ${SELECTS.map((name) => `<select data-part="${name}"><option value=""></option></select>`).join("")}
   ${OTHERS.map((name) => `<div data-part="${name}"></div>`).join("")}
-  <dialog data-part="start-dialog"></dialog><dialog data-part="compare-dialog"></dialog>
+  <details data-part="probe-fold"></details><dialog data-part="start-dialog"></dialog><dialog data-part="compare-dialog"></dialog>
   <span data-part="chip-status"><b data-part="chip-words"></b><span data-part="chip-step"></span><span data-part="chip-total"></span></span>
   <div data-control="p_drop"></div></div>`;
