@@ -103,3 +103,21 @@ def test_a_clicked_expert_tells_what_it_holds_and_its_surest_patches(lab: Page) 
     assert faults(lab) == []
     inquiry.page.locator("[data-part=card-free]").click()
     expect(inquiry).to_be_hidden()
+
+
+def test_an_expert_is_muted_on_a_copy_and_the_run_does_not_hear_of_it(lab: Page, running: Server) -> None:
+    run_id = running.run()["run_id"]
+    before = [event["text"] for event in running.ask("GET", f"/api/runs/{run_id}/events")]
+    click_cell(lab, 5, -1)
+    lab.locator("[data-lesion=mute]").click()
+    lesion = lab.locator(".lesion")
+    expect(lesion.locator("caption").first).to_contain_text("E5, ")
+    expect(lesion.locator("table").first.locator("tbody tr")).to_have_count(3)
+    expect(lesion.locator("table").first.locator("td").first).to_have_text(re.compile(r"^\d+ %$"))
+    lab.locator("[data-lesion=random]").click()
+    expect(lesion.locator("caption").first).to_contain_text("Drawn: E")
+    assert faults(lab) == []
+    lab.locator("[data-lesion=undo]").click()
+    expect(lesion.locator("table")).to_have_count(0)
+    after = [event["text"] for event in running.ask("GET", f"/api/runs/{run_id}/events")]
+    assert not [text for text in after[len(before) :] if "mute" in text.lower() or "lesion" in text.lower()]

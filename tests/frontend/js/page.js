@@ -93,6 +93,12 @@ export const drawingOf = (canvas) => /** @type {Drawing} */ (drawings.get(/** @t
 const page = new Window({ url: "http://127.0.0.1:8000/", width: 1280, height: 800 });
 
 const lacking = {
+  ImageData: class {
+    /** @param {number} width @param {number} height */
+    constructor(width, height) {
+      this.data = new Uint8ClampedArray(4 * width * height);
+    }
+  },
   matchMedia: page.matchMedia.bind(page),
   IntersectionObserver: class {
     observe() {}

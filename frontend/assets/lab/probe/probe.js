@@ -80,7 +80,7 @@ export class Probe {
     pin.dataset.probe = "pin";
     const clear = this.#button("Clear", () => this.#pad?.clear());
     this.#padHost.append(clear);
-    this.#tools.append(draw, pin, element("label", { className: "probe-task" }, "ID", this.#task));
+    this.#tools.append(draw, pin, element("span", { className: "probe-task" }, "ID", this.#task));
     parts
       .find("probe")
       .replaceChildren(

@@ -9,6 +9,7 @@ import { block, expert } from "../pictures/picture.js";
 import { CUT } from "../core/story.js";
 import { aboutExpert } from "./about_expert.js";
 import { aboutLink } from "./about_link.js";
+import { Lesion } from "./lesion.js";
 
 /** @import { EntryHistory, SurestPatches } from "../core/messages.js" */
 /** @import { Target } from "../core/focus.js" */
@@ -34,6 +35,9 @@ export class Inquiry {
   #surest = null;
   #problem = "";
   #askedAt = 0;
+  /** What is told of it, made anew at every step; what is muted beside it stays. */
+  #told = element("div", {});
+  #lesion = new Lesion();
   #shown = "";
 
   /**
@@ -45,6 +49,7 @@ export class Inquiry {
     this.#model = model;
     this.#pictures = pictures;
     this.#box = parts.find("card-inquiry");
+    this.#box.append(this.#told, this.#lesion.root);
     this.#card = parts.find("card");
     parts.button("card-free").addEventListener("click", () => {
       pictures.focus.free();
@@ -78,6 +83,9 @@ export class Inquiry {
       this.#problem = "";
     }
     this.#asked = asked;
+    const { hello } = this.#model;
+    const part = { expert: Number(target.expert), block: target.block };
+    this.#lesion.offer(hello && !isRecorded ? { ...asked, ...part, step: frame.step, hello } : null);
     if (isAnother || isOld) this.#ask(asked, isRecorded, isAnother);
     this.#show();
   }
@@ -88,7 +96,8 @@ export class Inquiry {
     this.#history = null;
     this.#surest = null;
     this.#shown = "";
-    this.#box.replaceChildren();
+    this.#told.replaceChildren();
+    this.#lesion.offer(null);
     this.#mark(false);
   }
 
@@ -158,7 +167,7 @@ export class Inquiry {
     if (state === this.#shown) return;
     this.#shown = state;
     const title = isCut ? `Why is ${expert(e)} to ${block(p)} cut?` : `What moves ${expert(e)} to ${block(p)}?`;
-    this.#box.replaceChildren(
+    this.#told.replaceChildren(
       element("h3", { textContent: title }),
       ...aboutLink({ history: this.#history, problem: this.#problem, gradient, expert: e, block: p, step: frame.step }),
     );
@@ -172,7 +181,7 @@ export class Inquiry {
     const state = JSON.stringify([e, layer, frame?.step, this.#surest?.step, this.#problem]);
     if (!hello || !frame || state === this.#shown) return;
     this.#shown = state;
-    this.#box.replaceChildren(
+    this.#told.replaceChildren(
       element("h3", { textContent: `What ${expert(e)} holds and takes` }),
       ...aboutExpert({ layer: frame.layers[layer] ?? {}, e, hello, surest: this.#surest, problem: this.#problem }),
     );
