@@ -106,8 +106,9 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program,
         description="Trains CDSP-MoE and shows it while it trains. `check` instead of options verifies a data folder.",
-        epilog="Environment: CDSP_HOST, CDSP_PORT, CDSP_DATA_DIR, CDSP_LAUNCHER, CDSP_LOG, CDSP_DEVICE, CDSP_DATA and "
-        "CDSP_DATA_ROOT are the defaults of the options; CDSP_TOKEN (needed on any address but loopback), "
+        epilog="Environment: CDSP_HOST, CDSP_PORT, CDSP_DATA_DIR, CDSP_LAUNCHER, CDSP_LOG, CDSP_DEVICE, CDSP_DATA, "
+        "CDSP_DATA_ROOT and CDSP_RAY_ADDRESS are the defaults of the options; CDSP_TOKEN (needed on any address but "
+        "loopback), "
         "CDSP_VIEWER_TOKEN (for those who may only watch), CDSP_MEMORY_MIB (what a run may need by estimate), "
         "CDSP_WORKER_TOKEN or CDSP_WORKER_TOKEN_FILE (what workers present; by default a file in the data folder), "
         "CDSP_PUBLISH (the address a container's port is published on), CDSP_DATA_GIB (the data folder's cap, by "
@@ -117,6 +118,11 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--port", default=env("CDSP_PORT", "8000"), metavar="P", help="0 takes a free one")
     parser.add_argument("--data-dir", type=Path, default=Path(env("CDSP_DATA_DIR", "runs")), metavar="DIR")
     parser.add_argument("--launcher", choices=launcher_names(), default=env("CDSP_LAUNCHER", "local"))
+    text = "of launcher ray: HOST:PORT, ray://HOST:PORT or auto; without it one is started on this machine"
+    parser.add_argument("--ray-address", default=env("CDSP_RAY_ADDRESS") or None, metavar="A", help=text)
+    parser.add_argument("--worker-cpus", type=float, default=1.0, metavar="N", help="of each worker on a cluster (1)")
+    text = "of each worker on a cluster (0); 0.25 lets four share one"
+    parser.add_argument("--worker-gpus", type=float, default=0.0, metavar="N", help=text)
     parser.add_argument("--no-autostart", action="store_true", help="begin no `live` run")
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
     parser.add_argument("--no-page", action="store_true", help="serve the API and the sockets only")
@@ -141,6 +147,9 @@ def _settings(options: argparse.Namespace) -> Settings:
         data_gib=_number("CDSP_DATA_GIB", DATA_GIB),
         published=os.environ.get("CDSP_PUBLISH") or None,
         launcher=options.launcher,
+        ray_address=options.ray_address,
+        worker_cpus=options.worker_cpus,
+        worker_gpus=options.worker_gpus,
         token=os.environ.get("CDSP_TOKEN") or None,
         viewer_token=os.environ.get("CDSP_VIEWER_TOKEN") or None,
         memory_mib=int(_number("CDSP_MEMORY_MIB", 0)) or None,

@@ -12,7 +12,7 @@ from fastapi import WebSocket
 
 from backend.adopted import end_adopted
 from backend.hub import RunHub
-from backend.launchers import Launcher, launcher_class
+from backend.launchers import JobPlace, Launcher, launcher_class
 from backend.link import WorkerConnection
 from backend.recovery import Recovery
 from backend.settings import Settings
@@ -81,6 +81,15 @@ class Placement:
         """Whether the workers share this machine."""
         return self._launcher.same_machine
 
+    @property
+    def runs_jobs(self) -> bool:
+        """Whether jobs of maps can run where the workers do."""
+        return self._launcher.runs_jobs
+
+    def job_place(self) -> JobPlace | None:
+        """Where jobs of maps run; None while that is not known yet."""
+        return self._launcher.job_place()
+
     def take_up(self, hub: RunHub) -> None:
         """A run that an earlier server left going on."""
         self._recovery.take_up(hub)
@@ -90,6 +99,10 @@ class Placement:
         self._recovery.watch(elapsed_s)
         if self._queue:
             self._schedule()
+            return
+        busy = {each.worker_id for each in self.workers.values() if each.run is not None}
+        idle = [each for each in self.workers if each not in busy and not self.studies.ran_on(each)]
+        self._launcher.spare(idle, elapsed_s)
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the workers, one sentence each."""
@@ -247,10 +260,7 @@ class Placement:
 
     def _why_waiting(self) -> str:
         busy = sum(self.workers[each].run is not None for each in self._able())
-        if self._launcher.starts_workers and busy >= self._settings.local_workers:
-            full = f"all {busy} train other runs, more would not fit this machine"
-            return f"Waits for a worker: {full}. Stop one, or wait until one ends."
-        return "Waits for a worker."
+        return self._launcher.why_waiting(busy)
 
     def _launch_for_study(self) -> str | None:
         """Get a worker for a study that waits for one."""

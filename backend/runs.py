@@ -14,6 +14,7 @@ from backend.errors import BadInputError, BusyError, RunNotFoundError, TooManyEr
 from backend.folder import locked
 from backend.hub import RunHub
 from backend.lag import LoopWatch
+from backend.launchers import JobPlace
 from backend.listing import Listing
 from backend.memory_need import check_memory, machine_mib
 from backend.placement import Placement
@@ -75,11 +76,12 @@ class Runs:
         )
         self.workers = self.placement.workers
         self.studies = self.placement.studies
-        own = sweep_command(settings.data_root) if self.placement.same_machine else None
+        own = sweep_command(settings.data_root) if self.placement.runs_jobs else None
         self.sweeps = Sweeps(
             settings.sweep_dir,
             settings.recorded_dir,
             command=command or own,
+            place=self.placement.job_place if command is None else lambda: JobPlace(name="this machine"),
             trains=lambda: any(hub.state.status == "running" for hub in self._hubs.values()),
             active=lambda: any(hub.state.active for hub in self._hubs.values()),
             spawn=self._spawn,

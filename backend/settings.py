@@ -13,6 +13,8 @@ from backend.quotas import Limits
 DeviceName = Literal["auto", "cpu", "cuda"]
 DataName = Literal["embedded", "full"]
 DATA_GIB: Final = 20.0
+MOST_OF_A_NODE: Final = 1024
+"""CPUs or GPUs that a worker may ask for"""
 
 
 class SettingsError(ValueError):
@@ -48,6 +50,12 @@ class Settings:
     recorded_dir: Path = Path(__file__).resolve().parents[1] / "docs" / "recorded"
     """recorded runs that the page shows"""
 
+    ray_address: str | None = None
+    """of launcher `ray`: HOST:PORT, ray://HOST:PORT or auto; None: a cluster of its own on this machine's loopback"""
+    worker_cpus: float = 1.0
+    """what launcher `ray` asks of the cluster for each worker"""
+    worker_gpus: float = 0.0
+    """likewise; 0.25 lets four share a GPU"""
     local_workers: int = 2
     """processes of the `local` launcher; further runs wait"""
     max_restarts: int = 5
@@ -90,6 +98,16 @@ class Settings:
             if value not in choices:
                 listed = ", ".join(choices)
                 raise SettingsError(f"--{name} (CDSP_{name.upper()}) must be one of {listed}. Found {value!r}.")
+        if self.ray_address is not None and self.launcher != "ray":
+            raise SettingsError(f"--ray-address (CDSP_RAY_ADDRESS) needs --launcher ray. Found {self.launcher}.")
+        if not 0 < self.worker_cpus <= MOST_OF_A_NODE:
+            raise SettingsError(
+                f"--worker-cpus must be a number above 0, at most {MOST_OF_A_NODE}. Found {self.worker_cpus:g}."
+            )
+        if not (0 <= self.worker_gpus <= 1 or self.worker_gpus == int(self.worker_gpus) <= MOST_OF_A_NODE):
+            raise SettingsError(
+                f"--worker-gpus must be a share from 0 to 1 or a whole number. Found {self.worker_gpus:g}."
+            )
         if not 0 < self.data_gib < 1e6:
             raise SettingsError(f"CDSP_DATA_GIB must be a number above 0. Found {self.data_gib:g}.")
         if self.data == "full" and not self.may_have_full_data:

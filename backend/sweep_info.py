@@ -34,6 +34,10 @@ class Going:
 
     sweep_id: str
     process: SweepProcess
+    place: str
+    """where its runs are trained, for people"""
+    beside_runs: bool
+    """whether it takes cores from the runs that people watch"""
     done_before: int
     """cells that had ended when it began"""
     following: asyncio.Task[None]
@@ -75,4 +79,4 @@ def _left_s(going: Going, done: float, total: int) -> float | None:
 def _place(kept: KeptSweep | None, going: Going | None) -> str:
     if kept is None:
         return "comes with the program"
-    return "this machine" if going is None else f"this machine, {going.process.processes} at a time"
+    return "" if going is None else f"{going.place}, {going.process.processes} at a time"

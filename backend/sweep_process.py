@@ -23,16 +23,16 @@ LOG: Final = "sweep.log"
 END_TIMEOUT_S: Final = 10.0
 MAX_REASON: Final = 300
 
-SweepCommand = Callable[[Path, int], Sequence[str]]
-"""The command that trains the map of this folder with so many processes."""
+SweepCommand = Callable[[Path, int, Sequence[str]], Sequence[str]]
+"""The command that trains the map of this folder, so many runs at once, with further options."""
 
 
 def sweep_command(data_root: Path | None) -> SweepCommand:
     """The command of the package."""
 
-    def command(folder: Path, processes: int) -> list[str]:
+    def command(folder: Path, processes: int, more: Sequence[str]) -> list[str]:
         sweep = [sys.executable, "-m", "cdsp_core", "sweep", "--out", str(folder), "--jobs", str(processes)]
-        return [*sweep, "--progress", "json", *(["--data-root", str(data_root)] if data_root else [])]
+        return [*sweep, *more, "--progress", "json", *(["--data-root", str(data_root)] if data_root else [])]
 
     return command
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backend.errors import BusyError, NotNowError, RunNotFoundError, TooManyError
+from backend.launchers import JobPlace
 from backend.sweep_folder import SweepFolder
 from backend.sweep_info import Going, KeptSweep, info_of
 from backend.sweep_process import SweepCommand, SweepProcess
@@ -35,7 +36,10 @@ GOING: Final[tuple[SweepState, ...]] = ("waiting", "running", "paused")
 
 
 class Sweeps:
-    """Everything on the event loop. `trains` says whether a run trains now; `command` None: no map can be trained."""
+    """Everything on the event loop. `trains` says whether a run trains now, `place` where jobs run.
+
+    Without `command` no map can be trained.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class Sweeps:
         recorded: Path,
         *,
         command: SweepCommand | None,
+        place: Callable[[], JobPlace | None],
         trains: Callable[[], bool],
         active: Callable[[], bool],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
@@ -50,6 +55,7 @@ class Sweeps:
         self._folder = folder
         self._recorded_folder = recorded / RECORDED
         self._command = command
+        self._place = place
         self._trains, self._active, self._spawn = trains, active, spawn
         self._kept: dict[str, KeptSweep] = {}
         self._folders: dict[str, SweepFolder] = {}
@@ -195,9 +201,11 @@ class Sweeps:
         """So much time has passed: let the map wait where it should, and go on where it need not."""
         going = self._going
         if going is None:
+            if any(kept.state == "waiting" for kept in self._kept.values()):
+                self._spawn(self._next())
             return
         kept = self._kept[going.sweep_id]
-        holds = kept.waits and self._trains()
+        holds = kept.waits and going.beside_runs and self._trains()
         if kept.state == "running":
             going.process.trained_s += elapsed_s
         if holds != (kept.state == "paused"):
@@ -215,19 +223,29 @@ class Sweeps:
         if self._going is not None or self._closing or self._command is None or not waiting:
             return
         sweep_id = min(waiting, key=self._created)
+        place = self._place()
+        if place is None:
+            return  # it is asked again
         cores = len(os.sched_getaffinity(0))
-        processes = max(1, cores - 1) if self._active() else cores
+        processes = place.at_once or (max(1, cores - 1) if self._active() else cores)
         folder = self._folders[sweep_id]
         done = await asyncio.to_thread(folder.ended)
         try:
-            command = self._command(folder.path, processes)
+            command = self._command(folder.path, processes, place.options)
             process = await SweepProcess.begin(command, folder.path, processes=processes)
         except OSError as error:
             self._change(sweep_id, state="failed", reason=f"It could not be started: {error.strerror}.")
             return
         self._change(sweep_id, state="running", reason=None)
         following = asyncio.create_task(self._follow(sweep_id, process))
-        self._going = Going(sweep_id=sweep_id, process=process, done_before=done, following=following)
+        self._going = Going(
+            sweep_id=sweep_id,
+            process=process,
+            place=place.name,
+            beside_runs=place.beside_runs,
+            done_before=done,
+            following=following,
+        )
         self.tick(0.0)
 
     async def _follow(self, sweep_id: str, process: SweepProcess) -> None:

@@ -90,7 +90,7 @@ def connect(app: Dash, api: Api) -> None:
             not own,
             [f"Layer {n + 1}" for n in range(layers_of(body))],
             measure_options(body["measures"]),
-            f"{body['place'][:1].upper()}{body['place'][1:]}.",
+            where_text(body),
             body["reason"] if body["state"] == "failed" else "",
         )
 
@@ -191,6 +191,12 @@ def names_of(under: Any) -> tuple[str, str]:
     names = [str(name) for name in under] if isinstance(under, list) else []
     first, second = (*names, "", "")[:2]
     return first, second
+
+
+def where_text(body: Mapping[str, Any]) -> str:
+    """Where the map trains, as a sentence."""
+    place = str(body["place"] or ("trains when it is its turn" if body["state"] == "waiting" else "trains no more"))
+    return f"{place[:1].upper()}{place[1:]}."
 
 
 def option(each: Mapping[str, Any]) -> dict[str, str]:

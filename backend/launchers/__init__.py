@@ -8,8 +8,23 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobPlace:
+    """Where jobs of maps run."""
+
+    name: str
+    """for people: "this machine\""""
+    options: tuple[str, ...] = ()
+    """of `python -m cdsp_core sweep`"""
+    beside_runs: bool = True
+    """whether they take cores from the runs that people watch"""
+    at_once: int | None = None
+    """jobs at the same time; None: as many as this machine has cores to spare"""
 
 
 class Launcher(Protocol):
@@ -20,9 +35,21 @@ class Launcher(Protocol):
     same_machine: ClassVar[bool]
     """whether its workers share this machine: its devices, its folders, its process ids"""
 
+    runs_jobs: ClassVar[bool]
+    """whether jobs of maps can run where its workers do"""
+
     def __init__(self, settings: Any, *, token: str, on_exit: Callable[[str, str], None]) -> None: ...
     def launch(self, waiting: int, connected: Collection[str]) -> str | None:
         """`waiting` runs have no worker, these workers are here; a sentence when no worker can come."""
+
+    def why_waiting(self, busy: int) -> str:
+        """What a run that waits for a worker is told, while so many workers train."""
+
+    def spare(self, idle: Collection[str], elapsed_s: float) -> None:
+        """These workers have nothing to do, and no run waits, for so much longer."""
+
+    def job_place(self) -> JobPlace | None:
+        """Where jobs of maps run; None while that is not known yet."""
 
     def is_gone(self, worker_id: str) -> bool:
         """Whether that worker is known to have ended, so that waiting for it is no use."""

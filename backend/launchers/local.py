@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import ClassVar, Final
 
+from backend.launchers import JobPlace
 from backend.processes import Processes, oom_kills
 from backend.settings import Settings
 
@@ -26,6 +27,7 @@ class Launch:
 
     starts_workers: ClassVar = True
     same_machine: ClassVar = True
+    runs_jobs: ClassVar = True
 
     def __init__(self, settings: Settings, *, token: str, on_exit: Callable[[str, str], None]) -> None:
         self._settings = settings
@@ -47,6 +49,18 @@ class Launch:
             except OSError as error:
                 return f"No worker process could be started: {error.strerror}."
         return None
+
+    def why_waiting(self, busy: int) -> str:
+        if busy >= self._settings.local_workers:
+            full = f"all {busy} train other runs, more would not fit this machine"
+            return f"Waits for a worker: {full}. Stop one, or wait until one ends."
+        return "Waits for a worker."
+
+    def spare(self, idle: Collection[str], elapsed_s: float) -> None:
+        return None
+
+    def job_place(self) -> JobPlace:
+        return JobPlace(name="this machine")
 
     def is_gone(self, worker_id: str) -> bool:
         process = self._processes.get(worker_id)

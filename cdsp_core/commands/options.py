@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,8 @@ from cdsp_core.settings.presets import PRESETS, preset
 
 if TYPE_CHECKING:
     import torch
+
+    from cdsp_core.studies.framework.missing import RunAll
 
 RESULTS: Final = Path("studies")
 """where studies put their results, and evidence looks for them"""
@@ -74,6 +77,27 @@ def check_packages(needed: Sequence[str] = ("matplotlib", "pyarrow", "scipy", "t
         raise ValueError(
             f"study, sweep and evidence need the packages of the extra studies. Found no {', '.join(missing)}."
         )
+
+
+def add_jobs(command: argparse.ArgumentParser) -> None:
+    """Options that say where jobs run, and how many at once."""
+    command.add_argument("--jobs", type=positive, metavar="N", help="at once (default: one a core)")
+    command.add_argument(
+        "--ray-address", metavar="A", help="put the jobs on the Ray cluster at HOST:PORT, ray://HOST:PORT or auto"
+    )
+
+
+def where_jobs_run(options: argparse.Namespace) -> tuple[RunAll, int]:
+    """What runs them, and how many at once. Raises ClusterError, a ValueError."""
+    from cdsp_core.studies.framework.workers import run_jobs
+
+    if options.ray_address is None:
+        return run_jobs, options.jobs or len(os.sched_getaffinity(0))
+
+    from cdsp_core.studies.framework.cluster import reach_cluster, run_jobs_on_cluster
+
+    room = reach_cluster(options.ray_address)
+    return run_jobs_on_cluster, options.jobs or max(1, int(room["cpus"]))
 
 
 def interrupt(_signal: int, _frame: object) -> None:

@@ -11,7 +11,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cdsp_core.commands.options import RESULTS, check_packages, folder, interrupt, made_ready, positive
+from cdsp_core.commands.options import (
+    RESULTS,
+    add_jobs,
+    check_packages,
+    folder,
+    interrupt,
+    made_ready,
+    positive,
+    where_jobs_run,
+)
 
 if TYPE_CHECKING:
     from cdsp_core.studies.framework.progress import Progress
@@ -36,7 +45,7 @@ def add_options(study: argparse.ArgumentParser) -> None:
     study.add_argument(
         "--missing-kmnist", choices=("fail", "kana"), default="fail", help="kana: draw them where KMNIST is not there"
     )
-    study.add_argument("--jobs", type=positive, metavar="N", help="processes (default: one a core)")
+    add_jobs(study)
     study.add_argument(
         "--device",
         default="cpu",
@@ -99,13 +108,13 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.record is not None and (options.batched or options.only_batched or options.device != "cpu"):
         raise ValueError("--record needs trainings one at a time, on the CPU. Found a batch asked for.")
-    cores = len(os.sched_getaffinity(0))
     signal.signal(signal.SIGTERM, interrupt)
     status = 0
     if options.batched or options.only_batched or options.device != "cpu":
         status = _train_batches(chosen, form, options, JsonLines() if options.progress == "json" else Bar())
         if options.only_batched:
             return status
+    run_all, at_once = where_jobs_run(options)
     for this in chosen:
         progress = JsonLines() if options.progress == "json" else Bar()
         try:
@@ -113,7 +122,8 @@ def run(options: argparse.Namespace) -> int:
                 this,
                 form,
                 out=options.out,
-                processes=options.jobs or cores,
+                processes=at_once,
+                run_all=run_all,
                 progress=progress,
                 redo_stale=options.redo_stale,
                 as_it_stands=options.as_it_stands,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 from pathlib import Path
 from typing import Final
 
-from cdsp_core.commands.options import check_packages, interrupt, settings_of
+from cdsp_core.commands.options import add_jobs, check_packages, interrupt, settings_of, where_jobs_run
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import PRESETS, preset
 from cdsp_core.studies.sweeps.files import NAME, stored_sweep
@@ -31,7 +30,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each cell (default 1)")
     command.add_argument("--measures", metavar="NAMES", help=f"those to show, of {','.join(MEASURES)} (default all)")
     command.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the full sets")
-    command.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a core)")
+    add_jobs(command)
     command.add_argument(
         "--out",
         type=Path,
@@ -52,9 +51,6 @@ def run(options: argparse.Namespace) -> int:
     from cdsp_core.studies.framework.progress import Bar, JsonLines
     from cdsp_core.studies.sweeps.run import run_sweep
 
-    jobs = options.jobs if options.jobs is not None else len(os.sched_getaffinity(0))
-    if jobs < 1:
-        raise ValueError(f"--jobs must be at least 1. Found {jobs}.")
     asked, stored = _asked(options), stored_sweep(options.out)
     if asked is None and stored is None:
         raise ValueError(f"--x and --y must say what varies, as {options.out} holds no map yet. Found none.")
@@ -63,12 +59,14 @@ def run(options: argparse.Namespace) -> int:
     else:
         assert stored is not None
         sweep = stored.extended(seeds=options.seeds)
+    run_all, at_once = where_jobs_run(options)
     progress = JsonLines() if options.progress == "json" else Bar()
     try:
         written = run_sweep(
             sweep,
             out=options.out,
-            processes=jobs,
+            processes=at_once,
+            run_all=run_all,
             progress=progress,
             data_root=options.data_root,
             redo_stale=options.redo_stale,

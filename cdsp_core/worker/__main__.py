@@ -8,6 +8,7 @@ import os
 import queue
 import signal
 import sys
+import threading
 import uuid
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
 from cdsp_core.worker.session import Surroundings
-from cdsp_core.worker.studies import StudyRunner
+from cdsp_core.worker.studies import StudyRunner, end_with_input
 
 NICENESS = 5
 """The web process and the browser come first when cores are short."""
@@ -31,8 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     data_dir = Path(os.environ.get("CDSP_DATA_DIR", "runs"))
     parser.add_argument("--checkpoint-dir", type=Path, metavar="DIR", default=data_dir / "checkpoints")
     parser.add_argument("--study-dir", type=Path, metavar="DIR", default=data_dir / "studies")
+    parser.add_argument("--ends-with-input", action="store_true", help="end at once when standard input closes")
     parser.add_argument("--check", action="store_true", help="say whether the device is there, and end")
     options = parser.parse_args(arguments)
+    if options.ends_with_input:
+        threading.Thread(target=end_with_input, daemon=True).start()
     os.umask(0o077)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 

@@ -173,7 +173,7 @@ def _last_line(log: Path) -> str:
     return lines[-1][:MAX_TEXT] if lines else ""
 
 
-def _end_with_input() -> None:
+def end_with_input() -> None:
     """Kill this process's group once standard input closes."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
@@ -184,7 +184,7 @@ def supervise(command: Sequence[str]) -> int:
     """Run a command in this process's group until it ends or standard input closes. Returns its exit code."""
     os.nice(NICENESS)
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    threading.Thread(target=end_with_input, daemon=True).start()
     while True:
         with suppress(KeyboardInterrupt):
             return child.wait()

@@ -22,7 +22,7 @@ class Launch(Pool):
 
 def test_the_launchers_are_the_files_of_their_folder() -> None:
     files = {path.stem for path in Path(launchers.__file__).parent.glob("*.py")}
-    assert set(launcher_names()) == files - {"__init__"} >= {"local", "pool"}
+    assert set(launcher_names()) == files - {"__init__"} >= {"local", "pool", "ray"}
     assert launcher_class("pool") is Launch
     assert (launcher_class("local").starts_workers, launcher_class("local").same_machine) == (True, True)
 

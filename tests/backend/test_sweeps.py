@@ -24,7 +24,7 @@ AXES = [{"field": "lambda_conflict", "values": [0, 10]}, {"field": "p_drop", "lo
 SMALL = {"axes": AXES, "steps": 10}
 
 
-def tiny(folder: Path, processes: int) -> Sequence[str]:
+def tiny(folder: Path, processes: int, more: Sequence[str] = ()) -> Sequence[str]:
     """The command that trains maps of cells of a few milliseconds."""
     return [sys.executable, "-m", "tests.core.tiny_sweep", str(folder), str(processes)]
 
@@ -35,7 +35,7 @@ class Holding:
     def __init__(self) -> None:
         self.held: Path | None = None
 
-    def __call__(self, folder: Path, processes: int) -> Sequence[str]:
+    def __call__(self, folder: Path, processes: int, more: Sequence[str]) -> Sequence[str]:
         if self.held is None:
             self.held = folder / "hold"
             self.held.touch()
@@ -168,7 +168,7 @@ async def test_a_map_waits_while_a_run_trains_where_that_is_asked(tmp_path: Path
 
 
 async def test_a_map_that_cannot_be_trained_says_why(tmp_path: Path) -> None:
-    def refusing(folder: Path, processes: int) -> Sequence[str]:
+    def refusing(folder: Path, processes: int, more: Sequence[str]) -> Sequence[str]:
         (folder / "refuse").touch()
         return tiny(folder, processes)
 

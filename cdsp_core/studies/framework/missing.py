@@ -5,10 +5,31 @@ Loads no more than that takes, so that a process that only runs jobs begins quic
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from typing import Protocol
+
 from cdsp_core.studies.framework.progress import Progress
 from cdsp_core.studies.framework.results import StudyFolder, code_version
-from cdsp_core.studies.framework.study import Job
-from cdsp_core.studies.framework.workers import Advanced, Done, Failed, SetUp, Started, run_jobs, torch_on_one_thread
+from cdsp_core.studies.framework.study import Job, StudyOptions
+from cdsp_core.studies.framework.workers import (
+    Advanced,
+    Done,
+    Failed,
+    Message,
+    RunJob,
+    SetUp,
+    Started,
+    run_jobs,
+    torch_on_one_thread,
+)
+
+
+class RunAll(Protocol):
+    """Runs jobs somewhere, and says what happens as it happens: `run_jobs`, or `run_jobs_on_cluster`."""
+
+    def __call__(
+        self, run: RunJob, jobs: Sequence[Job], options: StudyOptions, *, processes: int, set_up: SetUp
+    ) -> Generator[Message]: ...
 
 
 class StudyIncompleteError(RuntimeError):
@@ -24,9 +45,15 @@ def refuse_stale(folder: StudyFolder, jobs: list[Job], *, redo_stale: bool) -> N
 
 
 def run_missing(
-    folder: StudyFolder, jobs: list[Job], *, processes: int, progress: Progress, set_up: SetUp = torch_on_one_thread
+    folder: StudyFolder,
+    jobs: list[Job],
+    *,
+    processes: int,
+    progress: Progress,
+    set_up: SetUp = torch_on_one_thread,
+    run_all: RunAll = run_jobs,
 ) -> None:
-    """Run the jobs that are not done in processes, and keep each as it ends.
+    """Run the jobs that are not done in processes, and keep each as it ends. `run_all` says where they run.
 
     Raises ValueError for input that no job can use, StudyIncompleteError when a job failed or its process died.
     """
@@ -36,7 +63,7 @@ def run_missing(
     done, failed = len(files) - len(missing), 0
     running: dict[str, float] = {}
     progress.show(name, done, len(files), f"{done} of {len(files)} jobs were done before" if done else "starting")
-    messages = run_jobs(folder.study.run, missing, folder.options, processes=processes, set_up=set_up)
+    messages = run_all(folder.study.run, missing, folder.options, processes=processes, set_up=set_up)
     try:
         for message in messages:
             key, text = message.job.key, ""

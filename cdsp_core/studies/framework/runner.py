@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdsp_core.studies.framework.missing import refuse_stale, run_missing
+from cdsp_core.studies.framework.missing import RunAll, refuse_stale, run_missing
 from cdsp_core.studies.framework.progress import Progress
 from cdsp_core.studies.framework.report import report_files
 from cdsp_core.studies.framework.results import OpenFile, StudyFolder, read_combined
 from cdsp_core.studies.framework.study import Findings, Job, Study, StudyOptions
-from cdsp_core.studies.framework.workers import SetUp, torch_on_one_thread
+from cdsp_core.studies.framework.workers import SetUp, run_jobs, torch_on_one_thread
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,9 +33,11 @@ def run_study(
     set_up: SetUp = torch_on_one_thread,
     redo_stale: bool = False,
     as_it_stands: bool = False,
+    run_all: RunAll = run_jobs,
 ) -> Finished:
     """Bring the study in `out` to its end; what is done there already is not repeated.
 
+    `run_all` says where jobs run: by default in processes of this machine.
     `as_it_stands` runs nothing: claims and report are of the jobs that are done, a look before the end.
     What another revision of the code did, or other settings, is refused, or done over with `redo_stale`.
     Raises ValueError for input that no job can use and for a folder of another form or format, StudyIncompleteError
@@ -48,7 +50,7 @@ def run_study(
         if as_it_stands:
             jobs = _those_done(folder, jobs)
         else:
-            run_missing(folder, jobs, processes=processes, progress=progress, set_up=set_up)
+            run_missing(folder, jobs, processes=processes, progress=progress, set_up=set_up, run_all=run_all)
     finally:
         progress.close()
     combined = folder.combine(jobs)

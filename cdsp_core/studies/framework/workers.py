@@ -175,10 +175,11 @@ def _serve(connection: Connection, run: RunJob, options: StudyOptions, set_up: S
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             job: Job = connection.recv()
-            connection.send(_outcome(job, run, options, _teller(connection, job), ready))
+            connection.send(outcome_of(job, run, options, teller(connection.send, job), ready))
 
 
-def _outcome(job: Job, run: RunJob, options: StudyOptions, tell: Tell, ready: Ready) -> Done | Failed:
+def outcome_of(job: Job, run: RunJob, options: StudyOptions, tell: Tell, ready: Ready) -> Done | Failed:
+    """Run a job in this process: its rows, or why it has none."""
     began_s = time.monotonic()
     try:
         rows = run(job, options, tell)
@@ -191,14 +192,15 @@ def _outcome(job: Job, run: RunJob, options: StudyOptions, tell: Tell, ready: Re
     return Done(job=job, rows=rows, facts={**ready.facts, "wall_s": round(time.monotonic() - began_s, 3)})
 
 
-def _teller(connection: Connection, job: Job) -> Tell:
+def teller(send: Callable[[Message], object], job: Job) -> Tell:
+    """What a job says how far it is with: a few times a second it is passed on."""
     told_s = -TELL_EVERY_S
 
     def tell(done_frac: float, text: str) -> None:
         nonlocal told_s
         if time.monotonic() - told_s >= TELL_EVERY_S:
             told_s = time.monotonic()
-            connection.send(Advanced(job=job, done_frac=done_frac, text=text))
+            send(Advanced(job=job, done_frac=done_frac, text=text))
 
     return tell
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from cdsp_core.settings.config import to_dict
-from cdsp_core.studies.framework.missing import refuse_stale, run_missing
+from cdsp_core.studies.framework.missing import RunAll, refuse_stale, run_missing
 from cdsp_core.studies.framework.progress import Progress
 from cdsp_core.studies.framework.results import StudyFolder
 from cdsp_core.studies.framework.study import Findings, Job, Row, Study, StudyOptions
-from cdsp_core.studies.framework.workers import RunJob, SetUp, torch_on_one_thread
+from cdsp_core.studies.framework.workers import RunJob, SetUp, run_jobs, torch_on_one_thread
 from cdsp_core.studies.sweeps.cell import run_cell
 from cdsp_core.studies.sweeps.files import CELLS, NAME, parquet_of, store_sweep
 from cdsp_core.studies.sweeps.spec import Sweep
@@ -25,9 +25,11 @@ def run_sweep(
     redo_stale: bool = False,
     run: RunJob = run_cell,
     set_up: SetUp = torch_on_one_thread,
+    run_all: RunAll = run_jobs,
 ) -> Path:
     """Train the cells that are not done, and write all into one Parquet file, whose path is returned.
 
+    `run_all` says where they run: by default in processes of this machine.
     However it ends, the file holds the cells that are done. Raises ValueError for input that no cell can use and for a
     folder that cannot be used, StudyIncompleteError when a process died, OSError.
     """
@@ -55,7 +57,7 @@ def run_sweep(
     folder = StudyFolder(out, study, options)
     refuse_stale(folder, jobs, redo_stale=redo_stale)
     try:
-        run_missing(folder, jobs, processes=processes, progress=progress, set_up=set_up)
+        run_missing(folder, jobs, processes=processes, progress=progress, set_up=set_up, run_all=run_all)
     finally:
         progress.close()
         done = [job for job in jobs if folder.is_done(job)]

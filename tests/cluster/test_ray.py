@@ -1,0 +1,77 @@
+"""Runs and maps on a real Ray cluster of three nodes, of which one is killed in mid-run."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cdsp_core.settings.presets import preset
+from cdsp_core.studies.framework.results import read_combined
+from cdsp_core.studies.sweeps.files import CELLS, parquet_of, store_sweep
+from cdsp_core.studies.sweeps.spec import Sweep, axis_of
+from cdsp_core.wire.recording import SUFFIX, read_recording
+from tests.backend.lab import PATIENCE_S, lab
+from tests.cluster.nodes import Nodes
+
+if importlib.util.find_spec("ray") is None:
+    pytest.skip("Ray is not installed: it is the extra `cluster`.", allow_module_level=True)
+
+SMALL = {"model": {"num_layers": 1, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4}}
+
+
+@pytest.fixture
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    found = Nodes(tmp_path_factory.mktemp("nodes"))
+    yield found
+    found.close()
+
+
+async def test_a_run_whose_node_dies_goes_on_elsewhere_from_its_last_checkpoint(tmp_path: Path, nodes: Nodes) -> None:
+    async with lab(tmp_path, launcher="ray", ray_address=nodes.address) as it:
+        answer = await it.http.post("/api/runs", json={"config": {**SMALL, "train": {"steps": 1_000_000}}})
+        run_id = answer.json()["run_id"]
+        await it.until(run_id, lambda run: run["step"] > 100)
+        kept = (await it.command(run_id, "checkpoint")).json()["applied_step"]
+        first = next(iter(it.runs.placement.workers.values()))
+        await asyncio.to_thread(nodes.kill_node_of, first.pid)
+        moved = await it.until(run_id, lambda run: run["restarts"] == 1 and run["status"] == "running")
+        assert moved["step"] >= kept
+        second = next(iter(it.runs.placement.workers.values()))
+        assert second.pid != first.pid
+        went_on = await it.until(run_id, lambda run: run["step"] > kept + 50)
+        assert went_on["epoch"] == 1
+        events = await it.events(run_id)
+        assert any(f"step {kept}" in event["text"] for event in events if event["epoch"] == 1), events
+        rows = (await it.http.get(f"/api/runs/{run_id}/export?format=json")).json()
+        assert {row["step"] for row in rows["scalars"]} >= set(range(1, kept + 1)) if "scalars" in rows else rows
+
+
+def test_a_map_one_of_whose_nodes_dies_has_every_cell_once(tmp_path: Path, nodes: Nodes) -> None:
+    sweep = Sweep(base=preset("live"), x=axis_of("lambda_conflict", "0,10"), y=axis_of("p_drop", "0,1"), steps=10)
+    store_sweep(sweep, tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.cluster.slow_sweep", str(tmp_path), nodes.address], stdout=subprocess.PIPE
+    ) as process:
+        pid = _first_pid(tmp_path / CELLS, process)
+        nodes.kill_node_of(pid)
+        said, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, said.decode()
+    rows, _ = read_combined(parquet_of(tmp_path))
+    places = sorted((row["lambda_conflict"], row["p_drop"]) for row in rows)
+    assert places == [(0.0, 0.0), (0.0, 1.0), (10.0, 0.0), (10.0, 1.0)]
+    recorded = [read_recording(path) for path in sorted((tmp_path / CELLS).glob(f"*{SUFFIX}"))]
+    assert [recording.measures is not None for recording in recorded] == [True] * 4
+
+
+def _first_pid(cells: Path, process: subprocess.Popen[bytes]) -> int:
+    """The process of the first cell that says so."""
+    while process.poll() is None:
+        for path in cells.glob("*.pid"):
+            return int(path.read_text())
+    raise AssertionError("the map ended before a cell began")
