@@ -176,8 +176,9 @@ class Launch:
         """In a thread: pass on what the driver says, then that it has ended."""
         assert driver.stdout is not None
         with suppress(RuntimeError):  # the loop is closed
-            for line in driver.stdout:
-                loop.call_soon_threadsafe(self._heard, json.loads(line))
+            with driver.stdout:
+                for line in driver.stdout:
+                    loop.call_soon_threadsafe(self._heard, json.loads(line))
             driver.wait()
             loop.call_soon_threadsafe(self._driver_ended, driver)
 
