@@ -1,4 +1,5 @@
-# Two images from one file: `backend` (web, no torch) and `worker` (torch, no web). docker-compose.yml builds both.
+# Three images from one file: `backend` (web, no torch) and `worker` (torch, no web), which docker-compose.yml builds,
+# and `node` (both, and Ray) for a cluster.
 
 FROM python:3.11-slim AS base
 ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -25,6 +26,15 @@ RUN python -m compileall -q .
 USER 10001:10001
 VOLUME /data
 CMD ["python", "-m", "backend", "--no-browser"]
+
+FROM backend AS node
+# A node of a Ray cluster (docs/cluster.md): everything, and Ray.
+USER root
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+RUN --mount=type=cache,target=/pip-cache \
+    python scripts/requirements.py worker studies cluster > node.txt && pip install --cache-dir /pip-cache -c requirements.lock -r node.txt
+ENV PYTHONPATH=/app
+USER 10001:10001
 
 FROM base AS worker
 # The worker compiles its C kernels for the machine that it runs on, in a second at its first start.

@@ -118,7 +118,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--port", default=env("CDSP_PORT", "8000"), metavar="P", help="0 takes a free one")
     parser.add_argument("--data-dir", type=Path, default=Path(env("CDSP_DATA_DIR", "runs")), metavar="DIR")
     parser.add_argument("--launcher", choices=launcher_names(), default=env("CDSP_LAUNCHER", "local"))
-    text = "of launcher ray: HOST:PORT, ray://HOST:PORT or auto; without it one is started on this machine"
+    text = "of launcher ray: HOST:PORT or auto; without it one is started on this machine"
     parser.add_argument("--ray-address", default=env("CDSP_RAY_ADDRESS") or None, metavar="A", help=text)
     parser.add_argument("--worker-cpus", type=float, default=1.0, metavar="N", help="of each worker on a cluster (1)")
     text = "of each worker on a cluster (0); 0.25 lets four share one"

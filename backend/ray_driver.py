@@ -16,8 +16,8 @@ import threading
 import time
 from typing import Any, Final, TextIO
 
+from backend.placed import END_TIMEOUT_S, run_placed
 from cdsp_core.studies.framework.cluster import ClusterError, reach_cluster, room_of_cluster
-from cdsp_core.worker.placed import END_TIMEOUT_S, run_placed
 
 LOOKS_EVERY_S: Final = 0.25
 ROOM_EVERY_S: Final = 5.0
@@ -99,7 +99,7 @@ def _read(orders: queue.SimpleQueue[dict[str, Any] | None]) -> None:
 def main() -> int:
     """Exit status: 0 when standard input has closed, 1 for a cluster that cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m backend.ray_driver", description=__doc__)
-    parser.add_argument("--address", help="HOST:PORT, ray://HOST:PORT or auto; none starts a local cluster")
+    parser.add_argument("--address", help="HOST:PORT or auto; none starts a local cluster")
     parser.add_argument("--cpus", type=float, default=1.0, help="of each worker")
     parser.add_argument("--gpus", type=float, default=0.0, help="of each worker, a share where it is below 1")
     options = parser.parse_args()

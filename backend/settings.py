@@ -51,7 +51,7 @@ class Settings:
     """recorded runs that the page shows"""
 
     ray_address: str | None = None
-    """of launcher `ray`: HOST:PORT, ray://HOST:PORT or auto; None: a cluster of its own on this machine's loopback"""
+    """of launcher `ray`: HOST:PORT or auto; None: a cluster of its own on this machine's loopback"""
     worker_cpus: float = 1.0
     """what launcher `ray` asks of the cluster for each worker"""
     worker_gpus: float = 0.0

@@ -275,7 +275,7 @@ class Sweeps:
     def _why_unavailable(self) -> str | None:
         if self._command is not None:
             return None
-        return "This server's workers run elsewhere, and a map trains beside its server: start one with launcher local."
+        return "This server's workers come from a pool, which trains no maps: start one with launcher local or ray."
 
     # states
 

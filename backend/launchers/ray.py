@@ -194,6 +194,9 @@ class Launch:
         """With it go the workers that it placed; the next launch begins another."""
         if driver is not self._driver:
             return
+        assert driver.stdin is not None
+        with suppress(OSError):
+            driver.stdin.close()
         self._driver = self._room = None
         said = self._problem or f"The Ray cluster cannot be reached any more; {LOG} in the data folder's logs says why."
         self._problem = None

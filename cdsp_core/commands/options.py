@@ -82,9 +82,7 @@ def check_packages(needed: Sequence[str] = ("matplotlib", "pyarrow", "scipy", "t
 def add_jobs(command: argparse.ArgumentParser) -> None:
     """Options that say where jobs run, and how many at once."""
     command.add_argument("--jobs", type=positive, metavar="N", help="at once (default: one a core)")
-    command.add_argument(
-        "--ray-address", metavar="A", help="put the jobs on the Ray cluster at HOST:PORT, ray://HOST:PORT or auto"
-    )
+    command.add_argument("--ray-address", metavar="A", help="put the jobs on the Ray cluster at HOST:PORT or auto")
 
 
 def where_jobs_run(options: argparse.Namespace) -> tuple[RunAll, int]:

@@ -71,7 +71,7 @@ def main() -> None:
             if node.all_processes["raylet"][0].process.pid in above:
                 cluster.remove_node(node, allow_graceful=False)
                 print("killed", line.strip(), flush=True)
-    cluster.shutdown()
+    cluster.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
 
 
 if __name__ == "__main__":

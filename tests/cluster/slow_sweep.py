@@ -33,6 +33,4 @@ if __name__ == "__main__":
     sweep = stored_sweep(folder)
     assert sweep is not None
     reach_cluster(sys.argv[2])
-    run_sweep(
-        sweep, out=folder, processes=2, progress=JsonLines(), run=run, set_up=set_up, run_all=run_jobs_on_cluster
-    )
+    run_sweep(sweep, out=folder, processes=2, progress=JsonLines(), run=run, set_up=set_up, run_all=run_jobs_on_cluster)

@@ -68,6 +68,35 @@ def test_a_map_one_of_whose_nodes_dies_has_every_cell_once(tmp_path: Path, nodes
     assert [recording.measures is not None for recording in recorded] == [True] * 4
 
 
+async def test_without_an_address_a_cluster_of_this_machine_trains_a_map_that_is_asked_for(tmp_path: Path) -> None:
+    axes = [{"field": "lambda_conflict", "values": [0, 10]}, {"field": "p_drop", "values": [0]}]
+    asked = {"axes": axes, "steps": 5, "config": SMALL}
+    async with lab(tmp_path, launcher="ray") as it:
+        answer = await it.http.post("/api/sweeps", json=asked)
+        assert answer.status_code == 201, answer.text
+        sweep_id, places = answer.json()["sweep_id"], set()
+        async with asyncio.timeout(PATIENCE_S):
+            while (found := (await it.http.get(f"/api/sweeps/{sweep_id}")).json())["state"] != "finished":
+                assert found["state"] in ("waiting", "running"), found
+                places.add(found["place"].partition(",")[0])
+                await asyncio.sleep(0.1)
+    assert "Ray cluster of 1 nodes" in places
+    assert [cell["state"] for cell in found["cells"]] == ["done", "done"]
+    log = (it.settings.sweep_dir / sweep_id / "sweep.log").read_text()
+    assert "Traceback" not in log, log
+
+
+def test_a_map_for_a_cluster_that_is_not_there_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cdsp_core", "sweep", "--x", "lambda_conflict=0", "--y", "p_drop=0"]
+    command += ["--out", str(tmp_path), "--ray-address", "127.0.0.1:9"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1] == (
+        "cdsp_core: No Ray cluster can be reached at 127.0.0.1:9 (Connection refused). Start one there with "
+        "`ray start --head`, or leave the address out for a local one."
+    )
+
+
 def _first_pid(cells: Path, process: subprocess.Popen[bytes]) -> int:
     """The process of the first cell that says so."""
     while process.poll() is None:

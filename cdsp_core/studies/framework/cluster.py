@@ -57,7 +57,7 @@ def check_cluster(address: str | None) -> None:
         return
     host, port = _host_and_port(str(address))
     if not host or not port.isdigit():
-        raise ClusterError(f"--ray-address must be HOST:PORT, ray://HOST:PORT or auto. Found {str(address)[:60]!r}.")
+        raise ClusterError(f"--ray-address must be HOST:PORT or auto. Found {str(address)[:60]!r}.")
     try:
         socket.create_connection((host, int(port)), DIALS_WITHIN_S).close()
     except (OSError, OverflowError) as error:
@@ -72,7 +72,7 @@ def host_of(address: str) -> str:
 
 
 def _host_and_port(address: str) -> tuple[str, str]:
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.rpartition(":")
     return host.strip("[]"), port
 
 

@@ -1,0 +1,135 @@
+"""deploy/kuberay.yaml against a schema of what it uses of KubeRay and of Kubernetes, written down here, and our facts."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from backend.__main__ import _parser
+
+ROOT = Path(__file__).parents[2]
+if importlib.util.find_spec("jsonschema") is None:
+    pytest.skip("jsonschema comes with Ray, which is not installed.", allow_module_level=True)
+
+TEXT = {"type": "string"}
+WHOLE = {"type": "integer", "minimum": 0}
+
+
+def exactly(required: list[str], **properties: Any) -> dict[str, Any]:
+    """An object with these properties and no other."""
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def list_of(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "items": items}
+
+
+AMOUNTS = exactly(["cpu", "memory"], cpu=TEXT, memory={"type": "string", "pattern": r"^\d+[GM]i$"})
+SOURCE = {
+    "oneOf": [
+        exactly(["fieldRef"], fieldRef=exactly(["fieldPath"], fieldPath=TEXT)),
+        exactly(["secretKeyRef"], secretKeyRef=exactly(["name", "key"], name=TEXT, key=TEXT)),
+    ]
+}
+CONTAINER = exactly(
+    ["name", "image", "resources"],
+    name=TEXT,
+    image=TEXT,
+    command=list_of(TEXT),
+    env=list_of(exactly(["name"], name=TEXT, value=TEXT, valueFrom=SOURCE)),
+    ports=list_of(exactly(["containerPort"], name=TEXT, containerPort=WHOLE)),
+    resources=exactly(["requests", "limits"], requests=AMOUNTS, limits=AMOUNTS),
+    volumeMounts=list_of(exactly(["name", "mountPath"], name=TEXT, mountPath=TEXT)),
+)
+VOLUME = exactly(
+    ["name"],
+    name=TEXT,
+    persistentVolumeClaim=exactly(["claimName"], claimName=TEXT),
+    emptyDir=exactly([], medium={"const": "Memory"}),
+)
+POD = exactly(
+    ["spec"],
+    spec=exactly(
+        ["containers"],
+        automountServiceAccountToken={"const": False},
+        securityContext=exactly(["runAsUser"], runAsUser=WHOLE, runAsGroup=WHOLE, fsGroup=WHOLE),
+        containers=list_of(CONTAINER),
+        volumes=list_of(VOLUME),
+    ),
+)
+START = {"type": "object", "additionalProperties": TEXT}
+"""Ray's own options, all of them text"""
+CLUSTER = exactly(
+    ["apiVersion", "kind", "metadata", "spec"],
+    apiVersion={"const": "ray.io/v1"},
+    kind={"const": "RayCluster"},
+    metadata=exactly(["name"], name=TEXT),
+    spec=exactly(
+        ["rayVersion", "headGroupSpec", "authOptions"],
+        rayVersion=TEXT,
+        authOptions=exactly(["mode"], mode={"const": "token"}, secretName=TEXT),
+        headGroupSpec=exactly(["rayStartParams", "template"], rayStartParams=START, template=POD),
+        workerGroupSpecs=list_of(
+            exactly(
+                ["groupName", "replicas", "minReplicas", "maxReplicas", "rayStartParams", "template"],
+                groupName=TEXT,
+                replicas=WHOLE,
+                minReplicas=WHOLE,
+                maxReplicas=WHOLE,
+                rayStartParams=START,
+                template=POD,
+            )
+        ),
+    ),
+)
+
+
+def documents() -> tuple[dict[str, Any], dict[str, Any]]:
+    claim, cluster = yaml.safe_load_all((ROOT / "deploy" / "kuberay.yaml").read_text())
+    return claim, cluster
+
+
+def test_the_file_is_what_kuberay_takes() -> None:
+    from jsonschema import Draft202012Validator
+
+    errors = [error.message for error in Draft202012Validator(CLUSTER).iter_errors(documents()[1])]
+    assert errors == []
+
+
+def test_a_field_that_is_none_is_found() -> None:
+    from jsonschema import Draft202012Validator
+
+    cluster = documents()[1]
+    cluster["spec"]["headGroupSpec"]["replica"] = 1
+    assert list(Draft202012Validator(CLUSTER).iter_errors(cluster))
+
+
+def test_the_version_of_ray_is_the_locked_one_and_its_token_is_on() -> None:
+    spec = documents()[1]["spec"]
+    assert f"ray=={spec['rayVersion']}" in (ROOT / "requirements.lock").read_text().splitlines()
+    assert spec["authOptions"]["mode"] == "token"
+    assert spec["headGroupSpec"]["rayStartParams"]["dashboard-host"] == "127.0.0.1"
+
+
+def test_every_mount_has_its_volume_and_every_claim_is_made() -> None:
+    claim, cluster = documents()
+    groups = [cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]]
+    for group in groups:
+        pod = group["template"]["spec"]
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        for container in pod["containers"]:
+            assert {mount["name"] for mount in container["volumeMounts"]} <= set(volumes)
+        assert volumes["data"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    for group in cluster["spec"]["workerGroupSpecs"]:
+        assert group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
+
+
+def test_the_server_in_it_is_started_by_options_that_there_are() -> None:
+    containers = documents()[1]["spec"]["headGroupSpec"]["template"]["spec"]["containers"]
+    command = next(each for each in containers if each["name"] == "lab")["command"]
+    options = _parser("lab").parse_args(command[3:])
+    assert (command[:3], options.launcher, options.ray_address) == (["python", "-m", "backend"], "ray", "auto")
