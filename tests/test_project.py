@@ -126,10 +126,11 @@ def test_only_the_backend_is_published_and_only_on_loopback_by_default() -> None
     assert "ports" not in found["worker"]
 
 
-def test_both_images_end_as_an_ordinary_user() -> None:
+def test_every_image_ends_as_an_ordinary_user() -> None:
     stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")
-    assert len(stages) == 4, "a head, and the stages base, backend and worker"
-    assert all("\nUSER 10001:10001\n" in stage for stage in stages[2:])
+    assert len(stages) == 5, "a head, and the stages base, backend, node and worker"
+    ends = [stage.rpartition("\nUSER ")[2].splitlines()[0] for stage in stages[2:]]
+    assert ends == ["10001:10001"] * 3
 
 
 def test_the_build_knows_only_the_extras_there_are() -> None:

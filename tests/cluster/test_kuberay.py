@@ -1,4 +1,4 @@
-"""deploy/kuberay.yaml against a schema of what it uses of KubeRay and of Kubernetes, written down here, and our facts."""
+"""deploy/kuberay.yaml against a schema, written here, of what it uses of KubeRay and Kubernetes, and our facts."""
 
 from __future__ import annotations
 
