@@ -16,6 +16,8 @@ from typing import Final
 
 END_TIMEOUT_S: Final = 8.0
 MAX_WORDS: Final = 300
+KEPT_FROM_WORKERS: Final = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+"""of the environment: who trains gives the cluster no work"""
 
 
 def run_placed(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -24,6 +26,7 @@ def run_placed(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     Interrupted, it has the worker write a checkpoint and end. When this process is killed, so is the worker: its
     standard input closes.
     """
+    own = {name: value for name, value in os.environ.items() if name not in KEPT_FROM_WORKERS}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "cdsp_core.worker", "--ends-with-input", *arguments],
@@ -31,7 +34,7 @@ def run_placed(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env={**own, **environment, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
         try:
             code = process.wait()

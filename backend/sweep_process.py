@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -52,8 +52,10 @@ class SweepProcess:
         """whether somebody ended it"""
 
     @classmethod
-    async def begin(cls, command: Sequence[str], folder: Path, *, processes: int) -> SweepProcess:
-        """Start the command in a group of its own. Raises OSError."""
+    async def begin(
+        cls, command: Sequence[str], folder: Path, *, processes: int, environment: Mapping[str, str]
+    ) -> SweepProcess:
+        """Start the command in a group of its own, with this added to its environment. Raises OSError."""
         with (folder / LOG).open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "cdsp_core.worker.studies", *command),
@@ -61,6 +63,7 @@ class SweepProcess:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
+                env={**os.environ, **environment},
             )
         return cls(process, folder, processes=processes)
 

@@ -232,7 +232,7 @@ class Sweeps:
         done = await asyncio.to_thread(folder.ended)
         try:
             command = self._command(folder.path, processes, place.options)
-            process = await SweepProcess.begin(command, folder.path, processes=processes)
+            process = await SweepProcess.begin(command, folder.path, processes=processes, environment=place.environment)
         except OSError as error:
             self._change(sweep_id, state="failed", reason=f"It could not be started: {error.strerror}.")
             return

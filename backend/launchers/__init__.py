@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -21,6 +21,8 @@ class JobPlace:
     """for people: "this machine\""""
     options: tuple[str, ...] = ()
     """of `python -m cdsp_core sweep`"""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """what the command needs beside this process's own"""
     beside_runs: bool = True
     """whether they take cores from the runs that people watch"""
     at_once: int | None = None

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from backend.launchers import JobPlace
+from backend.launchers.local import KEPT_FROM_WORKERS
 from backend.settings import Settings, SettingsError, is_loopback
 from cdsp_core.studies.framework.cluster import ClusterError, check_cluster, host_of
 
@@ -48,6 +51,9 @@ class Launch:
             )
         self._settings = settings
         self._token = token
+        own = settings.ray_address is None
+        self._ray_token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)} if own else {}
+        """of a cluster that is this server's own: nobody else may give it work"""
         self._on_exit = on_exit
         self._driver: subprocess.Popen[bytes] | None = None
         self._placed: set[str] = set()
@@ -69,6 +75,7 @@ class Launch:
             command += ["--address", settings.ray_address]
         log = settings.data_dir / "logs" / LOG
         log.parent.mkdir(parents=True, exist_ok=True)
+        inherited = {name: value for name, value in os.environ.items() if name not in KEPT_FROM_WORKERS}
         with log.open("wb") as output:
             self._driver = subprocess.Popen(
                 command,
@@ -77,6 +84,7 @@ class Launch:
                 stderr=output,
                 cwd=Path(__file__).resolve().parents[2],
                 start_new_session=True,
+                env={**inherited, **self._ray_token},
             )
         reading = threading.Thread(
             target=self._read, args=(self._driver, asyncio.get_running_loop()), name="ray driver", daemon=True
@@ -119,7 +127,13 @@ class Launch:
             return None
         name = f"Ray cluster of {self._room['nodes']} nodes, {self._room['cpus']:g} CPU"
         options = ("--ray-address", self._settings.ray_address or self._room["address"])
-        return JobPlace(name=name, options=options, beside_runs=False, at_once=max(1, int(self._room["cpus"])))
+        return JobPlace(
+            name=name,
+            options=options,
+            environment=self._ray_token,
+            beside_runs=False,
+            at_once=max(1, int(self._room["cpus"])),
+        )
 
     def is_gone(self, worker_id: str) -> bool:
         return worker_id in self._ended

@@ -100,6 +100,8 @@ def reach_cluster(address: str | None) -> dict[str, Any]:
     """
     check_cluster(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     if _is_of_loopback_alone(address):
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # else Ray takes this machine's outer address
 
@@ -113,7 +115,10 @@ def reach_cluster(address: str | None) -> dict[str, Any]:
             ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         said = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise ClusterError(f"The Ray cluster at {address or 'this machine'} refuses: {said}") from None
+        raise ClusterError(
+            f"The Ray cluster at {address or 'this machine'} refuses: {said.removesuffix('.')}. Where it asks for a "
+            "token, set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or the file ~/.ray/auth_token."
+        ) from None
     return {"address": ray.get_runtime_context().gcs_address, **room_of_cluster()}
 
 
