@@ -101,7 +101,7 @@ class Placement:
             self._schedule()
             return
         busy = {each.worker_id for each in self.workers.values() if each.run is not None}
-        idle = [each for each in self.workers if each not in busy and not self.studies.ran_on(each)]
+        idle = [each for each in self._able() if each not in busy and not self.studies.ran_on(each)]
         self._launcher.spare(idle, elapsed_s)
 
     def problems(self) -> tuple[str, ...]:

@@ -80,12 +80,12 @@ def special(recording: Recording) -> str:
         step = recording.recipe.edits[-1].step
         before = cut_tep[max(0, int(np.searchsorted(recording.steps, step, side="right")) - 1)]
         back = int((before & ~cut_tep[-1]).sum())
-        return f"{int(before.sum())} of {links} links were cut by step {step:,}; {back or 'none'} came back"
+        return f"{int(before.sum())} of {links} links of layer 1 were cut by step {step:,}; {back or 'none'} came back"
     if not cut:
         return "no link is ever cut"
     first = int(recording.steps[int(np.argmax(cut_t > 0))])
     if cut_tep.shape[1] != cut_tep.shape[2]:
-        return f"{cut} of {links} links cut, the first by step {first:,}"
+        return f"{cut} of {links} links of layer 1 cut, the first by step {first:,}"
     own = int(np.trace(~cut_tep[-1]))
     crossing = links - cut - own
     if not crossing:

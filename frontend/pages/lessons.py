@@ -30,7 +30,7 @@ COLUMNS: Final[list[dict[str, Any]]] = [
     },
     {"field": "special", "headerName": "What is special", "flex": 1, "minWidth": 192, "wrapText": True, **TEXT},
     {"field": "steps", "headerName": "Steps", "width": 78, **PLAIN, **shown_by("runCount")},
-    {"field": "cut", "headerName": "Links cut", "width": 96, **PLAIN, **shown_by("runCount")},
+    {"field": "cut", "headerName": "Links cut, all layers", "width": 104, **PLAIN, **shown_by("runCount")},
     {"field": "told", "headerName": "With ID, %", "width": 104, **PLAIN, **shown_by("runPercent")},
     {"field": "blind", "headerName": "Without ID, %", "width": 122, **PLAIN, **shown_by("runPercent")},
     {

@@ -36,7 +36,7 @@ COLUMNS: Final[list[dict[str, Any]]] = [
     {"field": "step", "headerName": "Step", "width": 88, **NUMBER, **shown_by("runCount")},
     {"field": "accuracy", "headerName": "With ID, %", "width": 112, **NUMBER, **shown_by("runPercent")},
     {"field": "blind_accuracy", "headerName": "Without ID, %", "width": 136, **NUMBER, **shown_by("runPercent")},
-    {"field": "links_cut", "headerName": "Links cut", "width": 104, **NUMBER, **shown_by("runCount")},
+    {"field": "links_cut", "headerName": "Links cut, all layers", "width": 112, **NUMBER, **shown_by("runCount")},
     {
         "field": "started",
         "headerName": "Started",
