@@ -168,10 +168,9 @@ def _rule(bound: tuple[float, float], equivalence: float | None) -> str:
 def by_seed(rows: Sequence[Row], column: str, **where: str | int | float | bool) -> dict[int, float]:
     """One number a seed: the mean of a column over the seed's rows that have these values; None counts as NaN."""
     found: dict[int, list[float]] = {}
-    for row in rows:
-        if _has(row, where):
-            value = row[column]
-            found.setdefault(int(row["seed"] or 0), []).append(math.nan if value is None else float(value))
+    for row in _having(rows, where):
+        value = row[column]
+        found.setdefault(int(row["seed"] or 0), []).append(math.nan if value is None else float(value))
     return {seed: _mean(values) for seed, values in found.items()}
 
 
@@ -183,9 +182,9 @@ def difference(first: Mapping[int, float], second: Mapping[int, float]) -> dict[
 def curve(rows: Sequence[Row], label: str, *, x: str, y: str, **where: str | int | float | bool) -> Line:
     """Mean and band of column y over seeds, of the rows that have these values, where x and y have a value."""
     values: dict[float, list[float]] = {}
-    for row in rows:
+    for row in _having(rows, where):
         place, value = row.get(x), row.get(y)
-        if place is not None and value is not None and _has(row, where) and math.isfinite(float(value)):
+        if place is not None and value is not None and math.isfinite(float(value)):
             values.setdefault(float(place), []).append(float(value))
     places = sorted(values)
     bands = [interval(values[place]) for place in places]
@@ -213,8 +212,11 @@ def mean_over_seeds(value_of_seed: Mapping[int, float]) -> float:
     return _mean(list(value_of_seed.values()))
 
 
-def _has(row: Row, where: Mapping[str, Value]) -> bool:
-    return all(row.get(name) == value for name, value in where.items())
+def _having(rows: Sequence[Row], where: Mapping[str, Value]) -> Sequence[Row]:
+    """The rows that have all of these values; a pass a value is faster than asking each row for all."""
+    for name, value in where.items():
+        rows = [row for row in rows if row.get(name) == value]
+    return rows
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import "./page.js";
 import { Axis, pictureName } from "../../../frontend/assets/lab/charts/axis.js";
+import { Film } from "../../../frontend/assets/lab/charts/film.js";
 import { FilmMoments } from "../../../frontend/assets/lab/charts/film_moments.js";
 import { decodeFrame } from "../../../frontend/assets/lab/core/frames.js";
 import { isIn, lineageOf } from "../../../frontend/assets/lab/core/lineage.js";
@@ -105,4 +106,18 @@ test("an epoch that goes on from another shows that one's steps up to where it b
   assert.ok(!isIn(film.lineage, { epoch: 0, step: 61 }));
   assert.ok(isIn(film.lineage, { epoch: 1, step: 999 }));
   assert.ok(!isIn(lineageOf(null, 3), { epoch: 2, step: 0 }));
+});
+
+test("two arrow keys in a row go two pictures, though the film is not drawn between them", () => {
+  const asked = [];
+  const film = new Film("scrub", {
+    seek: (step) => asked.push(step),
+    live: () => assert.fail("nobody asked for that"),
+    play: () => assert.fail("nobody asked for that"),
+    at: () => asked.at(-1) ?? null,
+  });
+  film.show({ axis: new Axis(300, 0, 700), rows: [], layer: 0, step: null, changes: [] });
+  const press = (key) => film.track.dispatchEvent(new KeyboardEvent("keydown", { key }));
+  ["Home", "ArrowRight", "ArrowRight"].forEach(press);
+  assert.deepEqual(asked, [0, 50, 71]);
 });

@@ -31,6 +31,7 @@ import { drawThumb } from "./thumb.js";
  * @property {(step: number) => void} seek
  * @property {() => void} live
  * @property {() => void} play
+ * @property {() => number | null} at the step looked back at, also where it is not drawn yet; null for live
  */
 
 export const LARGEST = 44;
@@ -108,7 +109,7 @@ export class Film {
     const shown = this.#shown;
     if (!shown || event.ctrlKey || event.metaKey || event.altKey) return;
     const { key } = event;
-    const step = shown.step ?? shown.axis.last;
+    const step = this.#act.at() ?? shown.axis.last;
     if (key in KEYS) {
       this.#seekTo(shown.axis.neighbour(step, KEYS[/** @type {keyof typeof KEYS} */ (key)] > 0 ? 1 : -1));
     } else if (key === "Home") this.#seekTo(0);

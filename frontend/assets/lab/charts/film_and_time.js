@@ -65,7 +65,8 @@ export class FilmAndTime {
     this.#scrubber = scrubber;
     this.#layer = layer;
     const play = () => this.#play();
-    this.film = new Film("scrub", { seek: (step) => this.#seek(step), live: () => scrubber.live(), play });
+    const seek = (/** @type {number} */ step) => this.#seek(step);
+    this.film = new Film("scrub", { seek, live: () => scrubber.live(), play, at: () => this.step });
     this.chart = new Chart((step) => this.#seek(step));
     this.tabs = new Tabs((name) => {
       this.#measure = name;
