@@ -109,6 +109,7 @@ test("an epoch that goes on from another shows that one's steps up to where it b
 });
 
 test("two arrow keys in a row go two pictures, though the film is not drawn between them", () => {
+  /** @type {number[]} */
   const asked = [];
   const film = new Film("scrub", {
     seek: (step) => asked.push(step),
@@ -117,7 +118,7 @@ test("two arrow keys in a row go two pictures, though the film is not drawn betw
     at: () => asked.at(-1) ?? null,
   });
   film.show({ axis: new Axis(300, 0, 700), rows: [], layer: 0, step: null, changes: [] });
-  const press = (key) => film.track.dispatchEvent(new KeyboardEvent("keydown", { key }));
+  const press = (/** @type {string} */ key) => film.track.dispatchEvent(new KeyboardEvent("keydown", { key }));
   ["Home", "ArrowRight", "ArrowRight"].forEach(press);
   assert.deepEqual(asked, [0, 50, 71]);
 });
