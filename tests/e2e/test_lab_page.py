@@ -150,12 +150,12 @@ def test_one_arrow_key_moves_a_slider_and_back_and_sends_nothing_else(lab: Page,
     expect(lab.locator("[data-control=p_drop] .control-preset")).to_be_hidden()
 
 
-@pytest.mark.parametrize("typed", ["0x1", "1,000", "1 0"])
-def test_what_is_not_clearly_a_decimal_number_is_refused(lab: Page, running: Server, typed: str) -> None:
+def test_what_is_not_clearly_a_decimal_number_is_refused(lab: Page, running: Server) -> None:
     applied = running.run()["controls"]["applied"]["lr_ratio"]
-    lab.fill(entry("lr_ratio"), typed)
-    lab.keyboard.press("Enter")
-    expect(lab.locator(note("lr_ratio"))).to_contain_text(f"Found {typed}.")
+    for typed in ("0x1", "1,000", "1 0"):
+        lab.fill(entry("lr_ratio"), typed)
+        lab.keyboard.press("Enter")
+        expect(lab.locator(note("lr_ratio"))).to_contain_text(f"Found {typed}.")
     assert running.run()["controls"]["applied"]["lr_ratio"] == applied
 
 
