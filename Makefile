@@ -8,7 +8,7 @@ SHELL_CODE := $(wildcard scripts/*.sh .ci/run)
 # Checks side by side, a core each; what one says comes in one piece.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target --jobs
 LINTS := types python-lint c-lint shell-lint
-# Files of tests side by side, a process a core; browser tests stay last in each.
+# Files of tests side by side, a process more than cores (tests/conftest.py); browser tests stay last in each.
 IN_PROCESSES := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # CI runs the slow tests, too.
 MARKED := $(if $(CI),-m "not chaos")

@@ -180,7 +180,9 @@ def test_measures_count_what_the_pictures_show() -> None:
 def test_what_is_special_is_said_in_counts() -> None:
     assert special(a_run(0, [0.5, 0.05, 0.01])) == "8 of 8 experts hold their own block alone; first cut by step 10"
     assert special(a_run(0, [0.5, 0.5, 0.5])) == "no link is ever cut"
-    assert special(a_run(0, [0.05, 0.05, 0.5], edit=10)) == "56 of 64 links of layer 1 were cut by step 10; 56 came back"
+    assert (
+        special(a_run(0, [0.05, 0.05, 0.5], edit=10)) == "56 of 64 links of layer 1 were cut by step 10; 56 came back"
+    )
 
 
 def test_the_gallery_has_a_row_for_every_recorded_run_and_names_one_to_compare_with() -> None:
