@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -96,12 +96,12 @@ def pixels_of(image: str, side: int) -> list[int]:
     return list(found)
 
 
-async def _of(hub: RunHub, epoch: int | None, step: int | None) -> dict[str, str]:
+async def _of(hub: RunHub, epoch: int | None, step: int | None) -> dict[str, Any]:
     generation = max(hub.state.generation, 0) if epoch is None else epoch
     return {"run": hub.run_id, "state": await asyncio.to_thread(state_of, hub.folder, generation, step)}
 
 
-def _places(**places: int) -> dict[str, int]:
+def _places(**places: int) -> dict[str, Any]:
     for name, value in places.items():
         if not 0 <= value <= 100_000:
             raise BadInputError(f"{name} must be a whole number from 0. Found {str(value)[:40]}.")

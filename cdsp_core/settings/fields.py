@@ -6,11 +6,10 @@ Imports no torch, so the web process can read it too. The fields themselves are 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import types
 import typing
 from dataclasses import field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 MAX_WIDENED = 2**53
 """The largest whole number that is taken where a number is wanted; every bound lies far below."""
@@ -26,10 +25,14 @@ def described(default: Any, doc: str) -> Any:
     return field(default=default, metadata={"doc": doc})
 
 
-@functools.cache
+_TYPES: Final[dict[Any, dict[str, Any]]] = {}
+
+
 def _types(cls: type) -> dict[str, Any]:
     """The types of a class's fields, read once: reading them takes longer than all else that a config does."""
-    return typing.get_type_hints(cls)
+    if cls not in _TYPES:
+        _TYPES[cls] = typing.get_type_hints(cls)
+    return _TYPES[cls]
 
 
 def field_schema(cls: type, f: dataclasses.Field[Any]) -> dict[str, Any]:

@@ -44,7 +44,11 @@ def test_milestones_are_step_0_and_then_of_every_root_of_two_from_50(tmp_path: P
 
 def test_a_large_model_keeps_one_milestone_and_a_full_disk_none(tmp_path: Path) -> None:
     large = Milestones(tmp_path, 0, after=-1)
-    large.keep(0, lambda name: (tmp_path / f"{name}.safetensors").write_bytes(bytes(4_000_001)) and None)
+
+    def write(name: str) -> None:
+        (tmp_path / f"{name}.safetensors").write_bytes(bytes(4_000_001))
+
+    large.keep(0, write)
     assert not large.is_due(1_000_000)
 
     def refuse(name: str) -> None:
