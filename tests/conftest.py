@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.figures import FIGURES, Figure, table
 
-OTHER_PROCESSES = ("backend", "chaos", "e2e")
+OTHER_PROCESSES = ("backend", "chaos", "cluster", "e2e")
 """folders whose tests start servers, workers or a browser"""
 
 
