@@ -21,7 +21,7 @@ from backend.launchers import JobPlace
 from backend.sweep_folder import SweepFolder
 from backend.sweep_info import Going, KeptSweep, info_of
 from backend.sweep_process import SweepCommand, SweepProcess
-from cdsp_core.studies.sweeps.files import parquet_of, store_sweep
+from cdsp_core.studies.sweeps.files import SPEC, parquet_of, store_sweep
 from cdsp_core.studies.sweeps.spec import Sweep
 from cdsp_core.wire.messages.sweeps import SweepCell, SweepDetail, SweepInfo, SweepList
 from cdsp_core.wire.messages.vocabulary import SweepState
@@ -65,8 +65,7 @@ class Sweeps:
 
     async def open(self) -> None:
         """Take up the maps of the folder; those that were going on go on."""
-        for path in sorted(self._recorded_folder.glob("*/sweep.json")):
-            self._folders[path.parent.name] = SweepFolder(path.parent)
+        await asyncio.to_thread(self._find_recorded)
         for path in sorted(self._folder.glob(f"*/{STATE}")):
             try:
                 kept = KeptSweep.model_validate_json(path.read_text())
@@ -89,7 +88,8 @@ class Sweeps:
     # asked
 
     async def list(self) -> SweepList:
-        """Every map, newest first."""
+        """Every map, newest first; of those that come with the program also what has come since the start."""
+        await asyncio.to_thread(self._find_recorded)
         order = sorted(self._folders, key=lambda each: (each in self._kept, self._created(each)), reverse=True)
         infos = [info for each in order if (info := await self._info(each)) is not None]
         return SweepList(unavailable=self._why_unavailable(), sweeps=infos)
@@ -300,6 +300,10 @@ class Sweeps:
     def _since(self, sweep_id: str) -> int | None:
         going = self._going
         return going.process.began_ns if going is not None and going.sweep_id == sweep_id else None
+
+    def _find_recorded(self) -> None:
+        for path in sorted(self._recorded_folder.glob(f"*/{SPEC}")):
+            self._folders.setdefault(path.parent.name, SweepFolder(path.parent))
 
     async def _info(self, sweep_id: str) -> SweepInfo | None:
         folder = self._folders[sweep_id]

@@ -188,6 +188,8 @@ def _moved(view: View, axis: int) -> str:
         return ""
     (low_at, low), (high_at, high) = (pick(known, key=lambda each: each[1]) for pick in (min, max))
     unit, label = view.about["unit"], field_label(view.axes[axis]["field"])
+    if measured_text(low, unit) == measured_text(high, unit):
+        return f"{measured_text(low, unit)} at every {label}"
     return (
         f"{measured_text(low, unit)} at {label} {value_text(values[low_at])}, "
         f"{measured_text(high, unit)} at {value_text(values[high_at])}"

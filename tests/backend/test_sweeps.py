@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -239,6 +240,9 @@ async def test_maps_that_come_with_the_program_are_shown_and_stay_as_they_are(tm
         for verb, path in (("POST", "/stop"), ("POST", "/resume"), ("DELETE", "")):
             assert (await it.http.request(verb, f"/api/sweeps/one{path}")).status_code == 409
         assert (await it.http.get("/api/recorded")).json() == {"recorded": [], "refused": []}
+        await asyncio.to_thread(shutil.copytree, out, out.with_name("two"))
+        listed = (await it.http.get("/api/sweeps")).json()["sweeps"]
+        assert sorted(each["sweep_id"] for each in listed) == ["one", "two"]
 
 
 def test_the_maps_that_come_with_the_program_are_whole() -> None:

@@ -84,7 +84,7 @@ def test_margins_are_means_and_ranges_of_the_runs_that_have_ended() -> None:
 
 def test_the_sentence_says_how_far_each_setting_moves_the_measure() -> None:
     said = sentence(view_of(a_map(CELLS), "links_cut"))
-    assert said == "Links cut: 1 at λ 0, 4 at 10; 2 at p_drop 0, 2 at 0."
+    assert said == "Links cut: 1 at λ 0, 4 at 10; 2 at every p_drop."
     none = sentence(view_of(a_map([cell(0, 0, None)]), "links_cut"))
     assert none == "A map of when modules emerge: no run has ended yet."
 
