@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend import errors, inspector_routes, operating, recorded_routes, reference, sweep_routes
+from backend import errors, inspector_routes, operating, recorded_routes, reference, sweep_routes, take_routes
 from backend.inspector import Inspector, inspector_command
 from backend.recorded import RecordedFolder
 from backend.routes import router
@@ -56,6 +56,7 @@ def create_app(
     app.include_router(operating.router)
     app.include_router(router)
     app.include_router(inspector_routes.router)
+    app.include_router(take_routes.router)
     app.include_router(sweep_routes.router)
     app.include_router(recorded_routes.router)
     reference.install(app)

@@ -68,6 +68,12 @@ class Inspector:
                 f"The answer cannot be read: {error.error_count()} fields are not as they must be."
             ) from error
 
+    async def warm(self) -> None:
+        """Begin the process, where there may be one: a question is likely."""
+        if self._command is not None and not self._turn.locked():
+            with suppress(OSError):
+                await self._running()
+
     async def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None

@@ -254,9 +254,12 @@ async def film(
     response_model=EntryHistory,
     responses=refusals(404, 422),
 )
-async def entry(hub: Hub, runs: SomeRuns, epoch: int, layer: int, expert: int, block: int) -> Response:
+async def entry(
+    request: Request, hub: Hub, runs: SomeRuns, epoch: int, layer: int, expert: int, block: int
+) -> Response:
     """One entry of A through an epoch and what it was continued from: sigma(A), and what pushed it at each step."""
     place = checked_place(hub.state.config.model, layer=layer, expert=expert, block=block)
+    await request.app.state.inspector.warm()
     ask = partial(history_of_entry, runs.store.archive, hub.run_id, _small(epoch), place)
     return answer(await asyncio.to_thread(ask, is_told=hub.state.config.model.tells_gradient))
 

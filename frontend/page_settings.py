@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from cdsp_core import __version__
 from cdsp_core.settings.config import MAX_SEED, schema
 from cdsp_core.wire.messages.vocabulary import ACTIVE, Status
 
@@ -183,6 +184,7 @@ def page_settings() -> dict[str, Any]:
         "controls": controls,
         "architectures": {name: asdict(text) for name, text in ARCHITECTURES.items()},
         "max_seed": MAX_SEED,
+        "version": __version__,
     }
 
 

@@ -28,7 +28,7 @@ LAYERS = (
 STUDY_LAYERS = ("framework", "sweeps", "experiments", "catalogue")
 """of studies likewise: a study of the catalogue may know experiments and framework, and nobody knows it"""
 TORCH_FREE = ("settings", "wire")
-FACES = ("cdsp_core/__init__.py", "cdsp_core/__main__.py")
+FACES = ("cdsp_core/__init__.py", "cdsp_core/__main__.py", "cdsp_core/notebook.py")
 """the public face and the command line, which may know every layer"""
 
 

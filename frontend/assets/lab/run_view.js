@@ -16,13 +16,14 @@ import { Happened } from "./happened.js";
 import { LessonCard } from "./lessons/card.js";
 import { Pictures } from "./pictures/pictures.js";
 import { Probe } from "./probe/probe.js";
-import { showFacts, showTakeAway } from "./shell/facts.js";
+import { showFacts } from "./shell/facts.js";
 import { showHeadlines } from "./shell/headlines.js";
 import { Notice } from "./shell/notice.js";
 import { Rail } from "./shell/rail.js";
 import { RunList } from "./shell/run_list.js";
 import { Status } from "./shell/status.js";
 import { Story } from "./shell/story.js";
+import { Take } from "./take/take.js";
 import { Comparison } from "./twin/comparison.js";
 import { twinLensOf } from "./twin/twin_figure.js";
 import { Inquiry } from "./why/inquiry.js";
@@ -77,7 +78,13 @@ export class RunView {
     this.controls = new Controls(parts, model, (runId) => this.open(runId));
     this.runs = new RunList(parts, model, (runId) => this.open(runId), this.#ended.signal);
     this.facts = parts.find("facts");
-    this.take = parts.find("take");
+    this.take = new Take(parts.find("take"), model, {
+      pictures: this.pictures,
+      events: () => this.charts.events,
+      chart: () => this.charts.chart.svg,
+      chartTitle: () => this.charts.title,
+      link: () => this.#link(),
+    });
     this.story = new Story(parts, model);
     this.rail = new Rail(parts);
     this.happened = new Happened(parts, model, this);
@@ -345,7 +352,7 @@ export class RunView {
     this.refresh();
     this.runs.follow();
     this.root.classList.toggle("is-recorded-run", this.model.isRecorded);
-    showTakeAway(this.take, this.model.run ? this.model.run.run_id : null, () => this.#link());
+    this.take.refresh();
   }
 
   /** Show a stored frame, or with null the live one again. @param {Frame | null} frame */

@@ -35,6 +35,7 @@ const SETTINGS = {
     standard: { name: "Standard MoE", full: "A standard mixture of experts", owns: "each expert owns its weights" },
   },
   max_seed: 2 ** 31 - 1,
+  version: "1.2.3",
 };
 
 /**

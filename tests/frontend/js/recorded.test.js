@@ -135,7 +135,7 @@ test("the key that runs or pauses starts nothing of a recorded run", async () =>
 test("its file is taken away, and no steps that it does not have", async () => {
   await opened();
   const links = [...document.querySelectorAll('[data-part="take"] a')].map((each) => each.getAttribute("href"));
-  assert.deepEqual(links, ["/api/recorded/first/recording"]);
+  assert.deepEqual(links, ["/api/recorded/first/recording", "/api/recorded/first/page"]);
 });
 
 test("a link to none says so with the nearest", async () => {

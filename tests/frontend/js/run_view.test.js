@@ -340,7 +340,7 @@ test("the link that is copied carries the recipe and the moment, and where the r
   view.draw(0);
   answers["/api/runs/a-run/moments/0/4"] = {};
   view.scrubber.pinned = /** @type {any} */ ({ ...view.model.frame, step: 4 });
-  /** @type {HTMLElement} */ (the('#a [data-part="take"] button')).click();
+  /** @type {HTMLElement} */ (the('#a [data-take="link"]')).click();
   await soon();
   const entries = new URLSearchParams(copied[0].split("#")[1]);
   assert.equal(entries.get("step"), "4");

@@ -92,6 +92,11 @@ export class FilmAndTime {
     this.#sized.disconnect();
   }
 
+  /** What the chart draws, in words. */
+  get title() {
+    return measuresOf(this.#model).find(({ name }) => name === this.#measure)?.title ?? "Chart";
+  }
+
   /** Another run, or another epoch of it: what is drawn is of it alone from now on. */
   setUp() {
     const { run } = this.#model;

@@ -25,6 +25,7 @@
  * @property {Record<string, ControlSpec>} controls
  * @property {Record<string, ArchitectureText>} architectures
  * @property {number} max_seed
+ * @property {string} version of the program
  */
 
 /** @returns {PageSettings} */

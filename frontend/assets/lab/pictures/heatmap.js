@@ -62,6 +62,11 @@ export class Heatmap {
     this.#fit();
   }
 
+  /** Of the canvas on the page, px. */
+  get size() {
+    return this.#size;
+  }
+
   close() {
     this.#sized.disconnect();
   }

@@ -1,14 +1,9 @@
-// "About this run": tasks, sizes and data, from the hello message; and what can be taken away of it.
+// "About this run": tasks, sizes and data, from the hello message.
 
-import { announce } from "../core/announcer.js";
 import { architectureOf } from "../core/architectures.js";
 import { colours } from "../core/colours.js";
 import { element } from "../core/element.js";
 import { count } from "../core/format.js";
-import { recordedName } from "../core/recorded.js";
-import { runPath } from "../core/requests.js";
-
-const COPIED_MS = 2000;
 
 /** @import { Hello, RunConfig, Task } from "../core/messages.js" */
 /** @import { Run } from "../core/told.js" */
@@ -63,41 +58,3 @@ function taskLine(task, q) {
   const name = element("span", {}, element("b", { textContent: task.label }), ` ${task.note}`);
   return element("p", { className: "task-line" }, dot, name);
 }
-
-/**
- * What can be taken away: a link to what is shown, every step's scalars and every event as a file.
- *
- * @param {HTMLElement} box
- * @param {string | null} runId
- * @param {() => string} link to what is shown: the run, its recipe and the moment
- */
-export function showTakeAway(box, runId, link) {
-  if (box.dataset.run === (runId ?? "")) return;
-  box.dataset.run = runId ?? "";
-  if (runId === null) {
-    box.replaceChildren();
-    return;
-  }
-  const copy = element("button", { type: "button", className: "button" }, icon("link"), "Copy link");
-  copy.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(link());
-    announce("The link is copied.");
-    copy.lastChild?.replaceWith("Copied");
-    setTimeout(() => copy.lastChild?.replaceWith("Copy link"), COPIED_MS);
-  });
-  const recorded = recordedName(runId);
-  const files =
-    recorded === null
-      ? ["csv", "json"].map((format) => file(`${runPath(runId)}/export?format=${format}`, `${runId}.${format}`, format))
-      : [file(`${runPath(runId)}/recording`, `${recorded}.recording`, "recording")];
-  box.replaceChildren(copy, ...files);
-}
-
-/** A file to take away. @param {string} href @param {string} download @param {string} kind */
-function file(href, download, kind) {
-  const text = kind.length > 4 ? "The recording, a file" : kind.toUpperCase();
-  return element("a", { href, download, className: "button" }, icon("save"), text);
-}
-
-/** @param {string} name */
-const icon = (name) => element("span", { className: `icon icon-${name}` });
