@@ -36,6 +36,7 @@ LAB_STYLES: Final = (
     "lesson",
     "inquiry",
     "probe",
+    "take",
 )
 
 LAB_INDEX: Final = """<!DOCTYPE html>

@@ -7,6 +7,8 @@ import { captionOf } from "../../../frontend/assets/lab/take/caption.js";
 import { figureOf, svgOf } from "../../../frontend/assets/lab/take/figure.js";
 import { evenly } from "../../../frontend/assets/lab/take/film_files.js";
 import { compressed, gifOf } from "../../../frontend/assets/lab/take/gif.js";
+import { SvgContext } from "../../../frontend/assets/lab/take/svg_context.js";
+import { drawHatch } from "../../../frontend/assets/lab/pictures/matrix.js";
 import { colours } from "../../../frontend/assets/lab/core/colours.js";
 import { aHello, anEvent } from "./run.js";
 
@@ -100,6 +102,28 @@ test("a picture as SVG has its cells, its labels, its title and its caption, and
   ]);
   assert.equal((text.match(/<g /g) ?? []).length, (text.match(/<\/g>/g) ?? []).length);
   assert.ok((text.match(/<path /g) ?? []).length >= 5);
+});
+
+test("hatching is clipped, circles are whole, and a restored pen draws as before", () => {
+  const context = new SvgContext();
+  const c = /** @type {CanvasRenderingContext2D} */ (/** @type {unknown} */ (context));
+  c.save();
+  c.beginPath();
+  c.rect(0, 0, 10, 10);
+  c.clip();
+  drawHatch(c, { x: 0, y: 0, width: 10, height: 10 }, "red", 0.5);
+  c.restore();
+  c.fillStyle = "blue";
+  c.beginPath();
+  c.arc(5, 5, 2, 0, 2 * Math.PI);
+  c.fill();
+  const text = context.shapes.join("");
+  assert.equal((text.match(/<clipPath /g) ?? []).length, 2);
+  assert.match(text, /stroke="red".* opacity="0.5" clip-path="url\(#clip2\)"/);
+  assert.match(
+    context.shapes[context.shapes.length - 1],
+    /^<path d="M7 5A2 2 0 0 1 3 5A2 2 0 0 1 7 5Z" fill="blue"\/>$/,
+  );
 });
 
 test("places of a film are taken evenly, the first and the last among them", () => {

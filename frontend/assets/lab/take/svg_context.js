@@ -1,6 +1,6 @@
 // A drawing context that writes SVG: what a picture draws on a canvas comes out as shapes and text.
 
-/** @typedef {{ fillStyle: string, strokeStyle: string, lineWidth: number, globalAlpha: number, font: string, textAlign: string, textBaseline: string, dash: string, clip: string }} Pen */
+/** @typedef {{ fillStyle: string, strokeStyle: string, lineWidth: number, globalAlpha: number, font: string, textAlign: string, textBaseline: string, dash: string, clipping: string }} Pen */
 
 /** @type {Pen} */
 const NEW_PEN = {
@@ -12,7 +12,7 @@ const NEW_PEN = {
   textAlign: "left",
   textBaseline: "alphabetic",
   dash: "",
-  clip: "",
+  clipping: "",
 };
 /** @type {Record<string, string>} */
 const ANCHORS = { left: "start", start: "start", center: "middle", right: "end", end: "end" };
@@ -154,7 +154,7 @@ export class SvgContext {
     this.#clips += 1;
     const id = `clip${this.#clips}`;
     this.shapes.push(`<clipPath id="${id}"><path d="${this.#path}"/></clipPath>`);
-    this.#pen.clip = ` clip-path="url(#${id})"`;
+    this.#pen.clipping = ` clip-path="url(#${id})"`;
   }
 
   /** @param {number[]} lengths */
@@ -164,13 +164,13 @@ export class SvgContext {
 
   /** @param {string} text @param {number} x @param {number} y */
   fillText(text, x, y) {
-    const { font, fillStyle, textAlign, textBaseline, globalAlpha, clip } = this.#pen;
+    const { font, fillStyle, textAlign, textBaseline, globalAlpha, clipping } = this.#pen;
     const [, weight = "400", size = "13", family = "sans-serif"] = /^(?:(\S+) )?([\d.]+)px (.*)$/.exec(font) ?? [];
     const lowered = textBaseline === "middle" ? y + MIDDLE_EM * Number(size) : y;
     const look = `font-family="${escaped(family)}" font-size="${size}" font-weight="${weight}" fill="${fillStyle}"`;
     const place = `x="${short(x)}" y="${short(lowered)}" text-anchor="${ANCHORS[textAlign] ?? "start"}"`;
     const faint = globalAlpha < 1 ? ` opacity="${short(globalAlpha)}"` : "";
-    this.shapes.push(`<text ${place} ${look}${faint}${clip}>${escaped(String(text))}</text>`);
+    this.shapes.push(`<text ${place} ${look}${faint}${clipping}>${escaped(String(text))}</text>`);
   }
 
   /** A sheet of pixels, as a picture inside the picture. @param {OffscreenCanvas} sheet @param {number} x @param {number} y @param {number} width @param {number} height */
@@ -186,8 +186,8 @@ export class SvgContext {
 
   /** @param {string} path @param {string} look */
   #shape(path, look) {
-    const { globalAlpha, clip } = this.#pen;
+    const { globalAlpha, clipping } = this.#pen;
     const faint = globalAlpha < 1 ? ` opacity="${short(globalAlpha)}"` : "";
-    if (path) this.shapes.push(`<path d="${path}" ${look}${faint}${clip}/>`);
+    if (path) this.shapes.push(`<path d="${path}" ${look}${faint}${clipping}/>`);
   }
 }

@@ -106,8 +106,8 @@ export class Take {
 
   #figures() {
     const rows = this.#shown.pictures.panels.map((panel) => {
-      const { name, title } = panel.picture;
-      return this.#figureRow(name, title, (kind) => this.#picture(name, kind));
+      const { name, title, lens } = panel.picture;
+      return this.#figureRow(name, lens === "threads" ? "Threads" : title, (kind) => this.#picture(name, kind));
     });
     return [...rows, this.#figureRow("chart", "Chart", (kind) => this.#chart(kind))];
   }
