@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -33,9 +33,11 @@ router = APIRouter()
 
 MAX_IMAGE: Final = 6_000
 """letters: 64 by 64 pixels in base64"""
+MOST_PLACES: Final = 100_000
+"""more than any model has experts or blocks"""
 Step = Annotated[int | None, Query(ge=0, le=MAX_STEPS)]
 Epoch = Annotated[int | None, Query(ge=0, le=1_000_000)]
-Place = Annotated[int, Query(ge=0, le=100_000)]
+Place = Annotated[int, Query(ge=0, le=MOST_PLACES)]
 ERRORS: Final = refusals(404, 422, 429, 503)
 
 
@@ -50,14 +52,16 @@ async def probe(
 ) -> Response:
     """What the model says of an image: its pixels, a byte each, in URL-safe base64. As it was nearest to a step."""
     side = hub.state.config.model.image_size
-    question = AskProbe(**await _of(hub, epoch, step), pixels=pixels_of(image, side), task=task)
+    state = await _state(hub, epoch, step)
+    question = AskProbe(run=hub.run_id, state=state, pixels=pixels_of(image, side), task=task)
     return answer(await _inspector(request).ask(question, ProbeAnswer))
 
 
 @router.get("/api/runs/{run_id}/images", response_model=SampleImages, responses=ERRORS)
 async def images(hub: Hub, request: Request) -> Response:
     """Nine test images to begin with, three of each task."""
-    return answer(await _inspector(request).ask(AskImages(**await _of(hub, None, None)), SampleImages))
+    question = AskImages(run=hub.run_id, state=await _state(hub, None, None))
+    return answer(await _inspector(request).ask(question, SampleImages))
 
 
 @router.get("/api/runs/{run_id}/surest/{layer}/{expert}", response_model=SurestPatches, responses=ERRORS)
@@ -65,7 +69,9 @@ async def surest(
     hub: Hub, request: Request, layer: int, expert: int, step: Step = None, epoch: Epoch = None
 ) -> Response:
     """The patches of test images that an expert takes with the largest weight."""
-    question = AskSurest(**await _of(hub, epoch, step), **_places(layer=layer, expert=expert))
+    _check(layer=layer, expert=expert)
+    state = await _state(hub, epoch, step)
+    question = AskSurest(run=hub.run_id, state=state, layer=layer, expert=expert)
     return answer(await _inspector(request).ask(question, SurestPatches))
 
 
@@ -75,13 +81,15 @@ async def lesion(
     request: Request,
     layer: int,
     expert: int,
-    block: Annotated[int | None, Query(ge=0, le=100_000)] = None,
+    block: Annotated[int | None, Query(ge=0, le=MOST_PLACES)] = None,
     draw: Annotated[int | None, Query(ge=0, le=MAX_SEED)] = None,
     step: Step = None,
     epoch: Epoch = None,
 ) -> Response:
     """Accuracy with an expert, or its link to a block, muted on a copy. `draw`: another of the same size instead."""
-    question = AskLesion(**await _of(hub, epoch, step), **_places(layer=layer, expert=expert), block=block, draw=draw)
+    _check(layer=layer, expert=expert)
+    state = await _state(hub, epoch, step)
+    question = AskLesion(run=hub.run_id, state=state, layer=layer, expert=expert, block=block, draw=draw)
     return answer(await _inspector(request).ask(question, LesionAnswer))
 
 
@@ -96,16 +104,15 @@ def pixels_of(image: str, side: int) -> list[int]:
     return list(found)
 
 
-async def _of(hub: RunHub, epoch: int | None, step: int | None) -> dict[str, Any]:
+async def _state(hub: RunHub, epoch: int | None, step: int | None) -> str:
     generation = max(hub.state.generation, 0) if epoch is None else epoch
-    return {"run": hub.run_id, "state": await asyncio.to_thread(state_of, hub.folder, generation, step)}
+    return await asyncio.to_thread(state_of, hub.folder, generation, step)
 
 
-def _places(**places: int) -> dict[str, Any]:
+def _check(**places: int) -> None:
     for name, value in places.items():
-        if not 0 <= value <= 100_000:
-            raise BadInputError(f"{name} must be a whole number from 0. Found {str(value)[:40]}.")
-    return places
+        if not 0 <= value <= MOST_PLACES:
+            raise BadInputError(f"{name} must be a whole number from 0 to {MOST_PLACES}. Found {str(value)[:40]}.")
 
 
 def _inspector(request: Request) -> Inspector:

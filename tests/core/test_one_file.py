@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from cdsp_core.wire.recording import Edit, RecordingError, read_recording
 FILE = next((Path(__file__).parents[2] / "docs" / "recorded").glob("live-*.recording"))
 
 
-def told_in(page: str) -> dict[str, object]:
+def told_in(page: str) -> dict[str, Any]:
     found = re.search(r'<script type="application/json" id="run">(.*?)</script>', page, re.DOTALL)
     assert found
     return json.loads(found[1])  # type: ignore[no-any-return]
@@ -29,7 +30,7 @@ def test_the_page_holds_every_picture_of_the_recording_and_asks_for_nothing() ->
     page = one_file(recording, title="a run")
     told = told_in(page)
     assert len(page.encode()) < 100_000 < MAX_BYTES
-    raw = np.frombuffer(base64.b64decode(str(told["connection"])), dtype=np.uint8).reshape(told["shape"])  # type: ignore[arg-type]
+    raw = np.frombuffer(base64.b64decode(str(told["connection"])), dtype=np.uint8).reshape(told["shape"])
     np.testing.assert_array_equal(raw, recording.connection)
     assert told["steps"] == recording.steps.tolist()
     assert "default-src 'none'" in page

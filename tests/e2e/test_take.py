@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 import pyarrow.parquet
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.e2e.assistive import faults
 from tests.e2e.served import Server
@@ -75,7 +76,7 @@ def test_the_data_are_taken_as_parquet_and_all_of_a_run_as_a_page_that_works_off
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+    page.on("console", partial(_note_error, problems))
     page.goto(f"file://{quote(str(path))}")
     expect(page.locator("#caption")).to_contain_text("live, seed 0")
     last = page.locator("#step").inner_text()
@@ -94,3 +95,8 @@ def test_the_data_are_taken_as_parquet_and_all_of_a_run_as_a_page_that_works_off
     assert faults(page) == []
     assert problems == []
     context.close()
+
+
+def _note_error(problems: list[str], message: ConsoleMessage) -> None:
+    if message.type == "error":
+        problems.append(message.text)
