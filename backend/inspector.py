@@ -22,6 +22,8 @@ M = TypeVar("M", bound=Message)
 
 ANSWER_TIMEOUT_S: Final = 60.0
 """with the start of the process"""
+IDLE_S: Final = 600.0
+"""after which the process ends that nobody asks; it holds some 400 MB"""
 MOST_WAITING: Final = 32
 MAX_ANSWER_BYTES: Final = 4_000_000
 ELSEWHERE: Final = "A model is asked where the server trains by itself: this one's workers are elsewhere."
@@ -36,9 +38,11 @@ def inspector_command(settings: Settings) -> list[str]:
 class Inspector:
     """At most one process, and one question at a time. `command` is None where no model can be asked here."""
 
-    def __init__(self, command: Sequence[str] | None, log: Path) -> None:
+    def __init__(self, command: Sequence[str] | None, log: Path, *, idle_s: float = IDLE_S) -> None:
         self._command = command
         self._log = log
+        self._idle_s = idle_s
+        self._idle: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -58,6 +62,7 @@ class Inspector:
                 line = await self._answered(question.to_text())
         finally:
             self._waiting -= 1
+            self._count_idle()
         found: dict[str, Any] = json.loads(line)
         if "error" in found:
             raise BadInputError(str(found["error"])[:500])
@@ -68,14 +73,35 @@ class Inspector:
                 f"The answer cannot be read: {error.error_count()} fields are not as they must be."
             ) from error
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.returncode is None
+
     async def warm(self) -> None:
         """Begin the process, where there may be one: a question is likely."""
         if self._command is not None and not self._turn.locked():
             with suppress(OSError):
                 await self._running()
+            self._count_idle()
 
     async def close(self) -> None:
         """End the process."""
+        if self._idle is not None:
+            self._idle.cancel()
+        await self._end()
+
+    def _count_idle(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.create_task(self._end_idle())
+
+    async def _end_idle(self) -> None:
+        await asyncio.sleep(self._idle_s)
+        async with self._turn:
+            await self._end()
+
+    async def _end(self) -> None:
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -93,13 +119,13 @@ class Inspector:
                 await process.stdin.drain()
                 said = await process.stdout.readline()
         except (TimeoutError, OSError, ValueError) as error:
-            await self.close()
+            await self._end()
             raise NotNowError("The model was asked and did not answer; ask again.") from error
         except asyncio.CancelledError:
-            await self.close()  # its answer would be taken for that of the next question
+            await self._end()  # its answer would be taken for that of the next question
             raise
         if not said.endswith(b"\n"):
-            await self.close()
+            await self._end()
             raise NotNowError("The process that answers has ended; ask again.")
         return said
 

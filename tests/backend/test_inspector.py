@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import sys
 from pathlib import Path
@@ -80,6 +81,18 @@ async def test_a_process_that_ends_is_begun_anew(tmp_path: Path) -> None:
         await inspector.ask(QUESTION, SampleImages)
     assert await inspector.ask(QUESTION, SampleImages) == SampleImages(images=[])
     await inspector.close()
+
+
+async def test_a_process_that_nobody_asks_ends_and_the_next_question_begins_another(tmp_path: Path) -> None:
+    program = "import os\nwhile input(): print('{\"images\": []}', flush=True)"
+    inspector = Inspector([sys.executable, "-c", program], tmp_path / "log", idle_s=0.05)
+    await inspector.ask(QUESTION, SampleImages)
+    assert inspector.is_running
+    await asyncio.sleep(0.5)
+    assert not inspector.is_running
+    assert await inspector.ask(QUESTION, SampleImages) == SampleImages(images=[])
+    await inspector.close()
+    assert not inspector.is_running
 
 
 async def test_a_real_run_is_asked_while_it_trains(tmp_path: Path) -> None:
