@@ -34,6 +34,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     found.close()
 
 
+@pytest.mark.slow  # three nodes take 15 s to start
 async def test_a_run_whose_node_dies_goes_on_elsewhere_from_its_last_checkpoint(tmp_path: Path, nodes: Nodes) -> None:
     async with lab(tmp_path, launcher="ray", ray_address=nodes.address) as it:
         answer = await it.http.post("/api/runs", json={"config": {**SMALL, "train": {"steps": 1_000_000}}})
@@ -53,6 +54,7 @@ async def test_a_run_whose_node_dies_goes_on_elsewhere_from_its_last_checkpoint(
         assert set(range(1, kept + 1)) <= {int(step) for step in told[:, 0]}
 
 
+@pytest.mark.slow
 def test_a_map_one_of_whose_nodes_dies_has_every_cell_once(tmp_path: Path, nodes: Nodes) -> None:
     sweep = Sweep(base=preset("live"), x=axis_of("lambda_conflict", "0,10"), y=axis_of("p_drop", "0,1"), steps=10)
     store_sweep(sweep, tmp_path)
@@ -70,6 +72,7 @@ def test_a_map_one_of_whose_nodes_dies_has_every_cell_once(tmp_path: Path, nodes
     assert [recording.measures is not None for recording in recorded] == [True] * 4
 
 
+@pytest.mark.slow
 async def test_without_an_address_a_cluster_of_this_machine_trains_a_map_that_is_asked_for(tmp_path: Path) -> None:
     axes = [{"field": "lambda_conflict", "values": [0, 10]}, {"field": "p_drop", "values": [0]}]
     asked = {"axes": axes, "steps": 5, "config": SMALL}
