@@ -18,7 +18,7 @@ ANSWERED = re.compile(r"As of step")
 
 def opened(page: Page) -> Page:
     """The page with its probe open and answered."""
-    page.wait_for_function("window.topologyLab?.views[0].pictures.frame")
+    page.wait_for_function("() => window.topologyLab?.views[0].pictures.frame")
     toggle = page.locator("[data-part=sheet-toggle]")
     if toggle.is_visible():
         toggle.click()
@@ -82,6 +82,6 @@ def test_a_patch_lights_its_expert_with_the_pointer_and_by_keyboard(lab: Page) -
 def test_a_recorded_run_says_that_it_cannot_be_probed(open_page: Callable[..., Page], stored_run: Server) -> None:
     name = stored_run.ask("GET", "/api/recorded")["recorded"][0]["name"]
     page = open_page(f"{stored_run.url}/#recorded={name}", width=1440, height=900)
-    page.wait_for_function("window.topologyLab?.views[0].pictures.frame")
+    page.wait_for_function("() => window.topologyLab?.views[0].pictures.frame")
     page.locator(".probe-fold summary").click()
     expect(page.locator(".probe-note")).to_have_text(re.compile("^A recorded run holds no weights"))

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def taking(open_page: Callable[..., Page], stored_run: Server) -> Page:
     page = open_page(stored_run.url, width=1440, height=900)
-    page.wait_for_function("window.topologyLab?.views[0].pictures.frame")
+    page.wait_for_function("() => window.topologyLab?.views[0].pictures.frame")
     return page
 
 

@@ -25,7 +25,7 @@ NUMBER = re.compile(r"^([+−])(\d\.\d\de[+-]\d+)$|^(0)$")
 
 def shown(page: Page) -> Page:
     """The page with a picture; a run that rests sends no further frames."""
-    page.wait_for_function("window.topologyLab?.views[0].pictures.frame")
+    page.wait_for_function("() => window.topologyLab?.views[0].pictures.frame")
     return page
 
 

@@ -62,7 +62,10 @@ export class Probe {
   constructor(parts, model, pictures, twin) {
     this.#model = model;
     this.#pictures = pictures;
-    this.#twin = twin;
+    this.#twin = () => {
+      const runId = twin();
+      return runId !== null && recordedName(runId) === null ? runId : null; // a recorded run cannot be asked
+    };
     this.#fold = /** @type {HTMLDetailsElement} */ (parts.find("probe-fold"));
     const { focus } = pictures;
     this.#grid = new PatchGrid({
@@ -194,7 +197,7 @@ export class Probe {
     const images = [...(this.#image ? [this.#image] : []), ...this.#pinned];
     /** @type {Question[]} */
     const questions = images.map((image) => this.#question(run.run_id, frame.epoch, frame.step, image));
-    if (twin !== null && recordedName(twin) === null && this.#image) {
+    if (twin !== null && this.#image) {
       questions.push(this.#question(twin, Number.NaN, frame.step, this.#image));
     }
     return questions;
