@@ -174,14 +174,17 @@ def holds_panel() -> Component:
 
 
 def take_panel() -> Component:
-    """The run's numbers as files, and a link to what is shown."""
+    """A link to what is shown, pictures, the film and the run's numbers as files."""
     return panel(
         "take",
         "Take away",
-        "every step and event of this run",
+        "each carries seed, changes and step",
         [html.Div(className="take-buttons", **part("take"))],
         [
-            why("Take away", "The link shows this run, layer and lens; the files hold its curves and its events."),
+            why(
+                "Take away",
+                "The link shows this run, layer and lens. Pictures and film are of the layer shown, data of every step.",
+            ),
             close_rail(),
         ],
     )
