@@ -183,7 +183,7 @@ def take_panel() -> Component:
         [
             why(
                 "Take away",
-                "The link shows this run, layer and lens. Pictures and film are of the layer shown, data of every step.",
+                "The link shows this run, layer and lens. Pictures and film are of that layer, data of every step.",
             ),
             close_rail(),
         ],
