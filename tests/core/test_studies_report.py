@@ -102,17 +102,16 @@ def test_the_same_claim_under_several_rules_is_one_line_and_each_tells_where_see
 ) -> None:
     whole = {**evidence.metadata, "form": {**evidence.metadata["form"], "smallest": False}}
     first = replace(evidence.findings.claims[0], claim="There is a gain (the paper's rules).")
+    first = replace(first, verdict="holds")
     second = replace(first, claim="There is a gain (the rules of live).", seeds=1)
     changed = replace(evidence, metadata=whole, findings=replace(evidence.findings, claims=[first, second]))
-    line = (
-        "* There is a gain: the paper's rules **undecided** 1.5±2.5; the rules of live **undecided** 1.5±2.5 (1 seed)."
-    )
+    line = "* There is a gain: the paper's rules **holds** 1.5±2.5; the rules of live **holds** 1.5±2.5 (1 seed)."
     assert line in evidence_markdown([changed])
 
 
-def test_what_is_undecided_in_the_smallest_form_is_counted_and_listed_in_no_document(evidence: Evidence) -> None:
+def test_what_is_undecided_is_counted_and_listed_in_no_document(evidence: Evidence) -> None:
     text = evidence_markdown([evidence])
-    assert "* 1 undecided in this form." in text
+    assert "* 1 undecided." in text
     assert "* There is a gain" not in text
 
 
