@@ -22,8 +22,6 @@ from tests.cluster.nodes import Nodes
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is not installed: it is the extra `cluster`.", allow_module_level=True)
 
-pytestmark = pytest.mark.slow  # starts a real cluster of three nodes, twice
-
 SMALL = {"model": {"num_layers": 1, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4}}
 
 

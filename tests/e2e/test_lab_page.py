@@ -402,7 +402,7 @@ def test_every_target_is_at_least_24_pixels(open_page: OpenPage, running: Server
     page = open_page(width=1440, height=900)
     small = """[...document.querySelectorAll("a, button, select, input:not([type=range]), summary")]
       .filter((e) => e.offsetParent && !e.classList.contains("skip-link") && !e.closest(".card-text, .introduction"))
-      .map((e) => [e.id || e.textContent || e.className, e.getBoundingClientRect()])
+      .map((e) => [e.id || e.textContent || e.className || e.outerHTML, e.getBoundingClientRect()])
       .filter(([, box]) => box.width && (box.width < 24 || box.height < 24)).map(([name]) => name)"""
     for width in (1440, 1280, 390):
         resize(page, width)
