@@ -357,8 +357,9 @@ def test_nothing_overflows(open_page: OpenPage, running: Server, theme: str) -> 
       .filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1).map((e) => e.id || e.textContent)"""
     for width in (1280, 390):
         resize(page, width)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate(cut) == [], width
+        fits = f"document.documentElement.scrollWidth <= {width}"
+        patiently(lambda fits=fits: page.evaluate(fits), f"the page to fit into {width} pixels")
+        patiently(lambda: page.evaluate(cut) == [], f"no text to be cut off at {width} pixels")
 
 
 def resize(page: Page, width: int, height: int = 900) -> None:
