@@ -38,7 +38,7 @@ LOADED: Final = {
     "claims": ".claim",
     "runs": "[row-id=run-00] [col-id=name]",
     "map": ".map-square",
-    "lessons": ".recorded-film img",
+    "lessons": ".recorded-film img:visible",
 }
 """What is there when a page is."""
 CASES: Final = [
