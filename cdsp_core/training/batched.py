@@ -164,6 +164,8 @@ class BatchedTrainer:
     def arrays(self) -> list[dict[str, Array]]:
         """Every run's arrays as `Trainer.arrays` gives them, on the host: the layers', and the scalars since last time.
 
+        Not among them is what A was pushed by, which nobody asks of a batch.
+
         A run that was not finite is in `failed` from then on.
         """
         snapshot = self.snapshot()

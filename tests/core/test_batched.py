@@ -82,9 +82,9 @@ def test_every_run_of_a_batch_is_its_single_run_at_every_step(settings: dict[str
                 torch.testing.assert_close(ours, theirs, rtol=0, atol=WITHIN)
         if step in (4, 15, 17):  # into a second data epoch; at looks and between them
             for found, wanted in zip(trainer.arrays(), (single.arrays() for single in alone), strict=True):
-                assert found.keys() == wanted.keys()
-                for name, array in wanted.items():
-                    np.testing.assert_allclose(found[name], array, rtol=2e-4, atol=WITHIN, err_msg=name)
+                assert found.keys() == {name for name in wanted if not name.endswith("topology_gradient")}
+                for name, array in found.items():
+                    np.testing.assert_allclose(array, wanted[name], rtol=2e-4, atol=WITHIN, err_msg=name)
 
 
 def test_a_batch_shows_the_whole_test_set_as_single_runs_do() -> None:
