@@ -149,14 +149,11 @@ export class Transport {
     }
     const step = whole(text);
     if (step === null) {
-      this.#refuse(`Run until step must be a whole number. Found ${text.slice(0, 20)}.`);
+      this.#tell(`Run until step must be a whole number. Found ${text.slice(0, 20)}.`);
       return;
     }
     const result = await this.#say(this.#commands.send("run_until", { step }));
-    if (!result.ok) {
-      this.until.closest("details")?.removeAttribute("open"); // the reason lies under the menu
-      return;
-    }
+    if (!result.ok) return;
     this.#stop = text;
     announce(`Running until step ${text}.`);
     if (document.activeElement !== this.until) this.until.value = text;
@@ -167,12 +164,6 @@ export class Transport {
     const result = await promise;
     this.#tell(result.ok ? "" : inWords(result.reason));
     return result;
-  }
-
-  /** A value that was not even sent: the menu over the sentence goes. @param {string} problem */
-  #refuse(problem) {
-    this.until.closest("details")?.removeAttribute("open");
-    this.#tell(problem);
   }
 
   /** What went wrong, or with nothing what can be done with a run at rest. @param {string} problem */
