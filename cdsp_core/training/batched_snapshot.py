@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cdsp_core.settings.config import ModelConfig
-from cdsp_core.training.telemetry import layer_measures, packed
+from cdsp_core.training.telemetry import packed, with_measures
 from cdsp_core.wire.frames import Array
 
 
@@ -35,8 +35,4 @@ class Snapshot:
         """One run's arrays, as `Trainer.arrays` gives them."""
         layers = [packed({name: value[run] for name, value in layer.items()}) for layer in self.layers]
         rows = self.rows_XNS[run].copy()
-        if len(rows):
-            measured = [value for layer in layers for value in layer_measures(layer, self.model).values()]
-            rows[-1, len(self.names) - len(measured) :] = measured
-        named = {f"layer{number}/{name}": array for number, layer in enumerate(layers) for name, array in layer.items()}
-        return {"scalars": rows, **named}
+        return with_measures(rows, layers, self.model)

@@ -152,6 +152,15 @@ def layer_tensors(layer: Layer, load_E: Tensor, routing_QE: Tensor, routing_blin
     }
 
 
+def with_measures(rows: Array, layers: list[dict[str, Array]], model: ModelConfig) -> dict[str, Array]:
+    """A frame's arrays: rows of scalars, the last with the layers' measures at its end, and the layers' by number."""
+    if len(rows):
+        measured = [value for layer in layers for value in layer_measures(layer, model).values()]
+        rows[-1, rows.shape[1] - len(measured) :] = measured
+    named = {f"layer{number}/{name}": array for number, layer in enumerate(layers) for name, array in layer.items()}
+    return {"scalars": rows, **named}
+
+
 def packed(arrays: dict[str, Array]) -> dict[str, Array]:
     """The same arrays with the subspace as bits."""
     return {name: np.packbits(value > 0, axis=1) if name == "subspace" else value for name, value in arrays.items()}

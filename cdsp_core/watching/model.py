@@ -19,7 +19,7 @@ from cdsp_core.settings.config import Controls, RunConfig
 from cdsp_core.training.controller import Move
 from cdsp_core.training.device import describe_device
 from cdsp_core.training.objective import TOPOLOGY_TERMS
-from cdsp_core.training.telemetry import layer_arrays, layer_measures, scalar_names
+from cdsp_core.training.telemetry import layer_arrays, scalar_names, with_measures
 from cdsp_core.wire.frames import Array
 from cdsp_core.wire.messages.run import sizes
 from cdsp_core.worker.session import Trainable
@@ -109,11 +109,7 @@ class WatchedModel:
         """The layers' arrays, and the rows since last time."""
         layers = [self._of_layer(number) for number in range(self.config.model.num_layers)]
         rows = self._rows_on_host()
-        if len(rows):
-            measured = [value for layer in layers for value in layer_measures(layer, self.config.model).values()]
-            rows[-1, len(self._names) - len(measured) :] = measured
-        named = {f"layer{number}/{name}": array for number, layer in enumerate(layers) for name, array in layer.items()}
-        return {"scalars": rows, **named}
+        return with_measures(rows, layers, self.config.model)
 
     def forget(self) -> None:
         """Nobody looks at what was told."""

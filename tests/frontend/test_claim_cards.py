@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from dash import html
@@ -15,17 +14,9 @@ from frontend.figures.palette import palette_of
 from frontend.rendered import to_html, written
 from frontend.study_state import LiveStudy, read_study
 from frontend.theme_views import shown_of, themes
+from tests.frontend.components import components
 
 IDLE = {"study": "table", "title": "Table", "question": "Which?", "state": "idle", "total": 4, "done": 1}
-
-
-def components(root: Any) -> Iterator[Component]:
-    if isinstance(root, Component):
-        yield root
-        yield from components(getattr(root, "children", None))
-    elif isinstance(root, list | tuple):
-        for child in root:
-            yield from components(child)
 
 
 def evidence_of(count: int, *, text: str = "It is as good") -> Evidence:

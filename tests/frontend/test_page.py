@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +27,9 @@ from frontend.layout import lab_body
 from frontend.page_settings import page_settings
 from frontend.pages import DASH_PAGES, LAB, TABS, Page
 from frontend.rendered import to_html
+from tests.frontend.components import components
 
 ASSETS = Path(frontend.__file__).parent / "assets"
-
-
-def components(root: Any) -> Iterator[Component]:
-    """`root` and everything in it."""
-    if isinstance(root, Component):
-        yield root
-        yield from components(getattr(root, "children", None))
-    elif isinstance(root, list | tuple):
-        for child in root:
-            yield from components(child)
 
 
 def attribute(component: Component, name: str) -> Any:
