@@ -17,13 +17,14 @@ from typing import get_args
 
 import uvicorn
 
-from backend import check, logs
+from backend import logs
 from backend.app import create_app
 from backend.launchers import launcher_class, launcher_names
 from backend.patience import MAX_HEAD_BYTES, PatientHttp, PatientSockets, connection_cap
-from backend.runs import Runs
+from backend.runs import check
+from backend.runs.runs import Runs
 from backend.settings import DATA_GIB, Settings, SettingsError, is_loopback
-from backend.store import StoreError
+from backend.storage.store import StoreError
 
 MAX_MESSAGE_BYTES = 1_048_576
 

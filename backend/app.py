@@ -11,17 +11,18 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend import errors, inspector_routes, operating, recorded_routes, reference, sweep_routes, take_routes
-from backend.inspector import Inspector, inspector_command
-from backend.recorded import RecordedFolder
-from backend.routes import router
-from backend.runs import Runs
-from backend.security import Guard
+from backend import errors
+from backend.jobs.inspector import Inspector, inspector_command
+from backend.jobs.studies import Catalogue, all_studies
+from backend.jobs.sweep_process import SweepCommand
+from backend.runs.recorded import RecordedFolder
+from backend.runs.runs import Runs
 from backend.settings import Settings
-from backend.store import StoreError
-from backend.stream import Streams
-from backend.studies import Catalogue, all_studies
-from backend.sweep_process import SweepCommand
+from backend.storage.store import StoreError
+from backend.web import inspector_routes, operating, recorded_routes, reference, sweep_routes, take_routes
+from backend.web.routes import router
+from backend.web.security import Guard
+from backend.web.stream import Streams
 
 
 def create_app(

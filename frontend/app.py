@@ -9,17 +9,20 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from frontend import claims_live, lessons_live, map_live, runs_live
 from frontend.api import OwnApi
+from frontend.claims import live as claims_live
+from frontend.claims.evidence import NO_EVIDENCE, EvidenceFile
+from frontend.claims.headlines import headlines
 from frontend.dash_pages import address, mount_pages
-from frontend.evidence import NO_EVIDENCE, EvidenceFile
-from frontend.headlines import headlines
 from frontend.layout import lab_body
-from frontend.lesson_answers import Recorded
+from frontend.lessons import live as lessons_live
+from frontend.lessons.answers import Recorded
+from frontend.maps import live as map_live
 from frontend.modules import FreshPages, ModuleFolder
 from frontend.page_settings import settings_script
 from frontend.pages import CLAIMS, DASH_PAGES
 from frontend.rendered import to_html
+from frontend.runs import live as runs_live
 
 ASSETS = Path(__file__).parent / "assets"
 EVIDENCE = Path(__file__).parent / "evidence.json"

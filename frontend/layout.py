@@ -6,7 +6,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from frontend.attributes import aria, data, part
-from frontend.introduction import introduction
+from frontend.lab.introduction import introduction
 from frontend.page_settings import SHORTCUTS, key_of
 from frontend.pages import LAB, RUNS, TABS, Page
 

@@ -27,6 +27,9 @@ LAYERS = (
 """a layer of cdsp_core imports itself and the layers before it"""
 STUDY_LAYERS = ("framework", "sweeps", "experiments", "catalogue")
 """of studies likewise: a study of the catalogue may know experiments and framework, and nobody knows it"""
+BACKEND_LAYERS = ("workers", "launchers", "storage", "live", "jobs", "runs", "web")
+"""of backend likewise; its files beside them are what all know (settings, errors, quotas) and what knows all (app)"""
+BACKEND_TOP = ("app.py", "console.py", "__main__.py")
 TORCH_FREE = ("settings", "wire")
 FACES = ("cdsp_core/__init__.py", "cdsp_core/__main__.py", "cdsp_core/notebook.py")
 """the public face and the command line, which may know every layer"""
@@ -74,6 +77,18 @@ def test_only_the_kernels_know_the_compiled_library() -> None:
 
 def test_studies_know_experiments_and_framework_and_nobody_knows_studies() -> None:
     assert upward("cdsp_core.studies", STUDY_LAYERS) == []
+
+
+def test_a_layer_of_the_backend_imports_only_from_those_before_it() -> None:
+    assert upward("backend", BACKEND_LAYERS) == []
+
+
+def test_what_all_of_the_backend_knows_knows_none_of_its_layers_but_the_names_of_launchers() -> None:
+    files = [path for path in (ROOT / "backend").glob("*.py") if path.name not in BACKEND_TOP]
+    layers = {f"backend.{layer}" for layer in BACKEND_LAYERS}
+    names = {name for path in files for name in imports_of(path) if ".".join(name.split(".")[:2]) in layers}
+    assert {path.stem for path in files} >= {"settings", "errors", "quotas"}
+    assert {".".join(name.split(".")[:2]) for name in names} == {"backend.launchers"}
 
 
 @pytest.mark.parametrize("layer", TORCH_FREE)

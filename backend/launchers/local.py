@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from backend.launchers import JobPlace
-from backend.processes import Processes, oom_kills
 from backend.settings import Settings
+from backend.workers.processes import Processes, oom_kills
 
 END_TIMEOUT_S: Final = 8.0
 POLL_S: Final = 0.02

@@ -1,6 +1,6 @@
 """Workers where a Ray cluster has room for them: Ray places the process, which dials in by the same link as any worker.
 
-Ray itself is in a process of its own (`backend.ray_driver`): when the cluster goes, what goes on here goes on.
+Ray itself is in a process of its own (`backend.workers.ray_driver`): when the cluster goes, what goes on here goes on.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Launch:
         if self._driver is not None:
             return
         settings = self._settings
-        command = [sys.executable, "-m", "backend.ray_driver"]
+        command = [sys.executable, "-m", "backend.workers.ray_driver"]
         command += ["--cpus", f"{settings.worker_cpus:g}", "--gpus", f"{settings.worker_gpus:g}"]
         if settings.ray_address is not None:
             command += ["--address", settings.ray_address]

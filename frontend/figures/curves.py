@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from frontend.evidence import Chart, Line
+from frontend.claims.evidence import Chart, Line
 from frontend.figures.palette import Palette, faded
 
 Figure = dict[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from frontend.evidence import Bound
+from frontend.claims.evidence import Bound
 from frontend.figures.palette import Palette, faded
 from frontend.numbers import measure
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from frontend.figures.palette import Palette, faded
-from frontend.map_data import Margin, View, field_label, label_px, measured_text, value_text
+from frontend.maps.data import Margin, View, field_label, label_px, measured_text, value_text
 
 Figure = dict[str, Any]
 

@@ -9,10 +9,10 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from frontend.attributes import aria
-from frontend.evidence import VERDICTS, Evidence
+from frontend.claims.evidence import VERDICTS, Evidence
+from frontend.claims.themes import THEMES, Theme
+from frontend.claims.verdicts import MEANINGS, TONES, counted, shape
 from frontend.numbers import minus
-from frontend.themes import THEMES, Theme
-from frontend.verdicts import MEANINGS, TONES, counted, shape
 
 CLOCK_MS: Final = 1000
 OTHERS: Final = ""

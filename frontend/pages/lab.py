@@ -9,10 +9,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from frontend.attributes import aria, part
-from frontend.introduction import introduction
-from frontend.pages.lab_controls import controls_panel
-from frontend.panel import panel
-from frontend.why import why
+from frontend.lab.controls import controls_panel
+from frontend.lab.introduction import introduction
+from frontend.lab.panel import panel
+from frontend.lab.why import why
 
 
 def layout() -> Component:

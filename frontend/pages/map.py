@@ -12,7 +12,7 @@ from cdsp_core.settings.presets import PRESETS, preset
 from cdsp_core.studies.sweeps.measures import MEASURES
 from cdsp_core.wire.messages.sweeps import MAX_CELLS
 from frontend.attributes import aria, data
-from frontend.map_choices import setting_options, suggested_values
+from frontend.maps.choices import setting_options, suggested_values
 
 CLOCK_MS: Final = 1500
 VIEWS: Final = ("Pictures", "Numbers")

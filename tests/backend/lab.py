@@ -22,10 +22,10 @@ from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
 from backend.app import create_app
-from backend.runs import Runs
+from backend.jobs.studies import Catalogue
+from backend.jobs.sweep_process import SweepCommand
+from backend.runs.runs import Runs
 from backend.settings import Settings
-from backend.studies import Catalogue
-from backend.sweep_process import SweepCommand
 from cdsp_core.wire.frames import Array, Frame, decode_frame
 from cdsp_core.wire.messages.link import End, Order
 from cdsp_core.worker.link import Link

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.writer import Writer
+from backend.storage.writer import Writer
 from tests.backend.lab import Lab, ThreadWorker, lab
 
 
@@ -121,7 +121,7 @@ async def test_runs_are_ordered_by_number_whatever_the_clock_says(
 ) -> None:
     async with lab(tmp_path) as it:
         first = await it.new_run()
-        monkeypatch.setattr("backend.runs.time.time", lambda: 1.0)
+        monkeypatch.setattr("backend.runs.runs.time.time", lambda: 1.0)
         second = await it.new_run()
         assert [run["run_id"] for run in (await it.http.get("/api/runs")).json()] == [second, first]
         monkeypatch.undo()

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.entries import NOT_KEPT, TOO_LARGE, Place, checked_place, history_of_entry, moments_up_to
 from backend.errors import BadInputError
-from backend.store import Store
+from backend.storage.entries import NOT_KEPT, TOO_LARGE, Place, checked_place, history_of_entry, moments_up_to
+from backend.storage.store import Store
 from cdsp_core.settings.config import ModelConfig
 from cdsp_core.wire.frames import Array, Frame
 from tests.backend.test_real_worker import small_run

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import film as films
-from backend.archive import NEAREST
-from backend.film import film, film_steps
-from backend.store import Store
+from backend.storage import film as films
+from backend.storage.archive import NEAREST
+from backend.storage.film import film, film_steps
+from backend.storage.store import Store
 from cdsp_core.wire.frames import Array, Frame, decode_frame
 from tests.backend.lab import ThreadWorker, lab
 

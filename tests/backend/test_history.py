@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend import history
-from backend.history import MAX_SNAPSHOT_ROWS, ScalarHistory
+from backend.storage import history
+from backend.storage.history import MAX_SNAPSHOT_ROWS, ScalarHistory
 from cdsp_core.wire.frames import Array, Frame, decode_frame
 from cdsp_core.wire.messages.link import EventMessage
 from cdsp_core.wire.messages.run import Event

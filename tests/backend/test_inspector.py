@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend.errors import BadInputError, NotNowError, RunNotFoundError
-from backend.inspector import ELSEWHERE, Inspector, state_of
-from backend.inspector_routes import pixels_of
+from backend.jobs.inspector import ELSEWHERE, Inspector, state_of
+from backend.web.inspector_routes import pixels_of
 from cdsp_core.wire.checkpoint_names import checkpoint_name, milestone_name
 from cdsp_core.wire.messages.inspect import AskImages, SampleImages
 from cdsp_core.worker.checkpoints import Milestones

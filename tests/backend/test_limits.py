@@ -15,11 +15,11 @@ import pytest
 import uvicorn
 from fastapi.responses import StreamingResponse
 
-from backend.asked import PIECE_BYTES, binary
-from backend.export import frames_json
 from backend.patience import MAX_HEAD_BYTES, PatientHttp, connection_cap
 from backend.settings import Settings, SettingsError
-from backend.store import Store
+from backend.storage.store import Store
+from backend.web.asked import PIECE_BYTES, binary
+from backend.web.export import frames_json
 from cdsp_core.wire.frames import Frame, decode_frame
 from tests.backend.lab import PATIENCE_S, ThreadWorker, lab, until
 
@@ -287,7 +287,7 @@ async def test_a_history_that_is_gone_is_noticed_and_commands_go_on(
 async def test_an_ended_run_leaves_memory_and_is_shown_whole_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.memory.UNUSED_TICKS", 0)
+    monkeypatch.setattr("backend.live.memory.UNUSED_TICKS", 0)
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
         run_id = await it.new_run_of_steps(60)
         await it.until_status(run_id, "finished")
@@ -301,7 +301,7 @@ async def test_an_ended_run_leaves_memory_and_is_shown_whole_again(
 
 
 def test_a_full_disk_and_a_wrong_column_are_told_apart(store: Store) -> None:
-    from backend.refusals import refusal
+    from backend.storage.refusals import refusal
 
     full = sqlite3.OperationalError("database or disk is full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.writer import Writer
+from backend.storage.writer import Writer
 from cdsp_core.wire.checkpoint_names import list_checkpoints
 from cdsp_core.wire.frames import decode_frame
 from tests.backend.lab import Lab, ThreadWorker, free_port, lab, until
@@ -187,7 +187,7 @@ async def test_what_is_said_again_after_a_cut_while_the_disk_is_full_is_shown_on
     def refuse(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("backend.writer.RETRY_S", 0.05)
+    monkeypatch.setattr("backend.storage.writer.RETRY_S", 0.05)
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir) as worker:
         run_id = await it.new_run_of_steps(1_000_000)
         await it.until(run_id, lambda run: run["step"] > 5)

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from backend.link import serve_worker
+from backend.workers.link import serve_worker
 from cdsp_core.settings.config import Controls
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame, decode_frame

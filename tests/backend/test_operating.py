@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from backend import logs
-from backend.lag import HELD_S
+from backend.live.lag import HELD_S
 from tests.backend.lab import Lab, ThreadWorker, lab, until
 
 TOKEN = "a-long-enough-token-of-the-tests"

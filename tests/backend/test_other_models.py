@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from backend.hub import RunHub
-from backend.state import RunState
-from backend.store import Store
+from backend.live.hub import RunHub
+from backend.live.state import RunState
+from backend.storage.store import Store
 from cdsp_core.settings.config import ModelConfig
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from backend.listing import own_settings
+from backend.live.listing import own_settings
 from cdsp_core.settings.presets import PRESETS, preset
 from tests.backend.lab import lab
 

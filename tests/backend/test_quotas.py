@@ -15,13 +15,13 @@ from starlette.datastructures import Headers
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from backend.export import _line
-from backend.memory_need import least_mib
 from backend.patience import PatientSockets
 from backend.quotas import ADDRESS, Limits, Quotas
 from backend.quotas import TOKEN as TOKEN_SHARED
-from backend.roles import COOKIE, COOKIE_S, Doors
+from backend.runs.memory_need import least_mib
 from backend.settings import Settings, SettingsError
+from backend.web.export import _line
+from backend.web.roles import COOKIE, COOKIE_S, Doors
 from cdsp_core.settings.presets import from_dict, preset
 from tests.backend.lab import PATIENCE_S, Lab, ThreadWorker, lab
 
@@ -222,7 +222,7 @@ def test_a_cookie_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert doors.role_of_cookie(headers) == "presenter"
     assert Doors(Settings(data_dir=tmp_path, token=TOKEN + "2")).role_of_cookie(headers) is None
     later = time.time() + COOKIE_S + 1
-    monkeypatch.setattr("backend.roles.time.time", lambda: later)
+    monkeypatch.setattr("backend.web.roles.time.time", lambda: later)
     assert doors.role_of_cookie(headers) is None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import history
+from backend.storage import history
 from cdsp_core.wire.frames import decode_frame
 from tests.backend.lab import ThreadWorker, lab
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from backend.launchers.local import Launch
-from backend.processes import Processes
-from backend.runs import TICK_S
+from backend.runs.runs import TICK_S
 from backend.settings import Settings
+from backend.workers.processes import Processes
 from cdsp_core.wire.messages.link import End
 from cdsp_core.worker.pulse import LONG_WORK_S, Pulse
 from tests.backend.lab import Lab, ThreadWorker, lab, until
@@ -151,7 +151,7 @@ async def test_a_worker_of_another_version_is_refused_once_and_says_why(
             assert worker.ended.startswith("The backend refused this worker: a hello must have protocol ")
             assert worker.ended.endswith("Found protocol 99.")
             assert worker.link.refused == worker.ended
-        assert [record.exc_info for record in caplog.records if record.name == "backend.link"] == [None]
+        assert [record.exc_info for record in caplog.records if record.name == "backend.workers.link"] == [None]
 
 
 async def test_only_processes_that_were_started_here_are_signalled(tmp_path: Path) -> None:

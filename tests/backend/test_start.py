@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from backend.__main__ import main
-from backend.folder import locked
+from backend.storage.folder import locked
 from tests.backend.lab import PATIENCE_S, lab
 
 ROOT = Path(__file__).resolve().parents[2]

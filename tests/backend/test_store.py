@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.export import csv_lines
-from backend.state import RunState
-from backend.store import Store, StoreError
-from backend.thinning import NEVER_THINNED
+from backend.live.state import RunState
+from backend.storage.store import Store, StoreError
+from backend.storage.thinning import NEVER_THINNED
+from backend.web.export import csv_lines
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.messages.run import Event, KeptResult
 from cdsp_core.wire.messages.vocabulary import Outcome
@@ -147,7 +147,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
 async def test_training_goes_on_while_the_disk_refuses_and_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.writer.RETRY_S", 0.05)
+    monkeypatch.setattr("backend.storage.writer.RETRY_S", 0.05)
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir) as worker:
         run_id = await it.new_run()
         await it.until(run_id, lambda run: run["step"] > 10)

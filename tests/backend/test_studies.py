@@ -217,7 +217,7 @@ def descendants(worker_pid: int) -> list[int]:
 
 def test_listing_the_studies_needs_nothing_that_the_web_image_has_not() -> None:
     code = (
-        "import sys; from backend.studies import all_studies; assert all_studies()['table'];"
+        "import sys; from backend.jobs.studies import all_studies; assert all_studies()['table'];"
         "sys.exit(bool({'torch', 'pyarrow', 'matplotlib', 'scipy', 'tqdm'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from backend.sweep_folder import SweepFolder
-from backend.sweep_routes import cell_by_cell
+from backend.jobs.sweep_folder import SweepFolder
+from backend.web.sweep_routes import cell_by_cell
 from cdsp_core.settings.presets import preset
 from cdsp_core.studies.sweeps.files import parquet_of
 from cdsp_core.studies.sweeps.run import run_sweep

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
-from backend.hub import RunHub
-from backend.state import RunState
-from backend.store import Store
-from backend.stream import MAX_ERRORS
-from backend.viewers import IN_FLIGHT, Viewer
+from backend.live.hub import RunHub
+from backend.live.state import RunState
+from backend.live.viewers import IN_FLIGHT, Viewer
+from backend.storage.store import Store
+from backend.web.stream import MAX_ERRORS
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame, decode_frame
 from cdsp_core.wire.messages.link import Started

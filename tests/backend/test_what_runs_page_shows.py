@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from backend.schema import OF_A_RUN, VERSION
-from backend.state import RunState
-from backend.store import Store, StoreError
+from backend.live.state import RunState
+from backend.storage.schema import OF_A_RUN, VERSION
+from backend.storage.store import Store, StoreError
 from cdsp_core.settings.presets import preset
 from tests.backend.lab import Lab, ThreadWorker, lab
 

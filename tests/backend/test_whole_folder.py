@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from backend.__main__ import main
-from backend.checksums import why_damaged
-from backend.state import RunState
-from backend.store import Store, StoreError
-from backend.upkeep import LOGS_KEPT
+from backend.live.state import RunState
+from backend.runs.upkeep import LOGS_KEPT
+from backend.storage.checksums import why_damaged
+from backend.storage.store import Store, StoreError
 from cdsp_core.settings.presets import preset
 from cdsp_core.training.checkpoint import save_checkpoint
 from cdsp_core.wire.checkpoint_names import list_checkpoints

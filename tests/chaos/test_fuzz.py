@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from backend.stream import MAX_ERRORS
+from backend.web.stream import MAX_ERRORS
 from cdsp_core.wire.messages.vocabulary import LINK_PROTOCOL
 from tests.backend.lab import WORKER_TOKEN, Lab, ThreadWorker, lab
 from tests.chaos.figures import record

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.hub import RunHub
-from backend.state import RunState
-from backend.store import Store
-from backend.upkeep import folder_bytes
+from backend.live.hub import RunHub
+from backend.live.state import RunState
+from backend.runs.upkeep import folder_bytes
+from backend.storage.store import Store
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame
 from cdsp_core.wire.messages.link import Started

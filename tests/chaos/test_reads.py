@@ -9,8 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
-from backend.state import RunState
-from backend.store import Store
+from backend.live.state import RunState
+from backend.storage.store import Store
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame
 from cdsp_core.wire.messages.run import Description, Event

@@ -11,7 +11,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
-from backend.reference import described
+from backend.web.reference import described
 from tests.backend.lab import PATIENCE_S, ThreadWorker, lab
 from tests.chaos.figures import record
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from backend.archive import Archive
-from backend.film import film_steps
-from backend.store import Store
+from backend.storage.archive import Archive
+from backend.storage.film import film_steps
+from backend.storage.store import Store
 from cdsp_core.wire.frames import Array, Frame, decode_frame
 from cdsp_core.wire.messages.run import Event
 

@@ -12,8 +12,8 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from backend.security import Guard
 from backend.settings import Settings
+from backend.web.security import Guard
 from frontend.app import mount
 from tests.e2e.served import patiently
 

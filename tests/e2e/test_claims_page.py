@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from frontend.evidence import NO_EVIDENCE
+from frontend.claims.evidence import NO_EVIDENCE
 from tests.e2e.page_server import PageServer
 from tests.e2e.served import Server, patiently
 

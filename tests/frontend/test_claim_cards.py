@@ -8,12 +8,12 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from frontend.claim_cards import card
-from frontend.evidence import Evidence, read_evidence
+from frontend.claims.cards import card
+from frontend.claims.evidence import Evidence, read_evidence
+from frontend.claims.study_state import LiveStudy, read_study
+from frontend.claims.theme_views import shown_of, themes
 from frontend.figures.palette import palette_of
 from frontend.rendered import to_html, written
-from frontend.study_state import LiveStudy, read_study
-from frontend.theme_views import shown_of, themes
 from tests.frontend.components import components
 
 IDLE = {"study": "table", "title": "Table", "question": "Which?", "state": "idle", "total": 4, "done": 1}

@@ -11,12 +11,12 @@ import pytest
 
 from cdsp_core.settings.presets import from_dict
 from frontend.app import EVIDENCE
-from frontend.evidence import NO_EVIDENCE, Bound, EvidenceFile, read_claims, read_evidence
-from frontend.lab_links import OFFERS, lab_link
+from frontend.claims.evidence import NO_EVIDENCE, Bound, EvidenceFile, read_claims, read_evidence
+from frontend.claims.lab_links import OFFERS, lab_link
+from frontend.claims.themes import THEMES
+from frontend.claims.verdicts import of_theme
 from frontend.numbers import minus
 from frontend.pages.claims import foot
-from frontend.themes import THEMES
-from frontend.verdicts import of_theme
 
 
 def raw_claim(text: str = "It is as good.", **fields: Any) -> dict[str, Any]:

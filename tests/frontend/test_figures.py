@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import frontend
-from frontend.evidence import Bound, Chart, Line
+from frontend.claims.evidence import Bound, Chart, Line
 from frontend.figures.curves import curves
 from frontend.figures.dots import DotRow, dots, extent, groups
 from frontend.figures.palette import DARK, LIGHT, Palette, palette_of

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from backend.recorded import RecordedFolder
+from backend.runs.recorded import RecordedFolder
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.recording import Edit, Recipe, Recording, record
 from frontend.app import ASSETS, EVIDENCE, mount
-from frontend.evidence import EvidenceFile
+from frontend.claims.evidence import EvidenceFile
 from frontend.figures.film_strip import SIGMA, film_strip, shown_steps
-from frontend.lesson_answers import told
-from frontend.lesson_files import FOLDER, LessonError, read_lesson, read_lessons
-from frontend.lesson_measures import MEASURES
+from frontend.lessons.answers import told
+from frontend.lessons.files import FOLDER, LessonError, read_lesson, read_lessons
+from frontend.lessons.measures import MEASURES
+from frontend.lessons.recorded_rows import partner, rows, special
 from frontend.pages.lessons import CARD_PICTURES
-from frontend.recorded_rows import partner, rows, special
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "docs" / "recorded"

@@ -17,13 +17,13 @@ from frontend.figures.map_colours import GROUND, colour, ink_on, thumbnail
 from frontend.figures.map_margins import margin_figure
 from frontend.figures.map_svg import map_svg
 from frontend.figures.palette import LIGHT
-from frontend.map_api import number_of
-from frontend.map_asked import axis_json, filled
-from frontend.map_card import card
-from frontend.map_choices import kept_or_suggested, setting_options, suggested_values
-from frontend.map_data import progress_text, sentence, square_of, value_text, view_of
-from frontend.map_live import names_of, option
-from frontend.map_squares import grid
+from frontend.maps.api import number_of
+from frontend.maps.asked import axis_json, filled
+from frontend.maps.card import card
+from frontend.maps.choices import kept_or_suggested, setting_options, suggested_values
+from frontend.maps.data import progress_text, sentence, square_of, value_text, view_of
+from frontend.maps.live import names_of, option
+from frontend.maps.squares import grid
 from frontend.rendered import to_html
 
 

@@ -20,9 +20,9 @@ from fastapi import FastAPI
 import frontend
 from cdsp_core.settings.config import control_bounds, schema
 from frontend.app import EVIDENCE, mount
+from frontend.claims.evidence import EvidenceFile
+from frontend.claims.headlines import SHOWN
 from frontend.dash_pages import body_of
-from frontend.evidence import EvidenceFile
-from frontend.headlines import SHOWN
 from frontend.layout import lab_body
 from frontend.page_settings import page_settings
 from frontend.pages import DASH_PAGES, LAB, TABS, Page

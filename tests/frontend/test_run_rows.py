@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from frontend.run_rows import has_ended, in_words, mean, row, storage_in_words
+from frontend.runs.rows import has_ended, in_words, mean, row, storage_in_words
 
 
 def test_a_run_of_an_older_server_leaves_cells_empty() -> None:

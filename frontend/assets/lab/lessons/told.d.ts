@@ -1,4 +1,4 @@
-// What /lessons/lessons.json says; frontend/lesson_answers.py makes it.
+// What /lessons/lessons.json says; frontend/lessons/answers.py makes it.
 
 /** Where the Lab stands: recorded runs by their names, a layer from 0, steps; null for the last. */
 export interface Look {

@@ -1,0 +1,1 @@
+"""All runs of a data folder: made, placed, recovered, forked, kept, checked."""

@@ -1,0 +1,163 @@
+"""Recorded runs: those that come with the program, and any stored run as one."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final
+
+from backend.errors import BadInputError, RunNotFoundError
+from backend.live.hub import RunHub
+from backend.live.listing import own_settings
+from backend.runs.replays import MAX_NAME
+from backend.storage.lineage import past_of
+from backend.storage.store import Store
+from cdsp_core.studies.sweeps.files import CELLS
+from cdsp_core.wire.messages.api import RecordedRun, RecordedRuns
+from cdsp_core.wire.recording import (
+    SUFFIX,
+    Edit,
+    Recipe,
+    Recording,
+    RecordingError,
+    picture_steps,
+    read_recording,
+    record,
+)
+
+NO_PICTURES: Final = "The run has no pictures yet. It has them as soon as it has begun to train."
+
+
+BY_NAME: Final = re.compile(r"[a-z]+-(?P<arm>[a-z0-9_]+)-seed\d+")
+"""the name of a job of study headline, for recordings without labels"""
+
+
+class RecordedFolder:
+    """The files of a folder and of those in it, read again when they change. Its methods wait for the disk.
+
+    Of two of the same name the one is served whose path comes first.
+    """
+
+    def __init__(self, folder: Path, *, cell: Callable[[str], Path | None] = lambda name: None) -> None:
+        """`cell` finds the file of a map's cell, which can be asked for by name and is not listed."""
+        self._folder = folder
+        self._cell = cell
+        self._read: dict[Path, tuple[int, Recording]] = {}
+
+    def rows(self, also: Iterable[str] = ()) -> RecordedRuns:
+        """Every recorded run, and why a file is none; the cells of maps that `also` names come last."""
+        recorded: list[RecordedRun] = []
+        refused: list[str] = []
+        cells = {name: path for name in also if (path := self._cell(name)) is not None}
+        for name, path in (*sorted(self._files().items()), *cells.items()):
+            try:
+                recorded.append(_row(name, path, self._recording(path)))
+            except RecordingError as error:
+                refused.append(str(error))
+        return RecordedRuns(recorded=recorded, refused=refused)
+
+    def all(self) -> dict[str, Recording]:
+        """Every recorded run that can be read, by name."""
+        found: dict[str, Recording] = {}
+        for name, path in sorted(self._files().items()):
+            with contextlib.suppress(RecordingError):
+                found[name] = self._recording(path)
+        return found
+
+    def get(self, name: str) -> Recording:
+        """The recorded run of that name. Raises RunNotFoundError, BadInputError for a broken file."""
+        files = self._files()
+        path = files.get(name) or self._cell(name)
+        if path is None:
+            near = difflib.get_close_matches(name, files, n=1, cutoff=0.0)
+            way_out = f"The nearest is {near[0]}." if near else "There are none."
+            raise RunNotFoundError(f"There is no recorded run {name[:60]!r}. {way_out}")
+        try:
+            return self._recording(path)
+        except RecordingError as error:
+            raise BadInputError(str(error)) from None
+
+    def _files(self) -> dict[str, Path]:
+        files: dict[str, Path] = {}
+        for path in sorted(self._folder.rglob(f"*{SUFFIX}")):
+            if path.parent.name == CELLS:
+                continue  # of a map, which shows them itself
+            files.setdefault(path.name.removesuffix(SUFFIX), path)
+        return files
+
+    def _recording(self, path: Path) -> Recording:
+        if len(path.stem) > MAX_NAME:
+            raise RecordingError(
+                f"{path.name} must have a name of at most {MAX_NAME} characters. Found {len(path.stem)}."
+            )
+        try:
+            changed_ns = path.stat().st_mtime_ns
+        except OSError as error:
+            raise RecordingError(f"{path.name} must be a file that can be read. Found: {error.strerror}.") from error
+        known = self._read.get(path)
+        if known is None or known[0] != changed_ns:
+            known = self._read[path] = (changed_ns, read_recording(path))
+        return known[1]
+
+
+def recording_of(store: Store, hub: RunHub) -> bytes:
+    """A stored run as the content of a recording's file, as far as it has come. Waits for the disk.
+
+    Raises RunNotFoundError for a run without pictures, BadInputError for one that does not fit.
+    """
+    state, archive = hub.state, store.archive
+    store.flush()
+    if state.generation < 0:
+        raise RunNotFoundError(NO_PICTURES)
+    past = past_of(archive, hub.run_id, state.generation, state.step, pictures=picture_steps(state.step))
+    frames = past.frames
+    if not frames:
+        raise RunNotFoundError(NO_PICTURES)
+    layers = [f"layer{layer}/connection" for layer in range(state.config.model.num_layers)]
+    pictures = [(frame.step, [frame.arrays[name] for name in layers if name in frame.arrays]) for frame in frames]
+    edits = [_edit(event) for event in past.events if _is_edit(event)]
+    try:
+        recipe = Recipe(config=state.config, edits=tuple(edit for edit in edits if edit.step <= frames[-1].step))
+        return record(recipe, pictures, rows=past.rows, names=past.names).encode()
+    except ValueError as error:
+        raise BadInputError(f"The run cannot be recorded: {error}") from None
+
+
+def _is_edit(event: dict[str, Any]) -> bool:
+    """Whether somebody set controls; what the run's own controller does follows from the recipe."""
+    data = event["data"]
+    is_set = event["kind"] == "applied" and data.get("command", {}).get("type") == "set"
+    return bool(is_set and data.get("by", "person") == "person")
+
+
+def _edit(event: dict[str, Any]) -> Edit:
+    return Edit(step=event["data"]["applied_step"], controls=event["data"]["new"])
+
+
+def _arm(name: str, recording: Recording) -> str | None:
+    found = BY_NAME.fullmatch(name)
+    return recording.labels.get("arm") or (found["arm"] if found else None)
+
+
+def _row(name: str, path: Path, recording: Recording) -> RecordedRun:
+    config, measured = recording.recipe.config, recording.accuracy
+    return RecordedRun(
+        name=name,
+        preset=config.preset,
+        seed=config.train.seed,
+        arm=_arm(name, recording),
+        steps=int(recording.steps[-1]),
+        pictures=len(recording.steps),
+        edits=len(recording.recipe.edits),
+        size_bytes=path.stat().st_size,
+        controls=asdict(config.controls),
+        links_cut=recording.links_cut[-1],
+        accuracy=None if measured is None else fmean(measured["known"].values()),
+        blind_accuracy=None if measured is None else fmean(measured["blind"].values()),
+        settings=own_settings(config),
+    )

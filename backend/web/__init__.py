@@ -1,0 +1,1 @@
+"""Routes and sockets, and what stands before them."""

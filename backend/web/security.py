@@ -1,0 +1,288 @@
+"""Who may ask what: Host and Origin, the token, sizes of bodies, headers of answers. One ASGI layer before the app."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+from urllib.parse import parse_qs
+
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.live.tally import Tally
+from backend.quotas import ADDRESS, Quotas
+from backend.settings import Settings
+from backend.web.roles import COOKIE, COOKIE_S, WATCH_ONLY, Doors, Role
+
+WORKER_PATH: Final = "/ws/worker"
+HEALTH_PATH: Final = "/healthz"
+CALLBACKS_PATH: Final = "/_dash-update-component"
+MAX_HEAD_BYTES: Final = 16_384
+"""names and values of all headers"""
+MAX_URL_BYTES: Final = 4096
+MAX_CONTROL_BYTES: Final = 4096
+MAX_BODY_BYTES: Final = 16_384
+"""bodies of the pages' own callbacks, which hold inputs and a few chosen rows"""
+
+# 'unsafe-hashes' lets a hash allow what an element runs when loading it fails, which the Lab's entry has one of
+CONTENT_SECURITY_POLICY: Final = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'SCRIPTS",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class Guard:
+    """Wraps the whole app. Requests that are let through have the right Host, Origin and token."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        script_hashes: Callable[[], Sequence[str]] = tuple,
+        tally: Tally | None = None,
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._doors = Doors(settings)
+        self._quotas = Quotas(settings.limits)
+        self._tally = tally or Tally()
+        self._script_hashes = script_hashes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self._request(scope, receive, self._sealed(send))
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = _address(scope)
+        if _too_long(scope) is not None or not (
+            scope["path"] == WORKER_PATH or self._refusal(scope, Headers(scope=scope)) is None
+        ):
+            await send({"type": "websocket.close", "code": 1008})
+        elif not self._quotas.open_socket(address, scope.get("role")):
+            self._tally.refuse("sockets")
+            await send({"type": "websocket.close", "code": 1013})
+        else:
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._quotas.close_socket(address, scope.get("role"))
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        refusal = _too_long(scope) or self._refusal(scope, headers) or _not_json(scope, headers)
+        if refusal is None and not self._doors.is_open and (given := _query_token(scope)) is not None:
+            refusal = self._login(scope, headers, given)
+        refusal = refusal or self._too_many(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        limit = MAX_CONTROL_BYTES if scope["path"].startswith("/api/") else MAX_BODY_BYTES
+        try:
+            body = await _read_body(receive, headers, limit)
+        except ConnectionError:
+            return
+        if body is None:
+            sentence = f"The body must have at most {limit} bytes. Found more."
+            await JSONResponse({"error": sentence}, status_code=413)(scope, receive, send)
+            return
+        await self._app(scope, _replay(body, receive), send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        """Why this request is not let through; None when it is."""
+        settings = self._settings
+        for name in ("host", "origin"):
+            if len(headers.getlist(name)) > 1:
+                return _refused(scope, 400, f"{name.capitalize()} must be said once. Found it twice.")
+        host = headers.get("host", "").lower()
+        if host not in settings.hosts:
+            return _refused(scope, 403, _host_sentence(host))
+        origin = headers.get("origin")
+        if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
+            return _refused(scope, 403, f"Origin must be this server. Found {origin[:60]!r}.")
+        guarded = scope["path"].startswith(("/api/", "/ws/")) or scope.get("method", "GET") not in ("GET", "HEAD")
+        if guarded and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return _refused(scope, 403, "This may be asked only from this server's own page.")
+        if self._doors.is_open or scope["path"] == HEALTH_PATH:
+            return None
+        if _query_token(scope) is not None and scope["type"] == "http" and scope.get("method") == "GET":
+            return None
+        return self._not_allowed(scope, headers)
+
+    def _not_allowed(self, scope: Scope, headers: Headers) -> Response | None:
+        """Why who asks may not; None when they may. A viewer may watch alone."""
+        role = self._doors.role_of_cookie(headers)
+        if role is None and headers.get("authorization"):
+            guessed = self._role_of_guess(scope, headers["authorization"].removeprefix("Bearer "))
+            if isinstance(guessed, Response):
+                return guessed
+            role = guessed
+        if role == "presenter" or (role == "viewer" and not _is_change(scope)):
+            scope["role"] = role
+            return None
+        if role == "viewer":
+            return _refused(scope, 403, WATCH_ONLY)
+        return _refused(
+            scope, 401, "This server needs its token: open it as /?token=TOKEN, or send Authorization: Bearer TOKEN."
+        )
+
+    def _role_of_guess(self, scope: Scope, given: str) -> Role | Response | None:
+        """Whose token this is; an answer where it is not looked at, as too many were wrong."""
+        address = _address(scope)
+        wait_s = self._quotas.may_guess(address)
+        if wait_s > 0.0:
+            return self._beyond(scope, "guesses", wait_s, "Too many tokens were tried from this address")
+        role = self._doors.role_of_token(given)
+        if role is None:
+            self._quotas.guessed_wrong(address)
+        return role
+
+    def _too_many(self, scope: Scope) -> Response | None:
+        """Why a change is not made, where this address or token has made too many; None where it may be."""
+        if (
+            scope.get("method", "GET") in ("GET", "HEAD") or scope["client"] is None
+        ):  # a callback's own request has none
+            return None
+        wait_s, whose = self._quotas.change(_address(scope), scope.get("role"))
+        if wait_s == 0.0:
+            return None
+        limits = self._quotas.limits
+        per_s = limits.changes_per_s if whose == ADDRESS else limits.token_changes_per_s
+        return self._beyond(scope, "changes", wait_s, f"At most {per_s:g} changes a second may come from {whose}")
+
+    def _beyond(self, scope: Scope, limit: str, wait_s: float, sentence: str) -> Response:
+        self._tally.refuse(limit)
+        seconds = math.ceil(wait_s)
+        response = _refused(scope, 429, f"{sentence}: wait {seconds} s.")
+        response.headers["retry-after"] = str(seconds)
+        return response
+
+    def _sealed(self, send: Send) -> Send:
+        """A send that adds the headers; only a page of ours may run the scripts that stand in it, each by its hash."""
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                hashes = self._script_hashes() if headers.get("content-type", "").startswith("text/html") else ()
+                allowed = "".join(f" {each}" for each in ("'unsafe-hashes'", *hashes)) if hashes else ""
+                headers.setdefault("content-security-policy", CONTENT_SECURITY_POLICY.replace("SCRIPTS", allowed))
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        return sealed
+
+    def _login(self, scope: Scope, headers: Headers, given: str) -> Response:
+        """Answer a link with ?token=: a cookie and the way to the page, in whose address the token is no more.
+
+        The way is a page that loads the next one, because a cookie that is SameSite=Strict is not sent along a
+        redirect that began on another site, such as a link in a mail.
+        """
+        role = self._role_of_guess(scope, given)
+        if isinstance(role, Response):
+            return role
+        if role is None:
+            return _refused(scope, 401, "The token is not this server's.")
+        response = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">Go on</a>')
+        response.headers["cache-control"] = "no-store"
+        is_safe = scope.get("scheme") == "https" or headers.get("x-forwarded-proto") == "https"
+        value = self._doors.cookie(role)
+        response.set_cookie(COOKIE, value, max_age=COOKIE_S, httponly=True, secure=is_safe, samesite="strict", path="/")
+        return response
+
+
+def _is_change(scope: Scope) -> bool:
+    """Whether a request would change something, by itself; callbacks of pages ask the API again."""
+    return scope.get("method", "GET") not in ("GET", "HEAD") and not scope["path"].startswith(CALLBACKS_PATH)
+
+
+def _not_json(scope: Scope, headers: Headers) -> Response | None:
+    """Why a body is not read that says it is no JSON; None where it says nothing, or that it is."""
+    said = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if scope.get("method", "GET") in ("GET", "HEAD") or said in ("", "application/json"):
+        return None
+    return _refused(scope, 415, f"Content-Type must be application/json. Found {said[:60]!r}.")
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return "" if client is None else str(client[0])
+
+
+def _too_long(scope: Scope) -> Response | None:
+    """Why the head of this request is not read any further; None when it is short enough."""
+    if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > MAX_URL_BYTES:
+        return _refused(scope, 414, f"The address must have at most {MAX_URL_BYTES} bytes. Found more.")
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD_BYTES:
+        return _refused(scope, 431, f"The headers must have at most {MAX_HEAD_BYTES} bytes. Found more.")
+    return None
+
+
+def _host_sentence(host: str) -> str:
+    return f"Host must be one of this server's names. Found {host[:60]!r}; CDSP_ALLOWED_HOSTS can name more."
+
+
+def _query_token(scope: Scope) -> str | None:
+    given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token")
+    return given[0] if given else None
+
+
+def _refused(scope: Scope, status: int, sentence: str) -> Response:
+    if scope["path"].startswith("/api/"):
+        return JSONResponse({"error": sentence}, status_code=status)
+    return HTMLResponse(f"<!doctype html><title>{status}</title><p>{_escaped(sentence)}</p>", status_code=status)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+async def _read_body(receive: Receive, headers: Headers, limit: int) -> bytes | None:
+    """The whole body; None when it is longer than `limit`. Raises ConnectionError when the other end has gone."""
+    declared = headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared) > limit:
+        return None
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError("the request was not finished")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            return None
+        more = message.get("more_body", False)
+    return body
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A receive that gives `body` first, then what comes."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replayed

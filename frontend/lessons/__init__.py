@@ -1,0 +1,1 @@
+"""Lessons, a Markdown file each, and how they are read and answered."""

@@ -1,0 +1,69 @@
+"""What the page of lessons and the lesson card ask for: lessons with their answers, films, and the gallery's rows."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from dash import ClientsideFunction, Dash, Input, Output, html
+from fastapi import FastAPI, HTTPException, Query, Response
+
+from frontend.claims.evidence import EvidenceFile
+from frontend.figures.film_strip import MAX_PICTURES, film_strip, shown_steps
+from frontend.lessons.answers import Recorded, told
+from frontend.lessons.files import FOLDER, read_lessons
+from frontend.lessons.recorded_rows import rows
+from frontend.pages import lessons as page
+
+KEPT: Final = {"Cache-Control": "no-cache"}
+
+
+def mount_lessons(app: FastAPI, recorded: Recorded, evidence: EvidenceFile, *, folder: Path = FOLDER) -> None:
+    """Serve lessons as JSON, and films of recorded runs as pictures."""
+
+    @app.get("/lessons/lessons.json", include_in_schema=False)
+    async def lessons() -> dict[str, Any]:
+        shown, refused = await asyncio.to_thread(lambda: told(read_lessons(folder), recorded(), evidence.read()))
+        return {"lessons": shown, "refused": refused}
+
+    @app.get("/films/{name}.png", include_in_schema=False)
+    async def film(
+        name: str,
+        layer: Annotated[int, Query(ge=1, le=64)] = 1,
+        pictures: Annotated[int, Query(ge=1, le=MAX_PICTURES)] = page.ROW_PICTURES,
+        theme: Annotated[str, Query(pattern="^(light|dark)$")] = "light",
+    ) -> Response:
+        found = (await asyncio.to_thread(recorded)).get(name)
+        content = b"" if found is None else film_strip(found, layer=layer - 1, pictures=pictures, theme=theme)
+        if not content:
+            raise HTTPException(404)
+        return Response(content, media_type="image/png", headers=KEPT)
+
+
+def connect(app: Dash, recorded: Recorded, evidence: EvidenceFile, *, folder: Path = FOLDER) -> None:
+    """Add the callbacks of the page to `app`."""
+
+    @app.callback(
+        Output("lessons-cards", "children"),
+        Output("lessons-note", "children"),
+        Output("recorded-grid", "rowData"),
+        Input("lessons-asked", "data"),
+    )
+    async def show(asked: Any) -> tuple[Any, ...]:
+        return await asyncio.to_thread(drawn)
+
+    app.clientside_callback(
+        ClientsideFunction("pages", "lessons"),
+        Output("lessons-go-on", "children"),
+        Output("lessons-go-on", "href"),
+        Output("lessons-go-on", "hidden"),
+        Input("lessons-cards", "children"),
+        prevent_initial_call=True,
+    )
+
+    def drawn() -> tuple[Any, ...]:
+        runs = recorded()
+        shown, refused = told(read_lessons(folder), runs, evidence.read())
+        cards = [page.card(each, shown_steps(runs[each["look"]["run"]], page.CARD_PICTURES)) for each in shown]
+        return cards, [html.P(sentence) for sentence in refused], rows(runs)

@@ -1,0 +1,206 @@
+"""Callbacks of the page of maps that follow the server: the map as it fills in, and the square at the side."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+
+from frontend.api import Api
+from frontend.figures.map_margins import margin_figure
+from frontend.figures.map_svg import map_svg
+from frontend.figures.palette import palette_of
+from frontend.maps.api import MapApi, number_of, path_of
+from frontend.maps.asked import GOES, connect_form
+from frontend.maps.card import card
+from frontend.maps.data import field_label, label_px, layers_of, progress_text, sentence, square_of, view_of
+from frontend.maps.squares import grid, legend
+from frontend.pages.map import measure_options
+
+KEEP = no_update
+
+
+def connect(app: Dash, api: Api) -> None:
+    """Add the callbacks of the page to `app`."""
+    maps = MapApi(api)
+    connect_form(app, maps)
+    connect_card(app, maps)
+
+    @app.callback(
+        Output("map-seen", "data"),
+        Output("map-shown", "data"),
+        Output("map-choice", "options"),
+        Output("map-choice", "value"),
+        Output("map-sentence", "children"),
+        Output("map-lead", "children"),
+        Output("map-runs", "children"),
+        Output("map-left", "children"),
+        Output("map-progress", "value"),
+        Output("map-progress", "max"),
+        Output("map-stop", "hidden"),
+        Output("map-resume", "hidden"),
+        Output("map-delete", "hidden"),
+        Output("map-extend", "disabled"),
+        Output("map-layer", "options"),
+        Output("map-measure", "options"),
+        Output("map-place", "children"),
+        Output("map-note", "children"),
+        Input("map-clock", "n_intervals"),
+        Input("map-address", "search"),
+        Input("map-measure", "value"),
+        Input("map-done", "data"),
+        State("map-seen", "data"),
+        State("map-shown", "data"),
+    )
+    async def look(ticks: Any, search: Any, measure: Any, done: Any, seen: Any, before: Any) -> tuple[Any, ...]:
+        body, listed, problem = await maps.shown(search)
+        stamp = [zlib.crc32(json.dumps([body, listed, problem]).encode()), measure, done, search]
+        if stamp == seen:
+            return (KEEP,) * 18
+        options = [option(each) for each in listed]
+        if body is None:
+            lead = "Choose two settings and train one, or look at one of those on the list."
+            said = ("Map", lead, "", "", "0", "1", True, True, True, True)
+            return (stamp, KEEP, options, None, *said, ["Layer 1"], KEEP, "", problem)
+        view = view_of(body, measure)
+        runs, left = progress_text(body)
+        lead = (
+            f"A map of when modules emerge: {len(view.squares)} small networks of preset {body['preset']}, "
+            f"two settings varied, {body['steps']:,} steps each."
+        )
+        goes, own = body["state"] in GOES, not body["recorded"]
+        return (
+            stamp,
+            KEEP if body["sweep_id"] == before else body["sweep_id"],
+            options,
+            body["sweep_id"],
+            sentence(view),
+            lead,
+            runs,
+            left,
+            str(body["done"]),
+            str(body["total"]),
+            not (own and goes),
+            not (own and body["state"] in ("stopped", "failed")),
+            not (own and not goes),
+            not own,
+            [f"Layer {n + 1}" for n in range(layers_of(body))],
+            measure_options(body["measures"]),
+            where_text(body),
+            body["reason"] if body["state"] == "failed" else "",
+        )
+
+    @app.callback(
+        Output("map-grid", "children"),
+        Output("map-grid", "aria-busy"),
+        Output("map-plot", "style"),
+        Output("map-top", "figure"),
+        Output("map-beside", "figure"),
+        Output("map-legend", "children"),
+        Output("map-parquet", "href"),
+        Input("map-seen", "data"),
+        Input("theme", "data"),
+        Input("map-layer", "value"),
+        Input("map-view", "value"),
+        State("map-address", "search"),
+        State("map-measure", "value"),
+    )
+    async def draw(seen: Any, theme: Any, layer: Any, how: Any, search: Any, measure: Any) -> tuple[Any, ...]:
+        body, _, _ = await maps.shown(search)
+        if body is None or theme is None:
+            return (KEEP,) * 7
+        view, palette = view_of(body, measure), palette_of(theme)
+        squares = grid(view, theme=theme, layer=number_of(layer), pictures=how != "Numbers")
+        across, down = view.axes
+        size = {"--columns": len(across["values"]), "--rows": len(down["values"]), "--label": f"{label_px(view)}px"}
+        sides = (margin_figure(view, 0, palette), margin_figure(view, 1, palette))
+        parquet = f"{path_of(body['sweep_id'])}/parquet"
+        return squares, "false", size, *sides, legend(view, theme=theme), parquet
+
+    @app.callback(
+        Output("map-download", "data"),
+        Input("map-figure", "n_clicks"),
+        State("theme", "data"),
+        State("map-layer", "value"),
+        State("map-address", "search"),
+        State("map-measure", "value"),
+        prevent_initial_call=True,
+    )
+    async def take(clicks: Any, theme: Any, layer: Any, search: Any, measure: Any) -> Any:
+        body, _, _ = await maps.shown(search)
+        if body is None or not clicks:
+            return KEEP
+        content = map_svg(view_of(body, measure), theme=str(theme or "light"), layer=number_of(layer))
+        return {"content": content, "filename": f"{body['sweep_id']}.svg", "type": "image/svg+xml"}
+
+
+def connect_card(app: Dash, maps: MapApi) -> None:
+    """Add the callbacks of the square at the side. `map-under` is its name, and that of the one picked before it."""
+
+    @app.callback(
+        Output("map-card", "children"),
+        Input("map-under", "data"),
+        Input("map-seen", "data"),
+        Input("theme", "data"),
+        Input("map-layer", "value"),
+        State("map-address", "search"),
+        State("map-measure", "value"),
+    )
+    async def tell(under: Any, seen: Any, theme: Any, layer: Any, search: Any, measure: Any) -> Any:
+        shown, before = names_of(under)
+        view, square = await maps.square(shown, search, measure)
+        if view is None or square is None or theme is None:
+            return KEEP
+        recording = await maps.recording(view, square)
+        told = recording.body if recording is not None and recording.ok else None
+        beside = square_of(view, before)
+        return card(view, square, told, beside=beside, theme=theme, layer=number_of(layer))
+
+    @app.callback(
+        Output("map-goto", "href"),
+        Output("map-note", "children", allow_duplicate=True),
+        Input("map-open", "n_clicks"),
+        State("map-under", "data"),
+        State("map-address", "search"),
+        prevent_initial_call=True,
+    )
+    async def start_run(clicks: Any, under: Any, search: Any) -> tuple[Any, Any]:
+        view, square = await maps.square(names_of(under)[0], search, None)
+        recording = None if view is None or square is None else await maps.recording(view, square)
+        if not clicks or square is None or square.pictured is None or recording is None:
+            return KEEP, KEEP
+        if not recording.ok:
+            return KEEP, recording.reason
+        asked = {"config": recording.body["recipe"]["config"], "name": square.pictured["key"][:80]}
+        answer = await maps.ask("POST", "/api/runs", asked)
+        return (f"/#run={quote(answer.body['run_id'], safe='')}", "") if answer.ok else (KEEP, answer.reason)
+
+    app.clientside_callback(
+        ClientsideFunction("pages", "squares"),
+        Output("map-ready", "data"),
+        Input("map-grid", "children"),
+    )
+
+
+def names_of(under: Any) -> tuple[str, str]:
+    """The square that is shown at the side, and the one picked before it; empty where there is none."""
+    names = [str(name) for name in under] if isinstance(under, list) else []
+    first, second = (*names, "", "")[:2]
+    return first, second
+
+
+def where_text(body: Mapping[str, Any]) -> str:
+    """Where the map trains, as a sentence."""
+    place = str(body["place"] or ("trains when it is its turn" if body["state"] == "waiting" else "trains no more"))
+    return f"{place[:1].upper()}{place[1:]}."
+
+
+def option(each: Mapping[str, Any]) -> dict[str, str]:
+    """A map on the list."""
+    across, down = (field_label(axis["field"]) for axis in each["axes"])
+    name = f"{across} by {down}" if each["recorded"] else each["name"]
+    return {"label": f"{name}, {each['total']:,} runs", "value": each["sweep_id"], "title": each["state"]}
