@@ -54,7 +54,10 @@ class Launcher(Protocol):
         """Where jobs of maps run; None while that is not known yet."""
 
     def is_gone(self, worker_id: str) -> bool:
-        """Whether that worker is known to have ended, so that waiting for it is no use."""
+        """Whether that worker is known to have ended and `on_exit` will not say so: waiting for it is no use.
+
+        Of one that is still watched `on_exit` says how it ended, which people are to read.
+        """
 
     def started(self, worker_id: str) -> bool:
         """Whether this launcher started that worker, and `close` ends it."""

@@ -63,10 +63,8 @@ class Launch:
         return JobPlace(name="this machine")
 
     def is_gone(self, worker_id: str) -> bool:
-        process = self._processes.get(worker_id)
-        if process is not None:
-            return process.poll() is not None
-        return self._known.knows(worker_id) and not self._known.is_alive(worker_id)
+        is_watched = worker_id in self._processes
+        return not is_watched and self._known.knows(worker_id) and not self._known.is_alive(worker_id)
 
     def kill(self, worker_id: str) -> None:
         process = self._processes.get(worker_id)

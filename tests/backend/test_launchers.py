@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,22 @@ def test_a_new_launcher_is_one_new_file(tmp_path: Path, monkeypatch: pytest.Monk
     made = launcher_class("distant")(settings, token="t", on_exit=lambda worker_id, sentence: None)
     assert made.starts_workers
     assert settings.may_have_full_data
+
+
+async def test_a_worker_that_has_ended_is_told_of_with_how_it_ended_and_not_given_up_before(tmp_path: Path) -> None:
+    ended: list[tuple[str, str]] = []
+    settings = Settings(data_dir=tmp_path, launcher="local", port=9)
+    launch = launcher_class("local")(settings, token="t", on_exit=lambda *said: ended.append(said))
+    launch.launch(1, [])
+    (worker_id,) = launch._processes  # type: ignore[attr-defined]
+    process = launch._processes[worker_id]  # type: ignore[attr-defined]
+    process.kill()
+    with suppress(ChildProcessError):  # a thread of the launcher may have waited first
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has been told yet
+    assert not launch.is_gone(worker_id)
+    await until(lambda: bool(ended))
+    assert ended == [(worker_id, "The worker was ended by SIGKILL.")]
+    await launch.close()
 
 
 RAY = importlib.util.find_spec("ray") is not None
