@@ -22,7 +22,9 @@ COPY --chown=lab:lab cdsp_core cdsp_core
 COPY --chown=lab:lab frontend frontend
 COPY --chown=lab:lab backend backend
 COPY --chown=lab:lab docs/recorded docs/recorded
-RUN python -m compileall -q .
+# What workers share lies in volumes of its own, which begin with the owner of these folders.
+RUN python -m compileall -q . \
+    && install --directory --owner=lab --group=lab --mode=0700 /data/checkpoints /data/studies /data/link
 USER 10001:10001
 VOLUME /data
 CMD ["python", "-m", "backend", "--no-browser"]
@@ -43,7 +45,7 @@ ENV XDG_CACHE_HOME=/cache
 RUN --mount=type=cache,target=/pip-cache \
     python scripts/requirements.py worker studies > worker.txt && pip install --cache-dir /pip-cache -c requirements.lock -r worker.txt
 COPY --chown=lab:lab cdsp_core cdsp_core
-RUN python -m compileall -q .
+RUN python -m compileall -q . \
+    && install --directory --owner=lab --group=lab --mode=0700 /data/checkpoints /data/studies /data/link
 USER 10001:10001
-VOLUME /data
 CMD ["python", "-m", "cdsp_core.worker", "--connect", "ws://backend:8000/ws/worker"]

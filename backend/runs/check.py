@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sqlite3
 import struct
 import sys
@@ -236,7 +237,7 @@ def _aside(folder: Path, paths: list[Path], text: str) -> Finding:
         for path in paths:
             target = folder / ORPHANS / path.relative_to(folder)
             target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)
+            shutil.move(path, target)  # it may lie in a volume of its own
 
     return Finding(text=text, way_out=f"move them to {ORPHANS}/.", mend=mend)
 
