@@ -27,6 +27,8 @@ from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
 from cdsp_core.wire.oligarchy import read_found
 from cdsp_core.wire.phases import PhaseWatch
 
+BY_ITSELF: Final = ("controller", "recipe")
+"""who changes controls and is no person"""
 OLIGARCHY: Final = read_found()
 """the rule that was chosen and tested on recorded runs; None where none is"""
 
@@ -223,6 +225,8 @@ class RunHub:
         """Say so where a generation goes on from before the step at which a control had changed."""
         state = self.state
         moved = [name for name, step in before.items() if step > state.applied_step[name] == state.step]
+        if state.edits:  # what its recipe has set comes again by itself
+            moved = [name for name in moved if name in state.by_hand]
         if state.parent is not None and moved:
             told = ", ".join(f"{name} {state.applied[name]:.4g}" for name in moved)
             data = {"controls": {name: state.applied[name] for name in moved}, "applied_step": state.step}
@@ -263,8 +267,8 @@ class RunHub:
             if not state.active:
                 self.steering.begun()
             self.save()
-        elif event.kind == "applied" and event.data.get("by") == "controller" and event.epoch == state.generation:
-            self.steering.moved_by_controller(event)
+        elif event.kind == "applied" and event.data.get("by") in BY_ITSELF and event.epoch == state.generation:
+            self.steering.moved_by_itself(event)
             self.save()
         self.events.keep(event, source, n)
         self._tell()

@@ -41,14 +41,17 @@ class Opening:
         if seed is not None:
             config = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed))
         is_restored = asked is not None and bool(checkpoints)
+        edits = state.edits if is_restored else [] if asked is not None else state.edits_left
+        controls = state.applied if not edits else {name: state.applied[name] for name in state.by_hand}
         return Start(
             run=state.run_id,
             epoch=state.generation + 1,
             config=config,
-            controls=None if is_restored else state.applied,
+            controls=None if is_restored else controls,
             revision=state.revision if state.generation < 0 else state.revision + 1,
             speed=state.speed,
             paused=state.paused_before,
             pause_at=state.pause_at,
             checkpoints=checkpoints,
+            edits=edits,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from cdsp_core.wire.messages.run import (
     Device,
     Event,
     ForkPoint,
+    RecipeEdit,
     RunInfo,
     undescribed,
 )
@@ -70,6 +72,10 @@ class RunState:
     """run, generation and step whose state it began with"""
     watcher: str | None = None
     """the worker that alone may take it, a program of somebody's own; None for a run that any worker trains"""
+    edits: list[RecipeEdit] = field(default_factory=list)
+    """what its recipe changes, each after its step; its worker makes them by itself"""
+    by_hand: list[str] = field(default_factory=list)
+    """controls whose value in force was set by people, and by no recipe since"""
     waiting: str | None = None
     """why nothing goes on at the moment, shown in place of `reason`"""
     worker_id: str | None = None
@@ -155,10 +161,11 @@ class RunState:
         self.generation, self.step, self.total_steps = started.epoch, started.step, started.total_steps
         self.revision, self.speed, self.pause_at = started.revision, started.speed, started.pause_at
         self.status, self.reason = started.status, None
-        if started.controls != self.applied:
-            self.applied_step = dict.fromkeys(self.applied_step, self.step)
-        else:
-            self.applied_step = {name: min(step, self.step) for name, step in self.applied_step.items()}
+        self.edits = list(started.edits)
+        self.applied_step = {
+            name: min(step, self.step) if started.controls[name] == self.applied[name] else self.step
+            for name, step in self.applied_step.items()
+        }
         self.applied, self.requested = dict(started.controls), dict(started.controls)
 
     def wait(self, reason: str | None) -> bool:
@@ -248,6 +255,25 @@ class RunState:
         self.applied = {**self.applied, **changed}
         self.applied_step = {**self.applied_step, **dict.fromkeys(changed, step)}
 
+    def take_in_hand(self, names: Iterable[str]) -> None:
+        """People have set these controls."""
+        self.by_hand = sorted({*self.by_hand, *names})
+
+    def let_go(self, names: Iterable[str]) -> None:
+        """These controls have the values of a recipe or of a checkpoint again."""
+        self.by_hand = sorted({*self.by_hand} - {*names})
+
+    @property
+    def edits_left(self) -> list[RecipeEdit]:
+        """Its recipe's edits, without what people have set otherwise since they were made."""
+        left = []
+        for edit in self.edits:
+            is_made = edit.step < self.step
+            kept = {name: v for name, v in edit.controls.items() if not (is_made and name in self.by_hand)}
+            if kept:
+                left.append(RecipeEdit(step=edit.step, controls=kept))
+        return left
+
     def answer(self, result: CommandResult) -> None:
         """The worker has applied or refused a command."""
         new = result.new if result.status == "applied" else {}
@@ -274,7 +300,8 @@ class RunState:
         record = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         del record["unreadable"]
         described = None if self.description is None else self.description.to_json()
-        return {**record, "config": to_dict(self.config), "description": described}
+        edits = [edit.to_json() for edit in self.edits]
+        return {**record, "config": to_dict(self.config), "description": described, "edits": edits}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> RunState:
@@ -287,6 +314,7 @@ class RunState:
                 "parent": None if parent is None else (parent[0], parent[1]),
                 "description": _description(record["description"], config),
                 "forked_from": tuple(record["forked_from"]) if record.get("forked_from") else None,
+                "edits": [RecipeEdit.model_validate(edit) for edit in record.get("edits", [])],
             }
             return cls(**{**record, **read})
         except KeyError as error:

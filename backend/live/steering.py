@@ -119,14 +119,21 @@ class Steering:
     def answered(self, message: ResultMessage) -> None:
         """The worker has applied or refused a command."""
         result = message.result
-        self._sent.pop(result.command_id, None)
+        sent = self._sent.pop(result.command_id, None)
         self._state.answer(result)
+        if sent is not None and result.status == "applied":
+            match sent.command:
+                case SetCommand(controls=controls):
+                    self._state.take_in_hand(controls)
+                case ResetCommand() | RestoreCommand():
+                    self._state.let_go(self._state.by_hand)
         self._state.settle(self._asked())
         self._remember(KeptResult(**dict(result), stale=message.stale))
 
-    def moved_by_controller(self, event: Event) -> None:
-        """The run's own controller has changed controls; nobody waits for an answer."""
+    def moved_by_itself(self, event: Event) -> None:
+        """The run's own controller or its recipe has changed controls; nobody waits for an answer."""
         self._state.revise(event.revision, event.data["new"], event.step)
+        self._state.let_go(event.data["new"])
         self._state.settle(self._asked())
 
     def send_again(self) -> None:

@@ -57,6 +57,8 @@ class ViewerTexts:
         key = (told.hello_version, told.run_version, told.events.count, resumed)
         if self._hello is None or self._hello[0] != key:
             state, bounds = told.state, CONFIG_SCHEMA["controls"]
-            head = hello_head(told.info(), state.config, bounds, state.described, resumed=resumed).to_text()
+            head = hello_head(
+                told.info(), state.config, bounds, state.described, resumed=resumed, edits=state.edits
+            ).to_text()
             self._hello = (key, f'{head[:-1]},"events":{told.events.newest()}}}')
         return self._hello[1]

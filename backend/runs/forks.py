@@ -97,6 +97,8 @@ async def fork(runs: Runs, hub: RunHub, wanted: NewFork) -> RunHub:
         paused_before=parent.status == "paused" if wanted.paused is None else wanted.paused,
         description=parent.description,
         forked_from=(parent.run_id, saved.generation, saved.step),
+        edits=[edit for edit in parent.edits if edit.step >= saved.step],
+        by_hand=sorted(wanted.controls or {}),
     )
     _tell_beginning(runs.store, state, parent.name, saved.controls, wanted)
     made = await runs.adopt(state)

@@ -19,16 +19,8 @@ from backend.storage.lineage import past_of
 from backend.storage.store import Store
 from cdsp_core.studies.sweeps.files import CELLS
 from cdsp_core.wire.messages.api import RecordedRun, RecordedRuns
-from cdsp_core.wire.recording import (
-    SUFFIX,
-    Edit,
-    Recipe,
-    Recording,
-    RecordingError,
-    picture_steps,
-    read_recording,
-    record,
-)
+from cdsp_core.wire.recipe import Edit, Recipe
+from cdsp_core.wire.recording import SUFFIX, Recording, RecordingError, picture_steps, read_recording, record
 
 NO_PICTURES: Final = "The run has no pictures yet. It has them as soon as it has begun to train."
 
@@ -120,7 +112,7 @@ def recording_of(store: Store, hub: RunHub) -> bytes:
         raise RunNotFoundError(NO_PICTURES)
     layers = [f"layer{layer}/connection" for layer in range(state.config.model.num_layers)]
     pictures = [(frame.step, [frame.arrays[name] for name in layers if name in frame.arrays]) for frame in frames]
-    edits = [_edit(event) for event in past.events if _is_edit(event)]
+    edits = _edits(past.events)
     try:
         recipe = Recipe(config=state.config, edits=tuple(edit for edit in edits if edit.step <= frames[-1].step))
         return record(recipe, pictures, rows=past.rows, names=past.names).encode()
@@ -128,15 +120,28 @@ def recording_of(store: Store, hub: RunHub) -> bytes:
         raise BadInputError(f"The run cannot be recorded: {error}") from None
 
 
-def _is_edit(event: dict[str, Any]) -> bool:
-    """Whether somebody set controls; what the run's own controller does follows from the recipe."""
-    data = event["data"]
-    is_set = event["kind"] == "applied" and data.get("command", {}).get("type") == "set"
-    return bool(is_set and data.get("by", "person") == "person")
+def _edits(events: list[dict[str, Any]]) -> list[Edit]:
+    """What people and the run's recipe set; what its own controller does follows from the config.
 
-
-def _edit(event: dict[str, Any]) -> Edit:
-    return Edit(step=event["data"]["applied_step"], controls=event["data"]["new"])
+    Where a run went on from a checkpoint its recipe has made the edits of that very step again, and what people had
+    set later counts from there.
+    """
+    edits: list[Edit] = []
+    by_recipe: list[Edit] = []
+    for event in events:
+        data = event["data"]
+        by = data.get("by", "person")
+        if event["kind"] == "applied" and data.get("command", {}).get("type") == "set" and by != "controller":
+            edit = Edit(step=data["applied_step"], controls=data["new"])
+        elif event["kind"] == "status" and data.get("controls"):
+            edit = Edit(step=data["applied_step"], controls=data["controls"])
+        else:
+            continue
+        if by == "recipe" and edit in by_recipe:
+            continue
+        edits.append(edit)
+        by_recipe += [edit] if by == "recipe" else []
+    return edits
 
 
 def _arm(name: str, recording: Recording) -> str | None:

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import IO, Any, Final
 
 from backend.errors import BadInputError, BusyError, RunNotFoundError, TooManyError
@@ -30,6 +30,7 @@ from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
 from cdsp_core.studies.sweeps.spec import Sweep
+from cdsp_core.wire.messages.run import RecipeEdit
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,16 @@ class Runs:
 
     # runs
 
-    def create(self, config: RunConfig, name: str | None, *, address: str = "", watcher: str | None = None) -> RunHub:
+    def create(
+        self,
+        config: RunConfig,
+        name: str | None,
+        *,
+        address: str = "",
+        watcher: str | None = None,
+        edits: Sequence[RecipeEdit] = (),
+        pause_at: int | None = None,
+    ) -> RunHub:
         """A new run, asked for from `address`; it begins as soon as a worker is free, or when its `watcher` dials in.
 
         Raises BadInputError, TooManyError.
@@ -173,6 +183,8 @@ class Runs:
             config=config,
             created_ms=time.time() * 1000,
             watcher=watcher,
+            edits=list(edits),
+            pause_at=pause_at,
         )
         hub = self._add(state)
         self._asked_from[run_id] = address

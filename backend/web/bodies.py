@@ -17,6 +17,9 @@ from cdsp_core.wire.messages.sentences import MessageError, read, read_command
 from cdsp_core.wire.messages.sweeps import MoreOfSweep, NewSweep, SweepChange
 from cdsp_core.wire.messages.vocabulary import MAX_DEPTH
 
+KNOWN_OF_A_RUN = ["preset", "config", "seed", "name", "data", "edits", "pause_at"]
+"""fields that people are told of"""
+
 
 def command_of(body: bytes) -> Command:
     """A command with every field checked against its bounds. Raises BadInputError, one sentence."""
@@ -29,7 +32,7 @@ def command_of(body: bytes) -> Command:
 def new_run_of(body: bytes, *, data: str) -> tuple[RunConfig, NewRun]:
     """The config of a run to create, `data` where it says nothing of that, and what was asked. Raises BadInputError."""
     try:
-        asked = read(NewRun, read_json(body), called="a new run", known=["preset", "config", "seed", "name", "data"])
+        asked = read(NewRun, read_json(body), called="a new run", known=KNOWN_OF_A_RUN)
         return asked.read(data=data), asked
     except ValueError as error:
         raise BadInputError(str(error)) from None

@@ -18,13 +18,14 @@ from backend.web.roles import COOKIE, COOKIE_S, WATCH_ONLY, Doors, Role
 
 WORKER_PATH: Final = "/ws/worker"
 HEALTH_PATH: Final = "/healthz"
+NEW_RUN_PATH: Final = "/api/runs"
 CALLBACKS_PATH: Final = "/_dash-update-component"
 MAX_HEAD_BYTES: Final = 16_384
 """names and values of all headers"""
 MAX_URL_BYTES: Final = 4096
 MAX_CONTROL_BYTES: Final = 4096
 MAX_BODY_BYTES: Final = 16_384
-"""bodies of the pages' own callbacks, which hold inputs and a few chosen rows"""
+"""bodies of the pages' own callbacks, which hold inputs and a few chosen rows, and of new runs, which hold a recipe"""
 
 # 'unsafe-hashes' lets a hash allow what an element runs when loading it fails, which the Lab's entry has one of
 CONTENT_SECURITY_POLICY: Final = "; ".join(
@@ -100,7 +101,7 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        limit = MAX_CONTROL_BYTES if scope["path"].startswith("/api/") else MAX_BODY_BYTES
+        limit = _most_bytes(scope["path"])
         try:
             body = await _read_body(receive, headers, limit)
         except ConnectionError:
@@ -225,6 +226,11 @@ def _not_json(scope: Scope, headers: Headers) -> Response | None:
     if scope.get("method", "GET") in ("GET", "HEAD") or said in ("", "application/json"):
         return None
     return _refused(scope, 415, f"Content-Type must be application/json. Found {said[:60]!r}.")
+
+
+def _most_bytes(path: str) -> int:
+    """Of a body: a new run may have a recipe in it, and so many bytes as a page's callback."""
+    return MAX_CONTROL_BYTES if path.startswith("/api/") and path != NEW_RUN_PATH else MAX_BODY_BYTES
 
 
 def _address(scope: Scope) -> str:

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _trained_recording(options: argparse.Namespace) -> Recording | None:
     """Train and record what the options say; None when a loss was not finite, which is said."""
-    from cdsp_core.wire.recording import Recipe, read_edits
+    from cdsp_core.wire.recipe import Recipe, read_edits
 
     recipe = Recipe(config=config_of(options), edits=read_edits(options.edit))
 

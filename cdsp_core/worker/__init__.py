@@ -6,7 +6,7 @@ The main thread trains (`loop.py`, `session.py`), a second thread holds the link
 them stand two thread-safe queues: the inbox (commands, taken between two steps, also while paused) and the
 outbox (frames and events, kept until the backend has them on disk).
 
-# The link, protocol 3
+# The link, protocol 4
 
 One websocket, dialled by the worker, with `Authorization: Bearer TOKEN` (from the environment variable
 CDSP_WORKER_TOKEN, never from the command line). Text messages are JSON, binary messages are frames. Every text message
@@ -26,7 +26,7 @@ A run that could not begin says so with an event of kind status, status failed.
 
 Backend to worker, first: `Welcome` with the last n it has; keep false: drop the run you hold. Then:
     Saved           {type: "ack", n}: everything up to n is on disk and can be forgotten
-    Start           begin; continue from the first of the checkpoints that can be read
+    Start           begin; continue from the first of the checkpoints that can be read; make the edits of a recipe
     CommandMessage  a command of docs/protocol.md, with the step when it was sent and who asked for it
     StudyStart      run the smallest form of that study as a child process; one at a time
     StudyStop       end it

@@ -7,7 +7,7 @@ import logging
 import queue
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ from cdsp_core.wire.messages.link import (
     StudyStart,
     StudyStop,
 )
-from cdsp_core.wire.messages.run import CommandResult, Event
+from cdsp_core.wire.messages.run import CommandResult, Event, RecipeEdit
 from cdsp_core.wire.messages.vocabulary import ALIVE_EVERY_S, MAX_SENTENCE, Outcome
 from cdsp_core.worker.checkpoints import Skipped, first_readable, named
 from cdsp_core.worker.commands import Changed, RefusedError, carry_out
@@ -130,6 +130,7 @@ class WorkerLoop:
 
     def _step(self, session: Session) -> None:
         try:
+            self._follow_recipe(session)
             self._steer(session)
             if session.training:
                 with nullcontext() if session.has_stepped else self._link.pulse.long_work():
@@ -141,6 +142,13 @@ class WorkerLoop:
             session.set_status("failed", f"Training stopped at step {session.trainer.step}: {first_line(error)}")
         if session.status in ("finished", "failed"):
             self._drop()
+
+    def _follow_recipe(self, session: Session) -> None:
+        """Make the edits of the run's recipe that are due, as a person would have."""
+        for place, edit in session.due_edits():
+            command_id = f"recipe-{session.run_id}-{session.generation}-{place}"
+            command = SetCommand(command_id=command_id, type="set", controls=edit.controls)
+            self._command(CommandMessage(run=session.run_id, command=command, requested_step=edit.step, by="recipe"))
 
     def _steer(self, session: Session) -> None:
         """Give the run the command that its controller asks for, as a person would."""
@@ -179,6 +187,7 @@ class WorkerLoop:
         self._link.hold(order.run, order.epoch)
         try:
             trainer, parent, skipped = self._first_trainer(folder, order)
+            _check_edits(order.edits, trainer.total_steps)
             self._session = Session(
                 run_id=order.run,
                 generation=order.epoch,
@@ -189,6 +198,7 @@ class WorkerLoop:
                 paused=order.paused,
                 parent=parent,
                 pause_at=order.pause_at,
+                edits=order.edits,
             )
             if skipped:
                 names = [one.name for one in skipped]
@@ -305,7 +315,7 @@ class WorkerLoop:
             return self._trainers.new(replace(config, train=train, controls=session.trainer.controls))
 
     def _replace(self, session: Session, trainer: Trainable, parent: tuple[int, int] | None) -> Changed:
-        """Go on with another trainer in a new generation, running or paused as before."""
+        """Go on with another trainer in a new generation, running or paused as before; begun anew it has no recipe."""
         old = {"epoch": session.generation, "step": session.trainer.step, "seed": session.trainer.config.train.seed}
         self._link.hold(session.run_id, session.generation + 1)
         self._session = Session(
@@ -317,8 +327,15 @@ class WorkerLoop:
             speed=session.speed,
             paused=not session.training,
             parent=parent,
+            edits=() if parent is None else session.edits,
         )
         return old, {"epoch": self._session.generation, "step": trainer.step, "seed": trainer.config.train.seed}
+
+
+def _check_edits(edits: Sequence[RecipeEdit], total_steps: int) -> None:
+    """Raises ValueError for an edit that no step comes after."""
+    if edits and edits[-1].step >= total_steps:
+        raise ValueError(f"an edit must come before step {total_steps}, the last. Found one at {edits[-1].step}.")
 
 
 def _with_controls(trainer: Trainable, controls: dict[str, float] | None) -> Trainable:

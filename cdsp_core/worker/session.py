@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -15,7 +15,7 @@ from cdsp_core.training.controller import Move
 from cdsp_core.wire.checkpoint_names import checkpoint_name, list_checkpoints
 from cdsp_core.wire.frames import Array, Frame
 from cdsp_core.wire.messages.link import EventMessage, Parent, Started
-from cdsp_core.wire.messages.run import Description, Event
+from cdsp_core.wire.messages.run import Description, Event, RecipeEdit
 from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
 from cdsp_core.worker.checkpoints import Milestones, leave_undelivered, thin_checkpoints
 from cdsp_core.worker.outbox import Outbox
@@ -89,6 +89,7 @@ class Session:
         surroundings: Surroundings,
         parent: tuple[int, int] | None = None,
         pause_at: int | None = None,
+        edits: Sequence[RecipeEdit] = (),
     ) -> None:
         self.run_id = run_id
         self.generation = generation
@@ -97,6 +98,8 @@ class Session:
         self.speed = speed
         self.status: Status = "paused" if paused else "running"
         self.pause_at = pause_at
+        self.edits = tuple(edits)
+        """that its recipe makes, each once the step that it names has been trained"""
         self.broken: str | None = None
         """why the trainer's weights are of no use any more; None while they are"""
         self._folder = surroundings.checkpoint_dir / run_id
@@ -128,6 +131,10 @@ class Session:
     def training(self) -> bool:
         """Whether the next thing to do is a step."""
         return self.status == "running"
+
+    def due_edits(self) -> list[tuple[int, RecipeEdit]]:
+        """The edits that are made before the next step, each with its place in the recipe."""
+        return [(place, edit) for place, edit in enumerate(self.edits) if edit.step == self.trainer.step]
 
     def wait_s(self) -> float:
         """Seconds until the next step is due; more than 0 only when the speed is limited."""
@@ -295,6 +302,7 @@ class Session:
                 step=trainer.step,
                 total_steps=trainer.total_steps,
                 static=Description.model_validate(trainer.describe()),
+                edits=list(self.edits),
             )
         )
         self._announced = self._outbox.last

@@ -25,7 +25,12 @@ def told(message: CommandMessage, result: CommandResult) -> str:
         case SetCommand():
             parts = [f"{name} {number(result.old[name])} to {number(value)}" for name, value in result.new.items()]
             changed = f"{', '.join(parts)} at step {result.applied_step}."
-            return f"The controller: {changed} {result.reason}" if message.by == "controller" else changed
+            match message.by:
+                case "controller":
+                    return f"The controller: {changed} {result.reason}"
+                case "recipe":
+                    return f"The recipe: {changed}"
+            return changed
         case SpeedCommand(steps_per_s=speed):
             return "As fast as it goes." if speed is None else f"At most {number(speed)} steps a second."
         case ResetCommand():

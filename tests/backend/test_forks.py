@@ -12,7 +12,8 @@ import numpy as np
 
 from cdsp_core.wire.checkpoint_names import checkpoint_name
 from cdsp_core.wire.frames import Array, Frame, decode_frame
-from cdsp_core.wire.recording import Recipe, decode
+from cdsp_core.wire.recipe import Recipe
+from cdsp_core.wire.recording import decode
 from tests.backend.lab import Lab, ThreadWorker, lab
 
 CONFIG = {

@@ -13,7 +13,8 @@ from safetensors.numpy import load
 from cdsp_core.__main__ import main
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import decode_frame
-from cdsp_core.wire.recording import Edit, Recipe, decode, read_recording, record, write_recording
+from cdsp_core.wire.recipe import Edit, Recipe
+from cdsp_core.wire.recording import decode, read_recording, record, write_recording
 from tests.backend.lab import ThreadWorker, lab
 
 ROOT = Path(__file__).parents[2]

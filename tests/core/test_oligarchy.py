@@ -14,7 +14,8 @@ from cdsp_core.settings.presets import preset
 from cdsp_core.studies.framework.oligarchy import choose, exact_interval, fit, runs_of
 from cdsp_core.wire.frames import Array
 from cdsp_core.wire.oligarchy import CANDIDATES, Rule, in_words, read_found
-from cdsp_core.wire.recording import Recipe, record, write_recording
+from cdsp_core.wire.recipe import Recipe
+from cdsp_core.wire.recording import record, write_recording
 
 E = 8
 STEPS = (0, 10, 100)

@@ -14,7 +14,8 @@ import pytest
 
 from cdsp_core.notebook import show
 from cdsp_core.wire.one_file import MAX_BYTES, caption_of, one_file
-from cdsp_core.wire.recording import Edit, RecordingError, read_recording
+from cdsp_core.wire.recipe import Edit
+from cdsp_core.wire.recording import RecordingError, read_recording
 
 FILE = next((Path(__file__).parents[2] / "docs" / "recorded").glob("live-*.recording"))
 

@@ -16,7 +16,8 @@ from cdsp_core.studies.experiments.encoder_run import run_training
 from cdsp_core.studies.framework.recorder import recorded
 from cdsp_core.studies.framework.study import Job, StudyOptions
 from cdsp_core.training.device import choose_device
-from cdsp_core.wire.recording import MAX_FILE_BYTES, Recipe, picture_steps, read_recording
+from cdsp_core.wire.recipe import Recipe
+from cdsp_core.wire.recording import MAX_FILE_BYTES, picture_steps, read_recording
 from tests.core.study_rows import tell_nobody
 
 SMALL = {

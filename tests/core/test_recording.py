@@ -18,16 +18,14 @@ from safetensors.numpy import load, save
 from cdsp_core.__main__ import main
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
+from cdsp_core.wire.recipe import Edit, Recipe, read_edits
 from cdsp_core.wire.recording import (
     MAX_FILE_BYTES,
     PICTURES,
-    Edit,
-    Recipe,
     Recording,
     RecordingError,
     decode,
     picture_steps,
-    read_edits,
     read_recording,
     record,
     write_recording,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cdsp_core.__main__ import main
-from cdsp_core.wire.recording import Edit, Recipe, read_recording, write_recording
+from cdsp_core.wire.recipe import Edit, Recipe
+from cdsp_core.wire.recording import read_recording, write_recording
 
 
 @pytest.fixture(scope="module")

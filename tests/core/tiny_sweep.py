@@ -15,7 +15,8 @@ from cdsp_core.studies.framework.progress import JsonLines
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions, Tell
 from cdsp_core.studies.sweeps.files import stored_sweep
 from cdsp_core.studies.sweeps.run import run_sweep
-from cdsp_core.wire.recording import SUFFIX, Recipe, record, write_recording
+from cdsp_core.wire.recipe import Recipe
+from cdsp_core.wire.recording import SUFFIX, record, write_recording
 from tests.core.tiny_study import set_up
 
 

@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from backend.runs.recorded import RecordedFolder
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
-from cdsp_core.wire.recording import Edit, Recipe, Recording, record
+from cdsp_core.wire.recipe import Edit, Recipe
+from cdsp_core.wire.recording import Recording, record
 from frontend.app import ASSETS, EVIDENCE, mount
 from frontend.claims.evidence import EvidenceFile
 from frontend.figures.film_strip import SIGMA, film_strip, shown_steps

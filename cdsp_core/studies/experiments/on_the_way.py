@@ -14,7 +14,8 @@ import numpy as np
 from cdsp_core.studies.framework.study import Job, Row
 from cdsp_core.training.trainer import Trainer
 from cdsp_core.wire.frames import Array
-from cdsp_core.wire.recording import SUFFIX, Recipe, Recording, RecordingError, picture_steps, record, write_recording
+from cdsp_core.wire.recipe import Recipe
+from cdsp_core.wire.recording import SUFFIX, Recording, RecordingError, picture_steps, record, write_recording
 
 LABELS: Final[tuple[str, ...]] = ("rules", "arm", "model")
 """Settings of a job that say what its run is for, beside preset and seed."""

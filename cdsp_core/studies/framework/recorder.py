@@ -11,7 +11,8 @@ import numpy as np
 
 from cdsp_core.settings.overrides import with_controls
 from cdsp_core.wire.frames import Array
-from cdsp_core.wire.recording import Recipe, Recording, picture_steps, record
+from cdsp_core.wire.recipe import Recipe
+from cdsp_core.wire.recording import Recording, picture_steps, record
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cdsp_core.studies.framework.recorder import pictures_of
-from cdsp_core.wire.recording import Recipe, Recording, record
+from cdsp_core.wire.recipe import Recipe
+from cdsp_core.wire.recording import Recording, record
 
 if TYPE_CHECKING:
     import torch

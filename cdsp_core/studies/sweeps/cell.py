@@ -21,10 +21,10 @@ from cdsp_core.studies.framework.study import Job, Row, StudyOptions, Tell
 from cdsp_core.studies.sweeps.files import FAILED, HELD
 from cdsp_core.studies.sweeps.measures import MEASURES
 from cdsp_core.wire.frames import Array
+from cdsp_core.wire.recipe import Recipe
 from cdsp_core.wire.recording import (
     CUT_BELOW,
     SUFFIX,
-    Recipe,
     Recording,
     RecordingError,
     picture_steps,

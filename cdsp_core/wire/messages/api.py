@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from cdsp_core.settings.config import MAX_STEPS, RunConfig
 from cdsp_core.settings.presets import PRESETS, from_dict, preset
-from cdsp_core.wire.messages.commands import Seed
+from cdsp_core.wire.messages.commands import Seed, Steps
 from cdsp_core.wire.messages.fields import Config, ControlsWanted, Count, Measured, Message, Says, config_schema
-from cdsp_core.wire.messages.run import ControlStates, RunInfo
+from cdsp_core.wire.messages.run import ControlStates, Edits, RunInfo
 from cdsp_core.wire.messages.vocabulary import MAX_NAME, MAX_NOTE, WATCHER
 
 
@@ -65,12 +65,18 @@ class NewRun(Message):
         Says(f"the id of a worker: {WATCHER} and 32 hexadecimal digits"),
     ] = None
     """the worker that alone may take this run: a program of somebody's own that is only watched"""
+    edits: Edits = Field(default_factory=list)
+    """what its recipe changes, each after its step"""
+    pause_at: Annotated[Steps | None, Says(f"a whole number from 1 to {MAX_STEPS}")] = None
+    """the step at which it pauses; null: it trains on"""
 
     @model_validator(mode="before")
     @classmethod
     def _one_source(cls, raw: Any) -> Any:
         if isinstance(raw, dict) and "preset" in raw and "config" in raw:
             raise ValueError("a new run must have a preset or a config, not both. Found both.")
+        if isinstance(raw, dict) and raw.get("edits") and raw.get("watcher") is not None:
+            raise ValueError("a run that is only watched must have no edits. Found some.")
         return raw
 
     def read(self, *, data: str) -> RunConfig:
@@ -82,7 +88,11 @@ class NewRun(Message):
             chosen["data"] = self.data
         elif "data" not in given.get("train", {}):
             chosen["data"] = data
-        return replace(config, train=replace(config.train, **chosen))
+        config = replace(config, train=replace(config.train, **chosen))
+        if self.edits and 0 < config.train.steps <= self.edits[-1].step:
+            last = self.edits[-1].step
+            raise ValueError(f"an edit must come before step {config.train.steps}, the last. Found one at {last}.")
+        return config
 
 
 def _now_or_step(raw: Any) -> Any:

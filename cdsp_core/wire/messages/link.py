@@ -1,4 +1,4 @@
-"""The worker link, protocol 3: what a worker and its backend say to each other as text."""
+"""The worker link, protocol 4: what a worker and its backend say to each other as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter
 
 from cdsp_core.wire.messages.commands import CheckpointId, Command
 from cdsp_core.wire.messages.fields import Config, ControlValues, Count, Message, Number, RunId, Sentence
-from cdsp_core.wire.messages.run import CommandResult, Description, Event
+from cdsp_core.wire.messages.run import CommandResult, Description, Edits, Event
 from cdsp_core.wire.messages.studies import StudyReport
 from cdsp_core.wire.messages.vocabulary import Asker, TrainingStatus
 
@@ -66,6 +66,8 @@ class Started(Numbered):
     step: Count
     total_steps: Count
     static: Description
+    edits: Edits = Field(default_factory=list)
+    """those that its recipe makes; none after a reset"""
 
 
 class EventMessage(Numbered):
@@ -139,12 +141,14 @@ class Start(Message):
     epoch: Count
     config: Config
     controls: ControlValues | None
-    """None: those of the checkpoint, or of the config"""
+    """those that differ from the checkpoint's, or from the config's"""
     revision: Count
     speed: Number | None
     paused: bool
     pause_at: Count | None
     checkpoints: list[CheckpointId]
+    edits: Edits = Field(default_factory=list)
+    """made by the worker itself, each before the step after its own; with them `controls` are only what people set"""
 
 
 class CommandMessage(Message):

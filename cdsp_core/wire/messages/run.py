@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from cdsp_core.settings.config import ModelConfig
-from cdsp_core.wire.messages.fields import Count, Measured, Message, Number, Objects, RunId, Sentence, Values
+from cdsp_core.settings.config import MAX_STEPS, ModelConfig
+from cdsp_core.wire.messages.fields import (
+    ControlsWanted,
+    Count,
+    Measured,
+    Message,
+    Number,
+    Objects,
+    RunId,
+    Says,
+    Sentence,
+    Values,
+)
 from cdsp_core.wire.messages.vocabulary import EventKind, Outcome, Status
+from cdsp_core.wire.recipe import MAX_EDITS
 
 
 class Device(Message):
@@ -79,6 +91,28 @@ def sizes(model: ModelConfig) -> dict[str, Any]:
 def undescribed(model: ModelConfig) -> Description:
     """What is known of a run before a worker has begun it."""
     return Description(tasks=[], scalar_names=[], **sizes(model))
+
+
+class RecipeEdit(Message):
+    """Controls that a recipe sets after a step."""
+
+    step: Annotated[int, Field(ge=0, le=MAX_STEPS)]
+    controls: ControlsWanted
+
+
+def _rising(edits: list[RecipeEdit]) -> list[RecipeEdit]:
+    steps = [edit.step for edit in edits]
+    if steps != sorted(steps):
+        raise AssertionError("not in order")
+    return edits
+
+
+Edits = Annotated[
+    list[RecipeEdit],
+    Field(max_length=MAX_EDITS),
+    AfterValidator(_rising),
+    Says(f"at most {MAX_EDITS} objects of step and controls, in the order of their steps from 0 to {MAX_STEPS}"),
+]
 
 
 class ControlStates(Message):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
 from cdsp_core.wire.messages.fields import Config, Count, Message, Number
-from cdsp_core.wire.messages.run import Data, Description, Event, RunInfo, Task
+from cdsp_core.wire.messages.run import Data, Description, Edits, Event, RecipeEdit, RunInfo, Task
 
 ACK: Final = re.compile(r'\{"type":"ack","epoch":(\d{1,9}),"seq":(\d{1,15})\}')
 """What JSON.stringify makes of an ack."""
@@ -47,6 +48,8 @@ class HelloHead(Message):
     num_tokens: Count
     data: Data | None
     steps_per_epoch: Count | None
+    edits: Edits = Field(default_factory=list)
+    """that its recipe makes by itself; none for a run without one"""
     resumed: bool
     """whether what follows continues exactly where the page was"""
 
@@ -58,12 +61,23 @@ class Hello(HelloHead):
 
 
 def hello_head(
-    run: RunInfo, config: Any, bounds: dict[str, Any], description: Description, *, resumed: bool
+    run: RunInfo,
+    config: Any,
+    bounds: dict[str, Any],
+    description: Description,
+    *,
+    resumed: bool,
+    edits: Sequence[RecipeEdit] = (),
 ) -> HelloHead:
     """The `hello` of a run that is described so; of its device `run` tells."""
     static = {name: getattr(description, name) for name in Description.model_fields if name != "device"}
     return HelloHead(
-        run=run, config=config, bounds={n: Bound(**b) for n, b in bounds.items()}, **static, resumed=resumed
+        run=run,
+        config=config,
+        bounds={n: Bound(**b) for n, b in bounds.items()},
+        **static,
+        edits=list(edits),
+        resumed=resumed,
     )
 
 

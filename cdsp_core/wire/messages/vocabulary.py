@@ -16,8 +16,8 @@ PhaseName = Literal["even", "breaks", "cuts", "frozen", "half_cut", "pulls_ahead
 """what a phase event tells (`wire.phases`); histories also hold those of earlier versions"""
 Outcome = Literal["applied", "rejected"]
 """of a command"""
-Asker = Literal["person", "controller"]
-"""Who asked for a command."""
+Asker = Literal["person", "controller", "recipe"]
+"""Who asked for a command: people, the run's own controller, or the recipe that the run was made from."""
 
 CommandKind = Literal["set", "pause", "resume", "stop", "checkpoint", "step", "run_until", "reset", "restore", "speed"]
 COMMAND_KINDS: Final[tuple[CommandKind, ...]] = get_args(CommandKind)
@@ -34,7 +34,7 @@ SweepState = Literal["waiting", "running", "paused", "stopped", "finished", "fai
 CellState = Literal["waiting", "training", "done", "failed"]
 
 VIEWER_PROTOCOL: Final = 1
-LINK_PROTOCOL: Final = 3
+LINK_PROTOCOL: Final = 4
 WATCHER: Final = "watch-"
 """What the id of a worker begins with that only watches a model which its own program trains."""
 REFUSED_CODE: Final = 4400
