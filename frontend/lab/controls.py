@@ -169,6 +169,7 @@ def start_dialog() -> Component:
                 hidden=True,
                 **part("keep-row"),
             ),
+            html.Label(className="button recipe-file", **part("recipe-place")),
             note("new-run-note"),
             html.Div(
                 className="dialog-buttons",

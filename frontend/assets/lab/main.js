@@ -151,7 +151,8 @@ function begin(root) {
   window.topologyLab = { views, stats };
   if (opened.lesson) view.lesson.open(opened.lesson);
   else if (run) {
-    view.openLinked(run, besideOf(beside), lens, opened.recipe).then(() => view.lookAt(stepOf(opened.step)));
+    const step = stepOf(opened.step);
+    view.openLinked(run, besideOf(beside), lens, opened.recipe, step).then(() => view.lookAt(step));
   } else view.openNewest();
   if (start) {
     const { offer, rest } = offerOf(opened);

@@ -94,14 +94,14 @@ export class RunView {
     showHeadlines(parts.find("headlines"));
     this.lesson = new LessonCard(parts.find("lesson"), {
       move: (look, step) => this.#look(look, step),
-      startLive: () => this.controls.newRun.startRecorded(),
+      startLive: () => this.controls.newRun.askRecorded(),
       addressed: (lesson) => page.addressed({ lesson }),
     });
     this.notice = new Notice(parts.find("notice"), {
       startLive: () => this.controls.newRun.start("live", 0),
       open: (runId) => (runId === null ? this.openNewest() : this.open(runId)),
       watchOnly: () => model.watchOnly,
-      again: ({ config }) => this.controls.newRun.startConfig(config),
+      again: (recipe, pauseAt) => this.controls.newRun.askRecipe(recipe, pauseAt),
     });
     this.stream = new Stream(
       {
@@ -228,8 +228,9 @@ export class RunView {
    * @param {string[]} [beside]
    * @param {string} [lens] of the comparison
    * @param {string} [recipe] of the run, for where it is not here
+   * @param {number | null} [step] that the link looks at
    */
-  async openLinked(runId, beside = [], lens, recipe) {
+  async openLinked(runId, beside = [], lens, recipe, step = null) {
     const answer = await request("GET", runPath(runId));
     if (answer.status === 404 && recordedName(runId) !== null) {
       this.notice.noRecording(answer.reason);
@@ -240,7 +241,7 @@ export class RunView {
       /** @type {Run[]} */
       const known = runs.ok ? runs.body : [];
       const nearest = known.find((run) => beside.includes(run.run_id)) ?? known[0] ?? null;
-      this.notice.deadLink(runId, nearest, recipeOf(recipe));
+      this.notice.deadLink(runId, nearest, recipeOf(recipe), step);
       return;
     }
     this.open(runId);

@@ -112,13 +112,18 @@ test("looking back shows the picture nearest to the step, and what is told of it
   assert.equal(view.scrubber.pinned?.step, 100);
 });
 
-test("a run is started from its settings, and the page goes to it", async () => {
+test("a run from its settings is asked for, and the page goes to it once it is started", async () => {
   await opened();
   const button = the('[data-part="run-pause"]');
   assert.ok(!(/** @type {HTMLButtonElement} */ (button).disabled));
   button.click();
   await soon();
-  assert.deepEqual(posted, [["/api/runs", { config: HELLO.config }]]);
+  assert.deepEqual(posted, []);
+  assert.ok(/** @type {HTMLDialogElement} */ (the('[data-part="start-dialog"]')).open);
+  assert.match(the('[data-part="preset-note"]').textContent ?? "", /^Trains live, seed 0, from step 0 again\.$/);
+  the('[data-part="new-run"]').click();
+  await soon();
+  assert.deepEqual(posted, [["/api/runs", { config: HELLO.config, seed: 0, edits: [] }]]);
   assert.match(Socket.opened[0].url, /\/ws\/runs\/new$/);
   assert.deepEqual([link.recorded, link.run], [null, "new"]);
 });

@@ -348,16 +348,22 @@ test("the link that is copied carries the recipe and the moment, and where the r
   assert.deepEqual(recipe.edits, [{ step: 3, controls: { lambda_conflict: 0 } }]);
   assert.deepEqual([recipe.config.preset, recipe.config.train.seed], ["live", 7]);
 
-  await view.openLinked("gone", [], undefined, entries.get("recipe") ?? "");
+  await view.openLinked("gone", [], undefined, entries.get("recipe") ?? "", 4);
   const notice = the('#a [data-part="notice"]');
-  assert.match(
-    notice.textContent ?? "",
-    /recipe: live, seed 7\. Its edits are made by hand as it trains: λ 0 after step 3\./,
-  );
+  const words =
+    /Trains live, seed 7, from step 0 again; it makes its change at the same steps: λ 0 after step 3; it pauses at step 4, the moment of the link\./;
+  assert.match(notice.textContent ?? "", words);
+  asked.length = 0;
   /** @type {HTMLElement} */ (notice.querySelector(".button-primary")).click();
-  assert.ok(asked.includes("POST /api/runs"));
+  assert.ok(!asked.includes("POST /api/runs"), "it asks before it starts a run");
+  assert.match(the('#a [data-part="preset-note"]').textContent ?? "", words);
+  bodies.length = 0;
+  /** @type {HTMLElement} */ (the('#a [data-part="new-run"]')).click();
+  await soon();
+  const { edits, seed, pause_at } = JSON.parse(bodies[0]);
+  assert.deepEqual([edits, seed, pause_at], [[{ step: 3, controls: { lambda_conflict: 0 } }], 7, 4]);
   await view.openLinked("gone", [], undefined, "{");
-  assert.match(notice.textContent ?? "", /The link's recipe must be an object of config and edits, as JSON\./);
+  assert.match(notice.textContent ?? "", /The link's recipe must be JSON\. Found what cannot be read\./);
 });
 
 const LINKED = {

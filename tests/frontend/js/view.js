@@ -20,6 +20,7 @@ const OTHERS = [
     "sheet",
   ],
   ...["transport-note", "until-field", "seed-field", "preset-note", "new-run-note", "reset-question", "keep-place"],
+  ...["recipe-place"],
   ...["ends", "keep-row", "story", "story-below", "rail", "take", "headlines"],
   ...["compare", "twin", "twin-lenses", "twin-reading", "twin-problem", "lesson"],
   ...["card", "card-title", "card-how", "card-introduction", "card-text", "card-facts", "card-inquiry", "probe"],

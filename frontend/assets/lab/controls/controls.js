@@ -21,7 +21,7 @@ export class Controls {
   constructor(parts, model, openRun) {
     this.#model = model;
     const commands = new Commands(model);
-    this.transport = new Transport(parts, model, commands, () => this.newRun.startRecorded());
+    this.transport = new Transport(parts, model, commands, () => this.newRun.askRecorded());
     this.forces = new Forces(parts, model, commands, () => this.refresh());
     this.newRun = new NewRun(parts, model, commands, { openRun, presetsKnown: () => this.refresh() });
     this.sheet = parts.find("sheet");

@@ -1,14 +1,15 @@
 // The next run: its preset and seed, and what it ends, which is said before.
 
-import { announce } from "../core/announcer.js";
 import { element } from "../core/element.js";
 import { count, setting, whole } from "../core/format.js";
+import { editsOf, recipeInWords, recipeOfFile } from "../core/recipe.js";
 import { request } from "../core/requests.js";
 import { settings } from "../core/settings.js";
 import { SliderScale } from "./slider_scale.js";
 
 /** @import { Commands } from "../core/commands.js" */
 /** @import { NewRun as NewRunAsked, Preset } from "../core/messages.js" */
+/** @import { Recipe } from "../core/recipe.js" */
 /** @import { ControlValues, Run } from "../core/told.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
@@ -22,6 +23,8 @@ export class NewRun {
   #shown = "";
   /** What a link sets of the preset that it offers. @type {ControlValues} */
   #offered = {};
+  /** What the run is made from; null where the preset says all. @type {(Recipe & { pauseAt: number | null }) | null} */
+  #recipe = null;
   #model;
   #commands;
   #openRun;
@@ -52,13 +55,19 @@ export class NewRun {
     this.seed.addEventListener("keydown", (event) => event.key === "Enter" && this.#ask());
     this.seed.addEventListener("input", () => {
       this.note.textContent = "";
+      if (this.#recipe) this.#explain();
     });
+    this.file = element("input", { type: "file", accept: ".recording,.json", className: "visually-hidden" });
+    parts.find("recipe-place").append(this.file, "Open a recipe or a recorded run…");
+    this.file.addEventListener("change", () => this.#openFile());
     this.preset.addEventListener("change", () => {
       this.#offered = {};
+      this.#recipe = null;
       this.#explain();
     });
     this.dialog.addEventListener("close", () => {
       this.#offered = {};
+      this.#recipe = null;
       this.#shown = "";
       this.refresh();
     });
@@ -100,6 +109,14 @@ export class NewRun {
   }
 
   #explain() {
+    this.presetNote.classList.toggle("is-recipe", this.#recipe !== null);
+    if (this.#recipe) {
+      const { config, pauseAt } = this.#recipe;
+      const seed = whole(this.seed.value.trim()) ?? undefined;
+      const usual = this.configOf(config.preset ?? "live");
+      this.presetNote.textContent = recipeInWords(this.#recipe, { seed, pauseAt, usual });
+      return;
+    }
     const text = this.#presets.get(this.preset.value)?.text;
     const otherwise = Object.entries(this.#offered).map(
       ([name, value]) => `${settings.controls[name].label} ${setting(value)}`,
@@ -185,24 +202,47 @@ export class NewRun {
    */
   async start(preset, seed) {
     const endsAnother = this.#model.active && !this.keep.checked;
+    if (this.#recipe) {
+      const { config, edits, pauseAt } = this.#recipe;
+      await this.#start({ config, seed, edits, ...(pauseAt ? { pause_at: pauseAt } : {}) }, endsAnother);
+      return;
+    }
     const controls = this.#offered;
     const isPlain = !Object.keys(controls).length;
     const named = /** @type {NewRunAsked["preset"]} */ (preset);
     await this.#start(isPlain ? { preset: named, seed } : { config: { preset: named, controls }, seed }, endsAnother);
   }
 
-  /** Start a run from the settings of the recorded one that is shown; what trains goes on. */
-  async startRecorded() {
-    const { hello, isRecorded } = this.#model;
-    if (!hello || !isRecorded) return;
-    await this.startConfig(hello.config);
+  /** Ask for a run from the settings and the edits of the recorded one that is shown. */
+  askRecorded() {
+    const { hello, isRecorded, events } = this.#model;
+    if (hello && isRecorded) this.askRecipe({ config: hello.config, edits: editsOf(events) });
   }
 
-  /** Start a run from a config, and show it; what trains goes on. @param {NewRunAsked["config"]} config */
-  async startConfig(config) {
-    const answer = await this.#start({ config }, false);
-    if (!answer.ok) announce(answer.reason);
-    return answer;
+  /**
+   * Ask for a run from a recipe: the dialog says what it does, and starts nothing by itself.
+   *
+   * @param {Recipe} recipe
+   * @param {number | null} [pauseAt] the step at which it pauses; null for none
+   */
+  askRecipe(recipe, pauseAt = null) {
+    if (this.#model.watchOnly) return;
+    if (!this.dialog.open) this.open();
+    this.#offered = {};
+    this.#recipe = { ...recipe, pauseAt };
+    const preset = recipe.config.preset ?? "live";
+    if ([...this.preset.options].some(({ value }) => value === preset)) this.preset.value = preset;
+    this.seed.value = String(recipe.config.train?.seed ?? 0);
+    this.#explain();
+  }
+
+  async #openFile() {
+    const [file] = this.file.files ?? [];
+    if (!file) return;
+    const found = await recipeOfFile(file);
+    this.file.value = ""; // the same file may be chosen again
+    if (typeof found !== "string") this.askRecipe(found);
+    this.#say(typeof found === "string" ? found : "", typeof found === "string");
   }
 
   /**

@@ -37,18 +37,18 @@ export class Transport {
   #rest = "";
   #model;
   #commands;
-  #startRecorded;
+  #askRecorded;
 
   /**
    * @param {Parts} parts
    * @param {Model} model
    * @param {Commands} commands
-   * @param {() => void} startRecorded starts a run from the settings of the recorded one that is shown
+   * @param {() => void} askRecorded asks for a run from the settings of the recorded one that is shown
    */
-  constructor(parts, model, commands, startRecorded) {
+  constructor(parts, model, commands, askRecorded) {
     this.#model = model;
     this.#commands = commands;
-    this.#startRecorded = startRecorded;
+    this.#askRecorded = askRecorded;
     this.runButton = parts.button("run-pause");
     this.stepButton = parts.button("step");
     this.resetButton = parts.button("reset");
@@ -63,7 +63,7 @@ export class Transport {
     });
     parts.find("until-field").append(this.until);
     this.runButton.addEventListener("click", () => {
-      if (this.#model.isRecorded) this.#startRecorded();
+      if (this.#model.isRecorded) this.#askRecorded();
       else this.runOrPause();
     });
     this.stepButton.addEventListener("click", () => this.step());

@@ -255,6 +255,7 @@ export interface Hello {
   num_tokens: number;
   data: Data | null;
   steps_per_epoch: number | null;
+  edits: RecipeEdit[];
   resumed: boolean;
   events: Event[];
 }
@@ -318,6 +319,8 @@ export interface NewRun {
   seed?: number | null;
   data?: "embedded" | "full" | null;
   watcher?: string | null;
+  edits?: RecipeEdit[];
+  pause_at?: number | null;
 }
 
 /** A patch of a test image. */
@@ -352,6 +355,12 @@ export interface ProbeAnswer {
   gate: number[][] | null;
   step: number;
   known: number[];
+}
+
+/** Controls that a recipe sets after a step. */
+export interface RecipeEdit {
+  step: number;
+  controls: Partial<Controls>;
 }
 
 /** A recorded run in the list of them. */

@@ -14,6 +14,8 @@ export interface EventData {
   new?: ControlValues | null;
   reason?: string | null;
   by?: string;
+  /** in force from the step on where a run goes on, and set by people later in what went before */
+  controls?: ControlValues | null;
   status?: Status;
   phase?: string;
   layer?: number | null;

@@ -11,7 +11,7 @@ import { note } from "./progress.js";
 /**
  * @typedef {object} Lab what a lesson does to the page
  * @property {(look: Look, step: number | null) => void} move stands at a step of its runs; null for the last
- * @property {() => void} startLive starts a run from the settings of the one shown
+ * @property {() => void} startLive asks for a run from the settings of the one shown
  * @property {(key: string | null) => void} addressed what a link to the lesson says
  */
 
@@ -166,8 +166,8 @@ export class LessonCard {
     const all = element("a", { href: "/lessons", className: "button", textContent: "All lessons" });
     const foot = element("div", { className: "lesson-foot" }, all);
     if (!isAnswered) return foot;
-    const live = element("button", { type: "button", className: "button", textContent: "Start it live" });
-    live.title = "Starts a run from the settings of the recorded one";
+    const live = element("button", { type: "button", className: "button", textContent: "Start it live…" });
+    live.title = "Asks for a run from the settings of the recorded one";
     live.addEventListener("click", () => this.#lab.startLive());
     foot.append(live);
     if (lesson.next === null) return foot;

@@ -2,20 +2,9 @@
 
 import { element } from "../core/element.js";
 import { count } from "../core/format.js";
-import { settings } from "../core/settings.js";
+import { recipeInWords } from "../core/recipe.js";
 
 /** @import { Recipe } from "../core/recipe.js" */
-
-/** What a link's recipe makes, and which of its edits are left to whoever opens it. @param {Recipe} recipe */
-function recipeInWords({ config, edits }) {
-  const what = `The link carries its recipe: ${config.preset ?? "live"}, seed ${config.train?.seed ?? 0}`;
-  if (!edits.length) return `${what}.`;
-  const told = edits.map(({ step, controls }) => {
-    const set = Object.entries(controls).map(([name, value]) => `${settings.controls[name]?.label ?? name} ${value}`);
-    return `${set.join(", ")} after step ${count(step)}`;
-  });
-  return `${what}. Its edits are made by hand as it trains: ${told.join("; ")}.`;
-}
 
 export class Notice {
   #shown = "";
@@ -28,7 +17,7 @@ export class Notice {
    * @param {() => void} actions.startLive
    * @param {(runId: string | null) => void} actions.open null opens the newest run
    * @param {() => string} actions.watchOnly why none can be started; empty where one can
-   * @param {(recipe: Recipe) => void} actions.again starts a run from a recipe
+   * @param {(recipe: Recipe, pauseAt: number | null) => void} actions.again asks for a run from a recipe
    */
   constructor(box, actions) {
     this.#box = box;
@@ -48,8 +37,9 @@ export class Notice {
    * @param {string} runId
    * @param {{ run_id: string, name: string, seed: number, step: number } | null} nearest there is; null where that is not known
    * @param {Recipe | string | null} [recipe] that the link carries, or why it cannot be read
+   * @param {number | null} [pauseAt] the step that the link looks at
    */
-  deadLink(runId, nearest, recipe = null) {
+  deadLink(runId, nearest, recipe = null, pauseAt = null) {
     const gone = `There is no run “${runId.slice(0, 40)}” here.`;
     const text = nearest
       ? `${gone} The nearest is ${nearest.name}, seed ${nearest.seed}, at step ${count(nearest.step)}.`
@@ -64,18 +54,19 @@ export class Notice {
       this.#show("No such run", recipe ? `${text} ${recipe}` : text, [show, ...this.#start()]);
       return;
     }
-    const again = this.#actions.watchOnly() ? [] : [this.#again(recipe)];
-    this.#show("No such run", `${gone} ${recipeInWords(recipe)}`, [...again, show]);
+    const again = this.#actions.watchOnly() ? [] : [this.#again(recipe, pauseAt)];
+    const words = recipeInWords(recipe, { pauseAt });
+    this.#show("No such run", `${gone} The link carries its recipe. ${words}`, [...again, show]);
   }
 
-  /** @param {Recipe} recipe */
-  #again(recipe) {
+  /** @param {Recipe} recipe @param {number | null} pauseAt */
+  #again(recipe, pauseAt) {
     const again = element("button", {
       type: "button",
       className: "button button-primary",
-      textContent: "Run it again",
+      textContent: "Run it again…",
     });
-    again.addEventListener("click", () => this.#actions.again(recipe));
+    again.addEventListener("click", () => this.#actions.again(recipe, pauseAt));
     return again;
   }
 

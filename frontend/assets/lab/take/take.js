@@ -59,6 +59,7 @@ export class Take {
             file(`${path}/export?format=csv`, `${runId}.csv`, "CSV"),
             file(`${path}/parquet`, `${runId}.parquet`, "Parquet"),
             file(`${path}/export?format=json`, `${runId}.json`, "JSON"),
+            file(`${path}/recording`, `${runId}.recording`, "The recipe and its film, a file"),
             file(`${path}/page`, `${runId}.html`, "One HTML file"),
           ]
         : [
