@@ -15,6 +15,7 @@ from backend import errors
 from backend.jobs.inspector import Inspector, inspector_command
 from backend.jobs.studies import Catalogue, all_studies
 from backend.jobs.sweep_process import SweepCommand
+from backend.runs.film_mp4 import Encoder
 from backend.runs.recorded import RecordedFolder
 from backend.runs.runs import Runs
 from backend.settings import Settings
@@ -52,6 +53,7 @@ def create_app(
     app = FastAPI(title="Topology Lab", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.runs = runs
     app.state.inspector = inspector
+    app.state.encoder = Encoder()
     app.state.recorded = RecordedFolder(settings.recorded_dir, cell=runs.sweeps.replay)
     errors.install(app)
     app.include_router(operating.router)

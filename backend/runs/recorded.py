@@ -97,8 +97,8 @@ class RecordedFolder:
         return known[1]
 
 
-def recording_of(store: Store, hub: RunHub) -> bytes:
-    """A stored run as the content of a recording's file, as far as it has come. Waits for the disk.
+def recording_of(store: Store, hub: RunHub) -> Recording:
+    """A stored run as a recorded one, as far as it has come. Waits for the disk.
 
     Raises RunNotFoundError for a run without pictures, BadInputError for one that does not fit.
     """
@@ -115,8 +115,16 @@ def recording_of(store: Store, hub: RunHub) -> bytes:
     edits = _edits(past.events)
     try:
         recipe = Recipe(config=state.config, edits=tuple(edit for edit in edits if edit.step <= frames[-1].step))
-        return record(recipe, pictures, rows=past.rows, names=past.names).encode()
+        return record(recipe, pictures, rows=past.rows, names=past.names)
     except ValueError as error:
+        raise BadInputError(f"The run cannot be recorded: {error}") from None
+
+
+def file_of(store: Store, hub: RunHub) -> bytes:
+    """The content of a recording's file of a stored run. Raises as `recording_of` does, and where it is too large."""
+    try:
+        return recording_of(store, hub).encode()
+    except RecordingError as error:
         raise BadInputError(f"The run cannot be recorded: {error}") from None
 
 

@@ -16,7 +16,7 @@ from backend.errors import BadInputError, BusyError, RunNotFoundError, StaleRevi
 from backend.live.hub import RunHub
 from backend.live.texts import CONFIG_SCHEMA
 from backend.runs.forks import fork
-from backend.runs.recorded import recording_of
+from backend.runs.recorded import file_of
 from backend.runs.runs import Runs
 from backend.storage.entries import checked_place, history_of_entry
 from backend.storage.film import MOST_PICTURES
@@ -287,7 +287,7 @@ async def scalars(hub: Hub, runs: SomeRuns, epoch: int | None = None) -> Respons
 @router.get("/api/runs/{run_id}/recording", response_class=Response, responses=BINARY | refusals(404, 422))
 async def recording(hub: Hub, runs: SomeRuns) -> Response:
     """The run as a recorded one, as far as it has come: the content of a file, a zlib stream under 10 kB."""
-    content = await asyncio.to_thread(recording_of, runs.store, hub)
+    content = await asyncio.to_thread(file_of, runs.store, hub)
     named = {"Content-Disposition": f'attachment; filename="{hub.run_id}{SUFFIX}"'}
     return binary(content, headers=named)
 

@@ -9,15 +9,10 @@ from typing import Final
 import numpy as np
 
 from cdsp_core.wire.recording import Recording
+from cdsp_core.wire.sigma_colours import sigma_scale
 
 Colours = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
-STOPS: Final = (0.0, 0.4, 0.5, 0.6, 1.0)
-"""sigma(A) at the colours of tokens.css"""
-SIGMA: Final = {
-    "light": ("#eef1f6", "#acbbd6", "#b8b7b4", "#d4aa76", "#a84e02"),
-    "dark": ("#1e2530", "#435983", "#6f6e6b", "#a37a46", "#ffb866"),
-}
 GAP: Final = 1
 """transparent columns between two pictures"""
 MAX_PICTURES: Final = 14
@@ -44,10 +39,7 @@ def shown_steps(recording: Recording, pictures: int) -> list[int]:
 
 def _scale(theme: str) -> Colours:
     """RGBA of every 255th of sigma(A) [256, 4]."""
-    stops = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in SIGMA[theme]], dtype=float)
-    at = np.arange(256) / 255
-    colours = np.column_stack([np.interp(at, STOPS, stops[:, channel]) for channel in range(3)])
-    return np.column_stack([np.rint(colours), np.full(256, 255)]).astype(np.uint8)
+    return np.column_stack([sigma_scale(theme), np.full(256, 255, dtype=np.uint8)])
 
 
 def _png(pixels_hwc: Colours) -> bytes:

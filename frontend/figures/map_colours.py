@@ -9,12 +9,13 @@ import zlib
 from collections.abc import Sequence
 from typing import Final
 
+from cdsp_core.wire import sigma_colours
+
 Rgb = tuple[int, int, int]
 Stops = Sequence[tuple[float, str]]
 
 SIGMA: Final[dict[str, Stops]] = {
-    "light": ((0, "#eef1f6"), (0.4, "#acbbd6"), (0.5, "#b8b7b4"), (0.6, "#d4aa76"), (1, "#a84e02")),
-    "dark": ((0, "#1e2530"), (0.4, "#435983"), (0.5, "#6f6e6b"), (0.6, "#a37a46"), (1, "#ffb866")),
+    theme: tuple(zip(sigma_colours.STOPS, colours, strict=True)) for theme, colours in sigma_colours.SIGMA.items()
 }
 GROUND: Final[dict[str, Stops]] = {
     "light": ((0, "#f3f5f1"), (0.5, "#b5d3c4"), (1, "#6fae95")),

@@ -16,9 +16,10 @@ from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.recipe import Edit, Recipe
 from cdsp_core.wire.recording import Recording, record
+from cdsp_core.wire.sigma_colours import SIGMA
 from frontend.app import ASSETS, EVIDENCE, mount
 from frontend.claims.evidence import EvidenceFile
-from frontend.figures.film_strip import SIGMA, film_strip, shown_steps
+from frontend.figures.film_strip import film_strip, shown_steps
 from frontend.lessons.answers import told
 from frontend.lessons.files import FOLDER, LessonError, read_lesson, read_lessons
 from frontend.lessons.measures import MEASURES

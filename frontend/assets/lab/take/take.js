@@ -72,6 +72,7 @@ export class Take {
       fold("film", "Film", [
         this.#button("strip", "PNG strip", () => this.#film("png")),
         this.#button("gif", "GIF", () => this.#film("gif")),
+        this.#button("mp4", "MP4", () => this.#mp4()),
       ]),
       fold("data", "Data", files),
       this.#note,
@@ -157,6 +158,18 @@ export class Take {
     const film = { steps: steps.data, pictures, experts: hello.experts, caption };
     if (kind === "png") save(await pngOf(stripOf(film)), `${this.#name}-film.png`);
     else save(new Blob([movingOf(film)], { type: "image/gif" }), `${this.#name}-film.gif`);
+  }
+
+  /** The server encodes it: a browser alone cannot everywhere. */
+  async #mp4() {
+    const { run } = this.#model;
+    if (!run) throw new Error("The run has no film yet.");
+    const theme = document.documentElement.dataset.theme === "dark" ? "dark" : "light";
+    const query = `layer=${this.#shown.pictures.layer + 1}&theme=${theme}`;
+    const response = await reached(`${runPath(run.run_id)}/film.mp4?${query}`);
+    if (!response) throw new Error("The server does not answer.");
+    if (!response.ok) throw new Error((await response.json()).error);
+    save(await response.blob(), `${this.#name}-film.mp4`);
   }
 
   /** @param {string} name @param {string} text @param {() => Promise<void>} act */
