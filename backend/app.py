@@ -20,7 +20,8 @@ from backend.runs.recorded import RecordedFolder
 from backend.runs.runs import Runs
 from backend.settings import Settings
 from backend.storage.store import StoreError
-from backend.web import inspector_routes, operating, recorded_routes, reference, sweep_routes, take_routes
+from backend.web import inspector_routes, operating, recorded_routes, reference, room_routes, sweep_routes, take_routes
+from backend.web.room import Classroom
 from backend.web.routes import router
 from backend.web.security import Guard
 from backend.web.stream import Streams
@@ -54,6 +55,7 @@ def create_app(
     app.state.runs = runs
     app.state.inspector = inspector
     app.state.encoder = Encoder()
+    app.state.classroom = classroom = Classroom()
     app.state.recorded = RecordedFolder(settings.recorded_dir, cell=runs.sweeps.replay)
     errors.install(app)
     app.include_router(operating.router)
@@ -62,6 +64,7 @@ def create_app(
     app.include_router(take_routes.router)
     app.include_router(sweep_routes.router)
     app.include_router(recorded_routes.router)
+    app.include_router(room_routes.router)
     reference.install(app)
 
     @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
@@ -75,8 +78,10 @@ def create_app(
         script_hashes = mount(app, recorded=app.state.recorded.all)
         app.get("/{path:path}", include_in_schema=False)(unknown)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Streams, runs=runs, worker_token=worker_token)
-    app.add_middleware(Guard, settings=settings, script_hashes=script_hashes, tally=runs.tally)
+    app.add_middleware(Streams, runs=runs, worker_token=worker_token, classroom=classroom)
+    app.add_middleware(
+        Guard, settings=settings, script_hashes=script_hashes, tally=runs.tally, room_keys=classroom.keys
+    )
     return app
 
 

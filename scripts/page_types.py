@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from cdsp_core.wire.messages import api, inspect, run, studies, viewer  # noqa: E402
+from cdsp_core.wire.messages import api, inspect, room, run, studies, viewer  # noqa: E402
 from cdsp_core.wire.messages.commands import COMMAND  # noqa: E402
 from cdsp_core.wire.messages.fields import config_schema  # noqa: E402
 from cdsp_core.wire.messages.vocabulary import EventKind, Outcome, PhaseName, Status, StudyState  # noqa: E402
@@ -43,8 +43,12 @@ RECEIVED = (
     api.ErrorAnswer,
     api.StaleAnswer,
     studies.StudyList,
+    room.RoomLinks,
+    room.RoomState,
+    room.Predicted,
+    room.RoomEnded,
 )
-SENT = (viewer.Ack, api.NewRun, api.NewFork, api.RunChange)
+SENT = (viewer.Ack, api.NewRun, api.NewFork, api.RunChange, room.Ask, room.Reveal, room.BringHere, room.Predict)
 REF = "#/$defs/{model}"
 ALIASES: dict[str, Any] = {
     "Status": Status,
@@ -101,6 +105,13 @@ def declarations() -> str:
     parts.append(
         f"/** Every text message of the socket, told apart by `type`. */\nexport type ServerMessage = {texts};\n"
     )
+    rooms: tuple[tuple[str, Any, str], ...] = (
+        ("RoomMessage", room.RoomMessage, "that somebody in a room receives"),
+        ("RoomSaid", room.RoomSaid, "that somebody in a room sends"),
+    )
+    for name, words, about in rooms:
+        union = _union(TypeAdapter(words).json_schema(ref_template=REF))
+        parts.append(f"/** Every message {about}, told apart by `type`. */\nexport type {name} = {union};\n")
     return HEAD + "\n".join(parts)
 
 

@@ -55,7 +55,8 @@ MAX_FRAMES_ANSWER_BYTES: Final = 8_000_000
 async def asker(request: Request) -> Response:
     """Whether who asks may steer; without tokens everybody may."""
     role = request.scope.get("role", "presenter")
-    return answer(Asker(role=role, why_not=WATCH_ONLY if role == "viewer" else None))
+    room = request.app.state.classroom.room is not None
+    return answer(Asker(role=role, why_not=WATCH_ONLY if role == "viewer" else None, room=room))
 
 
 @router.get("/api/presets", response_model=list[Preset])

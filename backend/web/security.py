@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.live.tally import Tally
 from backend.quotas import ADDRESS, Quotas
 from backend.settings import Settings
-from backend.web.roles import COOKIE, COOKIE_S, WATCH_ONLY, Doors, Role
+from backend.web.roles import COOKIE, COOKIE_S, NO_ROOM, WATCH_ONLY, Doors, Role
 
 WORKER_PATH: Final = "/ws/worker"
 HEALTH_PATH: Final = "/healthz"
@@ -61,10 +61,11 @@ class Guard:
         settings: Settings,
         script_hashes: Callable[[], Sequence[str]] = tuple,
         tally: Tally | None = None,
+        room_keys: Callable[[], Mapping[Role, str]] = dict,
     ) -> None:
         self._app = app
         self._settings = settings
-        self._doors = Doors(settings)
+        self._doors = Doors(settings, room_keys)
         self._quotas = Quotas(settings.limits)
         self._tally = tally or Tally()
         self._script_hashes = script_hashes
@@ -95,7 +96,9 @@ class Guard:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         refusal = _too_long(scope) or self._refusal(scope, headers) or _not_json(scope, headers)
-        if refusal is None and not self._doors.is_open and (given := _query_token(scope)) is not None:
+        if refusal is None and (key := _in_query(scope, "room")) is not None:
+            refusal = self._enter_room(scope, headers, key)
+        elif refusal is None and not self._doors.is_open and (given := _in_query(scope, "token")) is not None:
             refusal = self._login(scope, headers, given)
         refusal = refusal or self._too_many(scope)
         if refusal is not None:
@@ -127,16 +130,22 @@ class Guard:
         guarded = scope["path"].startswith(("/api/", "/ws/")) or scope.get("method", "GET") not in ("GET", "HEAD")
         if guarded and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return _refused(scope, 403, "This may be asked only from this server's own page.")
-        if self._doors.is_open or scope["path"] == HEALTH_PATH:
+        if scope["path"] == HEALTH_PATH:
             return None
-        if _query_token(scope) is not None and scope["type"] == "http" and scope.get("method") == "GET":
+        is_link = _in_query(scope, "token") is not None or _in_query(scope, "room") is not None
+        if is_link and scope["type"] == "http" and scope.get("method") == "GET":
             return None
         return self._not_allowed(scope, headers)
 
     def _not_allowed(self, scope: Scope, headers: Headers) -> Response | None:
         """Why who asks may not; None when they may. A viewer may watch alone."""
-        role = self._doors.role_of_cookie(headers)
-        if role is None and headers.get("authorization"):
+        known = self._doors.known(headers)
+        role = None
+        if known is not None:
+            role, scope["person"] = known.role, known.person
+        elif self._doors.is_open:
+            return None
+        elif headers.get("authorization"):
             guessed = self._role_of_guess(scope, headers["authorization"].removeprefix("Bearer "))
             if isinstance(guessed, Response):
                 return guessed
@@ -207,12 +216,40 @@ class Guard:
             return role
         if role is None:
             return _refused(scope, 401, "The token is not this server's.")
-        response = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">Go on</a>')
-        response.headers["cache-control"] = "no-store"
-        is_safe = scope.get("scheme") == "https" or headers.get("x-forwarded-proto") == "https"
-        value = self._doors.cookie(role)
-        response.set_cookie(COOKIE, value, max_age=COOKIE_S, httponly=True, secure=is_safe, samesite="strict", path="/")
+        response = _way_on()
+        set_session(response, scope, headers, self._doors.cookie(role))
         return response
+
+    def _enter_room(self, scope: Scope, headers: Headers, key: str) -> Response:
+        """Answer a link with ?room=: as that with ?token=, but nobody becomes less than they are already.
+
+        A key has 128 random bits, so wrong ones are not counted: a class may come from one address.
+        """
+        role = self._doors.role_of_room_key(key)
+        if role is None:
+            return _refused(scope, 404, NO_ROOM)
+        known = self._doors.known(headers)
+        response = _way_on()
+        if known is None or (role == "presenter" and known.role == "viewer"):
+            set_session(response, scope, headers, self._doors.room_cookie(role))
+        return response
+
+
+def _way_on() -> Response:
+    response = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">Go on</a>')
+    response.headers["cache-control"] = "no-store"
+    return response
+
+
+def set_session(response: Response, scope: Scope, headers: Headers, value: str) -> None:
+    """Give who asks a cookie of `Doors`."""
+    is_safe = is_https(scope, headers)
+    response.set_cookie(COOKIE, value, max_age=COOKIE_S, httponly=True, secure=is_safe, samesite="strict", path="/")
+
+
+def is_https(scope: Scope, headers: Headers) -> bool:
+    """Whether the visitor's browser came by https, perhaps to a proxy in front."""
+    return scope.get("scheme") == "https" or headers.get("x-forwarded-proto") == "https"
 
 
 def _is_change(scope: Scope) -> bool:
@@ -251,8 +288,8 @@ def _host_sentence(host: str) -> str:
     return f"Host must be one of this server's names. Found {host[:60]!r}; CDSP_ALLOWED_HOSTS can name more."
 
 
-def _query_token(scope: Scope) -> str | None:
-    given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token")
+def _in_query(scope: Scope, name: str) -> str | None:
+    given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get(name)
     return given[0] if given else None
 
 

@@ -1,4 +1,4 @@
-"""The sockets: /ws/runs/{run_id}?after=EPOCH:SEQ for pages, /ws/worker for workers. Plain ASGI, to be quick."""
+"""The sockets: /ws/runs/{run_id}?after=EPOCH:SEQ and /ws/room for pages, /ws/worker for workers. Plain ASGI."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from backend.errors import BadInputError, RunNotFoundError
 from backend.live.viewers import Viewer
 from backend.runs.runs import Runs
 from backend.web.bodies import read_json
+from backend.web.room import Classroom
+from backend.web.room_socket import ROOM_PATH, serve_room
 from backend.web.security import MAX_CONTROL_BYTES, WORKER_PATH
 from backend.workers.link import serve_worker
 from cdsp_core.settings.fields import shown
@@ -32,9 +34,10 @@ UNKNOWN_RUN: Final = 4404
 class Streams:
     """Takes the websockets of the app; everything else goes on to it."""
 
-    def __init__(self, app: ASGIApp, runs: Runs, worker_token: str) -> None:
+    def __init__(self, app: ASGIApp, runs: Runs, worker_token: str, classroom: Classroom) -> None:
         self._app = app
         self._runs = runs
+        self._classroom = classroom
         self._worker_token = worker_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,6 +49,8 @@ class Streams:
             after = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("after")
             run_id = scope["path"].removeprefix(VIEWER_PATH)
             await serve_viewer(receive, send, self._runs, run_id, after[0] if after else None)
+        elif scope["path"] == ROOM_PATH:
+            await serve_room(scope, receive, send, self._classroom)
         else:
             await send({"type": "websocket.close", "code": 1008})
 

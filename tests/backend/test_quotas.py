@@ -219,11 +219,13 @@ async def test_a_cookie_gives_the_role_of_its_token_and_another_each_time(tmp_pa
 def test_a_cookie_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     doors = Doors(Settings(data_dir=tmp_path, token=TOKEN))
     headers = Headers({"cookie": f"{COOKIE}={doors.cookie('presenter')}"})
-    assert doors.role_of_cookie(headers) == "presenter"
-    assert Doors(Settings(data_dir=tmp_path, token=TOKEN + "2")).role_of_cookie(headers) is None
+    known = doors.known(headers)
+    assert known is not None
+    assert known.role == "presenter"
+    assert Doors(Settings(data_dir=tmp_path, token=TOKEN + "2")).known(headers) is None
     later = time.time() + COOKIE_S + 1
     monkeypatch.setattr("backend.web.roles.time.time", lambda: later)
-    assert doors.role_of_cookie(headers) is None
+    assert doors.known(headers) is None
 
 
 async def test_a_cookie_is_secure_behind_https(tmp_path: Path) -> None:

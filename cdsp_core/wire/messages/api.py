@@ -149,6 +149,8 @@ class Asker(Message):
     role: Literal["presenter", "viewer"]
     why_not: str | None
     """why nothing can be steered, in one sentence; null for who may"""
+    room: bool
+    """whether a room is open, in which who asks is"""
 
 
 class Preset(Message):

@@ -104,10 +104,17 @@ export interface Ack {
   seq: number;
 }
 
+/** A presenter asks a lesson's question; null ends it. */
+export interface Ask {
+  type: "ask";
+  lesson: string | null;
+}
+
 /** Who asks. */
 export interface Asker {
   role: "presenter" | "viewer";
   why_not: string | null;
+  room: boolean;
 }
 
 /** Default, bounds and wording of one control, from /api/schema. */
@@ -119,6 +126,12 @@ export interface Bound {
   doc: string;
   scale: "linear" | "log" | "log0";
   [further: string]: unknown;
+}
+
+/** A presenter brings everybody to a place; nobody is kept there. */
+export interface BringHere {
+  type: "bring";
+  place: string;
 }
 
 /** What `restore` takes. */
@@ -339,6 +352,20 @@ export interface PauseCommand {
   type: "pause";
 }
 
+/** A viewer predicts; what it has predicted before counts no more. */
+export interface Predict {
+  type: "predict";
+  lesson: string;
+  answer: number;
+}
+
+/** What a viewer has predicted for the lesson that is asked; it comes at the beginning, too. */
+export interface Predicted {
+  type: "predicted";
+  lesson: string;
+  answer: number;
+}
+
 /** A named config. */
 export interface Preset {
   name: string;
@@ -414,6 +441,42 @@ export interface ResumeCommand {
   command_id: string;
   base_revision?: number | null;
   type: "resume";
+}
+
+/** A presenter shows what happened, and what the room has predicted. */
+export interface Reveal {
+  type: "reveal";
+  lesson: string;
+}
+
+/** A link as a QR code: a square of so many modules, a white border among them, and the dark ones as an SVG path. */
+export interface RoomCode {
+  modules: number;
+  path: string;
+}
+
+/** The presenter has ended the room; the socket is closed. */
+export interface RoomEnded {
+  type: "ended";
+  reason: string;
+}
+
+/** Two links into the room, each good until it ends; the key in it is in no address after the first visit. */
+export interface RoomLinks {
+  viewer: string;
+  presenter: string;
+  code: RoomCode;
+}
+
+/** Everything that the room shows; it comes first, and whenever something of it has changed. */
+export interface RoomState {
+  type: "room";
+  people: number;
+  lesson: string | null;
+  answered: number;
+  counts: number[] | null;
+  place: string | null;
+  calls: number;
 }
 
 /** What people change of a run that is no training. */
@@ -572,3 +635,17 @@ export type ServerMessage =
   | RunMessage
   | ResetMessage
   | ErrorMessage;
+
+/** Every message that somebody in a room receives, told apart by `type`. */
+export type RoomMessage = 
+  | RoomState
+  | Predicted
+  | RoomEnded
+  | ErrorMessage;
+
+/** Every message that somebody in a room sends, told apart by `type`. */
+export type RoomSaid = 
+  | Ask
+  | Reveal
+  | BringHere
+  | Predict;
