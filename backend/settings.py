@@ -62,6 +62,8 @@ class Settings:
     """times a run whose worker died is begun again from its last checkpoint, less one for every checkpoint since"""
     worker_grace_s: float = 65.0
     """seconds in which a worker whose link was lost may come back; it gives up itself after 60"""
+    moved_after_s: float = 4.0
+    """seconds without a link to a worker elsewhere after which another may take its run; one that lives needs 1"""
     silent_after_s: float = 15.0
     """seconds without a sign of a worker's main loop after which people are told"""
     replaced_after_s: float = 45.0

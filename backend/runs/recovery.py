@@ -157,14 +157,26 @@ class Recovery:
         if worker_id not in self._workers:
             self._studies.worker_gone(worker_id, "The worker did not come back.")
 
+    def _another_can_take(self, hub: RunHub) -> bool:
+        """Whether a worker elsewhere could train this run, while its own may have died where nobody is told of it."""
+        if self._launcher.same_machine or hub.state.watcher is not None:
+            return False
+        idle = (each for each in self._workers.values() if each.run is None and not each.only_watches)
+        return self._launcher.starts_workers or any(not self._studies.ran_on(each.worker_id) for each in idle)
+
     async def _await_return(self, hub: RunHub, worker_id: str, grace_s: float, *, after_start: bool = False) -> None:
-        """Wait for a run's worker; when it is gone or silent for too long, begin again without it.
+        """Wait for a run's worker; when it is gone or away for too long, begin again without it.
+
+        A shorter while is too long where another can take the run: waiting costs training, moving only what was
+        trained since the last checkpoint, and a worker that comes back later is told to drop the run.
 
         Does nothing once the run has been given up or to another worker: its process may be seen to end first.
         """
-        deadline = time.monotonic() + grace_s
-        while time.monotonic() < deadline and hub.worker is None and hub.state.worker_id == worker_id:
-            if self._launcher.is_gone(worker_id):
+        began = time.monotonic()
+        while hub.worker is None and hub.state.worker_id == worker_id:
+            away_s = time.monotonic() - began
+            may_move = away_s >= self._settings.moved_after_s and self._another_can_take(hub)
+            if away_s >= grace_s or may_move or self._launcher.is_gone(worker_id):
                 break
             await asyncio.sleep(GONE_POLL_S)
         if hub.worker is not None or not hub.state.active or hub.state.worker_id != worker_id:

@@ -42,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     from cdsp_core.worker.training import (
         TorchTrainers,
+        build_kernels,
         choose_device,
         non_finite_error,
         prepare_process,
@@ -69,6 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.nice(NICENESS)
     prepare_process()
     use_threads(options.threads)
+    build_kernels(device)
     inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
     outbox = Outbox()
     worker_id = os.environ.get("CDSP_WORKER_ID") or uuid.uuid4().hex

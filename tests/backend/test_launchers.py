@@ -79,7 +79,7 @@ async def test_a_worker_that_has_ended_is_told_of_with_how_it_ended_and_not_give
     process = launch._processes[worker_id]  # type: ignore[attr-defined]
     process.kill()
     with suppress(ChildProcessError):  # a thread of the launcher may have waited first
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has been told yet
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222  # nobody is to be told yet
     assert not launch.is_gone(worker_id)
     await until(lambda: bool(ended))
     assert ended == [(worker_id, "The worker was ended by SIGKILL.")]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from cdsp_core.wire.frames import LAYER_ARRAYS, decode_frame
-from tests.backend.lab import Lab, lab
+from tests.backend.lab import Lab, lab, until
 
 CONFIG = {
     "model": {"patch_size": 14, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4, "num_layers": 1},
@@ -119,3 +119,20 @@ async def test_a_worker_with_the_wrong_token_ends_with_a_status_and_without_a_tr
         _, said = await process.communicate()
     assert process.returncode == 1
     assert b"Traceback" not in said
+
+
+async def test_a_worker_has_its_kernels_before_a_run_needs_them(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "CDSP_WORKER_TOKEN": "a token of at least sixteen"}
+    nobody = "ws://127.0.0.1:9/ws/worker"
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "cdsp_core.worker",
+        "--connect",
+        nobody,
+        env=environment,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    await until(lambda: any(tmp_path.rglob("native-*.so")))
+    worker.kill()
+    await worker.wait()

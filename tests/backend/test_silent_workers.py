@@ -140,6 +140,26 @@ async def test_a_worker_that_leaves_in_order_gives_its_run_to_another_at_once(tm
             assert wanted in texts
 
 
+async def test_a_worker_elsewhere_that_is_killed_gives_its_run_to_one_that_is_idle_and_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    options = {"worker_grace_s": 3600, "moved_after_s": 0.1}
+    async with lab(tmp_path, **options) as it, ThreadWorker(it.port, it.settings.checkpoint_dir) as second:
+        async with ThreadWorker(it.port, it.settings.checkpoint_dir, crashes=True) as first:
+            await until(lambda: {first.worker_id, second.worker_id} == set(it.runs.workers))
+            run_ids = [await it.new_run(), await it.new_run()]
+            for run_id in run_ids:
+                await it.until(run_id, lambda run: run["step"] > 50)
+            held = {run_id: it.runs.get(run_id).state.worker_id for run_id in run_ids}
+            (ended,) = (run_id for run_id, worker_id in held.items() if worker_id == second.worker_id)
+            (killed,) = set(run_ids) - {ended}
+        await it.until(killed, lambda run: run["reason"] is not None)
+        assert (await it.run(killed))["epoch"] == 0, "nobody is there to take it"
+        await it.command(ended, "stop")
+        run = await it.until(killed, lambda run: run["epoch"] == 1 and run["status"] == "running")
+        assert run["restarts"] == 1
+
+
 async def test_a_worker_of_another_version_is_refused_once_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

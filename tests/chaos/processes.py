@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -29,8 +30,9 @@ SMALL: Final[dict[str, Any]] = {
 class Server:
     """Started by `start`, ended by `kill` or `stop`; the folder and the port stay."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, launcher: str = "local", with_page: bool = False) -> None:
         self.folder = folder
+        self._options = ("--launcher", launcher, *(() if with_page else ("--no-page",)))
         self.port = free_port()
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE_S, trust_env=False)
         self._process: subprocess.Popen[bytes] | None = None
@@ -41,7 +43,7 @@ class Server:
         await self.until(lambda health: health["status"] == "ok", "/healthz")
 
     def _begin(self) -> None:
-        command = [sys.executable, "-m", "backend", "--no-browser", "--no-page", "--no-autostart", "--log", "json"]
+        command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", "--log", "json", *self._options]
         command += ["--port", str(self.port), "--data-dir", str(self.folder)]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -53,6 +55,12 @@ class Server:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        assert self._process is not None
+        return self._process.pid
 
     async def stop(self) -> None:
         """As Ctrl-C ends it, with its workers."""
@@ -88,10 +96,16 @@ class Server:
             await asyncio.sleep(0.05)
         raise TimeoutError(f"{path} is still {await self.get(path)}")
 
-    async def new_run(self) -> str:
+    async def new_run(self, config: dict[str, Any] = SMALL) -> str:
         """A small run, once it trains."""
-        answer = await self.http.post("/api/runs", json={"config": SMALL})
+        answer = await self.http.post("/api/runs", json={"config": config})
         assert answer.status_code == 201, answer.text
         run_id = str(answer.json()["run_id"])
         await self.until(lambda run: run["step"] > 20, f"/api/runs/{run_id}")
         return run_id
+
+
+def resident_mib(pid: int) -> float:
+    """Memory of a process now."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20

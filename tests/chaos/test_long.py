@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import resource
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,15 +20,10 @@ from cdsp_core.wire.messages.link import Started
 from cdsp_core.wire.messages.run import Description
 from tests.backend.tiny import TinyTrainer
 from tests.chaos.figures import record
+from tests.chaos.processes import resident_mib
 
 FRAMES_PER_S = 8
 STEPS_A_FRAME = 8
-
-
-def resident_mib() -> float:
-    """Memory of this process now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 def started(run_id: str, names: list[str]) -> Started:
@@ -73,7 +68,7 @@ async def test_hours_of_live_leave_memory_flat_and_the_folder_under_its_cap(
             if seq % 200 == 0:
                 await asyncio.to_thread(store.flush)
         await asyncio.to_thread(store.flush)
-        memory_mib.append(resident_mib())
+        memory_mib.append(resident_mib(os.getpid()))
         sizes.append(folder_bytes(tmp_path) / 2**20)
         assert store.size_bytes("run-1") <= (frames_mib + scalars_mib) * 2**20
     store.close()
