@@ -3,17 +3,17 @@
 import { announce } from "./core/announcer.js";
 import { Model } from "./core/model.js";
 import { Parts } from "./core/parts.js";
-import { recipeInLink, recipeOf } from "./core/recipe.js";
-import { recordedId, recordedName, runInLink } from "./core/recorded.js";
-import { request, runPath } from "./core/requests.js";
-import { statusOf } from "./core/settings.js";
+import { recordedId, runInLink } from "./core/recorded.js";
+import { request } from "./core/requests.js";
 import { stats } from "./core/stats.js";
 import { Stream } from "./core/stream.js";
+import { Arrival } from "./arrival.js";
 import { FilmAndTime } from "./charts/film_and_time.js";
 import { Scrubber } from "./charts/scrubber.js";
 import { Controls } from "./controls/controls.js";
 import { Happened } from "./happened.js";
 import { LessonCard } from "./lessons/card.js";
+import { linkTo } from "./link.js";
 import { Pictures } from "./pictures/pictures.js";
 import { Probe } from "./probe/probe.js";
 import { showFacts } from "./shell/facts.js";
@@ -25,7 +25,6 @@ import { Status } from "./shell/status.js";
 import { Story } from "./shell/story.js";
 import { Take } from "./take/take.js";
 import { Comparison } from "./twin/comparison.js";
-import { twinLensOf } from "./twin/twin_figure.js";
 import { Inquiry } from "./why/inquiry.js";
 
 /** @import { Frame } from "./core/frames.js" */
@@ -33,8 +32,6 @@ import { Inquiry } from "./why/inquiry.js";
 /** @import { Hello } from "./core/messages.js" */
 /** @import { Run } from "./core/told.js" */
 
-const ASK_AGAIN_MS = 1000; // for a server that does not answer
-const NEXT_LOOK_MS = 3000; // for the first run, while there is none
 const CALM_MS = 1000; // between two pictures, where less motion is asked for
 
 /**
@@ -51,12 +48,12 @@ const NOBODY = { addressed: () => {}, titled: () => {} };
 export class RunView {
   model = new Model();
   #ended = new AbortController();
-  #timer = 0;
   /** What is done as soon as the run that is opened has said what it is. @type {(() => void) | null} */
   #whenKnown = null;
   #drawnAt = -CALM_MS;
   #lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
   #page;
+  #arrival;
 
   /**
    * @param {Element} root holds the elements, each named by its data-part
@@ -83,7 +80,8 @@ export class RunView {
       events: () => this.charts.events,
       chart: () => this.charts.chart.svg,
       chartTitle: () => this.charts.title,
-      link: () => this.#link(),
+      link: () =>
+        linkTo(model, this.scrubber.pinned, this.charts.events, (name) => this.controls.newRun.configOf(name)),
     });
     this.story = new Story(parts, model);
     this.rail = new Rail(parts);
@@ -138,6 +136,7 @@ export class RunView {
       },
       this.#ended.signal,
     );
+    this.#arrival = new Arrival(this, this.#ended.signal);
     this.pictures.setUp();
     this.#changed();
     this.#askRole();
@@ -155,7 +154,6 @@ export class RunView {
   /** End everything that goes on by itself; the elements stay as they are. */
   close() {
     this.#ended.abort();
-    clearTimeout(this.#timer);
     this.pictures.close();
     this.charts.close();
     this.comparison.close();
@@ -193,18 +191,6 @@ export class RunView {
     else this.#whenKnown = go;
   }
 
-  /** A link to what is shown: run, layer and lens, the moment looked at, and the recipe for where the run is not. */
-  #link() {
-    const entries = new URLSearchParams(location.hash.slice(1));
-    const { hello, isRecorded } = this.model;
-    const { pinned } = this.scrubber;
-    if (pinned) entries.set("step", String(pinned.step));
-    const usual = hello && this.controls.newRun.configOf(hello.config.preset);
-    const recipe = hello && !isRecorded ? recipeInLink(hello.config, usual ?? undefined, this.charts.events) : null;
-    if (recipe) entries.set("recipe", recipe);
-    return `${location.origin}${location.pathname}#${entries}`;
-  }
-
   /** Stand where a lesson looks. @param {Look} look @param {number | null} step */
   #look({ run, beside, layer, lens, chart }, step) {
     const others = beside === null ? [] : [recordedId(beside)];
@@ -221,55 +207,14 @@ export class RunView {
     else this.#whenKnown = go;
   }
 
-  /**
-   * Show a run that a link names, if there is one, beside those that it is compared with.
-   *
-   * @param {string} runId
-   * @param {string[]} [beside]
-   * @param {string} [lens] of the comparison
-   * @param {string} [recipe] of the run, for where it is not here
-   * @param {number | null} [step] that the link looks at
-   */
-  async openLinked(runId, beside = [], lens, recipe, step = null) {
-    const answer = await request("GET", runPath(runId));
-    if (answer.status === 404 && recordedName(runId) !== null) {
-      this.notice.noRecording(answer.reason);
-      return;
-    }
-    if (answer.status === 404) {
-      const runs = await request("GET", "/api/runs");
-      /** @type {Run[]} */
-      const known = runs.ok ? runs.body : [];
-      const nearest = known.find((run) => beside.includes(run.run_id)) ?? known[0] ?? null;
-      this.notice.deadLink(runId, nearest, recipeOf(recipe), step);
-      return;
-    }
-    this.open(runId);
-    if (!beside.length) return;
-    await this.comparison.openLinked(beside);
-    this.comparison.setLens(twinLensOf(lens));
+  /** Show a run that a link names: see `Arrival`. @param {Parameters<Arrival["linked"]>} link */
+  async openLinked(...link) {
+    await this.#arrival.linked(...link);
   }
 
-  /** Show the run that goes on, else the newest; while there is none, say so and look again. */
+  /** Show the run that goes on, else the newest. */
   async openNewest() {
-    clearTimeout(this.#timer);
-    const answer = await request("GET", "/api/runs");
-    if (this.#ended.signal.aborted) return;
-    if (!answer.ok) {
-      this.notice.noServer(answer.reason);
-      this.#timer = window.setTimeout(() => this.openNewest(), ASK_AGAIN_MS);
-      return;
-    }
-    /** @type {Run[]} */
-    const runs = answer.body;
-    const newest = runs.find((run) => statusOf(run.status).active) || runs[0];
-    if (newest) {
-      this.open(newest.run_id);
-      return;
-    }
-    this.refresh();
-    this.notice.noRun();
-    this.#timer = window.setTimeout(() => this.stream.runId || this.openNewest(), NEXT_LOOK_MS);
+    await this.#arrival.newest();
   }
 
   /** Draw what is new. Called from the page's one drawing loop. @param {number} now */

@@ -14,6 +14,15 @@ test("the mean is over what was known in the last steps", () => {
   assert.equal(clashes.steps, 3);
 });
 
+test("step 0, before which there is no gradient, is none of the steps told", () => {
+  const clashes = new Clashes();
+  clashes.add({ epoch: 0, step: 0 }, array(NaN));
+  assert.equal(clashes.steps, 0);
+  clashes.add({ epoch: 0, step: 1 }, array(0.5));
+  clashes.add({ epoch: 0, step: 71 }, array(0.5));
+  assert.equal(clashes.steps, 71);
+});
+
 test("what is older than the window is forgotten", () => {
   const clashes = new Clashes();
   clashes.add({ epoch: 0, step: 1 }, array(1));

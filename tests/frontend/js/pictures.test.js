@@ -6,7 +6,7 @@ import { buildColours } from "../../../frontend/assets/lab/core/colours.js";
 import { decodeFrame } from "../../../frontend/assets/lab/core/frames.js";
 import { Model } from "../../../frontend/assets/lab/core/model.js";
 import { Parts } from "../../../frontend/assets/lab/core/parts.js";
-import { NO_VALUE } from "../../../frontend/assets/lab/pictures/matrix.js";
+import { NO_VALUE } from "../../../frontend/assets/lab/pictures/cells.js";
 import { Pictures } from "../../../frontend/assets/lab/pictures/pictures.js";
 import { PICTURES } from "../../../frontend/assets/lab/pictures/registry.js";
 import { aHello, frameBytes } from "./run.js";
@@ -80,6 +80,19 @@ for (const picture of PICTURES) {
     assert.ok(drawingOf(section.querySelector("canvas")).fills > 0, "a skeleton");
   });
 }
+
+test("what is written as more than .50 is bold, .50 itself is not", () => {
+  const topology = PICTURES.find(({ name }) => name === "topology");
+  const connection = { rows: 2, cols: 2, data: Float32Array.of(0.503, 0.506, 0.497, 0.9) };
+  const matrix = topology?.matrix({ connection }, context);
+  const drawn = [0, 1].flatMap((r) => [0, 1].map((c) => [matrix?.text(r, c), matrix?.isStrong?.(r, c)]));
+  assert.deepEqual(drawn, [
+    [".50", false],
+    [".51", true],
+    [".50", false],
+    [".90", true],
+  ]);
+});
 
 test("names are given once", () => {
   assert.equal(new Set(PICTURES.map(({ name }) => name)).size, PICTURES.length);
@@ -211,7 +224,7 @@ test("a stored moment shows the conflict of its own step, and says so", () => {
   const page = shown();
   showLive(page, frameOf(1));
   const subtitle = the('[data-picture="conflict"] > .subtitle');
-  assert.equal(subtitle.textContent, "clashing gradients, last 1 step");
+  assert.equal(subtitle.textContent, "clashing gradients, this step");
   page.pictures.show(frameOf(1));
   assert.equal(subtitle.textContent, "clashing gradients, this step");
 });

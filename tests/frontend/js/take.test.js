@@ -8,7 +8,7 @@ import { figureOf, svgOf } from "../../../frontend/assets/lab/take/figure.js";
 import { evenly } from "../../../frontend/assets/lab/take/film_files.js";
 import { compressed, gifOf } from "../../../frontend/assets/lab/take/gif.js";
 import { SvgContext } from "../../../frontend/assets/lab/take/svg_context.js";
-import { drawHatch } from "../../../frontend/assets/lab/pictures/matrix.js";
+import { drawHatch } from "../../../frontend/assets/lab/pictures/cells.js";
 import { colours } from "../../../frontend/assets/lab/core/colours.js";
 import { aHello, anEvent } from "./run.js";
 

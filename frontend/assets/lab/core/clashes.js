@@ -14,7 +14,7 @@ const SLACK = 0.7; // the next lower top must be this empty before it is gone ba
 export class Clashes {
   /** The mean, NaN where no frame of the window had a value. @type {Float32Array} */
   mean = new Float32Array(0);
-  /** Steps from the window's first frame to its last. */
+  /** Steps that the window's frames tell of; step 0 has no gradients yet. */
   steps = 0;
   top = TOPS[2];
   /** @type {{ step: number, data: FrameArray["data"] }[]} */
@@ -49,7 +49,7 @@ export class Clashes {
     this.#weigh(data, 1);
     while (this.#window[0].step <= step - WINDOW_STEPS) this.#weigh(/** @type {any} */ (this.#window.shift()).data, -1);
     for (let i = 0; i < data.length; i++) this.mean[i] = this.#counts[i] ? this.#sums[i] / this.#counts[i] : NaN;
-    this.steps = step - this.#window[0].step + 1;
+    this.steps = step - Math.max(1, this.#window[0].step) + 1;
     this.top = topOf(this.mean, this.top);
   }
 

@@ -2,7 +2,8 @@
 
 import { colours } from "../core/colours.js";
 import { targetOf } from "../core/focus.js";
-import { FONT, NO_VALUE, smallPx } from "./matrix.js";
+import { NO_VALUE } from "./cells.js";
+import { FONT, smallPx } from "./lettering.js";
 import { LABEL_WIDTH, block } from "./picture.js";
 
 /** @import { FrameArray } from "../core/frames.js" */

@@ -4,25 +4,28 @@ import { WINDOW_STEPS, topOf, TOPS } from "../core/clashes.js";
 import { colours } from "../core/colours.js";
 import { targetOf } from "../core/focus.js";
 import { bound, cell, percent } from "../core/format.js";
+import { NO_VALUE } from "./cells.js";
 import { legendBar, legendItem } from "./legend.js";
-import { NO_VALUE } from "./matrix.js";
 import { LABEL_WIDTH, expert, extremes, idlers, level } from "./picture.js";
 
 /** @import { Picture } from "./picture.js" */
 
 const LEAST_PRINTED = 0.005;
-const ONE_STEP = "clashing gradients, this step";
+const CLASHING = "clashing gradients";
+const ONE_STEP = `${CLASHING}, this step`;
 const STRONG = 0.75; // of the scale
 
 /** The window in words while it fills; undefined for a full one. @param {number} steps that were seen */
-const soFar = (steps) =>
-  steps < WINDOW_STEPS ? `clashing gradients, last ${steps} ${steps === 1 ? "step" : "steps"}` : undefined;
+const soFar = (steps) => {
+  if (steps >= WINDOW_STEPS) return undefined;
+  return steps > 1 ? `${CLASHING}, last ${steps} steps` : ONE_STEP;
+};
 
 /** @type {Picture} */
 export const conflict = {
   name: "conflict",
   title: "Conflict",
-  subtitle: "clashing gradients, last 200 steps",
+  subtitle: `${CLASHING}, last ${WINDOW_STEPS} steps`,
   why: "Two experts that share dimensions may want to change them in opposite ways. The redder, the stronger; training then cuts links between them.",
   needs: ["conflict"],
   isOf: (model) => model.hasTopology,
@@ -80,7 +83,7 @@ export const conflict = {
       summary: () => (isBefore ? "No step yet." : extremes({ ...array, data }, expert, expert, "and")),
       note: isBefore ? "no step yet" : undefined,
       top,
-      subtitle: isMean ? soFar(clashes.steps) : ONE_STEP,
+      subtitle: isBefore ? CLASHING : isMean ? soFar(clashes.steps) : ONE_STEP,
     };
   },
 };

@@ -1,7 +1,8 @@
 // A matrix on a canvas of its own, with a cursor for mouse, finger and keyboard.
 
 import { element } from "../core/element.js";
-import { drawMatrix, drawRing, drawSkeleton, geometryOf } from "./matrix.js";
+import { drawRing } from "./cells.js";
+import { drawMatrix, drawSkeleton, geometryOf } from "./matrix.js";
 
 /** @import { Geometry, Matrix, Place } from "./matrix.js" */
 

@@ -4,8 +4,9 @@ import { colours, ofTask } from "../core/colours.js";
 import { element } from "../core/element.js";
 import { targetOf } from "../core/focus.js";
 import { percent, shortName } from "../core/format.js";
+import { NO_VALUE, drawHatch } from "./cells.js";
 import { legendItem } from "./legend.js";
-import { FONT, NO_VALUE, drawHatch, smallPx } from "./matrix.js";
+import { FONT, smallPx } from "./lettering.js";
 import { LABEL_WIDTH, expert, extremes, idlers } from "./picture.js";
 
 /** @import { FrameArray } from "../core/frames.js" */

@@ -5,8 +5,10 @@ import { targetOf } from "../core/focus.js";
 import { cell } from "../core/format.js";
 import { CUT } from "../core/story.js";
 import { countHolders } from "./backbone.js";
+import { NO_VALUE } from "./cells.js";
 import { legendItem } from "./legend.js";
-import { FONT, NO_VALUE, drawIdle, smallPx } from "./matrix.js";
+import { FONT, smallPx } from "./lettering.js";
+import { drawIdle } from "./matrix.js";
 import { LABEL_WIDTH, block, expert, extremes, idlers, level, shares } from "./picture.js";
 import { readLink } from "./topology.js";
 

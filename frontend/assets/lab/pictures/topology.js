@@ -10,14 +10,15 @@ import { LABEL_WIDTH, block, expert, extremes, idlers, level } from "./picture.j
 /** @import { FrameArray } from "../core/frames.js" */
 /** @import { Picture } from "./picture.js" */
 
-const HALF = 0.5;
+/** Above one half as it is written. */
+const ABOVE_HALF = 0.505;
 
 /** @type {Picture} */
 export const topology = {
   name: "topology",
   title: "Topology",
   subtitle: "σ(A): who borrows which block",
-  why: "A row is an expert, a column a block of the shared backbone. Near 1 the expert holds on to that block; below .1 the link is cut.",
+  why: "A row is an expert, a column a block of the shared backbone. Near 1 the expert holds on to that block; below .1 the link is cut. A link to another expert’s block crosses.",
   lens: "matrix",
   needs: ["connection"],
   isOf: (model) => model.hasTopology,
@@ -45,7 +46,7 @@ export const topology = {
       text: (r, c) => cell(data[r * cols + c]),
       isCut: (r, c) => data[r * cols + c] < CUT,
       isOwn: (r, c) => rows === cols && r === c,
-      isStrong: (r, c) => data[r * cols + c] >= HALF,
+      isStrong: (r, c) => data[r * cols + c] >= ABOVE_HALF,
       read: (r, c) => readLink(connection, logits, r, c),
       summary: () => extremes(connection, expert, block, "to"),
     };

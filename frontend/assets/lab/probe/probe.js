@@ -3,24 +3,24 @@
 import { announce } from "../core/announcer.js";
 import { element } from "../core/element.js";
 import { targetOf } from "../core/focus.js";
-import { count, percent, shortName } from "../core/format.js";
-import { pixelCanvas, written } from "../core/pixels.js";
+import { shortName } from "../core/format.js";
+import { written } from "../core/pixels.js";
 import { recordedName } from "../core/recorded.js";
 import { request, runPath } from "../core/requests.js";
 import { mainTask } from "../pictures/threads.js";
 import { Answers } from "./answers.js";
+import { Pinned, thumbOf } from "./images.js";
 import { Pad } from "./pad.js";
 import { PatchGrid } from "./patch_grid.js";
+import { answerRow, asOf, classOf } from "./said.js";
 
 /** @import { Guess, SampleImages } from "../core/messages.js" */
 /** @import { Model } from "../core/model.js" */
 /** @import { Parts } from "../core/parts.js" */
 /** @import { Pictures } from "../pictures/pictures.js" */
 /** @import { Question } from "./answers.js" */
+/** @import { Image } from "./images.js" */
 
-/** @typedef {{ pixels: ArrayLike<number>, task: number, name: string }} Image */
-
-const MOST_PINNED = 8;
 const AGAIN_MS = 3000; // while the run trains, and its states grow
 const RECORDED = "A recorded run holds no weights, so it cannot be probed. Start a run from its settings.";
 
@@ -33,8 +33,10 @@ export class Probe {
   #answers = new Answers();
   /** @type {Image[]} */
   #samples = [];
-  /** @type {Image[]} */
-  #pinned = [];
+  #pinned = new Pinned(() => {
+    this.#drawn = "";
+    this.#show();
+  });
   /** @type {Image | null} */
   #image = null;
   /** @type {Pad | null} */
@@ -48,7 +50,6 @@ export class Probe {
   #row = element("div", { className: "probe-samples" });
   #says = element("dl", { className: "probe-answers" });
   #note = element("p", { className: "note probe-note" });
-  #pinnedList = element("ul", { className: "probe-pinned" });
   #tools = element("div", { className: "probe-tools" });
   #padHost = element("div", { className: "probe-drawing", hidden: true });
   #task = element("select", {});
@@ -92,7 +93,7 @@ export class Probe {
         this.#padHost,
         element("div", { className: "probe-shown" }, this.#grid.root, this.#says),
         this.#note,
-        this.#pinnedList,
+        this.#pinned.list,
       );
     this.#fold.addEventListener("toggle", () => this.refresh());
   }
@@ -138,7 +139,7 @@ export class Probe {
     /** @type {SampleImages} */
     const { images } = found.body;
     this.#samples = images.map(({ pixels, task, label }) => ({ pixels, task, name: this.#named(task, label) }));
-    this.#row.replaceChildren(...this.#samples.map((image) => this.#thumb(image, () => this.#choose(image))));
+    this.#row.replaceChildren(...this.#samples.map((image) => thumbOf(image, this.#side, () => this.#choose(image))));
     if (!this.#image && this.#samples[0]) this.#choose(this.#samples[0]);
   }
 
@@ -178,11 +179,11 @@ export class Probe {
 
   #pin() {
     if (!this.#image) return;
-    if (this.#pinned.length >= MOST_PINNED) {
-      this.#tell(`At most ${MOST_PINNED} images may be pinned. Found as many: let one go first.`);
+    const problem = this.#pinned.add(this.#image);
+    if (problem) {
+      this.#tell(problem);
       return;
     }
-    this.#pinned.push(this.#image);
     announce(`Pinned: ${this.#image.name}.`);
     this.#drawn = "";
     this.refresh();
@@ -194,7 +195,7 @@ export class Probe {
     const frame = this.#pictures.frame ?? live;
     if (!run || !frame) return [];
     const twin = this.#twin();
-    const images = [...(this.#image ? [this.#image] : []), ...this.#pinned];
+    const images = [...(this.#image ? [this.#image] : []), ...this.#pinned.images];
     /** @type {Question[]} */
     const questions = images.map((image) => this.#question(run.run_id, frame.epoch, frame.step, image));
     if (twin !== null && this.#image) {
@@ -239,7 +240,7 @@ export class Probe {
     const twin = this.#twin();
     const twins = twin === null ? null : this.#answers.remembered(this.#question(twin, Number.NaN, first.step, image));
     const { layer, frame } = this.#pictures;
-    const said = JSON.stringify([first, answer?.step, twins?.step, layer, this.#problem, this.#pinned.length]);
+    const said = JSON.stringify([first, answer?.step, twins?.step, layer, this.#problem, this.#pinned.images.length]);
     if (said === this.#drawn) return;
     this.#drawn = said;
     const layerArrays = frame?.layers[layer];
@@ -255,63 +256,23 @@ export class Probe {
         }
       : null;
     this.#grid.show(image.pixels, this.#side, image.name, patches);
+    const { hello } = this.#model;
+    /** @type {(what: string, guess: Guess | null) => Node[]} */
+    const row = (what, guess) => answerRow(what, classOf(hello, image.task, guess), guess);
     this.#says.replaceChildren(
-      ...this.#answerRow("with ID", answer?.told ?? null, image.task),
-      ...this.#answerRow("without", answer?.blind ?? null, image.task),
-      ...(twin === null ? [] : this.#answerRow("twin, with ID", twins?.told ?? null, image.task)),
+      ...row("with ID", answer?.told ?? null),
+      ...row("without", answer?.blind ?? null),
+      ...(twin === null ? [] : row("twin, with ID", twins?.told ?? null)),
     );
-    const known = this.#answers.known(first);
-    const steps =
-      known.length > 4
-        ? `${known.slice(0, 2).map(count).join(", ")} … ${count(known[known.length - 1])}`
-        : known.map(count).join(", ");
-    const knows = known.length ? ` ${known.length} steps are kept: ${steps}.` : "";
-    const as = answer
-      ? `As of step ${count(answer.step)}${answer.step === first.step ? "" : ", the nearest that is kept"}.`
-      : "Asking…";
-    this.#tell(this.#problem || `${as}${knows}`);
-    this.#pinnedList.replaceChildren(...this.#pinned.map((each, place) => this.#pinnedItem(each, place, first)));
-  }
-
-  /** @param {string} what @param {Guess | null} guess @param {number} task */
-  #answerRow(what, guess, task) {
-    const about = this.#model.hello?.tasks[task];
-    const name = guess ? (about?.class_names[guess.label] ?? String(guess.label)) : "…";
-    return [
-      element("dt", { textContent: what }),
-      element("dd", {}, element("b", { textContent: name }), guess ? ` ${percent(guess.share)}` : ""),
-    ];
-  }
-
-  /**
-   * @param {Image} image
-   * @param {number} place
-   * @param {Question} now
-   */
-  #pinnedItem(image, place, now) {
-    const answer = this.#answers.remembered(this.#question(now.run, now.epoch, now.step, image));
-    const about = this.#model.hello?.tasks[image.task];
-    const label = answer ? (about?.class_names[answer.told.label] ?? String(answer.told.label)) : "…";
-    const release = element("button", { type: "button", className: "icon-button", title: `Let go of ${image.name}` });
-    release.setAttribute("aria-label", release.title);
-    release.append(element("span", { className: "icon icon-close" }));
-    release.addEventListener("click", () => {
-      this.#pinned.splice(place, 1);
-      this.#drawn = "";
-      this.#show();
-    });
-    const thumb = this.#thumb(image, () => this.#choose(image));
-    return element("li", {}, thumb, element("span", { textContent: label }), release);
-  }
-
-  /** @param {Image} image @param {() => void} act */
-  #thumb(image, act) {
-    const thumb = element("button", { type: "button", className: "probe-thumb", title: image.name });
-    thumb.append(pixelCanvas(image.pixels, this.#side, image.name));
-    thumb.setAttribute("aria-label", image.name);
-    thumb.setAttribute("aria-pressed", "false");
-    thumb.addEventListener("click", act);
-    return thumb;
+    this.#tell(this.#problem || asOf(answer?.step ?? null, first.step, this.#answers.known(first)));
+    this.#pinned.show(
+      this.#side,
+      (each) => {
+        const found = this.#answers.remembered(this.#question(first.run, first.epoch, first.step, each));
+        return classOf(hello, each.task, found?.told ?? null);
+      },
+      (each) => this.#choose(each),
+    );
   }
 
   /** @param {string} textContent @param {() => void} act */

@@ -1,7 +1,8 @@
 // A picture or the chart with its caption, as SVG and as PNG.
 
 import { colours } from "../core/colours.js";
-import { FONT, drawMatrix, geometryOf } from "../pictures/matrix.js";
+import { FONT } from "../pictures/lettering.js";
+import { drawMatrix, geometryOf } from "../pictures/matrix.js";
 import { SvgContext } from "./svg_context.js";
 
 /** @import { Matrix } from "../pictures/matrix.js" */

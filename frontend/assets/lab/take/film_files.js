@@ -2,7 +2,7 @@
 
 import { colours } from "../core/colours.js";
 import { count } from "../core/format.js";
-import { FONT } from "../pictures/matrix.js";
+import { FONT } from "../pictures/lettering.js";
 import { canvasOf } from "./figure.js";
 import { gifOf } from "./gif.js";
 

@@ -2,7 +2,7 @@
 
 import { colours, ofTask } from "../core/colours.js";
 import { shortName } from "../core/format.js";
-import { NO_VALUE } from "../pictures/matrix.js";
+import { NO_VALUE } from "../pictures/cells.js";
 import { expert } from "../pictures/picture.js";
 
 /** @import { LayerArrays } from "../core/frames.js" */
