@@ -1,4 +1,4 @@
-"""The command line: `python -m cdsp_core train | record | replay | presets | study | sweep | evidence | oligarchy`."""
+"""The command line: `python -m cdsp_core train | data | record | replay | presets | study | sweep | evidence | ...`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import sys
 from types import ModuleType
 from typing import Final
 
-from cdsp_core.commands import evidence, oligarchy, presets, record, replay, study, sweep, train
+from cdsp_core.commands import data, evidence, oligarchy, presets, record, replay, study, sweep, train
 
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 COMMANDS: Final[dict[str, tuple[ModuleType, str]]] = {
     "train": (train, "train one run without the page"),
+    "data": (data, "make own images the tasks of a run"),
     "record": (record, "record a run as sixty pictures, under 10 kB"),
     "replay": (replay, "train a recorded run again, and say whether it came out the same"),
     "presets": (presets, "list the presets and their settings"),

@@ -47,7 +47,13 @@ def config_of(options: argparse.Namespace) -> RunConfig:
     settings = settings_of(options.set)
     named = {"data": options.data, "steps": options.steps, "seed": options.seed}
     settings.update({key: value for key, value in named.items() if value is not None})
-    return with_settings(preset(options.preset), settings)
+    config = with_settings(preset(options.preset), settings)
+    if not config.train.dataset:
+        return config
+
+    from cdsp_core.data.own.chosen import with_own_data
+
+    return with_own_data(config)
 
 
 def settings_of(pairs: Sequence[str]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ import torch
 from cdsp_core.data import kana
 from cdsp_core.data.fetch import Downloader, download_with_torchvision, fetch_missing, missing_files
 from cdsp_core.data.idx import Array, DatasetError, read_split
+from cdsp_core.data.own.chosen import chosen_set
+from cdsp_core.data.own.stored import OwnTask
 from cdsp_core.data.tasks import (
     FASHION,
     FULL_TEST,
@@ -67,8 +69,9 @@ def load_datasets(
     device: torch.device,
     download: bool = True,
     missing_kmnist: MissingKmnist = "fail",
+    dataset: str = "",
 ) -> Datasets:
-    """All tasks on `device`: MNIST, kana or KMNIST, Fashion-MNIST, in this order.
+    """All tasks on `device`: MNIST, kana or KMNIST, Fashion-MNIST, in this order; or those of `dataset`, own data.
 
     `embedded` reads the set in the package. `full` reads torchvision's layout under `root`; with `download`, what is
     missing is fetched there with a progress bar. `missing_kmnist="kana"` draws a stand-in of the same size where
@@ -79,6 +82,8 @@ def load_datasets(
     _check_choice("data", data, DataSource)
     _check_choice("labels", labels, LabelScheme)
     _check_choice("missing_kmnist", missing_kmnist, MissingKmnist)
+    if dataset:
+        return own_datasets(dataset, device)
     if data == "embedded":
         splits = embedded_splits()
         note = (
@@ -98,6 +103,31 @@ def load_datasets(
         test=_joined({task: test for task, (_, test) in splits.items()}, labels, device),
         note=note,
     )
+
+
+def own_datasets(reference: str, device: torch.device) -> Datasets:
+    """The tasks of a set of own data, NAME@CONTENT. Raises DatasetError."""
+    own = chosen_set(reference)
+    tasks = tuple(
+        Task(name=task.name, label=task.name, note=_own_note(task, own.about.name), class_names=task.class_names)
+        for task in own.about.tasks
+    )
+
+    def part(is_test: int) -> TaskData:
+        kept = own.is_test == is_test
+        return TaskData(
+            tasks=tasks,
+            images_NHW=torch.from_numpy(own.images[kept]).to(device),
+            labels_N=torch.from_numpy(own.labels[kept].astype(np.int64)).to(device),
+            task_N=torch.from_numpy(own.tasks[kept].astype(np.int64)).to(device),
+        )
+
+    note = f"Own data, {own.about.reference}: {own.about.made_of}."
+    return Datasets(train=part(0), test=part(1), note=note)
+
+
+def _own_note(task: OwnTask, name: str) -> str:
+    return f"{len(task.class_names)} classes of the data set {name}, {sum(task.train):,} images to train on."
 
 
 def relabel(task: Task, labels_N: Array, scheme: LabelScheme) -> Array:

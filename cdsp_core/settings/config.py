@@ -19,6 +19,7 @@ from cdsp_core.settings.fields import (
     described,
     field_schema,
     must_divide,
+    worded,
 )
 
 MAX_FRAME_BYTES = 1_000_000
@@ -29,6 +30,9 @@ MAX_STEPS = 2**24
 """Steps travel as float32, which counts exactly up to here."""
 FINE_GRAINS = 4
 """Fine-grained experts that architecture shared_fine cuts one expert into, as DeepSeekMoE's validation does."""
+DATASET_NAME = "[a-z][a-z0-9_-]{0,31}"
+DATASET_HASH = 16
+"""letters of a hash of a data set's content"""
 SHARED_EXPERTS = 1
 """How many of them are always on."""
 
@@ -289,6 +293,12 @@ class TrainConfig:
     data: Literal["embedded", "full"] = described(
         "embedded", "the set in the repository, or torchvision's full sets from --data-root"
     )
+    dataset: str = worded(
+        "",
+        f"({DATASET_NAME}(@[0-9a-f]{{{DATASET_HASH}}})?)?",
+        "the name of a data set, NAME or NAME@CONTENT, or empty",
+        "own data in place of those: a set that `python -m cdsp_core data` has made, with a hash of its content",
+    )
     missing_kmnist: Literal["fail", "kana"] = described(
         "fail", "full data without a KMNIST folder: fetch it or fail, or draw kana of the same size in its place"
     )
@@ -327,6 +337,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.dataset and self.labels != "ten":
+            raise ValueError(f"labels must be ten with a dataset, whose classes are its own. Found {self.labels}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

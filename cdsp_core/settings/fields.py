@@ -6,6 +6,7 @@ Imports no torch, so the web process can read it too. The fields themselves are 
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from dataclasses import field, replace
@@ -23,6 +24,11 @@ def bounded(default: Any, low: float, high: float, doc: str, *, scale: str = "li
 def described(default: Any, doc: str) -> Any:
     """A choice, with a line of text."""
     return field(default=default, metadata={"doc": doc})
+
+
+def worded(default: str, pattern: str, wanted: str, doc: str) -> Any:
+    """A text that a pattern matches, what it must be in words, and a line of text."""
+    return field(default=default, metadata={"pattern": pattern, "wanted": wanted, "doc": doc})
 
 
 _TYPES: Final[dict[Any, dict[str, Any]]] = {}
@@ -88,6 +94,10 @@ def check_fields(section: Any) -> None:
             choices = typing.get_args(hint)
             if value not in choices:
                 raise ValueError(f"{f.name} must be one of {', '.join(choices)}. Found {shown(value)}.")
+            continue
+        if "pattern" in f.metadata:
+            if not isinstance(value, str) or re.fullmatch(f.metadata["pattern"], value) is None:
+                raise ValueError(f"{f.name} must be {f.metadata['wanted']}. Found {shown(value)}.")
             continue
         low, high = f.metadata["low"], f.metadata["high"]
         # NaN lies in no interval; math.isfinite would fail on whole numbers beyond the largest float.

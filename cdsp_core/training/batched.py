@@ -98,6 +98,7 @@ class BatchedTrainer:
             root=data_root,
             device=device,
             missing_kmnist=train.missing_kmnist,
+            dataset=config.train.dataset,
         )
         self.tasks = self.data.train.tasks
         seeds = [own.train.seed for own in self.configs]

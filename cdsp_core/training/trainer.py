@@ -71,6 +71,7 @@ class Trainer:
             root=data_root,
             device=device,
             missing_kmnist=config.train.missing_kmnist,
+            dataset=config.train.dataset,
         )
         _check_sizes(config.model, self.data.train)
         self.tasks = self.data.train.tasks

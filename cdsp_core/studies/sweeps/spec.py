@@ -15,7 +15,7 @@ from cdsp_core.settings.presets import from_dict
 from cdsp_core.studies.sweeps.measures import MEASURES
 from cdsp_core.wire.messages.sweeps import MAX_CELLS
 
-FIXED: Final = ("steps", "epochs", "data", "missing_kmnist", "compile")
+FIXED: Final = ("steps", "epochs", "data", "dataset", "missing_kmnist", "compile")
 """settings that are the same in all cells"""
 MAX_KEY: Final = 48
 """characters of a cell's name, which other names are made of"""

@@ -128,7 +128,8 @@ def _properties(section: str) -> dict[str, Any]:
         if field["type"] == "choice":
             found[name] = {"enum": field["choices"], **about}
         else:
-            span = {"minimum": field["low"], "maximum": field["high"]} if "low" in field else {}
+            span = {"pattern": f"^{field['pattern']}$"} if "pattern" in field else {}
+            span |= {"minimum": field["low"], "maximum": field["high"]} if "low" in field else {}
             found[name] = {"type": kinds.get(field["type"], "string"), **span, **about}
     return found
 
