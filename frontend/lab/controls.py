@@ -128,6 +128,7 @@ def menu() -> list[Component]:
             [html.Span("Run until step"), html.Div(className="seed-field", **part("until-field"))],
             className="field",
         ),
+        html.P(className="note is-wrong", **part("menu-note")),
         html.Div(
             className="reset-row",
             children=[

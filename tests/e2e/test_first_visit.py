@@ -28,6 +28,17 @@ CLIPPED = """() => [...document.querySelectorAll(".why")].flatMap((why) => {
   return isWhole ? [] : [name];
 })"""
 
+WHOLE = """(name) => {
+  const shown = document.querySelector(name);
+  const { left, right, top, bottom } = shown.getBoundingClientRect();
+  const corners = [[left + 9, top + 9], [right - 9, top + 9], [left + 9, bottom - 9], [right - 9, bottom - 9]];
+  return left >= 0 && right <= innerWidth && top >= 0 && bottom <= innerHeight
+    && corners.every(([x, y]) => shown.contains(document.elementFromPoint(x, y)));
+}"""
+SCROLLS = """(name) => { const box = document.querySelector(name);
+  return box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight; }"""
+SIZES = ((1440, 900), (1366, 768), (1280, 720), (1024, 768), (768, 1024), (390, 844))
+
 
 def lab(open_page: OpenPage, server: Server, width: int, height: int = 900, **more: bool) -> Page:
     """The Lab with the stored run's picture."""
@@ -86,6 +97,30 @@ def test_what_is_opened_over_the_page_has_no_fault_that_axe_knows(open_page: Ope
     page.keyboard.press("Escape")
     page.click("[data-part=start-another]")
     assert faults(page) == []
+
+
+def test_the_menu_is_seen_whole_and_nothing_scrolls_for_it(open_page: OpenPage, stored_run: Server) -> None:
+    page = lab(open_page, stored_run, 1440)
+    page.click("[data-part=menu] > summary")
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        patiently(lambda: page.evaluate(WHOLE, ".menu-sheet"), f"the menu to be whole at {width} by {height}")
+        assert not page.evaluate(SCROLLS, ".menu-sheet"), width
+        if width >= 900:
+            assert not page.evaluate(SCROLLS, "[data-part=controls]"), width
+
+
+def test_the_header_has_no_line_that_only_one_link_stands_on(open_page: OpenPage, stored_run: Server) -> None:
+    page = lab(open_page, stored_run, 1440)
+    lines = """() => { const middles = [...document.querySelectorAll(".brand, .tab, .chip, .topbar .icon-button")]
+        .filter((each) => each.offsetParent).map((each) => each.getBoundingClientRect())
+        .map(({ top, bottom }) => Math.round((top + bottom) / 20));
+      return Object.values(Object.groupBy(middles, (each) => each)).map(({ length }) => length); }"""
+    for width, _ in SIZES:
+        page.set_viewport_size({"width": width, "height": 900})
+        counted = page.evaluate(lines)
+        assert len(counted) <= 2, (width, counted)
+        assert min(counted) > 1, (width, counted)
 
 
 def test_looking_back_makes_no_page_wider_than_its_window(open_page: OpenPage, stored_run: Server) -> None:

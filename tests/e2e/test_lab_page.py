@@ -178,7 +178,10 @@ def test_a_refused_stop_leaves_the_field_and_is_told_in_words(lab: Page, running
     beyond = str(int(stop) + 1)
     lab.fill("[data-part=until]", beyond)
     lab.keyboard.press("Enter")
-    expect(part(lab, "transport-note")).to_contain_text(f"Found {beyond}.")
+    expect(part(lab, "menu-note")).to_contain_text(f"Found {beyond}.")
+    over = """(note) => { const { x, y } = note.getBoundingClientRect();
+      return note === document.elementFromPoint(x + 4, y + 4); }"""
+    assert part(lab, "menu-note").evaluate(over), "nothing lies over the reason"
     expect(lab.locator(".event-warning b").first).to_contain_text(re.compile(r"^Run until was refused: step must be"))
     lab.keyboard.press("Escape")
     expect(part(lab, "until")).to_have_value(stop)
@@ -381,6 +384,8 @@ def test_figure_film_and_controls_lie_above_the_fold(open_page: OpenPage, runnin
             box = found.bounding_box()
             assert box is not None
             assert box["y"] + box["height"] <= height, (found, width)
+        scrolls = "rail => rail.scrollHeight > rail.clientHeight"
+        assert not part(page, "controls").evaluate(scrolls), f"all of the left rail is seen at {width} by {height}"
 
 
 def test_rows_of_all_pictures_lie_on_the_same_lines(lab: Page) -> None:

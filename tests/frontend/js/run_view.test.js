@@ -144,6 +144,36 @@ test("the story is one sentence of counts of the picture that is shown", () => {
   assert.equal(the('#a [data-part="story"]').textContent, "All 4 links are cut.");
 });
 
+test("who is idle now and how many are busy on average are told so that they add up", () => {
+  const { view, socket } = connected("a");
+  socket.hear(aHello({ scalar_names: ["step", "loss", "layer0/idle_experts"] }));
+  for (const [seq, load] of /** @type {[number, number[]][]} */ ([
+    [1, [0.5, 0.5]],
+    [2, [1, 0]],
+  ])) {
+    socket.hear(
+      frameBytes({ seq: String(seq), after_seq: String(seq - 1), step: String(seq) }, [
+        ["scalars", "F32", [1, 3], [seq, 1, seq - 1]],
+        ["layer0/connection", "F32", [2, 2], [0.5, 0.5, 0.5, 0.5]],
+        ["layer0/load", "F32", [2], load],
+      ]),
+    );
+  }
+  view.draw(0);
+  view.refresh();
+  assert.equal(the("#a .log-idle").textContent, "Idle now: E1; 0.5 on average");
+  assert.equal(the("#a [data-measure=busy] .measure-value").textContent, "1.5 of 2");
+  view.scrubber.pinned = view.model.frame;
+  view.refresh();
+  assert.equal(the("#a .log-idle").textContent, "Idle then: E1; 0.5 on average");
+});
+
+test("before a run has told of a step the measures have their places", () => {
+  aView("a");
+  const shown = () => [...document.querySelectorAll("#a [data-measure]")].map((tab) => tab.textContent);
+  assert.deepEqual(shown(), ["Links cut–", "Accuracy–", "Conflict–", "Busy experts–", "Loss–"]);
+});
+
 test("looking back, sliders show what was in force then and take no change", () => {
   const { view, socket } = connected("a");
   const values = { p_drop: 0.9, lambda_conflict: 10, lr_ratio: 3 };
@@ -238,6 +268,32 @@ test("a reset asks first, and can be taken back", async () => {
   the('#a [data-part="reset-yes"]').click();
   await soon();
   assert.deepEqual(asked, ["POST /api/runs/a-run/commands"]);
+});
+
+test("what the menu's fields are refused is said in the menu while it is open", async () => {
+  const { view } = connected("a");
+  const { until, menuNote, note } = view.controls.transport;
+  const menu = document.createElement("details");
+  menuNote.replaceWith(menu);
+  menu.append(menuNote);
+  const ask = async (/** @type {string} */ text) => {
+    until.value = text;
+    until.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+    await soon();
+  };
+  menu.open = true;
+  await ask("7x");
+  assert.deepEqual([menuNote.textContent, note.textContent], ["Run until step must be a whole number. Found 7x.", ""]);
+  until.dispatchEvent(new Event("input"));
+  assert.equal(menuNote.textContent, "");
+  menu.open = false;
+  await ask("7x");
+  assert.deepEqual([menuNote.textContent, note.textContent], ["", "Run until step must be a whole number. Found 7x."]);
+});
+
+test("files say how their numbers of layers are those of the page", () => {
+  connected("a");
+  assert.match(the('#a [data-takes="data"] .take-about').textContent ?? "", /layer0 is layer 1 here/);
 });
 
 test("who may only watch finds every control off, with one sentence why", async () => {

@@ -85,6 +85,7 @@ export class FilmAndTime {
       this.told,
     );
     host.append(element("div", { className: "film-body" }, this.film.element, this.time));
+    this.tabs.setUp(measuresOf(model));
     this.#sized.observe(this.chart.element);
   }
 
@@ -273,6 +274,7 @@ export class FilmAndTime {
     const others = beside ? beside.runs.slice(1) : [];
     const shown = measuresOf(model).map((measure) => ({
       measure,
+      told: toldOf(model, measure),
       lines: drawnOf(model, measure, layer),
       others: others.map((run) => ({ place: run.place, lines: drawnOf(run.model, measure, layer) })),
     }));
@@ -282,7 +284,7 @@ export class FilmAndTime {
     const band = (/** @type {Place} */ place) => this.bandOf(place, chosen.measure.name, layer);
     const runs = chartRuns(chosen, beside, band);
     this.chart.show({ axis, measure: chosen.measure, hello, runs, marks, step, gutter });
-    const told = legendOf(toldOf(model, chosen.measure), runs, beside);
+    const told = legendOf(chosen.told, runs, beside);
     if (this.told.textContent !== told) this.told.textContent = told;
     this.tabs.show(shown, chosen.measure.name, hello, last, step);
     this.redraws += 1;

@@ -23,6 +23,7 @@ import { measure, percent } from "../core/format.js";
  * @property {(value: number) => string} text
  * @property {(value: number) => string} tick
  * @property {string} unit after the text of the last value, in the tab
+ * @property {boolean} [needsTopology]
  * @property {(hello: Hello, layer: number) => Line[]} lines
  */
 
@@ -33,6 +34,9 @@ const same = (value) => value;
 
 /** Without the zero before the point: .009 @param {number} value */
 const pointed = (value) => measure(value).replace(/^0\./, ".");
+
+/** With a digit behind the point where there is one: a mean of counts is no count. @param {number} value */
+export const tenths = (value) => String(Number(value.toFixed(1)));
 
 /** One line a layer, the chosen one strong. @param {string} key @returns {Measure["lines"]} */
 const ofLayers = (key) => (hello, layer) =>
@@ -47,6 +51,7 @@ const ofLayers = (key) => (hello, layer) =>
 const ALL = [
   {
     name: "cut",
+    needsTopology: true,
     title: "Links cut",
     window: 0,
     told: () => "links whose σ(A) lies below .1",
@@ -84,6 +89,7 @@ const ALL = [
   },
   {
     name: "conflict",
+    needsTopology: true,
     title: "Conflict",
     window: WINDOW,
     told: () => `clashing gradients, mean of the last ${WINDOW} steps`,
@@ -101,7 +107,7 @@ const ALL = [
     told: () => `experts with 1 % of the patches or more, mean of the last ${WINDOW} steps`,
     range: ({ experts }) => [0, experts],
     value: (idle, { experts }) => experts - idle,
-    text: (value) => String(Math.round(value)),
+    text: tenths,
     tick: (value) => String(Math.round(value)),
     unit: "of",
     lines: ofLayers("idle_experts"),
@@ -124,8 +130,11 @@ const ALL = [
 export const toldOf = (model, found) =>
   model.isRecorded && found.window ? "as recorded: the mean of the steps since the picture before" : found.told(model);
 
-/** The measures that a model has. @param {Model} model */
-export const measuresOf = (model) => ALL.filter((found) => linesOf(model, found, 0).length > 0);
+/** The measures that a model has; until it says which, those that one of its kind has. @param {Model} model */
+export const measuresOf = (model) =>
+  ALL.filter((found) =>
+    model.scalarNames.size ? linesOf(model, found, 0).length > 0 : model.hasTopology || !found.needsTopology,
+  );
 
 /**
  * A measure's lines, without those whose scalars the model has not.
@@ -166,6 +175,20 @@ export function drawnOf(model, found, layer) {
     })
     .filter(({ xs }) => xs.length > 0)
     .sort((a, b) => Number(a.strong) - Number(b.strong));
+}
+
+/**
+ * What the chart shows of a measure at a step, on its strong line; undefined where it has no value.
+ *
+ * @param {Model} model
+ * @param {string} name
+ * @param {number} layer
+ * @param {number} step
+ */
+export function shownAt(model, name, layer, step) {
+  const found = ALL.find((each) => each.name === name);
+  const line = found && drawnOf(model, found, layer).at(-1);
+  return line && valueAt(line, step);
 }
 
 /** The value of a line at or before a step. @param {{ xs: number[], ys: number[] }} line @param {number} step */

@@ -11,6 +11,7 @@ import { pathOf, svg } from "./svg.js";
 /**
  * @typedef {object} Tabbed
  * @property {Measure} measure
+ * @property {string} told what is drawn, with its window
  * @property {Drawn[]} lines
  * @property {{ place: string, lines: Drawn[] }[]} [others] of the runs beside
  */
@@ -36,7 +37,7 @@ export class Tabs {
     if (names.join() === [...this.#tabs.keys()].join()) return;
     this.#tabs.clear();
     for (const { name, title } of measures) {
-      const value = element("span", { className: "measure-value" });
+      const value = element("span", { className: "measure-value", textContent: "–" });
       const spark = svg("svg", {
         class: "measure-spark",
         viewBox: `0 0 ${SPARK.width} ${SPARK.height}`,
@@ -59,11 +60,11 @@ export class Tabs {
    * @param {number | null} step the one looked back at
    */
   show(shown, chosen, hello, last, step) {
-    for (const { measure, lines, others = [] } of shown) {
+    for (const { measure, told, lines, others = [] } of shown) {
       const tab = this.#tabs.get(measure.name);
       if (!tab) continue;
       tab.button.setAttribute("aria-pressed", String(measure.name === chosen));
-      tab.button.title = measure.name === "accuracy" ? "Accuracy with ID · without ID" : measure.title;
+      tab.button.title = `${measure.name === "accuracy" ? "Accuracy with ID · without ID" : measure.title}: ${told}`;
       const unit = unitOf(measure, hello);
       const blind = others.length ? [] : [lines[0]];
       const text = valueText(measure, lines, blind, others.length ? "" : unit, step);

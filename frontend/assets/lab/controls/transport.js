@@ -54,6 +54,7 @@ export class Transport {
     this.resetButton = parts.button("reset");
     this.speed = parts.select("speed");
     this.note = parts.find("transport-note");
+    this.menuNote = parts.find("menu-note");
     this.until = element("input", {
       inputMode: "numeric",
       autocomplete: "off",
@@ -166,10 +167,16 @@ export class Transport {
     return result;
   }
 
-  /** What went wrong, or with nothing what can be done with a run at rest. @param {string} problem */
+  /**
+   * What went wrong, or with nothing what can be done with a run at rest; in the menu, where that is what one looks at.
+   *
+   * @param {string} problem
+   */
   #tell(problem) {
-    this.note.textContent = problem || this.#rest;
-    this.note.classList.toggle("is-wrong", problem !== "");
+    const isInMenu = this.menuNote.closest("details")?.open === true;
+    this.menuNote.textContent = isInMenu ? problem : "";
+    this.note.textContent = (!isInMenu && problem) || this.#rest;
+    this.note.classList.toggle("is-wrong", !isInMenu && problem !== "");
     if (problem) announce(problem);
   }
 

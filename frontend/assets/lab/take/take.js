@@ -14,6 +14,8 @@ import { movingOf, stripOf } from "./film_files.js";
 /** @import { Pictures } from "../pictures/pictures.js" */
 
 const COPIED_MS = 2000;
+/** Names in files are those of the wire; the page counts as people do. */
+const FROM_ZERO = "Files count layers from 0: layer0 is layer 1 here. Experts E0 and blocks B0 are alike.";
 
 /**
  * @typedef {object} Shown what the page shows
@@ -74,7 +76,7 @@ export class Take {
         this.#button("gif", "GIF", () => this.#film("gif")),
         this.#button("mp4", "MP4", () => this.#mp4()),
       ]),
-      fold("data", "Data", files),
+      fold("data", "Data", [...files, element("p", { className: "note take-about", textContent: FROM_ZERO })]),
       this.#note,
     );
   }

@@ -80,7 +80,7 @@ export class ComparisonText {
   #below() {
     if (this.#forking.isUnderWay) return "making the twin…";
     if (this.#forking.isArmed) return "the next change makes a twin";
-    if (!this.#isOn) return "set a twin beside this run";
+    if (!this.#isOn) return "a twin beside this run";
     const { forked, names, all } = this.#compared;
     const [a, b] = all;
     const name = names[1];
