@@ -327,6 +327,10 @@ def test_the_theme_of_the_dots_follows_the_button(claims: Page) -> None:
     expect(claims.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+LEAST_OF_A_CHART = 140
+"""pixels, in which an interval can be told from its threshold"""
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_of_the_claims_overflows(open_page: OpenPage, known: PageServer, theme: str) -> None:
     page = open_page(f"{known.url}/claims#study-table", wait_for="#study-table", width=1440, theme=theme)
@@ -343,3 +347,6 @@ def test_nothing_of_the_claims_overflows(open_page: OpenPage, known: PageServer,
         assert words is not None
         assert value is not None
         assert words["y"] + words["height"] <= value["y"] or words["x"] + words["width"] <= value["x"], width
+        dots = page.locator(".dots").first.bounding_box()
+        assert dots is not None
+        assert dots["width"] >= LEAST_OF_A_CHART, (width, dots)
