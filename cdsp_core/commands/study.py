@@ -6,6 +6,7 @@ import argparse
 import multiprocessing
 import os
 import signal
+import sys
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -86,6 +87,8 @@ def run(options: argparse.Namespace) -> int:
     chosen = [load_study(name) for name in (NAMES if options.names == ["all"] else options.names)]
     if options.data == "full" and options.data_root is None:
         raise ValueError("--data full needs --data-root, the folder of the full sets. Found none.")
+    if options.progress == "bar" and sys.stderr.isatty():  # loading takes seconds, in which the bar has nothing to show
+        print(f"{', '.join(this.name for this in chosen)}: loading, and reading what is done.", file=sys.stderr)
     if options.only_batched:  # no reports
         check_packages(("matplotlib", "pyarrow", "tqdm"))
     else:

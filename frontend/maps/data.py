@@ -155,7 +155,9 @@ def sentence(view: View) -> str:
     moved = [part for axis in (0, 1) if (part := _moved(view, axis))]
     if not moved:
         return "A map of when modules emerge: no run has ended yet."
-    return f"{view.about['label']}: {'; '.join(moved)}."
+    seeds = int(view.body["seeds"])
+    over = "one seed a square" if seeds == 1 else f"means of {seeds} seeds a square"
+    return f"{view.about['label']}: {'; '.join(moved)}. {over[0].upper()}{over[1:]}."
 
 
 def progress_text(body: Mapping[str, Any]) -> tuple[str, str]:

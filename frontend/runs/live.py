@@ -11,7 +11,7 @@ from urllib.parse import quote
 from dash import Dash, Input, Output, State, no_update
 
 from frontend.api import Answer, Api
-from frontend.runs.rows import has_ended, in_words, row, storage_in_words
+from frontend.runs.rows import has_ended, in_words, named, row, storage_in_words
 
 EDITABLE = ("name", "note")
 
@@ -60,7 +60,7 @@ def connect(app: Dash, api: Api) -> None:
         rows = rows_of(chosen)
         going = [each for each in rows if not has_ended(each)]
         words = f"{len(rows)} chosen" if rows else "none chosen"
-        why = "Stop these runs first: " + in_words([each["name"] for each in going]) if going else ""
+        why = "Stop these runs first: " + in_words([named(each) for each in going]) if going else ""
         return words, not going, not rows or bool(going), why, not rows, "Do not keep" if all_kept(rows) else "Keep"
 
     @app.callback(
@@ -98,7 +98,7 @@ def connect(app: Dash, api: Api) -> None:
         asked = rows if verb == "delete" else [each for each in rows if not has_ended(each)]
         if not asked or not before:
             return no_update, False, no_update
-        names = in_words([each["name"] for each in asked])
+        names = in_words([named(each) for each in asked])
         if verb == "delete":
             message = f"Delete {names}? Pictures, curves and checkpoints go with it and cannot be had back."
         else:

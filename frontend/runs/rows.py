@@ -43,8 +43,13 @@ def has_ended(run: Mapping[str, Any]) -> bool:
     return run.get("status") not in ACTIVE
 
 
+def named(row: Mapping[str, Any]) -> str:
+    """A run in a sentence: runs of one name are told apart by their seeds."""
+    return f"{row['name']} (seed {row['seed']})" if row.get("seed") is not None else str(row["name"])
+
+
 def in_words(names: list[str]) -> str:
-    """Names of runs in a sentence, the first three of many."""
+    """Runs in a sentence, the first three of many."""
     if len(names) <= 3:
         return ", ".join(names)
     return f"{', '.join(names[:3])} and {len(names) - 3} more"

@@ -113,6 +113,18 @@ def test_progress_for_programs_is_one_json_object_a_line(capsys: pytest.CaptureF
     assert problem == {"type": "problem", "study": "blind", "text": "A job failed."}
 
 
+def test_at_a_terminal_a_study_says_at_once_that_it_is_loading(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "blind").mkdir()
+    (tmp_path / "blind" / "study.json").write_text('{"format": 99}')
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["study", "blind", "--out", str(tmp_path)]) == 2
+    first, refusal = capsys.readouterr().err.splitlines()
+    assert first == "blind: loading, and reading what is done."
+    assert refusal.startswith("cdsp_core: ")
+
+
 def test_the_bar_is_quiet_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     bar = Bar()
     bar.show("blind", 0.5, 2, "starts")

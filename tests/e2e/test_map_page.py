@@ -22,7 +22,9 @@ def test_a_map_is_seen_by_pointer_and_keyboard_and_a_cell_that_ends_fills_in(
     pages.sweeps = [a_map(list(CELLS))]
     page = open_page(f"{pages.url}/map", wait_for=".map-square", width=width, theme=theme)
     expect(page.locator(".map-square")).to_have_count(4)
-    expect(page.locator("#map-sentence")).to_have_text("Links cut: 1 at λ 0, 4 at 10; 2 at every p_drop.")
+    expect(page.locator("#map-sentence")).to_have_text(
+        "Links cut: 1 at λ 0, 4 at 10; 2 at every p_drop. One seed a square."
+    )
     expect(page.locator("#map-runs")).to_have_text("3 of 4 runs")
     expect(page.locator("#map-top .main-svg").first).to_be_visible()
 

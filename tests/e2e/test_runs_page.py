@@ -73,7 +73,7 @@ def test_a_run_is_deleted_only_after_a_confirmation(runs: Page, pages: PageServe
     runs.once("dialog", dismiss)
     runs.click("#runs-delete")
     patiently(lambda: runs.evaluate("true") and said, "the page to ask")
-    assert said == ["Delete ended? Pictures, curves and checkpoints go with it and cannot be had back."]
+    assert said == ["Delete ended (seed 0)? Pictures, curves and checkpoints go with it and cannot be had back."]
     assert pages.asked == []
     runs.once("dialog", lambda dialog: dialog.accept())
     runs.click("#runs-delete")
@@ -84,10 +84,17 @@ def test_a_run_is_deleted_only_after_a_confirmation(runs: Page, pages: PageServe
 def test_a_run_that_trains_can_be_stopped_but_not_deleted(runs: Page, pages: PageServer) -> None:
     choose(runs, "going")
     expect(runs.locator("#runs-delete")).to_be_disabled()
-    runs.once("dialog", lambda dialog: dialog.accept())
+    said: list[str] = []
+
+    def accept(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.accept()
+
+    runs.once("dialog", accept)
     runs.click("#runs-stop")
     expect(cell(runs, "going", "status")).to_have_text("interrupted")
     assert pages.asked[0][2]["type"] == "stop"
+    assert said[0].startswith("Stop going (seed 0)? It ends for everybody who watches")
 
 
 def test_a_run_is_kept_and_no_longer_kept_with_one_button(runs: Page, pages: PageServer) -> None:

@@ -84,7 +84,9 @@ def test_margins_are_means_and_ranges_of_the_runs_that_have_ended() -> None:
 
 def test_the_sentence_says_how_far_each_setting_moves_the_measure() -> None:
     said = sentence(view_of(a_map(CELLS), "links_cut"))
-    assert said == "Links cut: 1 at λ 0, 4 at 10; 2 at every p_drop."
+    assert said == "Links cut: 1 at λ 0, 4 at 10; 2 at every p_drop. One seed a square."
+    several = sentence(view_of(a_map(CELLS, seeds=3), "links_cut"))
+    assert several.endswith("2 at every p_drop. Means of 3 seeds a square.")
     none = sentence(view_of(a_map([cell(0, 0, None)]), "links_cut"))
     assert none == "A map of when modules emerge: no run has ended yet."
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from frontend.runs.rows import has_ended, in_words, mean, row, storage_in_words
+from frontend.runs.rows import has_ended, in_words, mean, named, row, storage_in_words
 
 
 def test_a_run_of_an_older_server_leaves_cells_empty() -> None:
@@ -35,6 +35,12 @@ def test_only_a_run_that_has_ended_can_be_deleted(status: str, ended: bool) -> N
 def test_many_names_are_counted() -> None:
     assert in_words(["a", "b"]) == "a, b"
     assert in_words(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_runs_of_one_name_are_told_apart_by_their_seeds() -> None:
+    run = {"run_id": "run-1", "name": "live", "preset": "live", "status": "running", "seed": 7}
+    assert named(row(run)) == "live (seed 7)"
+    assert named(row({"run_id": "run-1", "name": "mine", "status": "running"})) == "mine"
 
 
 def test_what_the_folder_holds_and_what_happens_beyond_its_cap_is_said() -> None:
