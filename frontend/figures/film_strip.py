@@ -18,23 +18,32 @@ GAP: Final = 1
 MAX_PICTURES: Final = 14
 
 
-def film_strip(recording: Recording, *, layer: int, pictures: int, theme: str) -> bytes:
-    """So many pictures, evenly on the film's axis, the first and the last among them; b"" for a model without A."""
-    kept, layers = recording.connection.shape[0], recording.connection.shape[1]
+def film_strip(recording: Recording, *, layer: int, pictures: int, theme: str, until: int | None = None) -> bytes:
+    """So many pictures, evenly on the film's axis, the first and the last among them; b"" for a model without A.
+
+    `until`: the last step that may be shown.
+    """
+    layers = recording.connection.shape[1]
     if not layers:
         return b""
-    places = np.unique(np.round(np.linspace(0, kept - 1, min(pictures, kept))).astype(int))
+    places = _places(recording, pictures, until)
     tiles = [_scale(theme)[recording.connection[place, min(layer, layers - 1)]] for place in places]
     clear = np.zeros((tiles[0].shape[0], GAP, 4), dtype=np.uint8)
     parts = [part for tile in tiles for part in (tile, clear)][:-1]
     return _png(np.concatenate(parts, axis=1))
 
 
-def shown_steps(recording: Recording, pictures: int) -> list[int]:
+def shown_steps(recording: Recording, pictures: int, until: int | None = None) -> list[int]:
     """The steps of the pictures of a strip."""
+    return [int(recording.steps[place]) for place in _places(recording, pictures, until)]
+
+
+def _places(recording: Recording, pictures: int, until: int | None) -> list[int]:
+    """Which pictures of a recording a strip shows; the first of all, at least."""
     kept = len(recording.steps)
-    places = np.unique(np.round(np.linspace(0, kept - 1, min(pictures, kept))).astype(int))
-    return [int(recording.steps[place]) for place in places]
+    if until is not None:
+        kept = max(1, int(np.searchsorted(recording.steps, until, side="right")))
+    return [int(place) for place in np.unique(np.round(np.linspace(0, kept - 1, min(pictures, kept))).astype(int))]
 
 
 def _scale(theme: str) -> Colours:

@@ -10,7 +10,7 @@ from dash import ClientsideFunction, Dash, Input, Output, html
 from fastapi import FastAPI, HTTPException, Query, Response
 
 from frontend.claims.evidence import EvidenceFile
-from frontend.figures.film_strip import MAX_PICTURES, film_strip, shown_steps
+from frontend.figures.film_strip import MAX_PICTURES, film_strip
 from frontend.lessons.answers import Recorded, told
 from frontend.lessons.files import FOLDER, read_lessons
 from frontend.lessons.recorded_rows import rows
@@ -33,9 +33,11 @@ def mount_lessons(app: FastAPI, recorded: Recorded, evidence: EvidenceFile, *, f
         layer: Annotated[int, Query(ge=1, le=64)] = 1,
         pictures: Annotated[int, Query(ge=1, le=MAX_PICTURES)] = page.ROW_PICTURES,
         theme: Annotated[str, Query(pattern="^(light|dark)$")] = "light",
+        until: Annotated[int | None, Query(ge=0)] = None,
     ) -> Response:
         found = (await asyncio.to_thread(recorded)).get(name)
-        content = b"" if found is None else film_strip(found, layer=layer - 1, pictures=pictures, theme=theme)
+        wanted = {"layer": layer - 1, "pictures": pictures, "until": until}
+        content = b"" if found is None else film_strip(found, theme=theme, **wanted)
         if not content:
             raise HTTPException(404)
         return Response(content, media_type="image/png", headers=KEPT)
@@ -65,5 +67,5 @@ def connect(app: Dash, recorded: Recorded, evidence: EvidenceFile, *, folder: Pa
     def drawn() -> tuple[Any, ...]:
         runs = recorded()
         shown, refused = told(read_lessons(folder), runs, evidence.read())
-        cards = [page.card(each, shown_steps(runs[each["look"]["run"]], page.CARD_PICTURES)) for each in shown]
+        cards = [page.card(each, page.card_steps(each, runs[each["look"]["run"]])) for each in shown]
         return cards, [html.P(sentence) for sentence in refused], rows(runs)

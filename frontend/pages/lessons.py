@@ -9,10 +9,14 @@ import dash_ag_grid as dag
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from cdsp_core.wire.recording import Recording
 from frontend.attributes import aria, data
+from frontend.figures.film_strip import shown_steps
 from frontend.pages.runs import TEXT, shown_by
 
 CARD_PICTURES: Final = 6
+CARD_SHOWN: Final = 4
+"""at most, of those: what comes after the moment at which a lesson begins is what it asks for"""
 ROW_PICTURES: Final = 8
 THEMES: Final = ("light", "dark")
 PLAIN: Final = {"type": "rightAligned", "filter": False}
@@ -106,8 +110,13 @@ def grid() -> Component:
     return table
 
 
+def card_steps(lesson: dict[str, Any], recording: Recording) -> list[int]:
+    """The steps of a card's pictures: those up to where the lesson begins, which give no answer away."""
+    return shown_steps(recording, CARD_SHOWN, lesson["look"]["begin"])
+
+
 def card(lesson: dict[str, Any], steps: list[int]) -> Component:
-    """A lesson as a card that leads to the Lab; `steps` are those of its pictures."""
+    """A lesson as a card that leads to the Lab; `steps` are those of its pictures, up to where it begins."""
     look = lesson["look"]
     runs = [run for run in (look["run"], look["beside"]) if run is not None]
     letters = ["A", "B"] if len(runs) > 1 else [""]
@@ -130,15 +139,13 @@ def card(lesson: dict[str, Any], steps: list[int]) -> Component:
                 html.Span(
                     [
                         *[
-                            html.Span(
-                                [html.Span(letter), *strip(run, look["layer"], CARD_PICTURES)], className="film-row"
-                            )
+                            html.Span([html.Span(letter), begun(run, look["layer"], steps)], className="film-row")
                             for letter, run in zip(letters, runs, strict=True)
                         ],
                         html.Span(
                             [
                                 html.Span(""),
-                                html.Span([html.Span(f"{step:,}") for step in steps], className="film-steps"),
+                                html.Span([html.Span(text) for text in named_steps(steps)], className="film-begun"),
                             ],
                             className="film-row",
                             **aria(hidden="true"),
@@ -154,18 +161,30 @@ def card(lesson: dict[str, Any], steps: list[int]) -> Component:
     )
 
 
-def strip(run: str, layer: int, pictures: int) -> list[Component]:
-    """The film of a recorded run, in the colours of both themes, of which one is seen."""
-    return [
+def named_steps(steps: list[int]) -> list[str]:
+    """What stands under the pictures of a card."""
+    return [f"step {step:,}" if not at else f"{step:,}" for at, step in enumerate(steps)]
+
+
+def begun(run: str, layer: int, steps: list[int]) -> Component:
+    """The film of a recorded run up to where a lesson begins, and empty places for what is to be foretold.
+
+    In the colours of both themes, of which one is seen.
+    """
+    columns = {"gridColumn": f"span {len(steps)}"}
+    pictures = [
         html.Img(
-            src=film_address(run, layer=layer, pictures=pictures, theme=theme),
+            src=film_address(run, layer=layer, pictures=CARD_SHOWN, theme=theme, until=steps[-1]),
             alt="",
             className=f"film-strip only-{theme}",
+            style=columns,
         )
         for theme in THEMES
     ]
+    hidden = [html.Span("?", className="film-hidden", **aria(hidden="true")) for _ in range(CARD_PICTURES - len(steps))]
+    return html.Span([*pictures, *hidden], className="film-begun")
 
 
-def film_address(run: str, *, layer: int, pictures: int, theme: str) -> str:
-    """Where the film of a recorded run is served as a picture."""
-    return f"/films/{quote(run, safe='')}.png?layer={layer + 1}&pictures={pictures}&theme={theme}"
+def film_address(run: str, *, layer: int, pictures: int, theme: str, until: int) -> str:
+    """Where the film of a recorded run up to a step is served as a picture."""
+    return f"/films/{quote(run, safe='')}.png?layer={layer + 1}&pictures={pictures}&theme={theme}&until={until}"

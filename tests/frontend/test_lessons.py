@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from dash import html
 from fastapi import FastAPI
 
 from backend.runs.recorded import RecordedFolder
@@ -19,12 +20,13 @@ from cdsp_core.wire.recording import Recording, record
 from cdsp_core.wire.sigma_colours import SIGMA
 from frontend.app import ASSETS, EVIDENCE, mount
 from frontend.claims.evidence import EvidenceFile
-from frontend.figures.film_strip import film_strip, shown_steps
+from frontend.figures.film_strip import film_strip
 from frontend.lessons.answers import told
 from frontend.lessons.files import FOLDER, LessonError, read_lesson, read_lessons
 from frontend.lessons.measures import MEASURES
 from frontend.lessons.recorded_rows import partner, rows, special
-from frontend.pages.lessons import CARD_PICTURES
+from frontend.pages.lessons import CARD_PICTURES, CARD_SHOWN, card, card_steps
+from tests.frontend.components import components
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "docs" / "recorded"
@@ -76,8 +78,25 @@ def test_every_lesson_of_the_program_is_told_from_the_recordings_and_the_results
         assert "{" not in lesson["after"]
         assert lesson["claim"]["verdict"] in ("holds", "fails", "no effect", "undecided")
         assert all(group["values"] for group in lesson["groups"])
-        assert shown_steps(recorded[lesson["look"]["run"]], CARD_PICTURES)
+        assert card_steps(lesson, recorded[lesson["look"]["run"]])
     assert [lesson["next"] for lesson in shown] == [*(lesson["key"] for lesson in shown[1:]), None]
+
+
+def test_a_card_shows_nothing_of_what_comes_after_the_moment_at_which_its_lesson_begins(tmp_path: Path) -> None:
+    written(tmp_path, GOOD.replace("run: a-seed0", "run: a-seed0\nbegin: 15"))
+    recorded = {"a-seed0": a_run(0, [0.5, 0.5, 0.01])}
+    ((lesson,), _) = told(read_lessons(tmp_path), recorded, EvidenceFile(EVIDENCE).read())
+    steps = card_steps(lesson, recorded["a-seed0"])
+    assert steps == [0, 10]
+    shown = list(components(card(lesson, steps)))
+    pictures = [each.src for each in shown if isinstance(each, html.Img)]
+    assert pictures
+    assert all(each.endswith("&until=10") for each in pictures)
+    assert sum(getattr(each, "children", None) == "?" for each in shown) == CARD_PICTURES - len(steps)
+    early = film_strip(recorded["a-seed0"], layer=0, pictures=CARD_SHOWN, theme="light", until=10)
+    other_end = film_strip(a_run(0, [0.5, 0.5, 0.9]), layer=0, pictures=CARD_SHOWN, theme="light", until=10)
+    assert early == other_end
+    assert struct.unpack(">II", early[16:24]) == (8 * 2 + 1, 8)
 
 
 def test_lessons_and_recorded_runs_take_less_than_a_megabyte() -> None:
