@@ -85,6 +85,12 @@ def _page(options: argparse.Namespace) -> list[Result]:
     return (quick if options.quick else PageBench(heap_minutes=minutes or 0.5)).run()
 
 
+def _moments(options: argparse.Namespace) -> list[Result]:
+    from bench.moments import MomentsBench
+
+    return (MomentsBench(frames=2_000, looks=20) if options.quick else MomentsBench()).run()
+
+
 PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Result]]]] = {
     "step": _step,
     "kernels": _kernels,
@@ -93,6 +99,7 @@ PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Result]]]] = {
     "viewers": _viewers,
     "training": _training,
     "page": _page,
+    "moments": _moments,
 }
 
 

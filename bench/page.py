@@ -63,7 +63,7 @@ class PageBench:
         from playwright.sync_api import Error, sync_playwright
 
         with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-            browser = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
             try:
                 return self._measured(browser, Path(folder))
             except Error as error:
@@ -230,7 +230,7 @@ def _heap_mb(session: CDPSession) -> float:
     return float(usage["usedSize"] + usage.get("backingStorageSize", 0)) / 1e6
 
 
-def _chromium() -> str:
+def chromium() -> str:
     """Path of a Chromium. Raises OSError, one sentence."""
     found = subprocess.run([ROOT / "scripts" / "chromium.sh"], capture_output=True, text=True)
     if found.returncode != 0:

@@ -227,6 +227,13 @@ def test_no_asset_of_our_own_names_another_host() -> None:
     assert named <= {"http://www.w3.org"}
 
 
+def test_no_style_sheet_writes_smaller_than_twelve_pixels() -> None:
+    sheets = [*ASSETS.glob("*.css"), *ASSETS.glob("pages/*.css")]
+    sizes = {float(px) for path in sheets for px in re.findall(r"font-size:\s*([\d.]+)px", path.read_text())}
+    assert min(sizes) >= 12
+    assert max(sizes) >= 18
+
+
 def test_the_page_needs_no_torch() -> None:
     code = "import sys, frontend.app; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

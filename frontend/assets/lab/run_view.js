@@ -181,12 +181,12 @@ export class RunView {
   }
 
   /**
-   * Look at a step of the run shown as soon as it is known; null for the newest.
+   * Look at the step of the run shown that a link names, as soon as it is known; null for the newest.
    *
    * @param {number | null} step
    */
   lookAt(step) {
-    const go = () => (step === null ? this.scrubber.live() : this.scrubber.seekStep(step));
+    const go = () => (step === null ? this.scrubber.live() : this.scrubber.seekLinked(step));
     if (this.model.hello) go();
     else this.#whenKnown = go;
   }
@@ -201,7 +201,8 @@ export class RunView {
       if (others.length) this.comparison.setLens(lens);
       else this.pictures.setLens(lens);
       this.charts.choose(chart);
-      this.lookAt(step);
+      if (step === null) this.scrubber.live();
+      else this.scrubber.seekStep(step);
     };
     if (this.model.hello) go();
     else this.#whenKnown = go;
@@ -243,7 +244,8 @@ export class RunView {
     this.status.refresh();
     this.inquiry.refresh(!this.comparison.isOn);
     this.probe.refresh();
-    this.story.refresh(this.pictures.frame, this.pictures.layer, this.scrubber.pinned !== null, this.comparison.story);
+    const { pinned, missed } = this.scrubber;
+    this.story.refresh(this.pictures.frame, this.pictures.layer, pinned && { missed }, this.comparison.story);
     this.tell();
   }
 

@@ -166,6 +166,25 @@ test("a model without topology has no empty panels: its routing takes their plac
   assert.ok(textsOf("routing").includes("70"));
 });
 
+test("sixteen experts and blocks are all named in the threads, each in its own place", () => {
+  const many = 16;
+  const page = shown({ experts: many, partitions: many, layers: 1 });
+  const connection = { rows: many, cols: many, data: new Float32Array(many * many).fill(0.05) };
+  for (let e = 0; e < many; e++) connection.data[e * many + e] = 0.9;
+  page.pictures.setLens("threads");
+  showLive(page, { ...frameOf(1), layers: [{ connection }] });
+  const names = Array.from({ length: many }, (_, i) => [`E${i}`, `B${i}`]).flat();
+  const texts = textsOf("threads");
+  assert.deepEqual(
+    names.filter((name) => !texts.includes(name)),
+    [],
+  );
+  page.pictures.describe();
+  const rows = [...document.querySelectorAll('[data-picture="threads"] tbody tr')].map((row) => row.textContent);
+  assert.equal(rows.length, many);
+  assert.match(rows[15] ?? "", /E15.*its own B15 \.90/);
+});
+
 test("before the first step no pair is said to share nothing", () => {
   const page = shown();
   const frame = frameOf(1);

@@ -368,6 +368,32 @@ test("a link to a run that is gone says so and tells the page nothing", async ()
   assert.deepEqual([view.stream.runId, told], [null, []]);
 });
 
+test("a link to a moment that is not kept shows the nearest one and says so", async () => {
+  const { view, socket } = connected("a", { status: "finished", step: 9 });
+  socket.hear(frame(9, 0.25));
+  view.draw(0);
+  const plain = globalThis.fetch;
+  globalThis.fetch = async (path, options) =>
+    String(path).includes("/moments/") ? new Response(frame(4, 0.5)) : plain(path, options);
+  const below = () => the('#a [data-part="story-below"]').textContent;
+  view.lookAt(5);
+  await soon();
+  assert.equal(below(), "Looking back at step 4, the nearest that is kept to step 5.");
+  assert.ok(topologyOf("a").includes(".50"));
+  view.lookAt(12);
+  await soon();
+  assert.equal(below(), "Looking back at step 4: the run has not come to step 12.");
+  view.lookAt(4);
+  await soon();
+  assert.equal(below(), "Looking back at step 4.");
+});
+
+test("an ended run of which no picture is kept says so", () => {
+  const { view } = connected("a", { status: "interrupted" });
+  view.refresh();
+  assert.equal(the('#a [data-part="story"]').textContent, "No picture of this run is kept.");
+});
+
 test("a closed view asks for nothing more", async () => {
   const { view, socket } = connected("a");
   await soon();

@@ -14,6 +14,8 @@ export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16];
 export class Scrubber {
   /** The frame looked back at. @type {Frame | null} */
   pinned = null;
+  /** The step that a link asked for, where another is the nearest that is kept. @type {number | null} */
+  missed = null;
   /** Pictures of the film a second. */
   speed = 1;
   /** The moment that was last asked for and is not yet shown. @type {Wanted | null} */
@@ -47,6 +49,7 @@ export class Scrubber {
   }
 
   live() {
+    this.missed = null;
     this.#wanted = null;
     this.#visit += 1;
     this.#playing = null;
@@ -65,6 +68,7 @@ export class Scrubber {
   async seekStep(step, epoch) {
     const { run } = this.#model;
     if (!run) return;
+    this.missed = null;
     this.#wanted = { step, epoch: epoch ?? run.epoch };
     if (this.#busy) return;
     this.#busy = true;
@@ -81,6 +85,14 @@ export class Scrubber {
       this.#onPin(frame);
     }
     this.#busy = false;
+  }
+
+  /** Show the moment that a link names; where it is not kept, `missed` says so. @param {number} step */
+  async seekLinked(step) {
+    await this.seekStep(step);
+    if (!this.pinned || this.pinned.step === step) return;
+    this.missed = step;
+    this.#onPin(this.pinned);
   }
 
   /** Play from where one looks, or from the beginning; or stop. @param {number} now_ms */

@@ -3,6 +3,7 @@
 import { architectureOf } from "../core/architectures.js";
 import { count } from "../core/format.js";
 import { inWords } from "../core/events.js";
+import { statusOf } from "../core/settings.js";
 import { WHAT, countLinks, meaning, sentence } from "../core/story.js";
 
 /** @import { Frame } from "../core/frames.js" */
@@ -27,7 +28,7 @@ function say(host, text) {
 function beforeTheFirst({ status, reason }) {
   if (status === "queued") return inWords(reason) || "A worker process is being started for this run.";
   if (status === "starting") return "A worker loads the images and builds the network.";
-  return "Waiting for the first picture.";
+  return statusOf(status).active ? "Waiting for the first picture." : "No picture of this run is kept.";
 }
 
 export class Story {
@@ -50,10 +51,10 @@ export class Story {
    *
    * @param {Frame | null} frame the one that is shown
    * @param {number} layer
-   * @param {boolean} isPast
+   * @param {{ missed: number | null } | null} past whether it is looked back at, and which step a link named instead
    * @param {[string, string] | null} [compared] what is said of two runs instead
    */
-  refresh(frame, layer, isPast, compared = null) {
+  refresh(frame, layer, past, compared = null) {
     const { hello, hasTopology, run } = this.#model;
     if (!hello || !run) {
       say(this.#line, "\u00a0");
@@ -78,10 +79,14 @@ export class Story {
       say(this.#line, counts ? sentence(counts) : beforeTheFirst(run));
       say(this.#below, counts ? meaning(counts) : WHAT);
     }
-    if (!isPast || !frame || compared) return;
+    if (!past || !frame || compared) return;
     const now = run.status === "running" ? ` Training goes on: step ${count(this.#step)}.` : "";
     const place = this.#model.isOfRun(frame) ? "" : ", before the reset";
-    say(this.#below, `Looking back at step ${count(frame.step)}${place}.${now}`);
+    const shown = `Looking back at step ${count(frame.step)}${place}`;
+    const { missed } = past;
+    if (missed === null) say(this.#below, `${shown}.${now}`);
+    else if (missed > this.#step) say(this.#below, `${shown}: the run has not come to step ${count(missed)}.${now}`);
+    else say(this.#below, `${shown}, the nearest that is kept to step ${count(missed)}.${now}`);
   }
 
   get #step() {
