@@ -15,6 +15,7 @@ from backend import errors
 from backend.jobs.inspector import Inspector, inspector_command
 from backend.jobs.studies import Catalogue, all_studies
 from backend.jobs.sweep_process import SweepCommand
+from backend.nonces import style_nonce
 from backend.runs.film_mp4 import Encoder
 from backend.runs.recorded import RecordedFolder
 from backend.runs.runs import Runs
@@ -75,7 +76,7 @@ def create_app(
     if settings.with_page:
         from frontend.app import mount
 
-        script_hashes = mount(app, recorded=app.state.recorded.all)
+        script_hashes = mount(app, recorded=app.state.recorded.all, style_nonce=style_nonce)
         app.get("/{path:path}", include_in_schema=False)(unknown)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Streams, runs=runs, worker_token=worker_token, classroom=classroom)

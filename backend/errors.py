@@ -12,6 +12,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from backend.nonces import style_nonce
+
 
 class ApiError(Exception):
     """An answer that is not the wanted one; `more` goes beside the sentence."""
@@ -66,8 +68,9 @@ class NotNowError(ApiError):
 NOWHERE: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><title>Topology Lab</title>
-<body style="font: 16px/1.5 sans-serif; max-width: 40em; margin: 4em auto; padding: 0 1em">
-<h1 style="font-size: 1.25em">Topology Lab</h1><p>{sentence}</p><p><a href="/">To the Lab</a></p></body></html>
+<style nonce="{nonce}">body {{ font: 16px/1.5 sans-serif; max-width: 40em; margin: 4em auto; padding: 0 1em }}
+h1 {{ font-size: 1.25em }}</style>
+<h1>Topology Lab</h1><p>{sentence}</p><p><a href="/">To the Lab</a></p></html>
 """
 
 
@@ -87,7 +90,7 @@ def install(app: FastAPI) -> None:
     async def on_http_error(request: Request, error: HTTPException) -> Response:
         sentence = _sentence(error, request)
         if _is_a_person(request):
-            page = NOWHERE.format(sentence=html.escape(sentence))
+            page = NOWHERE.format(sentence=html.escape(sentence), nonce=style_nonce(request))
             return HTMLResponse(page, status_code=error.status_code, headers=error.headers)
         return JSONResponse({"error": sentence}, status_code=error.status_code, headers=error.headers)
 

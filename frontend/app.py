@@ -13,7 +13,7 @@ from frontend.api import OwnApi
 from frontend.claims import live as claims_live
 from frontend.claims.evidence import NO_EVIDENCE, EvidenceFile
 from frontend.claims.headlines import headlines
-from frontend.dash_pages import address, mount_pages
+from frontend.dash_pages import StyleNonce, address, mount_pages
 from frontend.layout import lab_body
 from frontend.lessons import live as lessons_live
 from frontend.lessons.answers import Recorded
@@ -60,17 +60,23 @@ LAB_INDEX: Final = """<!DOCTYPE html>
 </html>"""
 
 
-def mount(app: FastAPI, *, evidence: Path = EVIDENCE, recorded: Recorded = dict) -> Callable[[], Sequence[str]]:
+def mount(
+    app: FastAPI,
+    *,
+    evidence: Path = EVIDENCE,
+    recorded: Recorded = dict,
+    style_nonce: StyleNonce = lambda request: "",
+) -> Callable[[], Sequence[str]]:
     """Serve the Lab at `/` of `app`, every other page as Dash. Routes that `app` already has keep priority.
 
     Returns what gives the hashes of the scripts that stand in the pages, for their Content-Security-Policy.
     `evidence` is the file with the claims' results, which `python -m cdsp_core evidence` makes; `recorded` gives the
-    recorded runs by name, which lessons play.
+    recorded runs by name, which lessons play. `style_nonce` gives what style elements of a page must carry to count.
     """
     lab_hashes = _mount_lab(app)
     _mount_results(app, evidence)
     lessons_live.mount_lessons(app, recorded, EvidenceFile(evidence))
-    pages = mount_pages(app, DASH_PAGES, assets=ASSETS)
+    pages = mount_pages(app, DASH_PAGES, assets=ASSETS, style_nonce=style_nonce)
     api = OwnApi(app)
     claims_live.connect(pages, EvidenceFile(evidence), api)
     map_live.connect(pages, api)

@@ -41,6 +41,7 @@ INDEX: Final = """<!DOCTYPE html>
   <link rel="preload" href="/assets/fonts/inter-latin-wght-normal.woff2" as="font" type="font/woff2" crossorigin>
   STYLES
   {%css%}
+  <script src="OWN_LOOKS" nonce="STYLE_NONCE"></script>
   <script src="/assets/theme.js"></script>
   <script src="CLIENTSIDE"></script>
 </head>
@@ -52,6 +53,10 @@ INDEX: Final = """<!DOCTYPE html>
   {%renderer%}</footer>
 </body>
 </html>"""
+
+
+StyleNonce = Callable[[Request], str]
+"""What style elements of the page that answers a request must carry, so that the browser lets them count."""
 
 
 class PagesApp(Dash):
@@ -66,7 +71,7 @@ class PagesApp(Dash):
         return "\n".join(line for line in page.splitlines() if not any(bundle in line for bundle in unused))
 
 
-def mount_pages(app: FastAPI, pages: Sequence[Page], *, assets: Path) -> Dash:
+def mount_pages(app: FastAPI, pages: Sequence[Page], *, assets: Path, style_nonce: StyleNonce) -> Dash:
     """Serve `pages` on `app`, each at its path, and Dash's own addresses under /_dash-. Callbacks are added after."""
     guarded = _OwnAddresses(app)
     dash_app = PagesApp(
@@ -103,7 +108,7 @@ def mount_pages(app: FastAPI, pages: Sequence[Page], *, assets: Path) -> Dash:
             title=f"{page.name} · Topology Lab",
             layout=body_of(page),
         )
-        app.get(page.path, include_in_schema=False)(_document(dash_app, page))
+        app.get(page.path, include_in_schema=False)(_document(dash_app, page, style_nonce))
     return dash_app
 
 
@@ -124,7 +129,7 @@ def body_of(page: Page) -> Callable[..., Component]:
     return body
 
 
-def _document(dash_app: PagesApp, page: Page) -> Callable[[Request], Any]:
+def _document(dash_app: PagesApp, page: Page, style_nonce: StyleNonce) -> Callable[[Request], Any]:
     """Answers a page's address with Dash's index."""
 
     async def document(request: Request) -> Response:
@@ -133,7 +138,8 @@ def _document(dash_app: PagesApp, page: Page) -> Callable[[Request], Any]:
             for prepare in _server(dash_app)._before_request_funcs:  # Dash does so for `/` and /_dash- only
                 prepare()
             dash_app.used = page.bundles
-            return Response(dash_app.index(), media_type="text/html")  # type: ignore[no-untyped-call]
+            index: str = dash_app.index()  # type: ignore[no-untyped-call]
+            return Response(index.replace("STYLE_NONCE", style_nonce(request)), media_type="text/html")
         finally:
             reset_current_request(token)
 
@@ -181,6 +187,7 @@ class _OwnAddresses:
 def _index(assets: Path) -> str:
     styles = "".join(f'<link rel="stylesheet" href="{address(assets, f"{name}.css")}">' for name in STYLES)
     page = INDEX.replace("STYLES", styles).replace("PLOTLY", address(assets, "vendor/plotly-cartesian.min.js"))
+    page = page.replace("OWN_LOOKS", address(assets, "pages/own_styles.js"))
     return page.replace("CLIENTSIDE", address(assets, "pages/clientside.js"))
 
 

@@ -42,7 +42,8 @@ def to_html(content: Any) -> str:
 def _attribute(name: str, value: Any) -> str:
     if value is None or value is False:
         return ""
-    if name == "style":
+    if name == "style":  # as text it would not count: the page sets it
+        name = "data-style"
         value = ";".join(f"{_css(key)}:{given}" for key, given in value.items())
     assert name != "id" or isinstance(value, str), "what a callback names is no HTML but a component"
     named = NAMES.get(name, name)

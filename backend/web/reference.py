@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic.json_schema import models_json_schema
 
+from backend.nonces import style_nonce
 from cdsp_core.wire.messages.api import ErrorAnswer, NewFork, NewRun, RunChange, StaleAnswer
 from cdsp_core.wire.messages.commands import COMMAND, CommandFields
 from cdsp_core.wire.messages.fields import Message
@@ -61,8 +62,9 @@ def install(app: FastAPI) -> None:
         return JSONResponse(await asyncio.to_thread(described, app))
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(await asyncio.to_thread(lambda: page(described(app))))
+    async def docs(request: Request) -> HTMLResponse:
+        nonce = style_nonce(request)
+        return HTMLResponse(await asyncio.to_thread(lambda: page(described(app), nonce)))
 
 
 def described(app: FastAPI) -> dict[str, Any]:
@@ -98,8 +100,8 @@ td, th { text-align: left; vertical-align: top; padding: .15rem 1rem .15rem 0; }
 """
 
 
-def page(openapi: dict[str, Any]) -> str:
-    """The description as one page of HTML without a script."""
+def page(openapi: dict[str, Any], nonce: str) -> str:
+    """The description as one page of HTML without a script; its style element carries `nonce`."""
     routes = "".join(
         _route(method, path, about) for path, methods in openapi["paths"].items() for method, about in methods.items()
     )
@@ -107,7 +109,7 @@ def page(openapi: dict[str, Any]) -> str:
     title = escape(openapi["info"]["title"])
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>API – {title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style nonce="{nonce}">{STYLE}</style>'
         f"<h1>{title}: the API</h1><p>{escape(openapi['info']['description'])}</p>"
         f'<p>For programs: <a href="/openapi.json">openapi.json</a>. Back to <a href="/">the lab</a>.</p>'
         f"<h2>Routes</h2>{routes}<h2>Messages</h2>{schemas}</html>"

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.live.tally import Tally
+from backend.nonces import give_nonce
 from backend.quotas import ADDRESS, Quotas
 from backend.settings import Settings
 from backend.web.roles import COOKIE, COOKIE_S, NO_ROOM, WATCH_ONLY, Doors, Role
@@ -32,7 +33,7 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
         "default-src 'self'",
         "script-src 'self'SCRIPTS",
-        "style-src 'self' 'unsafe-inline'",
+        "style-src 'self'STYLES",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
         "connect-src 'self'",
@@ -76,7 +77,7 @@ class Guard:
         elif scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         else:
-            await self._request(scope, receive, self._sealed(send))
+            await self._request(scope, receive, self._sealed(send, give_nonce(scope)))
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = _address(scope)
@@ -190,15 +191,22 @@ class Guard:
         response.headers["retry-after"] = str(seconds)
         return response
 
-    def _sealed(self, send: Send) -> Send:
-        """A send that adds the headers; only a page of ours may run the scripts that stand in it, each by its hash."""
+    def _sealed(self, send: Send, nonce: str) -> Send:
+        """A send that adds the headers.
+
+        Only a page of ours may run the scripts that stand in it, each by its hash, and only style elements that carry
+        the nonce of this one answer count in it.
+        """
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                hashes = self._script_hashes() if headers.get("content-type", "").startswith("text/html") else ()
-                allowed = "".join(f" {each}" for each in ("'unsafe-hashes'", *hashes)) if hashes else ""
-                headers.setdefault("content-security-policy", CONTENT_SECURITY_POLICY.replace("SCRIPTS", allowed))
+                is_page = headers.get("content-type", "").startswith("text/html")
+                hashes = self._script_hashes() if is_page else ()
+                scripts = "".join(f" {each}" for each in ("'unsafe-hashes'", *hashes)) if hashes else ""
+                styles = f" 'nonce-{nonce}'" if is_page else ""
+                policy = CONTENT_SECURITY_POLICY.replace("SCRIPTS", scripts).replace("STYLES", styles)
+                headers.setdefault("content-security-policy", policy)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)

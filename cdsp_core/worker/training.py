@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from safetensors import SafetensorError
 
-from cdsp_core.kernels.native import why_unavailable
+from cdsp_core.kernels.execution import build_kernels
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.training.checkpoint import CheckpointError, check_checkpoint, load_checkpoint, save_checkpoint
 from cdsp_core.training.device import choose_device, prepare_process, use_threads
@@ -21,12 +21,6 @@ from cdsp_core.worker.session import Trainable
 non_finite_error: Final = NonFiniteLossError
 
 __all__ = ["TorchTrainers", "build_kernels", "choose_device", "non_finite_error", "prepare_process", "use_threads"]
-
-
-def build_kernels(device: torch.device) -> None:
-    """Have the C kernels at hand before a run needs them: a run that moves here goes on that much sooner."""
-    if device.type == "cpu":
-        why_unavailable()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -51,6 +52,23 @@ async def test_scripts_that_stand_in_a_page_are_allowed_one_by_one_and_no_others
             assert [script for script in parser.found if hash_of(script) not in allowed] == [], path
         api = (await it.http.get("/api/runs")).headers["content-security-policy"]
         assert "script-src 'self';" in api
+
+
+async def test_styles_that_stand_in_a_page_count_only_with_the_nonce_of_that_answer(tmp_path: Path) -> None:
+    async with lab(tmp_path, with_page=True) as it:
+        nonces = set()
+        for path in ("/", "/runs", "/claims", "/docs", "/nowhere"):
+            answer = await it.http.get(path, headers={"accept": "text/html"})
+            policy = answer.headers["content-security-policy"]
+            allowed = next(part for part in policy.split("; ") if part.startswith("style-src "))
+            (nonce,) = re.findall("^style-src 'self' 'nonce-([A-Za-z0-9_-]{22})'$", allowed)
+            nonces.add(nonce)
+            assert "style=" not in answer.text, path
+            assert "<style" not in answer.text.replace(f'<style nonce="{nonce}"', ""), path
+            assert "unsafe-inline" not in policy
+        assert len(nonces) == 5
+        api = (await it.http.get("/api/runs")).headers["content-security-policy"]
+        assert "style-src 'self';" in api
 
 
 async def test_files_of_a_server_are_for_its_user_alone(tmp_path: Path) -> None:

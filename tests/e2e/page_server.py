@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
+from backend.nonces import style_nonce
 from backend.settings import Settings
 from backend.web.security import Guard
 from frontend.app import mount
@@ -97,7 +98,7 @@ class PageServer:
                 return JSONResponse({"error": self.refusal}, status_code=409)
             return self._changed(request.method, path, self.asked[-1][2])
 
-        self.script_hashes = mount(app, evidence=self.evidence)
+        self.script_hashes = mount(app, evidence=self.evidence, style_nonce=style_nonce)
         return app
 
     def _changed(self, method: str, path: str, body: Any) -> Any:

@@ -74,7 +74,7 @@ def test_a_theme_is_drawn_again_when_its_claims_change_and_not_when_a_study_goes
 def test_what_is_written_as_html_is_escaped() -> None:
     sentence = '<img src=x onerror="alert(1)">'
     text = written(html.P(sentence, style={"--place": 2, "flexGrow": 1})).to_plotly_json()["props"]["data-html"]
-    assert text == ('<p style="--place:2;flex-grow:1">&lt;img src=x onerror=&quot;alert(1)&quot;&gt;</p>')
+    assert text == ('<p data-style="--place:2;flex-grow:1">&lt;img src=x onerror=&quot;alert(1)&quot;&gt;</p>')
     places = [each for each in components(made(evidence_of(1, text=sentence))) if hasattr(each, "data-html")]
     assert places
     assert not any("<img" in to_html(each) for each in places)

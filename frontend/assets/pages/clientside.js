@@ -53,6 +53,7 @@
     const write = (element) => {
       element.innerHTML = element.dataset.html;
       element.removeAttribute("data-html");
+      for (const each of element.querySelectorAll("[data-style]")) each.style.cssText = each.dataset.style;
     };
     new MutationObserver((changes) => {
       for (const { type, target, addedNodes } of changes) {

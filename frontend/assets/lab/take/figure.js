@@ -119,7 +119,7 @@ export function svgOfChart(chart, title, caption) {
   from.forEach((each, i) => {
     const look = getComputedStyle(each);
     const style = LOOKS.map((name) => `${name}:${look.getPropertyValue(name)}`).join(";");
-    to[i].setAttribute("style", style);
+    /** @type {SVGElement} */ (to[i]).style.cssText = style;
     to[i].removeAttribute("class");
   });
   const [w, h] = [Math.ceil(box.width), Math.ceil(box.height)];
