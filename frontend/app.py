@@ -37,6 +37,7 @@ LAB_STYLES: Final = (
     "film",
     "twin",
     "lesson",
+    "room",
     "inquiry",
     "probe",
     "take",

@@ -11,6 +11,8 @@ from frontend.page_settings import SHORTCUTS, key_of
 from frontend.pages import LAB, RUNS, TABS, Page
 
 THEME_BUTTON = ("theme-toggle", "contrast", f"Light or dark ({key_of('theme')})")
+CLASS_BUTTON = ("class-open", "people", "For a class")
+PRESENT_BUTTON = ("present-toggle", "present", f"Present: hide controls and enlarge ({key_of('present')})")
 SHORTCUTS_BUTTON = ("shortcuts-open", "help", f"Help and keys ({key_of('help')})")
 
 
@@ -21,10 +23,11 @@ def lab_body() -> Component:
         **data(**{"run-view": ""}),
         children=[
             html.A("Skip to the pictures", href="#page", className="skip-link"),
-            header(LAB, chips=run_chips(), buttons=[THEME_BUTTON, SHORTCUTS_BUTTON]),
+            header(LAB, chips=run_chips(), buttons=[CLASS_BUTTON, PRESENT_BUTTON, THEME_BUTTON, SHORTCUTS_BUTTON]),
             LAB.layout(),
             announcer(),
             shortcuts_dialog(),
+            html.Dialog(id="room-dialog", **aria(label="For a class")),
         ],
     )
 

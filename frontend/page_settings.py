@@ -53,6 +53,7 @@ SHORTCUTS: Final = (
     Shortcut(shown="1 to 8", meaning="choose the layer", action="layer", keys=tuple("12345678")),
     Shortcut(shown="L", meaning="the next lens: matrix, threads", action="lens", keys=("l",)),
     Shortcut(shown="D", meaning="light or dark", action="theme", keys=("d",)),
+    Shortcut(shown="P", meaning="present: hide controls and enlarge; Escape leaves", action="present", keys=("p",)),
     Shortcut(shown="Arrows", meaning="read cells of a picture that has the focus; Enter pins, Escape frees"),
     Shortcut(shown="End", meaning="back to live", action="live", keys=("end",)),
     Shortcut(shown="?", meaning="this list", action="help", keys=("?",)),

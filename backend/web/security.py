@@ -43,6 +43,9 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+WAY_ON: Final = (
+    '<!doctype html><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=/"><a href="/">Go on</a>'
+)
 HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -244,7 +247,7 @@ class Guard:
 
 
 def _way_on() -> Response:
-    response = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">Go on</a>')
+    response = HTMLResponse(WAY_ON)
     response.headers["cache-control"] = "no-store"
     return response
 

@@ -65,8 +65,18 @@ def layout() -> Component:
                             ),
                         ]
                     ),
-                    html.A(
-                        "Begin", href="/lessons", id="lessons-go-on", className="button button-primary", hidden=True
+                    html.Div(
+                        [
+                            html.A("For a class", href="/#class=new", className="button"),
+                            html.A(
+                                "Begin",
+                                href="/lessons",
+                                id="lessons-go-on",
+                                className="button button-primary",
+                                hidden=True,
+                            ),
+                        ],
+                        className="lessons-buttons",
                     ),
                 ],
                 className="page-head",

@@ -62,7 +62,7 @@ export class Arrival {
     const view = this.#view;
     clearTimeout(this.#timer);
     const answer = await request("GET", "/api/runs");
-    if (this.#ended.aborted) return;
+    if (this.#ended.aborted || view.stream.runId) return; // a lesson of the class may have come first
     if (!answer.ok) {
       view.notice.noServer(answer.reason);
       this.#timer = window.setTimeout(() => this.newest(), ASK_AGAIN_MS);

@@ -7,6 +7,13 @@ import { recipeInLink } from "./core/recipe.js";
 /** @import { Model } from "./core/model.js" */
 /** @import { RunEvent } from "./core/told.js" */
 
+/** What stands behind # in a link to the moment looked at. @param {Frame | null} pinned the moment looked back at */
+export function placeOf(pinned) {
+  const entries = new URLSearchParams(location.hash.slice(1));
+  if (pinned) entries.set("step", String(pinned.step));
+  return entries;
+}
+
 /**
  * @param {Model} model
  * @param {Frame | null} pinned the moment looked back at
@@ -14,8 +21,7 @@ import { recipeInLink } from "./core/recipe.js";
  * @param {NewRun["configOf"]} configOf what a preset sets
  */
 export function linkTo({ hello, isRecorded }, pinned, events, configOf) {
-  const entries = new URLSearchParams(location.hash.slice(1));
-  if (pinned) entries.set("step", String(pinned.step));
+  const entries = placeOf(pinned);
   const usual = hello && configOf(hello.config.preset);
   const recipe = hello && !isRecorded ? recipeInLink(hello.config, usual ?? undefined, events) : null;
   if (recipe) entries.set("recipe", recipe);

@@ -9,9 +9,12 @@ import { listen, setSingleKeys, singleKeysAct } from "./controls/keyboard.js";
 import { element } from "./core/element.js";
 import { settings } from "./core/settings.js";
 import { lensOf } from "./pictures/lens_switch.js";
+import { Classroom } from "./room/classroom.js";
+import { Present } from "./room/present.js";
 import { RunView } from "./run_view.js";
 import { introduce } from "./shell/introduction.js";
 import { followSystem, otherTheme, showTheme } from "./shell/theme.js";
+import { twinLensOf } from "./twin/twin_figure.js";
 
 /** @import { Theme } from "./shell/theme.js" */
 
@@ -57,6 +60,26 @@ function offerOf({ start, ...entries }) {
 /** The step that a link names; null for the newest. @param {string | undefined} step */
 const stepOf = (step) => (step && /^\d{1,9}$/.test(step) ? Number(step) : null);
 
+/** Where the class is brought to: what is looked at, without what is of this page alone. @param {RunView} view */
+function placeOf(view) {
+  const { place } = view;
+  for (const own of ["theme", "recipe", "lesson"]) place.delete(own);
+  return String(place);
+}
+
+/** Go to a place of the Lab. @param {RunView} view @param {string} place what stands behind # in a link to it */
+async function goTo(view, place) {
+  const { layer, lens, with: names, step, ...rest } = readAddress(`#${place}`);
+  const [run, beside] = [linkedRun(rest), besideOf(names)];
+  if (!run) return;
+  const shown = [view.stream.runId, ...view.comparison.guests.map(({ runId }) => runId)];
+  if (shown.join() !== [run, ...beside].join()) await view.openLinked(run, beside, lens);
+  view.pictures.setLayer(layerOf(layer));
+  if (beside.length) view.comparison.setLens(twinLensOf(lens));
+  else view.pictures.setLens(lensOf(lens));
+  view.lookAt(stepOf(step));
+}
+
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
@@ -66,7 +89,20 @@ function begin(root) {
   const opened = readAddress();
   const run = linkedRun(opened);
   const { layer, lens, with: beside, start } = opened;
+  const classroom = new Classroom(
+    { button: byId("class-open"), dialog: /** @type {HTMLDialogElement} */ (byId("room-dialog")) },
+    {
+      here: () => placeOf(view),
+      go: (place) => goTo(view, place),
+      lesson: (key) => view.lesson.open(key),
+      changed: () => view.lesson.follow(),
+    },
+    !run && !opened.lesson && !start,
+  );
+  const present = new Present(root, byId("present-toggle"));
   const view = new RunView(root, {
+    room: classroom.room,
+    asked: (asker) => classroom.enter(asker),
     addressed: (changes) => {
       const before = linkedRun(readAddress());
       const after = changes.recorded ? linkedRun({ recorded: changes.recorded }) : changes.run;
@@ -109,6 +145,7 @@ function begin(root) {
   const dismiss = () => {
     closeFolds();
     introduced();
+    if (!document.querySelector("dialog[open]")) present.leave(); // Escape closes what lies over the page first
     for (const each of views) {
       each.controls.toggleSheet(false);
       each.rail.close();
@@ -125,6 +162,7 @@ function begin(root) {
       layer: (place) => view.pictures.setLayer(place),
       lens: () => view.nextLens(),
       theme: switchTheme,
+      present: () => present.toggle(),
       help: () => shortcuts.showModal(),
     },
     { dismiss, isBlocked: () => document.querySelector("dialog[open]") !== null },
@@ -154,6 +192,10 @@ function begin(root) {
     const step = stepOf(opened.step);
     view.openLinked(run, besideOf(beside), lens, opened.recipe, step).then(() => view.lookAt(step));
   } else view.openNewest();
+  if (opened.class !== undefined) {
+    writeAddress({ class: null });
+    classroom.dialog.open();
+  }
   if (start) {
     const { offer, rest } = offerOf(opened);
     writeAddress(rest);

@@ -13,7 +13,7 @@ import { Scrubber } from "./charts/scrubber.js";
 import { Controls } from "./controls/controls.js";
 import { Happened } from "./happened.js";
 import { LessonCard } from "./lessons/card.js";
-import { linkTo } from "./link.js";
+import { linkTo, placeOf } from "./link.js";
 import { Pictures } from "./pictures/pictures.js";
 import { Probe } from "./probe/probe.js";
 import { showFacts } from "./shell/facts.js";
@@ -29,7 +29,8 @@ import { Inquiry } from "./why/inquiry.js";
 
 /** @import { Frame } from "./core/frames.js" */
 /** @import { Look } from "./lessons/told.js" */
-/** @import { Hello } from "./core/messages.js" */
+/** @import { Asker, Hello } from "./core/messages.js" */
+/** @import { Room } from "./room/room.js" */
 /** @import { Run } from "./core/told.js" */
 
 const CALM_MS = 1000; // between two pictures, where less motion is asked for
@@ -40,10 +41,13 @@ const CALM_MS = 1000; // between two pictures, where less motion is asked for
  * @typedef {object} Page
  * @property {(changes: Record<string, string | null>) => void} addressed what a link to the view says
  * @property {(title: string) => void} titled
+ * @property {(asker: Asker) => void} [asked] who looks at the page
+ * @property {Pick<Room, "lesson" | "say">} [room] of a class
  */
 
 /** @type {Page} */
 const NOBODY = { addressed: () => {}, titled: () => {} };
+const NO_ROOM = { lesson: () => null, say: () => {} };
 
 export class RunView {
   model = new Model();
@@ -90,11 +94,12 @@ export class RunView {
     this.comparison = new Comparison(parts, this, page.addressed);
     this.probe = new Probe(parts, model, this.pictures, () => this.comparison.guests[0]?.runId ?? null);
     showHeadlines(parts.find("headlines"));
-    this.lesson = new LessonCard(parts.find("lesson"), {
-      move: (look, step) => this.#look(look, step),
+    const lab = {
+      move: (/** @type {Look} */ look, /** @type {number | null} */ step) => this.#look(look, step),
       startLive: () => this.controls.newRun.askRecorded(),
-      addressed: (lesson) => page.addressed({ lesson }),
-    });
+      addressed: (/** @type {string | null} */ lesson) => page.addressed({ lesson }),
+    };
+    this.lesson = new LessonCard(parts.find("lesson"), lab, page.room ?? NO_ROOM);
     this.notice = new Notice(parts.find("notice"), {
       startLive: () => this.controls.newRun.start("live", 0),
       open: (runId) => (runId === null ? this.openNewest() : this.open(runId)),
@@ -145,7 +150,9 @@ export class RunView {
   /** Who may only watch finds every control off, with the sentence that says why. */
   async #askRole() {
     const answer = await request("GET", "/api/role");
-    if (!answer.ok || !answer.body.why_not || this.#ended.signal.aborted) return;
+    if (!answer.ok || this.#ended.signal.aborted) return;
+    this.#page.asked?.(answer.body);
+    if (!answer.body.why_not) return;
     this.model.watchOnly = answer.body.why_not;
     this.controls.refresh();
     this.comparison.refresh();
@@ -189,6 +196,11 @@ export class RunView {
     const go = () => (step === null ? this.scrubber.live() : this.scrubber.seekLinked(step));
     if (this.model.hello) go();
     else this.#whenKnown = go;
+  }
+
+  /** What stands behind # in a link to what is shown. */
+  get place() {
+    return placeOf(this.scrubber.pinned);
   }
 
   /** Stand where a lesson looks. @param {Look} look @param {number | null} step */

@@ -7,6 +7,8 @@ import { stacked } from "../../../frontend/assets/lab/lessons/dots.js";
 import { progress } from "../../../frontend/assets/lab/lessons/progress.js";
 
 /** @import { Lesson, Look } from "../../../frontend/assets/lab/lessons/told.js" */
+/** @import { RoomSaid } from "../../../frontend/assets/lab/core/messages.js" */
+/** @import { RoomLesson } from "../../../frontend/assets/lab/room/room.js" */
 
 const LOOK = /** @type {Look} */ ({
   run: "one",
@@ -47,21 +49,26 @@ const aLesson = (fields) => ({
 let moved = [];
 /** @type {(string | null)[]} */
 let link = [];
+/** What the card has said to the room. @type {RoomSaid[]} */
+let said = [];
+/** The lesson as the room has it; null outside a room. @type {RoomLesson | null} */
+let asked = null;
 /** @type {LessonCard} */
 let card;
 
 beforeEach(() => {
-  [moved, link] = [[], []];
+  [moved, link, said, asked] = [[], [], [], null];
   localStorage.clear();
   const lessons = [aLesson({}), aLesson({ key: "second", place: 2, next: null })];
   const body = JSON.stringify({ lessons, refused: [] });
   globalThis.fetch = async () => new Response(body, { headers: { "Content-Type": "application/json" } });
   freshPage('<div data-run-view><section id="card" hidden></section></div>');
-  card = new LessonCard(the("#card"), {
-    move: (_, step) => moved.push(step),
-    startLive: () => moved.push(-1),
-    addressed: (key) => link.push(key),
-  });
+  const lab = {
+    move: (/** @type {Look} */ _, /** @type {number | null} */ step) => void moved.push(step),
+    startLive: () => void moved.push(-1),
+    addressed: (/** @type {string | null} */ key) => void link.push(key),
+  };
+  card = new LessonCard(the("#card"), lab, { lesson: () => asked, say: (message) => void said.push(message) });
 });
 
 const words = () => the("#card").textContent ?? "";
@@ -110,6 +117,47 @@ test("the next lesson follows, and the last one leads to all", async () => {
   card.close();
   assert.ok(the("#card").hidden);
   assert.equal(link.at(-1), null);
+});
+
+test("in a room a prediction is counted, may be changed, and is answered when the presenter reveals", async () => {
+  asked = { isPresenter: false, people: 26, answered: 11, counts: null, chosen: null };
+  await card.open("first");
+  assert.match(words(), /11 of 26 in the room have answered/);
+  said = [];
+  the('[data-answer="2"]').click();
+  assert.deepEqual(said, [{ type: "predict", lesson: "first", answer: 2 }]);
+  assert.doesNotMatch(words(), /what happened|your answer/, "nothing is told before the server has counted it");
+  asked = { ...asked, answered: 12, chosen: 2 };
+  const before = the('[data-answer="0"]');
+  card.follow();
+  assert.equal(the('[data-answer="0"]'), before, "what is under the finger stays there while others answer");
+  assert.match(words(), /all.*your answer.*12 of 26 in the room have answered/);
+  the('[data-answer="1"]').click();
+  assert.deepEqual(said[1], { type: "predict", lesson: "first", answer: 1 });
+  asked = { ...asked, answered: 26, counts: [3, 9, 14], chosen: 1 };
+  card.follow();
+  assert.match(words(), /some.*what happened.*your answer.*9.*26 answers in the room.*It was 5 of them/);
+  assert.equal(the('[data-answer="2"]').style.getPropertyValue("--share"), "54%");
+  assert.deepEqual(moved, [7, null]);
+  assert.deepEqual(progress(), { first: "done" });
+});
+
+test("a presenter asks, sees how many have answered, and reveals", async () => {
+  asked = { isPresenter: true, people: 2, answered: 0, counts: null, chosen: null };
+  await card.open("first");
+  assert.deepEqual(said, [{ type: "ask", lesson: "first" }]);
+  the('[data-answer="1"]').click();
+  assert.doesNotMatch(words(), /what happened/, "a presenter does not answer its own question");
+  asked = { ...asked, answered: 1 };
+  card.follow();
+  assert.match(words(), /1 of 2 in the room has answered/);
+  the(".lesson-foot .button-primary").click();
+  assert.deepEqual(said.at(-1), { type: "reveal", lesson: "first" });
+  asked = { ...asked, counts: [0, 1, 0] };
+  card.follow();
+  assert.match(words(), /some.*what happened.*1 answer in the room/);
+  card.close();
+  assert.deepEqual(said.at(-1), { type: "ask", lesson: null });
 });
 
 test("a link to no lesson says so", async () => {

@@ -1,7 +1,7 @@
 // The page's state in its link: #run=...&layer=2&view=logits&theme=dark
 
-/** @returns {Record<string, string>} */
-export const readAddress = () => Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+/** @param {string} [hash] @returns {Record<string, string>} */
+export const readAddress = (hash = location.hash) => Object.fromEntries(new URLSearchParams(hash.slice(1)));
 
 /**
  * Change some entries; null removes one. Only with `push` it can be gone back from.

@@ -1,11 +1,14 @@
 // The lesson card: two sentences and a question, then what happened, over how many seeds, and the claim's verdict.
+// In a room the server counts predictions, and what happened is shown to all once the presenter reveals it.
 
 import { announce } from "../core/announcer.js";
 import { element } from "../core/element.js";
 import { request } from "../core/requests.js";
+import { Answers } from "./answers.js";
 import { dots } from "./dots.js";
 import { note } from "./progress.js";
 
+/** @import { Room, RoomLesson } from "../room/room.js" */
 /** @import { Lesson, Look } from "./told.js" */
 
 /**
@@ -20,23 +23,38 @@ export class LessonCard {
   #lessons = [];
   /** @type {Lesson | null} */
   #lesson = null;
+  /** The place of what was predicted here. @type {number | null} */
+  #chosen = null;
+  #isTold = false;
+  /** The lesson as the room has it; null outside a room. @type {RoomLesson | null} */
+  #asked = null;
+  /** @type {Answers | null} */
+  #answers = null;
   #host;
   #lab;
+  #room;
 
   /**
    * @param {HTMLElement} host
    * @param {Lab} lab
+   * @param {Pick<Room, "lesson" | "say">} room
    */
-  constructor(host, lab) {
+  constructor(host, lab, room) {
     this.#host = host;
     this.#lab = lab;
+    this.#room = room;
   }
 
   get isOn() {
     return !this.#host.hidden;
   }
 
-  /** Begin a lesson. @param {string} key */
+  /** The lesson that is open, by its key. */
+  get key() {
+    return this.#lesson?.key ?? null;
+  }
+
+  /** Begin a lesson; a presenter asks it of the room. @param {string} key */
   async open(key) {
     if (!this.#lessons.length) {
       const answer = await request("GET", "/lessons/lessons.json");
@@ -52,19 +70,37 @@ export class LessonCard {
       return;
     }
     this.#lesson = lesson;
+    this.#chosen = null;
+    this.#isTold = false;
     this.#lab.addressed(key);
     note(key, "half");
-    this.#show(lesson, null);
+    this.#room.say({ type: "ask", lesson: key });
+    this.#asked = this.#room.lesson(key);
+    this.#show();
     this.#lab.move(lesson.look, lesson.look.begin);
     announce(`Lesson ${lesson.place} of ${lesson.of}: ${lesson.title}`);
+    this.follow();
   }
 
-  /** Put the card away; the Lab stays where it is. */
+  /** Put the card away; the Lab stays where it is. A presenter's question is asked no more. */
   close() {
     if (!this.isOn) return;
     this.#lesson = null;
     this.#setOn(false);
     this.#lab.addressed(null);
+    this.#room.say({ type: "ask", lesson: null });
+  }
+
+  /** The room has changed: so do the counts, and perhaps what is shown. */
+  follow() {
+    const lesson = this.#lesson;
+    if (!lesson) return;
+    const before = this.#asked;
+    const asked = (this.#asked = this.#room.lesson(lesson.key));
+    if (asked?.isPresenter === false) this.#chosen = asked.chosen;
+    if (asked?.counts && !this.#isTold) this.#reveal();
+    else if ((before === null) !== (asked === null)) this.#show();
+    else this.#answers?.show(this.#state);
   }
 
   /** @param {boolean} isOn @param {boolean} [isAsking] what would tell the answer is not shown yet */
@@ -75,32 +111,56 @@ export class LessonCard {
     view?.classList.toggle("is-asking", isOn && isAsking);
   }
 
-  /** What happened, beside what was predicted; then the Lab goes to the moment. @param {number} chosen */
-  #reveal(chosen) {
+  /** What is shown of the answers. */
+  get #state() {
+    return { chosen: this.#chosen, right: this.#isTold ? (this.#lesson?.right ?? 0) : null, asked: this.#asked };
+  }
+
+  /** One's own prediction is answered at once; that of somebody in a room is counted. @param {number} place */
+  #predict(place) {
+    const lesson = this.#lesson;
+    if (!lesson || this.#isTold || this.#asked?.isPresenter) return;
+    if (this.#asked) {
+      this.#room.say({ type: "predict", lesson: lesson.key, answer: place });
+      return;
+    }
+    this.#chosen = place;
+    this.#reveal();
+  }
+
+  /** What happened, beside what was predicted; then the Lab goes to the moment. */
+  #reveal() {
     const lesson = this.#lesson;
     if (!lesson) return;
-    this.#show(lesson, chosen);
+    this.#isTold = true;
+    this.#show();
     note(lesson.key, "done");
-    const was = chosen === lesson.right ? "That is what happened." : "Something else happened.";
-    announce(`${was} ${lesson.answers[lesson.right]}. ${lesson.after}`);
+    const was =
+      this.#chosen === null
+        ? ""
+        : this.#chosen === lesson.right
+          ? "That is what happened. "
+          : "Something else happened. ";
+    announce(`${was}${lesson.answers[lesson.right]}. ${lesson.after}`);
     this.#lab.move(lesson.look, lesson.look.moment);
   }
 
-  /** @param {Lesson} lesson @param {number | null} chosen */
-  #show(lesson, chosen) {
-    const answers = element("div", { className: "lesson-answers", role: "group", ariaLabel: "Your prediction" });
-    answers.append(...lesson.answers.map((text, place) => this.#answer(lesson, text, place, chosen)));
+  #show() {
+    const lesson = this.#lesson;
+    if (!lesson) return;
+    this.#answers = new Answers(lesson.answers, (place) => this.#predict(place));
     this.#host.replaceChildren(
       this.#head(`Lesson ${lesson.place} of ${lesson.of}`),
       element("h2", { textContent: lesson.title, tabIndex: -1 }),
       element("p", { textContent: lesson.before }),
       element("p", { className: "lesson-ask", textContent: lesson.ask }),
-      answers,
-      ...(chosen === null ? [] : this.#told(lesson)),
-      this.#foot(lesson, chosen !== null),
+      ...this.#answers.elements,
+      ...(this.#isTold ? this.#told(lesson) : []),
+      this.#foot(lesson),
     );
-    this.#setOn(true, chosen === null);
-    if (chosen !== null) answers.querySelector("button")?.focus({ preventScroll: true });
+    this.#answers.show(this.#state);
+    this.#setOn(true, !this.#isTold);
+    if (this.#isTold) this.#answers.focus();
   }
 
   /** @param {string} text */
@@ -110,31 +170,6 @@ export class LessonCard {
     close.setAttribute("aria-label", "End the lesson");
     close.addEventListener("click", () => this.close());
     return element("div", { className: "panel-head lesson-head" }, element("span", { textContent: text }), close);
-  }
-
-  /**
-   * @param {Lesson} lesson
-   * @param {string} text
-   * @param {number} place
-   * @param {number | null} chosen
-   */
-  #answer(lesson, text, place, chosen) {
-    const marks = [
-      chosen !== null && place === lesson.right ? "what happened" : "",
-      chosen === place ? "your answer" : "",
-    ].filter(Boolean);
-    const button = element(
-      "button",
-      { type: "button", className: "lesson-answer", dataset: { answer: String(place) } },
-      element("b", { textContent: text }),
-      ...marks.map((mark) => element("span", { textContent: mark })),
-    );
-    button.classList.toggle("is-right", chosen !== null && place === lesson.right);
-    button.classList.toggle("is-chosen", chosen === place);
-    button.setAttribute("aria-pressed", String(chosen === place));
-    if (chosen === null) button.addEventListener("click", () => this.#reveal(place));
-    else button.setAttribute("aria-disabled", "true");
-    return button;
   }
 
   /** The answer in words, its seeds and the claim. @param {Lesson} lesson */
@@ -161,20 +196,20 @@ export class LessonCard {
     ];
   }
 
-  /** @param {Lesson} lesson @param {boolean} isAnswered */
-  #foot(lesson, isAnswered) {
+  /** @param {Lesson} lesson */
+  #foot(lesson) {
     const all = element("a", { href: "/lessons", className: "button", textContent: "All lessons" });
     const foot = element("div", { className: "lesson-foot" }, all);
-    if (!isAnswered) return foot;
+    const { next: key } = lesson;
+    if (!this.#isTold && this.#asked?.isPresenter) {
+      foot.append(primary("Reveal", () => this.#room.say({ type: "reveal", lesson: lesson.key })));
+    }
+    if (!this.#isTold || this.#asked?.isPresenter === false) return foot;
     const live = element("button", { type: "button", className: "button", textContent: "Start it live…" });
     live.title = "Asks for a run from the settings of the recorded one";
     live.addEventListener("click", () => this.#lab.startLive());
     foot.append(live);
-    if (lesson.next === null) return foot;
-    const next = element("button", { type: "button", className: "button button-primary", textContent: "Next lesson" });
-    const { next: key } = lesson;
-    next.addEventListener("click", () => this.open(key));
-    foot.append(next);
+    if (key !== null) foot.append(primary("Next lesson", () => this.open(key)));
     return foot;
   }
 
@@ -188,4 +223,11 @@ export class LessonCard {
     );
     this.#setOn(true);
   }
+}
+
+/** @param {string} text @param {() => void} act */
+function primary(text, act) {
+  const button = element("button", { type: "button", className: "button button-primary", textContent: text });
+  button.addEventListener("click", act);
+  return button;
 }

@@ -35,7 +35,9 @@ export class Heatmap {
   geometry = null;
   #canvas = element("canvas", { tabIndex: 0 });
   #absent = element("div", { className: "picture-absent", hidden: true });
+  /** In the units that are drawn in: CSS pixels, larger ones where the page is presented. */
   #size = { width: 0, height: 0 };
+  #enlarged = 1;
   /** Where the keyboard is. @type {{ row: number, col: number } | null} */
   #cursor = null;
   /** @type {Lit} */
@@ -125,10 +127,11 @@ export class Heatmap {
     const { width, height } = this.#host.getBoundingClientRect();
     if (!width || !height) return;
     const ratio = window.devicePixelRatio || 1;
-    this.#size = { width, height };
+    this.#enlarged = Number(getComputedStyle(this.#host).getPropertyValue("--enlarge")) || 1;
+    this.#size = { width: width / this.#enlarged, height: height / this.#enlarged };
     this.#canvas.width = Math.round(width * ratio);
     this.#canvas.height = Math.round(height * ratio);
-    this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.#context.setTransform(ratio * this.#enlarged, 0, 0, ratio * this.#enlarged, 0, 0);
     this.redraw();
   }
 
@@ -174,7 +177,7 @@ export class Heatmap {
     const [matrix, g] = [this.matrix, this.geometry];
     if (!matrix || !g) return null;
     const box = this.#canvas.getBoundingClientRect();
-    const [x, y] = [clientX - box.left, clientY - box.top];
+    const [x, y] = [(clientX - box.left) / this.#enlarged, (clientY - box.top) / this.#enlarged];
     if (matrix.hit) return matrix.hit(x, y, g);
     const [row, col] = [Math.floor((y - g.top) / g.cellHeight), Math.floor((x - g.left) / g.cellWidth)];
     if (row >= matrix.rows || col >= matrix.cols || (row < 0 && col < 0)) return null;

@@ -1,0 +1,150 @@
+"""A class in the browser: a presenter and viewers, each on a page of their own, and presenting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from urllib.error import HTTPError
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.assistive import faults
+from tests.e2e.served import Server, patiently
+
+pytestmark = pytest.mark.browser
+
+LESSON = "what-carves-the-structure"
+
+
+@pytest.fixture
+def ended(stored_run: Server) -> Iterator[Server]:
+    """The server, whose room is ended when the test is over."""
+    yield stored_run
+    with suppress(HTTPError, ValueError):
+        stored_run.ask("DELETE", "/api/room")
+
+
+def link_of(presenter: Page) -> str:
+    """The viewers' link, of a room that is opened on the presenter's page."""
+    presenter.get_by_role("button", name="For a class").click()
+    presenter.get_by_role("button", name="Open a room").click()
+    link = presenter.get_by_label("The room's link", exact=True).input_value()
+    expect(presenter.get_by_role("img", name="The room's link as a QR code")).to_be_visible()
+    assert faults(presenter) == []
+    presenter.get_by_role("button", name="Close").click()
+    return link
+
+
+def step_of(page: Page) -> int | None:
+    """The step that is looked back at; None for the newest."""
+    found: int | None = page.evaluate("topologyLab.views[0].scrubber.pinned?.step ?? null")
+    return found
+
+
+def test_a_class_predicts_together_and_who_comes_late_sees_it_all(
+    open_page: Callable[..., Page], ended: Server
+) -> None:
+    presenter = open_page(f"{ended.url}/lessons", wait_for=".lesson-card", width=1440, height=900)
+    presenter.get_by_role("link", name="For a class").click()
+    presenter.get_by_role("button", name="Open a room").click()
+    link = presenter.get_by_label("The room's link", exact=True).input_value()
+    presenter.get_by_role("button", name="Close").click()
+    first = open_page(link, width=1440, height=900, theme="dark")
+    second = open_page(link, width=390, height=844)
+    for viewer in (first, second):
+        assert "room=" not in viewer.url
+        expect(viewer.locator("#class-open")).to_contain_text("2")
+    expect(first.get_by_role("button", name="Start another run")).to_be_disabled()
+
+    presenter.goto(f"{ended.url}/#lesson={LESSON}")
+    presenter.reload()
+    for page in (presenter, first, second):
+        expect(page.locator(".lesson-room")).to_have_text("0 of 2 in the room have answered")
+        expect(page.locator(".lesson-after")).to_have_count(0)
+    first.locator("[data-answer='0']").click()
+    second.locator("[data-answer='0']").click()
+    expect(presenter.locator(".lesson-room")).to_have_text("2 of 2 in the room have answered")
+    second.locator("[data-answer='1']").click()
+    expect(second.locator("[data-answer='1']")).to_contain_text("your answer")
+    expect(second.locator("[data-answer='0']")).not_to_contain_text("your answer")
+
+    presenter.get_by_role("button", name="Reveal").click()
+    late = open_page(link, width=1280, height=720)
+    for page in (presenter, first, second, late):
+        expect(page.locator("[data-answer='1'] .lesson-many")).to_have_text("1")
+        expect(page.locator("[data-answer='1']")).to_contain_text("what happened")
+        expect(page.locator(".lesson-after")).to_be_visible()
+        expect(page.locator("[data-part=chip-model]")).to_contain_text("paper-cdsp-seed2")
+        assert faults(page) == []
+    expect(late.locator("#class-open")).to_contain_text("3")
+
+
+def test_viewers_look_where_they_like_until_everybody_is_brought_somewhere(
+    open_page: Callable[..., Page], ended: Server
+) -> None:
+    presenter = open_page(f"{ended.url}/#recorded=paper-cdsp-seed2", width=1440, height=900)
+    link = link_of(presenter)
+    viewer = open_page(link, width=1440, height=900)
+    expect(viewer.locator("#class-open")).to_contain_text("1")
+    presenter.evaluate("topologyLab.views[0].scrubber.seekStep(157)")
+    presenter.locator("[data-part=lenses]").get_by_role("button", name="Threads").click()
+    viewer.keyboard.press("d")
+    expect(viewer.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(presenter.locator("html")).to_have_attribute("data-theme", "light")
+    assert step_of(viewer) is None
+
+    presenter.get_by_role("button", name="For a class").click()
+    presenter.get_by_role("button", name="Bring everyone here").click()
+    expect(viewer).to_have_url(re.compile("recorded=paper-cdsp-seed2"))
+    patiently(lambda: step_of(viewer) == step_of(presenter) is not None, "the viewer at the presenter's moment")
+    expect(viewer.locator("[data-part=lenses]").get_by_role("button", name="Threads")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    viewer.keyboard.press("End")
+    patiently(lambda: step_of(viewer) is None, "the viewer at the end, where nobody holds it back")
+    assert step_of(presenter) is not None
+    viewer.get_by_role("button", name="For a class").click()
+    viewer.get_by_role("button", name="Go where the class is").click()
+    patiently(lambda: step_of(viewer) == step_of(presenter), "the viewer back with the class")
+
+
+def test_when_the_room_has_ended_its_link_says_so(open_page: Callable[..., Page], ended: Server) -> None:
+    presenter = open_page(f"{ended.url}/#recorded=paper-cdsp-seed2", width=1440, height=900)
+    link = link_of(presenter)
+    viewer = open_page(link)
+    expect(viewer.locator("#class-open")).to_contain_text("1")
+    presenter.get_by_role("button", name="For a class").click()
+    presenter.get_by_role("button", name="End the room").click()
+    expect(viewer.locator("#announcer")).to_have_text("The presenter has ended the room.")
+    stale = open_page(link, wait_for="p", may_fail=True)
+    expect(stale.locator("body")).to_have_text(
+        "This link leads into no room that is open: ask whoever presents for the present one."
+    )
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720)])
+def test_presenting_hides_the_controls_and_enlarges_until_escape(
+    open_page: Callable[..., Page], ended: Server, size: tuple[int, int]
+) -> None:
+    page = open_page(f"{ended.url}/#recorded=paper-cdsp-seed2", width=size[0], height=size[1])
+    picture, controls = page.locator("[data-picture=topology] canvas"), page.locator(".column-left")
+    before = picture.bounding_box()
+    assert before is not None
+    page.get_by_role("button", name="Present").click()
+    expect(controls).to_be_hidden()
+    expect(page.locator("[data-part=log]")).to_be_hidden()
+    expect(page.get_by_role("navigation", name="Pages")).to_be_hidden()
+    patiently(lambda: (picture.bounding_box() or before)["width"] > 1.15 * before["width"], "a larger picture")
+    assert faults(page) == []
+    picture.click(position={"x": 5, "y": 5})
+    page.keyboard.press("Escape")
+    expect(controls).to_be_visible()
+    page.keyboard.press("p")
+    expect(controls).to_be_hidden()
+    page.get_by_role("button", name="Help and keys").click()
+    page.keyboard.press("Escape")  # closes what lies over the page
+    expect(controls).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(controls).to_be_visible()
