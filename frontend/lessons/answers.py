@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -47,9 +47,11 @@ def one(lesson: Lesson, recorded: Mapping[str, Recording], evidence: Evidence) -
     run = _recording(lesson, "run", lesson.run, recorded)
     beside = None if lesson.beside is None else _recording(lesson, "beside", lesson.beside, recorded)
     claim = _claim(lesson, evidence)
-    asked = run if beside is None else beside
     groups = [_group(lesson, measure, each, recorded) for each in (run, beside) if each is not None]
-    values = groups[-1]["values"]
+    asked, own, other = (run, groups[0], groups[-1])
+    if beside is not None and lesson.asked == "beside":
+        asked, own, other = beside, groups[1], groups[0]
+    values = own["values"]
     if not values:
         raise lesson.error("measure", f"{lesson.measure} must have a value in the run that is asked about. Found none.")
     mean = fmean(values)
@@ -75,7 +77,7 @@ def one(lesson: Lesson, recorded: Mapping[str, Recording], evidence: Evidence) -
             "moment": lesson.moment,
         },
         "right": right[0],
-        "after": _after(lesson, groups, claim, asked, recorded),
+        "after": _after(lesson, own, other, claim, asked, recorded),
         "unit": measure.unit,
         "axis": list(measure.axis(run)),
         "groups": groups,
@@ -129,14 +131,14 @@ def _group(lesson: Lesson, measure: Measure, like: Recording, recorded: Mapping[
 
 def _after(
     lesson: Lesson,
-    groups: Sequence[dict[str, Any]],
+    own: dict[str, Any],
+    other: dict[str, Any],
     claim: Claim,
     asked: Recording,
     recorded: Mapping[str, Recording],
 ) -> str:
     """The second paragraph with its numbers. `mean` is of what is asked about, `beside` of the other run's seeds."""
     measure = MEASURES[lesson.measure]
-    own, other = groups[-1], groups[0]
     words = {
         "shown": measure.text(measure.of(asked, lesson.layer)),
         "mean": measure.text(fmean(own["values"])),

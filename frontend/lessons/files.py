@@ -21,8 +21,10 @@ MAX_BYTES: Final = 4000
 MAX_TEXT: Final = 400
 ANSWERS: Final = 3
 REQUIRED: Final = ("title", "card", "run", "ask", "measure", "claim")
-OPTIONAL: Final = ("beside", "layer", "lens", "chart", "begin", "moment", "also", "minutes")
+OPTIONAL: Final = ("beside", "asked", "layer", "lens", "chart", "begin", "moment", "also", "minutes")
 LENSES: Final = ("matrix", "threads")
+ASKED: Final = ("beside", "run")
+"""which of two runs the question is about"""
 CHARTS: Final = ("cut", "accuracy", "loss")
 VALUES: Final = ("shown", "mean", "low", "high", "seeds", "beside", "beside_seeds", "also", "claim", "verdict")
 """what a name in braces may stand for"""
@@ -53,6 +55,7 @@ class Lesson:
     card: str
     run: str
     beside: str | None
+    asked: str
     layer: int
     lens: str
     chart: str
@@ -132,6 +135,7 @@ class _Reader:
             number=number,
             **{name: self._fields[name] for name in ("title", "card", "run", "ask")},
             beside=self._fields.get("beside"),
+            asked=self._one_of("asked", ASKED),
             layer=self._whole("layer", 1, low=1, high=64) - 1,
             lens=self._one_of("lens", LENSES),
             chart=self._one_of("chart", CHARTS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -19,12 +20,36 @@ from frontend.pages import lessons as page
 KEPT: Final = {"Cache-Control": "no-cache"}
 
 
+class Told:
+    """The lessons with their answers, counted anew where a lesson, a recording or a result has changed.
+
+    A class asks for them all at once, and counting takes a hundred milliseconds.
+    """
+
+    def __init__(self, recorded: Recorded, evidence: EvidenceFile, folder: Path) -> None:
+        self._sources = (lambda: read_lessons(folder), recorded, evidence.read)
+        self._made_of: tuple[Any, ...] = ()
+        self._told: tuple[list[dict[str, Any]], list[str]] = ([], [])
+        self._lock = threading.Lock()
+
+    def __call__(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """As `told` in answers.py. Waits for the disk."""
+        with self._lock:
+            lessons, recorded, evidence = (source() for source in self._sources)
+            if (lessons, recorded, evidence) != self._made_of:
+                self._told = told(lessons, recorded, evidence)
+                self._made_of = (lessons, recorded, evidence)
+            return self._told
+
+
 def mount_lessons(app: FastAPI, recorded: Recorded, evidence: EvidenceFile, *, folder: Path = FOLDER) -> None:
     """Serve lessons as JSON, and films of recorded runs as pictures."""
 
+    every = Told(recorded, evidence, folder)
+
     @app.get("/lessons/lessons.json", include_in_schema=False)
     async def lessons() -> dict[str, Any]:
-        shown, refused = await asyncio.to_thread(lambda: told(read_lessons(folder), recorded(), evidence.read()))
+        shown, refused = await asyncio.to_thread(every)
         return {"lessons": shown, "refused": refused}
 
     @app.get("/films/{name}.png", include_in_schema=False)
@@ -67,5 +92,9 @@ def connect(app: Dash, recorded: Recorded, evidence: EvidenceFile, *, folder: Pa
     def drawn() -> tuple[Any, ...]:
         runs = recorded()
         shown, refused = told(read_lessons(folder), runs, evidence.read())
-        cards = [page.card(each, page.card_steps(each, runs[each["look"]["run"]])) for each in shown]
+        cards = []
+        for each in shown:
+            named = [name for name in (each["look"]["run"], each["look"]["beside"]) if name is not None]
+            films = [name for name in named if runs[name].recipe.config.model.has_topology]
+            cards.append(page.card(each, films, page.card_steps(each, runs[named[0]])))
         return cards, [html.P(sentence) for sentence in refused], rows(runs)

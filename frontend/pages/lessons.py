@@ -125,10 +125,9 @@ def card_steps(lesson: dict[str, Any], recording: Recording) -> list[int]:
     return shown_steps(recording, CARD_SHOWN, lesson["look"]["begin"])
 
 
-def card(lesson: dict[str, Any], steps: list[int]) -> Component:
-    """A lesson as a card that leads to the Lab; `steps` are those of its pictures, up to where it begins."""
+def card(lesson: dict[str, Any], runs: list[str], steps: list[int]) -> Component:
+    """A lesson as a card that leads to the Lab; `runs` have a film, `steps` are those of its pictures, up to where it begins."""
     look = lesson["look"]
-    runs = [run for run in (look["run"], look["beside"]) if run is not None]
     letters = ["A", "B"] if len(runs) > 1 else [""]
     return html.Li(
         html.A(

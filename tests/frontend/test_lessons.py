@@ -182,6 +182,17 @@ def test_an_answer_is_the_mean_over_the_recorded_seeds_of_the_same_settings(tmp_
     assert (lesson["right"], lesson["after"]) == (1, "It was 28, from 0 to 56.")
 
 
+def test_a_lesson_asks_about_the_run_beside_unless_it_says_otherwise(tmp_path: Path) -> None:
+    recorded = {"a-seed0": a_run(0, [0.5, 0.5, 0.5]), "b-seed0": a_run(0, [0.5, 0.5, 0.01], edit=5)}
+    for asked, right, after in (("", 2, "It was 56, A 0."), ("asked: run\n", 0, "It was 0, A 56.")):
+        text = GOOD.replace("run: a-seed0\n", f"run: a-seed0\nbeside: b-seed0\n{asked}")
+        written(tmp_path, text.replace("from {low} to {high}", "A {beside}"))
+        ((lesson,), refused) = told(read_lessons(tmp_path), recorded, EvidenceFile(EVIDENCE).read())
+        assert refused == []
+        assert (lesson["right"], lesson["after"]) == (right, after)
+        assert [group["values"] for group in lesson["groups"]] == [[0.0], [56.0]]
+
+
 def test_measures_count_what_the_pictures_show() -> None:
     run = a_run(0, [0.5, 0.05, 0.01], edit=10)
     values = {name: measure.of(run, 0) for name, measure in MEASURES.items()}
