@@ -126,7 +126,7 @@ def card_steps(lesson: dict[str, Any], recording: Recording) -> list[int]:
 
 
 def card(lesson: dict[str, Any], runs: list[str], steps: list[int]) -> Component:
-    """A lesson as a card that leads to the Lab; `runs` have a film, `steps` are those of its pictures, up to where it begins."""
+    """A lesson as a card that leads to the Lab; `runs` have a film, `steps` are those of its pictures."""
     look = lesson["look"]
     letters = ["A", "B"] if len(runs) > 1 else [""]
     return html.Li(

@@ -128,7 +128,7 @@ def test_when_the_room_has_ended_its_link_says_so(open_page: Callable[..., Page]
 def test_presenting_hides_the_controls_and_enlarges_until_escape(
     open_page: Callable[..., Page], ended: Server, size: tuple[int, int]
 ) -> None:
-    page = open_page(f"{ended.url}/#recorded=paper-cdsp-seed2", width=size[0], height=size[1])
+    page = open_page(ended.url, width=size[0], height=size[1])
     picture, controls = page.locator("[data-picture=topology] canvas"), page.locator(".column-left")
     before = picture.bounding_box()
     assert before is not None

@@ -194,7 +194,7 @@ function begin(root) {
   } else view.openNewest();
   if (opened.class !== undefined) {
     writeAddress({ class: null });
-    classroom.dialog.open();
+    classroom.ask();
   }
   if (start) {
     const { offer, rest } = offerOf(opened);

@@ -23,6 +23,7 @@ export class Classroom {
   #button;
   #page;
   #isFresh;
+  #isAsked = false;
 
   /**
    * @param {{ button: HTMLElement, dialog: HTMLDialogElement }} elements
@@ -36,6 +37,7 @@ export class Classroom {
     this.room = new Room({ changed: () => this.#changed(), trouble: (reason) => this.dialog.trouble(reason) });
     this.dialog = new RoomDialog(dialog, this.room, { bring: () => this.#bring(), join: () => this.join() });
     button.append(this.#count);
+    button.hidden = true; // until it is known who asks
     button.addEventListener("click", () => this.dialog.open());
   }
 
@@ -44,6 +46,13 @@ export class Classroom {
     this.#button.hidden = role === "viewer" && !room;
     this.room.isPresenter = role === "presenter";
     if (room) this.room.enter();
+    if (this.#isAsked) this.dialog.open();
+    this.#isAsked = false;
+  }
+
+  /** Open the dialog as soon as it is known who asks. */
+  ask() {
+    this.#isAsked = true;
   }
 
   /** Go where the class is: to the question that is asked, and then to where everybody was brought. */
