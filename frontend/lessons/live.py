@@ -27,7 +27,9 @@ class Told:
     """
 
     def __init__(self, recorded: Recorded, evidence: EvidenceFile, folder: Path) -> None:
-        self._sources = (lambda: read_lessons(folder), recorded, evidence.read)
+        self._recorded = recorded
+        self._evidence = evidence
+        self._folder = folder
         self._made_of: tuple[Any, ...] = ()
         self._told: tuple[list[dict[str, Any]], list[str]] = ([], [])
         self._lock = threading.Lock()
@@ -35,10 +37,10 @@ class Told:
     def __call__(self) -> tuple[list[dict[str, Any]], list[str]]:
         """As `told` in answers.py. Waits for the disk."""
         with self._lock:
-            lessons, recorded, evidence = (source() for source in self._sources)
-            if (lessons, recorded, evidence) != self._made_of:
-                self._told = told(lessons, recorded, evidence)
-                self._made_of = (lessons, recorded, evidence)
+            made_of = (read_lessons(self._folder), self._recorded(), self._evidence.read())
+            if made_of != self._made_of:
+                self._told = told(*made_of)
+                self._made_of = made_of
             return self._told
 
 

@@ -23,6 +23,7 @@ from frontend.claims.evidence import EvidenceFile
 from frontend.figures.film_strip import film_strip
 from frontend.lessons.answers import told
 from frontend.lessons.files import FOLDER, LessonError, read_lesson, read_lessons
+from frontend.lessons.live import Told
 from frontend.lessons.measures import MEASURES
 from frontend.lessons.recorded_rows import partner, rows, special
 from frontend.pages.lessons import CARD_PICTURES, CARD_SHOWN, card, card_steps
@@ -191,6 +192,18 @@ def test_a_lesson_asks_about_the_run_beside_unless_it_says_otherwise(tmp_path: P
         assert refused == []
         assert (lesson["right"], lesson["after"]) == (right, after)
         assert [group["values"] for group in lesson["groups"]] == [[0.0], [56.0]]
+
+
+def test_lessons_are_counted_once_until_one_changes(tmp_path: Path) -> None:
+    recorded = {"a-seed0": a_run(0, [0.5, 0.5, 0.01])}
+    path = written(tmp_path, GOOD)
+    every = Told(lambda: dict(recorded), EvidenceFile(EVIDENCE), tmp_path)
+    first, _ = every()
+    assert every()[0] is first
+    path.write_text(GOOD.replace("What?", "And what?"))
+    assert every()[0][0]["title"] == "And what?"
+    recorded["a-seed1"] = a_run(1, [0.5, 0.5, 0.5])
+    assert every()[0][0]["groups"][0]["seeds"] == [0, 1]
 
 
 def test_measures_count_what_the_pictures_show() -> None:
