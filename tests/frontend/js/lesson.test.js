@@ -160,6 +160,16 @@ test("a presenter asks, sees how many have answered, and reveals", async () => {
   assert.deepEqual(said.at(-1), { type: "ask", lesson: null });
 });
 
+test("a presenter whose lesson was open before the room asks it as soon as it has come in", async () => {
+  await card.open("first");
+  said = [];
+  asked = { isPresenter: true, people: 2, answered: 0, counts: null, chosen: null };
+  card.follow();
+  card.follow();
+  assert.deepEqual(said, [{ type: "ask", lesson: "first" }]);
+  assert.match(words(), /0 of 2 in the room have answered.*Reveal/);
+});
+
 test("a link to no lesson says so", async () => {
   await card.open("third");
   assert.match(words(), /There is no lesson “third” here\./);

@@ -97,6 +97,7 @@ export class LessonCard {
     if (!lesson) return;
     const before = this.#asked;
     const asked = (this.#asked = this.#room.lesson(lesson.key));
+    if (before === null && asked?.isPresenter && !this.#isTold) this.#room.say({ type: "ask", lesson: lesson.key });
     if (asked?.isPresenter === false) this.#chosen = asked.chosen;
     if (asked?.counts && !this.#isTold) this.#reveal();
     else if ((before === null) !== (asked === null)) this.#show();
