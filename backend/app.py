@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend import errors
 from backend.jobs.inspector import Inspector, inspector_command
@@ -22,10 +21,12 @@ from backend.runs.runs import Runs
 from backend.settings import Settings
 from backend.storage.store import StoreError
 from backend.web import inspector_routes, operating, recorded_routes, reference, room_routes, sweep_routes, take_routes
+from backend.web.head import HeadAsGet
 from backend.web.room import Classroom
 from backend.web.routes import router
 from backend.web.security import Guard
 from backend.web.stream import Streams
+from backend.workers.link import serve_worker
 
 
 def create_app(
@@ -40,7 +41,12 @@ def create_app(
     """
     worker_token = settings.worker_token or _worker_token(settings)
     studies = all_studies() if catalogue is None else catalogue
-    runs = Runs(settings, worker_token=worker_token, catalogue=studies, command=sweep_command)
+    runs = Runs(
+        settings,
+        worker_token=worker_token,
+        catalogue=studies,
+        command=sweep_command,
+    )
 
     own_models = inspector_command(settings) if runs.placement.same_machine else None
     inspector = Inspector(own_models, settings.data_dir / "inspector.log")
@@ -79,27 +85,16 @@ def create_app(
         script_hashes = mount(app, recorded=app.state.recorded.all, style_nonce=style_nonce)
         app.get("/{path:path}", include_in_schema=False)(unknown)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Streams, runs=runs, worker_token=worker_token, classroom=classroom)
+    app.add_middleware(
+        Streams,
+        find=runs.find,
+        worker=lambda socket: serve_worker(socket, runs.placement, worker_token),
+        classroom=classroom,
+    )
     app.add_middleware(
         Guard, settings=settings, script_hashes=script_hashes, tally=runs.tally, room_keys=classroom.keys
     )
     return app
-
-
-class HeadAsGet:
-    """Answers HEAD with what GET would say, without the body."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def without_body(message: Message) -> None:
-            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
-
-        if scope["type"] == "http" and scope["method"] == "HEAD":
-            await self._app({**scope, "method": "GET"}, receive, without_body)
-        else:
-            await self._app(scope, receive, send)
 
 
 def _worker_token(settings: Settings) -> str:

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from backend.direct import DirectSockets
 
 MAX_HEAD_BYTES: Final = 16_384
 WHOLE_REQUEST_S: Final = 10.0
@@ -32,7 +33,7 @@ def connection_cap() -> int:
     return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(16, min(MAX_CONNECTIONS, soft - OTHER_FILES))
 
 
-class PatientSockets(WebSocketsSansIOProtocol):
+class PatientSockets(DirectSockets):
     """Closes a socket that pings more than `pings` times in `pings_within_s`: each has to be answered."""
 
     pings = 100

@@ -97,12 +97,16 @@ class Viewer(asyncio.Protocol):
                 return
             self._open, self._buffer = True, rest
         for kind, payload in self._messages():
-            if kind == BINARY:
-                self._take(payload)
-            elif kind == PING:
-                self._send(PONG, payload)
-            elif kind == CLOSE:
-                self._transport.close()
+            self.take(kind, payload)
+
+    def take(self, kind: int, payload: bytes) -> None:
+        """A message has come."""
+        if kind == BINARY:
+            self._take(payload)
+        elif kind == PING:
+            self._send(PONG, payload)
+        elif kind == CLOSE:
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.seen.lost_connections += 1

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from backend.direct import packet
 from backend.errors import NotNowError
 from backend.live.memory import Memory
 from backend.live.opening import NothingLeftError, Opening
@@ -17,7 +18,7 @@ from backend.live.tally import Tally
 from backend.live.texts import ViewerTexts
 from backend.live.viewers import Viewer
 from backend.storage.eventlog import EventLog
-from backend.storage.history import History
+from backend.storage.history import Entry, History
 from backend.storage.store import Store
 from backend.workers.link import WorkerConnection
 from cdsp_core.wire.frames import Frame, decode_frame
@@ -121,9 +122,13 @@ class RunHub:
 
     # viewers
 
+    async def load(self) -> None:
+        """Read into memory what a viewer needs."""
+        await self.memory.load()
+
     async def join(self, viewer: Viewer) -> None:
         """A viewer has come."""
-        await self.memory.load()
+        await self.load()
         self.viewers.add(viewer)
 
     def pass_over(self, frames: int) -> None:
@@ -149,12 +154,18 @@ class RunHub:
         if self.state.wait(reason):
             self._tell()
 
-    def _tell(self, *, frame_only: bool = False) -> None:
+    def _tell(self) -> None:
         """Something is new for every viewer."""
-        if not frame_only:
-            self.run_version += 1
+        self.run_version += 1
         for viewer in self.viewers:
-            viewer.wake(frame_only=frame_only)
+            viewer.wake()
+
+    def _offer(self, entry: Entry) -> None:
+        """A frame is new for every viewer; it is made ready for the wire once."""
+        if self.viewers:
+            ready = packet(entry.message)
+            for viewer in self.viewers:
+                viewer.offer(entry, ready)
 
     def tick(self) -> None:
         """Once a second: fresh speed and number of viewers for those who watch; what nobody watches leaves memory."""
@@ -248,7 +259,7 @@ class RunHub:
             return
         self.state.train(frame)
         self.tally.frames += 1
-        self._tell(frame_only=True)
+        self._offer(entry)
         if frame.kind == "frame":
             for phase in self._phases.observe(frame):
                 self.add_event("phase", phase.text, phase.data, frame=frame)

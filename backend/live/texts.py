@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
-from backend.live.state import RunState
-from backend.storage.eventlog import EventLog
-from cdsp_core.settings.config import schema
-from cdsp_core.wire.messages.run import RunInfo
+from backend.storage.eventlog import EventTexts
+from cdsp_core.settings.config import RunConfig, schema
+from cdsp_core.wire.messages.run import Description, RunInfo
 from cdsp_core.wire.messages.viewer import ErrorMessage, ResetMessage, RunMessage, hello_head
 
 CONFIG_SCHEMA: Final = schema()
 """fields and bounds of a config by section, read from its classes once: that takes as long as a hundred requests"""
 
 
+class Described(Protocol):
+    """What does not change while a generation trains."""
+
+    @property
+    def config(self) -> RunConfig: ...
+    @property
+    def described(self) -> Description: ...
+    @property
+    def generation(self) -> int: ...
+
+
 class Told(Protocol):
     """What the texts say of a run. A version grows when what it stands for has changed."""
 
     @property
-    def state(self) -> RunState: ...
+    def state(self) -> Described: ...
     @property
-    def events(self) -> EventLog: ...
+    def events(self) -> EventTexts: ...
     @property
     def hello_version(self) -> int: ...
     @property

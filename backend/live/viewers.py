@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 from backend.live.state import NOT_BEGUN
 from backend.live.texts import ViewerTexts
-from backend.storage.eventlog import EventLog
-from backend.storage.history import History
+from backend.storage.eventlog import EventTexts
+from backend.storage.history import Entry, History
 
 IN_FLIGHT: Final = 2
 """frames sent and not yet drawn"""
@@ -23,6 +23,8 @@ UNGREETED: Final = NOT_BEGUN - 1
 """in place of a generation, before the first greeting"""
 
 Send = Callable[[str | bytes], Awaitable[None]]
+Write = Callable[[bytes], bool]
+"""Writes a packet at once; False, and nothing is written, where that cannot be now."""
 
 
 class Watched(Protocol):
@@ -31,7 +33,7 @@ class Watched(Protocol):
     @property
     def history(self) -> History: ...
     @property
-    def events(self) -> EventLog: ...
+    def events(self) -> EventTexts: ...
     @property
     def texts(self) -> ViewerTexts: ...
     @property
@@ -60,18 +62,27 @@ class Viewer:
     """One socket of a page. `serve` sends until it is cancelled, or the socket or the run is gone.
 
     `after` is the generation and seq the page has drawn, None for a new page; `refused` says why what it sent is
-    neither.
+    neither. `write` is the short way of the socket, None where it has none.
     """
 
     def __init__(
-        self, run: Watched, send: Send, *, after: tuple[int, int] | None = None, refused: str | None = None
+        self,
+        run: Watched,
+        send: Send,
+        *,
+        write: Write | None = None,
+        after: tuple[int, int] | None = None,
+        refused: str | None = None,
     ) -> None:
         self._run = run
         self._send = send
+        self._write = write
         self._after = after
         self._refused = refused
         self._news = asyncio.Event()
         self._news.set()
+        self._rests = False
+        """whether `serve` waits for news"""
         self._generation = UNGREETED
         self._seq = -1
         self._greeted = False
@@ -86,6 +97,21 @@ class Viewer:
         if not frame_only or len(self._in_flight) < IN_FLIGHT:
             self._news.set()
 
+    def offer(self, entry: Entry, packet: bytes) -> None:
+        """There is a new frame: write its packet at once where that is all that is new to the page."""
+        if (
+            self._rests
+            and self._seq == entry.after_seq
+            and self._has_picture
+            and len(self._in_flight) < IN_FLIGHT
+            and not self._news.is_set()
+            and self._write is not None
+            and self._write(packet)
+        ):
+            self._sent(entry)
+        else:
+            self.wake(frame_only=True)
+
     def acknowledge(self, generation: int, seq: int) -> None:
         """The page has drawn this frame, and so every one before it."""
         if generation != self._generation:
@@ -95,10 +121,17 @@ class Viewer:
         if len(self._in_flight) < IN_FLIGHT and self._seq < self._run.history.last_seq:
             self._news.set()
 
+    def settle(self) -> None:
+        """Whatever has been sent has been drawn."""
+        self._in_flight.clear()
+        self._news.set()
+
     async def serve(self) -> None:
         """Send whatever is new, whenever there is something new, until the run is gone, which it says."""
         while True:
+            self._rests = True
             await self._news.wait()
+            self._rests = False
             self._news.clear()
             if self._run.gone is not None:
                 await self._send(self._run.texts.error(self._run.gone))
@@ -178,9 +211,13 @@ class Viewer:
         if self._run.history is not history or entry.after_seq != self._seq:
             self._news.set()
             return
-        self._seq = entry.seq
-        self._in_flight.append(entry.seq)
+        self._sent(entry)
         await self._send(entry.message)
+
+    def _sent(self, entry: Entry) -> None:
+        self._seq = entry.seq
+        if entry.is_picture:
+            self._in_flight.append(entry.seq)
 
     async def _catch_up(self, upto: int) -> bool:
         """Send the scalars after the last message up to `upto`; False when it takes another turn to get there."""

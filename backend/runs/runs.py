@@ -233,6 +233,10 @@ class Runs:
             raise RunNotFoundError(f"There is no run {run_id[:60]!r}.")
         return hub
 
+    async def find(self, run_id: str) -> RunHub:
+        """The run of that id, for a viewer. Raises RunNotFoundError."""
+        return self.get(run_id)
+
     def list(self) -> list[RunHub]:
         """All runs, newest first."""
         return sorted(self._hubs.values(), key=lambda hub: hub.state.number, reverse=True)

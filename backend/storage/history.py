@@ -104,6 +104,8 @@ class Entry:
     step: int
     message: bytes
     scalars: Array
+    is_picture: bool
+    """whether it has matrices, too, and so is acknowledged"""
 
 
 class History:
@@ -143,7 +145,14 @@ class History:
             rows = rows[rows[:, 0] > self.last_step]
             frame = replace(frame, after_seq=self.last_seq, arrays={**frame.arrays, "scalars": rows})
             message = frame.encode()
-        entry = Entry(seq=frame.seq, after_seq=frame.after_seq, step=frame.step, message=message, scalars=rows)
+        entry = Entry(
+            seq=frame.seq,
+            after_seq=frame.after_seq,
+            step=frame.step,
+            message=message,
+            scalars=rows,
+            is_picture=frame.kind == "frame",
+        )
         self._append_scalars(rows)
         self._ring.append(entry)
         self._ring_bytes += len(message)
@@ -164,9 +173,23 @@ class History:
         frame = self.newest = decode_frame(message)
         if frame.seq == last_seq:
             rows = frame.arrays["scalars"]
-            entry = Entry(seq=frame.seq, after_seq=frame.after_seq, step=frame.step, message=message, scalars=rows)
+            entry = Entry(
+                seq=frame.seq,
+                after_seq=frame.after_seq,
+                step=frame.step,
+                message=message,
+                scalars=rows,
+                is_picture=True,
+            )
             self._ring.append(entry)
             self._ring_bytes += len(message)
+
+    def begin_with(self, snapshot: Frame) -> None:
+        """Go on after a snapshot; nothing was here before."""
+        rows = snapshot.arrays["scalars"]
+        self.inherit(rows)
+        self.last_seq = snapshot.seq
+        self.newest = replace(snapshot, kind="frame", arrays={**snapshot.arrays, "scalars": rows[-1:]})
 
     def rows(self) -> Array | None:
         """Every step's scalars, thinned; None before the first."""

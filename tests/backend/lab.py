@@ -24,6 +24,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from backend.app import create_app
 from backend.jobs.studies import Catalogue
 from backend.jobs.sweep_process import SweepCommand
+from backend.patience import PatientSockets
 from backend.runs.runs import Runs
 from backend.settings import Settings
 from cdsp_core.wire.frames import Array, Frame, decode_frame
@@ -77,8 +78,14 @@ class Lab:
     def __init__(self, settings: Settings, app: FastAPI, client: httpx.AsyncClient) -> None:
         self.settings = settings
         self.app = app
-        self.runs: Runs = app.state.runs
         self.http = client
+
+    @property
+    def runs(self) -> Runs:
+        """Of an owner; a viewer process has none."""
+        runs = self.app.state.runs
+        assert isinstance(runs, Runs)
+        return runs
 
     @property
     def port(self) -> int:
@@ -219,7 +226,7 @@ async def lab(
         app,
         log_level="warning",
         access_log=False,
-        ws="websockets-sansio",
+        ws=PatientSockets,
         ws_per_message_deflate=False,
         ws_max_size=1_048_576,
         timeout_graceful_shutdown=1,

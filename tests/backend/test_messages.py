@@ -148,8 +148,8 @@ def test_a_frame_with_a_number_that_no_page_can_hold_is_refused(number: int) -> 
 def test_the_quick_way_to_read_an_ack_gives_what_the_model_gives() -> None:
     text = '{"type":"ack","epoch":3,"seq":41}'
     ack = Ack.model_validate_json(text)
-    assert fast_ack(text) == (ack.epoch, ack.seq)
-    assert fast_ack('{"type": "ack", "epoch": 3, "seq": 41}') is None
+    assert fast_ack(text.encode()) == (ack.epoch, ack.seq)
+    assert fast_ack(b'{"type": "ack", "epoch": 3, "seq": 41}') is None
 
 
 async def test_what_a_page_is_sent_is_what_the_models_say(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from cdsp_core.wire.messages.fields import Config, Count, Message, Number
 from cdsp_core.wire.messages.run import Data, Description, Edits, Event, RecipeEdit, RunInfo, Task
 
-ACK: Final = re.compile(r'\{"type":"ack","epoch":(\d{1,9}),"seq":(\d{1,15})\}')
+ACK: Final = re.compile(rb'\{"type":"ack","epoch":(\d{1,9}),"seq":(\d{1,15})\}')
 """What JSON.stringify makes of an ack."""
 
 
@@ -115,7 +115,7 @@ ServerMessage = Annotated[Hello | Event | RunMessage | ResetMessage | ErrorMessa
 """every text message that a page receives"""
 
 
-def fast_ack(text: str) -> tuple[int, int] | None:
+def fast_ack(text: bytes) -> tuple[int, int] | None:
     """Epoch and seq of an ack as pages write it; None for another form, which `Ack` reads.
 
     It comes 20 times a second from every page, so it is read without a parser (1 µs less than by the model, and
