@@ -14,7 +14,7 @@ IN_PROCESSES := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 MARKED := $(if $(CI),-m "not chaos")
 ARGS ?=
 
-.PHONY: help run test test-chaos lint format looks bench evidence lock clean environment dev-environment \
+.PHONY: help run test test-chaos test-cluster lint format looks bench evidence lock clean environment dev-environment \
 	c-lint shell-lint python-lint types page-lint page-tests
 
 help:  ## this list
@@ -25,10 +25,13 @@ run: environment  ## start everything and open a running experiment; ARGS="--por
 
 test: dev-environment  ## format, lint and type checks, then every test, in a real browser too; ARGS="tests/core -x" narrows pytest
 	@+$(SIDE_BY_SIDE) $(LINTS) page-tests
-	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser OMP_NUM_THREADS=1 $(VENV)/python -m pytest $(IN_PROCESSES) $(MARKED) $(ARGS)
+	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser CDSP_REDIS=$$(scripts/redis.sh) OMP_NUM_THREADS=1 $(VENV)/python -m pytest $(IN_PROCESSES) $(MARKED) $(ARGS)
 
 test-chaos: dev-environment  ## every fault and attack in its long form, at most 20 minutes, with a table of figures
 	$(VENV)/python -m pytest tests/chaos -m chaos -s $(ARGS)
+
+test-cluster: dev-environment  ## clusters, shared storage and viewer processes whole, with what each makes of faults
+	CDSP_REDIS=$$(scripts/redis.sh) OMP_NUM_THREADS=1 $(VENV)/python -m pytest tests/cluster -m "" -s $(ARGS)
 
 lint: dev-environment  ## format, lint and type checks only
 	@+$(SIDE_BY_SIDE) $(LINTS) page-lint

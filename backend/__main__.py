@@ -19,11 +19,12 @@ import uvicorn
 
 from backend import logs
 from backend.app import create_app
+from backend.fanout.address import check_url
 from backend.launchers import launcher_class, launcher_names
 from backend.patience import MAX_HEAD_BYTES, PatientHttp, PatientSockets, connection_cap
 from backend.runs import check
 from backend.runs.runs import Runs
-from backend.settings import DATA_GIB, Settings, SettingsError, is_loopback
+from backend.settings import DATA_GIB, RoleName, Settings, SettingsError, is_loopback
 from backend.storage.store import StoreError
 
 MAX_MESSAGE_BYTES = 1_048_576
@@ -32,14 +33,15 @@ MAX_MESSAGE_BYTES = 1_048_576
 class Server(uvicorn.Server):
     """Says where it is once it listens, and opens a browser if one is wanted."""
 
-    def __init__(self, config: uvicorn.Config, runs: Runs, *, with_browser: bool) -> None:
+    def __init__(self, config: uvicorn.Config, settings: Settings, runs: Runs | None, *, with_browser: bool) -> None:
         super().__init__(config)
+        self._settings = settings
         self._runs = runs
         self._with_browser = with_browser
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        settings = self._runs.settings
+        settings = self._settings
         print(f"Topology Lab is at {settings.address}", flush=True)
         if not (is_loopback(settings.host) and is_loopback(settings.published or settings.host)):
             names = ", ".join(sorted(settings.hosts))
@@ -48,7 +50,8 @@ class Server(uvicorn.Server):
             threading.Thread(target=webbrowser.open, args=(settings.address,), daemon=True).start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._runs.placement.end_adopted()
+        if self._runs is not None:
+            await self._runs.placement.end_adopted()
         await super().shutdown(sockets)
 
 
@@ -63,12 +66,21 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m backen
     listener = None
     try:
         settings = _settings(options)
-        if options.device == "cuda" and launcher_class(settings.launcher).same_machine:
+        if settings.fanout is not None:
+            check_url(settings.fanout)
+        if options.device == "cuda" and settings.role == "owner" and launcher_class(settings.launcher).same_machine:
             _check_cuda()
         listener = _listen(settings.host, settings.port)
         settings = replace(settings, port=listener.getsockname()[1])
-        app = create_app(settings)
-        app.state.runs.open_folder()
+        runs: Runs | None = None
+        if settings.role == "viewer":
+            from backend.viewer_app import create_viewer_app
+
+            app = create_viewer_app(settings)
+        else:
+            app = create_app(settings)
+            runs = app.state.runs
+            runs.open_folder()
     except (SettingsError, StoreError) as error:
         print(error, file=sys.stderr)
         if listener is not None:
@@ -92,7 +104,7 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m backen
     has_display = sys.platform in ("darwin", "win32") or bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
-    server = Server(config, app.state.runs, with_browser=has_display and not options.no_browser)
+    server = Server(config, settings, runs, with_browser=has_display and not options.no_browser)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: server.handle_exit(signal.SIGTERM, None))
     try:
@@ -108,8 +120,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
         prog=program,
         description="Trains CDSP-MoE and shows it while it trains. `check` instead of options verifies a data folder.",
         epilog="Environment: CDSP_HOST, CDSP_PORT, CDSP_DATA_DIR, CDSP_LAUNCHER, CDSP_LOG, CDSP_DEVICE, CDSP_DATA, "
-        "CDSP_DATA_ROOT and CDSP_RAY_ADDRESS are the defaults of the options; CDSP_TOKEN (needed on any address but "
-        "loopback), "
+        "CDSP_DATA_ROOT, CDSP_RAY_ADDRESS, CDSP_ROLE, CDSP_FANOUT and CDSP_OWNER are the defaults of the options; "
+        "CDSP_TOKEN (needed on any address but loopback), "
         "CDSP_VIEWER_TOKEN (for those who may only watch), CDSP_MEMORY_MIB (what a run may need by estimate), "
         "CDSP_WORKER_TOKEN or CDSP_WORKER_TOKEN_FILE (what workers present; by default a file in the data folder), "
         "CDSP_PUBLISH (the address a container's port is published on), CDSP_DATA_GIB (the data folder's cap, by "
@@ -124,6 +136,12 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--worker-cpus", type=float, default=1.0, metavar="N", help="of each worker on a cluster (1)")
     text = "of each worker on a cluster (0); 0.25 lets four share one"
     parser.add_argument("--worker-gpus", type=float, default=0.0, metavar="N", help=text)
+    text = "owner trains and keeps runs, viewer shows those of an owner to more people"
+    parser.add_argument("--role", choices=get_args(RoleName), default=env("CDSP_ROLE", "owner"), help=text)
+    text = "redis://HOST:PORT through which an owner's runs reach its viewer processes"
+    parser.add_argument("--fanout", default=env("CDSP_FANOUT") or None, metavar="URL", help=text)
+    text = "of role viewer: where the owner answers (http://127.0.0.1:8000)"
+    parser.add_argument("--owner", default=env("CDSP_OWNER", "http://127.0.0.1:8000"), metavar="URL", help=text)
     parser.add_argument("--no-autostart", action="store_true", help="begin no `live` run")
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
     parser.add_argument("--no-page", action="store_true", help="serve the API and the sockets only")
@@ -149,6 +167,9 @@ def _settings(options: argparse.Namespace) -> Settings:
         published=os.environ.get("CDSP_PUBLISH") or None,
         launcher=options.launcher,
         ray_address=options.ray_address,
+        role=options.role,
+        fanout=options.fanout,
+        owner=options.owner.rstrip("/"),
         worker_cpus=options.worker_cpus,
         worker_gpus=options.worker_gpus,
         token=os.environ.get("CDSP_TOKEN") or None,

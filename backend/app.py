@@ -17,7 +17,7 @@ from backend.jobs.sweep_process import SweepCommand
 from backend.nonces import style_nonce
 from backend.runs.film_mp4 import Encoder
 from backend.runs.recorded import RecordedFolder
-from backend.runs.runs import Runs
+from backend.runs.runs import Publishing, Runs
 from backend.settings import Settings
 from backend.storage.store import StoreError
 from backend.web import inspector_routes, operating, recorded_routes, reference, room_routes, sweep_routes, take_routes
@@ -46,6 +46,7 @@ def create_app(
         worker_token=worker_token,
         catalogue=studies,
         command=sweep_command,
+        publisher=None if settings.fanout is None else _publisher(settings.fanout),
     )
 
     own_models = inspector_command(settings) if runs.placement.same_machine else None
@@ -95,6 +96,13 @@ def create_app(
         Guard, settings=settings, script_hashes=script_hashes, tally=runs.tally, room_keys=classroom.keys
     )
     return app
+
+
+def _publisher(url: str) -> Publishing:
+    """Of the extra `fanout`, which only a server with viewer processes needs."""
+    from backend.fanout.publisher import Publisher
+
+    return Publisher(url)
 
 
 def _worker_token(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -12,6 +13,7 @@ from backend.quotas import Limits
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 DataName = Literal["embedded", "full"]
+RoleName = Literal["owner", "viewer"]
 DATA_GIB: Final = 20.0
 MOST_OF_A_NODE: Final = 1024
 """CPUs or GPUs that a worker may ask for"""
@@ -52,6 +54,12 @@ class Settings:
 
     ray_address: str | None = None
     """of launcher `ray`: HOST:PORT or auto; None: a cluster of its own on this machine's loopback"""
+    role: RoleName = "owner"
+    """owner: keeps runs and their history; viewer: shows another's, by `fanout` and `owner`"""
+    fanout: str | None = None
+    """address of the Redis through which runs reach viewer processes; None: there are none"""
+    owner: str = "http://127.0.0.1:8000"
+    """of role viewer: where the owner of the runs answers"""
     worker_cpus: float = 1.0
     """what launcher `ray` asks of the cluster for each worker"""
     worker_gpus: float = 0.0
@@ -96,12 +104,17 @@ class Settings:
             ("launcher", self.launcher, launcher_names()),
             ("device", self.device, get_args(DeviceName)),
             ("data", self.data, get_args(DataName)),
+            ("role", self.role, get_args(RoleName)),
         ):
             if value not in choices:
                 listed = ", ".join(choices)
                 raise SettingsError(f"--{name} (CDSP_{name.upper()}) must be one of {listed}. Found {value!r}.")
         if self.ray_address is not None and self.launcher != "ray":
             raise SettingsError(f"--ray-address (CDSP_RAY_ADDRESS) needs --launcher ray. Found {self.launcher}.")
+        if self.role == "viewer" and self.fanout is None:
+            raise SettingsError("--role viewer needs --fanout redis://HOST:PORT (CDSP_FANOUT), where runs come from.")
+        if not re.fullmatch(r"https?://[^/@\s?#]+", self.owner):
+            raise SettingsError(f"--owner (CDSP_OWNER) must be like http://127.0.0.1:8000. Found {self.owner[:60]!r}.")
         if not 0 < self.worker_cpus <= MOST_OF_A_NODE:
             raise SettingsError(
                 f"--worker-cpus must be a number above 0, at most {MOST_OF_A_NODE}. Found {self.worker_cpus:g}."

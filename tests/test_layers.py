@@ -27,9 +27,9 @@ LAYERS = (
 """a layer of cdsp_core imports itself and the layers before it"""
 STUDY_LAYERS = ("framework", "sweeps", "experiments", "catalogue")
 """of studies likewise: a study of the catalogue may know experiments and framework, and nobody knows it"""
-BACKEND_LAYERS = ("workers", "launchers", "storage", "live", "jobs", "runs", "web")
+BACKEND_LAYERS = ("workers", "launchers", "storage", "live", "fanout", "jobs", "runs", "web")
 """of backend likewise; its files beside them are what all know (settings, errors, quotas) and what knows all (app)"""
-BACKEND_TOP = ("app.py", "console.py", "__main__.py")
+BACKEND_TOP = ("app.py", "viewer_app.py", "console.py", "__main__.py")
 TORCH_FREE = ("settings", "wire")
 FACES = ("cdsp_core/__init__.py", "cdsp_core/__main__.py", "cdsp_core/notebook.py")
 """the public face and the command line, which may know every layer"""

@@ -56,6 +56,10 @@ class RunHub:
         self.state = state
         self.tally = tally or Tally()
         self.viewers: set[Viewer] = set()
+        self.viewers_elsewhere = 0
+        """pages that watch at viewer processes"""
+        self.relay: Viewer | None = None
+        """who publishes the run to viewer processes"""
         self.texts = ViewerTexts(self)
         self.worker: WorkerConnection | None = None
         self.hello_version = 0
@@ -95,7 +99,7 @@ class RunHub:
 
     def info(self) -> RunInfo:
         """The run as the API shows it."""
-        return self.state.info(viewers=len(self.viewers))
+        return self.state.info(viewers=len(self.viewers) + self.viewers_elsewhere)
 
     @property
     def scalar_names(self) -> list[str]:
@@ -159,6 +163,8 @@ class RunHub:
         self.run_version += 1
         for viewer in self.viewers:
             viewer.wake()
+        if self.relay is not None:
+            self.relay.wake()
 
     def _offer(self, entry: Entry) -> None:
         """A frame is new for every viewer; it is made ready for the wire once."""
@@ -166,11 +172,13 @@ class RunHub:
             ready = packet(entry.message)
             for viewer in self.viewers:
                 viewer.offer(entry, ready)
+        if self.relay is not None:
+            self.relay.wake(frame_only=True)
 
     def tick(self) -> None:
         """Once a second: fresh speed and number of viewers for those who watch; what nobody watches leaves memory."""
         self.memory.tick(is_watched=bool(self.viewers))
-        if self.viewers and self.state.active:
+        if (self.viewers or self.relay is not None) and self.state.active:
             self._tell()
 
     # what the worker says

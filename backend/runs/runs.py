@@ -7,8 +7,8 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Coroutine, Sequence
-from typing import IO, Any, Final
+from collections.abc import Callable, Coroutine, Sequence
+from typing import IO, Any, Final, Protocol
 
 from backend.errors import BadInputError, BusyError, RunNotFoundError, TooManyError
 from backend.jobs.studies import Catalogue
@@ -37,6 +37,22 @@ logger = logging.getLogger(__name__)
 TICK_S: Final = 1.0
 
 
+class Publishing(Protocol):
+    """Takes runs to viewer processes."""
+
+    problem: str | None
+    """why that cannot be done now, in one sentence"""
+
+    def open(self, runs: Callable[[], Sequence[RunHub]]) -> None:
+        """Begin; `runs` gives them all."""
+
+    def publish(self, run: RunHub) -> None:
+        """Publish a run from here on; once is enough."""
+
+    async def close(self) -> None:
+        """Publish nothing more."""
+
+
 class Runs:
     """Lives as long as the app. Everything runs on its event loop."""
 
@@ -47,6 +63,7 @@ class Runs:
         worker_token: str,
         catalogue: Catalogue,
         command: SweepCommand | None = None,
+        publisher: Publishing | None = None,
     ) -> None:
         self.settings = settings
         self.store = Store(
@@ -56,6 +73,7 @@ class Runs:
             gather_s=settings.stored_after_s,
         )
         self.tally = Tally()
+        self._publisher = publisher
         self.loop_watch = LoopWatch()
         self._hubs: dict[str, RunHub] = {}
         self.listing = Listing(self.store)
@@ -133,6 +151,8 @@ class Runs:
         if self.store.missing is not None:
             self._store_changed(self.store.missing)
         await self.sweeps.open()
+        if self._publisher is not None:
+            self._publisher.open(self.list)
         self._spawn(self._tick())
         self._spawn(self.loop_watch.work())
         self._spawn(self.upkeep.work())
@@ -141,6 +161,8 @@ class Runs:
         """End the workers this process started and write what waits."""
         for task in self._tasks:
             task.cancel()
+        if self._publisher is not None:
+            await self._publisher.close()
         await self.sweeps.close()
         await self.placement.close()
         await asyncio.to_thread(self.store.close)
@@ -273,7 +295,8 @@ class Runs:
     def problems(self) -> tuple[str, ...]:
         """Everything that is wrong with the server, one sentence each."""
         own = (self.store.error, self.store.missing, self.upkeep.problem())
-        return (*(sentence for sentence in own if sentence is not None), *self.placement.problems())
+        fanout = None if self._publisher is None else self._publisher.problem
+        return (*(sentence for sentence in (*own, fanout) if sentence is not None), *self.placement.problems())
 
     # housekeeping
 
@@ -297,6 +320,8 @@ class Runs:
             self.store.writer.look_at_file()
             for hub in self._hubs.values():
                 hub.tick()
+                if self._publisher is not None and hub.state.active:
+                    self._publisher.publish(hub)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
