@@ -20,7 +20,16 @@ from backend.runs.recorded import RecordedFolder
 from backend.runs.runs import Publishing, Runs
 from backend.settings import Settings
 from backend.storage.store import StoreError
-from backend.web import inspector_routes, operating, recorded_routes, reference, room_routes, sweep_routes, take_routes
+from backend.web import (
+    dataset_routes,
+    inspector_routes,
+    operating,
+    recorded_routes,
+    reference,
+    room_routes,
+    sweep_routes,
+    take_routes,
+)
 from backend.web.head import HeadAsGet
 from backend.web.room import Classroom
 from backend.web.routes import router
@@ -70,6 +79,7 @@ def create_app(
     app.include_router(router)
     app.include_router(inspector_routes.router)
     app.include_router(take_routes.router)
+    app.include_router(dataset_routes.router)
     app.include_router(sweep_routes.router)
     app.include_router(recorded_routes.router)
     app.include_router(room_routes.router)

@@ -165,6 +165,11 @@ class Settings:
         return self.data_dir / "studies"
 
     @property
+    def dataset_dir(self) -> Path:
+        """Folder of own data, sources and sets that are made of them; shared with the workers."""
+        return self.data_dir / "datasets"
+
+    @property
     def sweep_dir(self) -> Path:
         """Folder of the maps that are trained here, one folder a map inside."""
         return self.data_dir / "sweeps"

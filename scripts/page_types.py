@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from cdsp_core.wire.messages import api, inspect, room, run, studies, viewer  # noqa: E402
+from cdsp_core.wire.messages import api, datasets, inspect, room, run, studies, viewer  # noqa: E402
 from cdsp_core.wire.messages.commands import COMMAND  # noqa: E402
 from cdsp_core.wire.messages.fields import config_schema  # noqa: E402
 from cdsp_core.wire.messages.vocabulary import EventKind, Outcome, PhaseName, Status, StudyState  # noqa: E402
@@ -39,6 +39,8 @@ RECEIVED = (
     inspect.SampleImages,
     inspect.SurestPatches,
     inspect.LesionAnswer,
+    datasets.OwnSets,
+    datasets.OwnSetShown,
     api.FramesAsJson,
     api.ErrorAnswer,
     api.StaleAnswer,
@@ -48,7 +50,17 @@ RECEIVED = (
     room.Predicted,
     room.RoomEnded,
 )
-SENT = (viewer.Ack, api.NewRun, api.NewFork, api.RunChange, room.Ask, room.Reveal, room.BringHere, room.Predict)
+SENT = (
+    viewer.Ack,
+    api.NewRun,
+    datasets.NewOwnSet,
+    api.NewFork,
+    api.RunChange,
+    room.Ask,
+    room.Reveal,
+    room.BringHere,
+    room.Predict,
+)
 REF = "#/$defs/{model}"
 ALIASES: dict[str, Any] = {
     "Status": Status,

@@ -32,7 +32,8 @@ ELSEWHERE: Final = "A model is asked where the server trains by itself: this one
 def inspector_command(settings: Settings) -> list[str]:
     """The command of the package."""
     root = ["--data-root", str(settings.data_root)] if settings.data_root else []
-    return [sys.executable, "-m", "cdsp_core.worker.inspector", "--checkpoint-dir", str(settings.checkpoint_dir), *root]
+    folders = ["--checkpoint-dir", str(settings.checkpoint_dir), "--dataset-dir", str(settings.dataset_dir)]
+    return [sys.executable, "-m", "cdsp_core.worker.inspector", *folders, *root]
 
 
 class Inspector:

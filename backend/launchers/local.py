@@ -60,7 +60,8 @@ class Launch:
         return None
 
     def job_place(self) -> JobPlace:
-        return JobPlace(name="this machine")
+        own = {"CDSP_DATASET_DIR": str(self._settings.dataset_dir.resolve())}
+        return JobPlace(name="this machine", environment=own)
 
     def is_gone(self, worker_id: str) -> bool:
         is_watched = worker_id in self._processes
@@ -116,7 +117,12 @@ class Launch:
                 stderr=subprocess.STDOUT,
                 cwd=root,
                 start_new_session=True,
-                env={**inherited, "CDSP_WORKER_TOKEN": self._token, "CDSP_WORKER_ID": worker_id},
+                env={
+                    **inherited,
+                    "CDSP_WORKER_TOKEN": self._token,
+                    "CDSP_WORKER_ID": worker_id,
+                    "CDSP_DATASET_DIR": str(settings.dataset_dir.resolve()),
+                },
             )
         self._processes[worker_id] = process
         self._known.remember(worker_id, process.pid)

@@ -130,7 +130,7 @@ class Launch:
         return JobPlace(
             name=name,
             options=options,
-            environment=self._ray_token,
+            environment={**self._ray_token, "CDSP_DATASET_DIR": str(self._settings.dataset_dir.resolve())},
             beside_runs=False,
             at_once=max(1, int(self._room["cpus"])),
         )
@@ -172,6 +172,7 @@ class Launch:
         if settings.data_root is not None:
             arguments += ["--data-root", str(settings.data_root.resolve())]
         environment = {"CDSP_WORKER_TOKEN": self._token, "CDSP_WORKER_ID": worker_id}
+        environment["CDSP_DATASET_DIR"] = str(settings.dataset_dir.resolve())
         self._placed.add(worker_id)
         self._order({"place": worker_id, "arguments": arguments, "environment": environment})
 

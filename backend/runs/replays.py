@@ -31,7 +31,7 @@ def hello_of(name: str, recording: Recording) -> Hello:
     """What the socket of a run says first, with the events that the recording tells of."""
     model = recording.recipe.config.model
     static = wire.Description(
-        tasks=[_task(TASKS[task]) for task in _tasks(recording)],
+        tasks=_tasks(recording),
         scalar_names=_scalar_names(recording),
         **wire.sizes(model),
     )
@@ -86,10 +86,13 @@ def _frame(name: str, recording: Recording, picture: int, kind: str, arrays: dic
     )
 
 
-def _tasks(recording: Recording) -> list[str]:
-    """Names of the tasks that its scalars tell of and that this version knows."""
+def _tasks(recording: Recording) -> list[wire.Task]:
+    """The tasks that its scalars tell of: those that this version knows, and own ones, which have their names alone."""
     names = [name.partition("/")[2] for name in recording.scalar_names if name.startswith("test_accuracy/")]
-    return [name for name in names if name in TASKS]
+    own = recording.recipe.config.train.dataset
+    if own:
+        return [wire.Task(name=name, label=name, note=f"A task of the data set {own}.") for name in names]
+    return [_task(TASKS[name]) for name in names if name in TASKS]
 
 
 def _task(task: Task) -> wire.Task:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import IO, Any, Final, Protocol
 
 from backend.errors import BadInputError, BusyError, RunNotFoundError, TooManyError
+from backend.jobs.datasets import OwnData
 from backend.jobs.studies import Catalogue
 from backend.jobs.sweep_process import SweepCommand, sweep_command
 from backend.jobs.sweeps import Sweeps
@@ -72,6 +73,7 @@ class Runs:
             scalars_mib_a_run=settings.scalars_mib_a_run,
             gather_s=settings.stored_after_s,
         )
+        self.own_data = OwnData(settings.dataset_dir)
         self.tally = Tally()
         self._publisher = publisher
         self.loop_watch = LoopWatch()
@@ -122,7 +124,12 @@ class Runs:
             return
         self._folder_lock = locked(self.settings.data_dir)
         try:
-            for folder in (self.settings.checkpoint_dir, self.settings.study_dir, self.settings.sweep_dir):
+            for folder in (
+                self.settings.checkpoint_dir,
+                self.settings.study_dir,
+                self.settings.dataset_dir,
+                self.settings.sweep_dir,
+            ):
                 folder.mkdir(exist_ok=True)
             self.store.open()
             self._records = self.store.archive.runs()
@@ -185,7 +192,8 @@ class Runs:
 
         Raises BadInputError, TooManyError.
         """
-        if config.train.data == "full" and watcher is None and not self.settings.may_have_full_data:
+        is_full = config.train.data == "full" and not config.train.dataset
+        if is_full and watcher is None and not self.settings.may_have_full_data:
             raise BadInputError("The full sets need a folder: start the server with --data-root, or use data embedded.")
         active = sum(hub.state.active for hub in self._hubs.values())
         if active >= self.settings.max_active_runs:
@@ -216,7 +224,7 @@ class Runs:
 
     def check_sweep(self, sweep: Sweep) -> None:
         """Refuse a map of which a cell could not be trained here. Raises BadInputError."""
-        if sweep.base.train.data == "full" and not self.settings.may_have_full_data:
+        if sweep.base.train.data == "full" and not sweep.base.train.dataset and not self.settings.may_have_full_data:
             raise BadInputError("The full sets need a folder: start the server with --data-root, or use data embedded.")
         for cell in sweep.cells():
             check_memory(cell.config, self._memory_mib)

@@ -13,11 +13,12 @@ from cdsp_core.studies.sweeps.measures import MEASURES
 from cdsp_core.studies.sweeps.spec import Axis, Sweep, ranged
 from cdsp_core.wire.messages.api import NewFork, NewRun, RunChange
 from cdsp_core.wire.messages.commands import Command
+from cdsp_core.wire.messages.datasets import NewOwnSet
 from cdsp_core.wire.messages.sentences import MessageError, read, read_command
 from cdsp_core.wire.messages.sweeps import MoreOfSweep, NewSweep, SweepChange
 from cdsp_core.wire.messages.vocabulary import MAX_DEPTH
 
-KNOWN_OF_A_RUN = ["preset", "config", "seed", "name", "data", "edits", "pause_at"]
+KNOWN_OF_A_RUN = ["preset", "config", "seed", "name", "data", "dataset", "edits", "pause_at"]
 """fields that people are told of"""
 
 
@@ -87,6 +88,14 @@ def _axis_of(asked: dict[str, Any]) -> Axis:
         return Axis(field=asked["field"], values=tuple(asked["values"]))
     spacing = asked.get("spacing", "linear")
     return ranged(asked["field"], low=asked["low"], high=asked["high"], count=asked["count"], spacing=spacing)
+
+
+def new_own_set_of(body: bytes) -> NewOwnSet:
+    """A data set to make. Raises BadInputError."""
+    try:
+        return read(NewOwnSet, read_json(body), called="a data set")
+    except MessageError as error:
+        raise BadInputError(str(error)) from None
 
 
 def change_of(body: bytes) -> RunChange:

@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from backend.nonces import style_nonce
 from cdsp_core.wire.messages.api import ErrorAnswer, NewFork, NewRun, RunChange, StaleAnswer
 from cdsp_core.wire.messages.commands import COMMAND, CommandFields
+from cdsp_core.wire.messages.datasets import NewOwnSet
 from cdsp_core.wire.messages.fields import Message
 from cdsp_core.wire.messages.sweeps import MoreOfSweep, NewSweep, SweepChange
 from cdsp_core.wire.messages.viewer import Ack, ErrorMessage, Hello, ResetMessage, RunMessage
@@ -71,7 +72,7 @@ def described(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI description of every route, with the messages of the socket among the schemas."""
     if app.openapi_schema is None:
         found = get_openapi(title=app.title, version="1", description=ABOUT, routes=app.routes)
-        asked = (NewRun, NewFork, RunChange, NewSweep, MoreOfSweep, SweepChange)
+        asked = (NewRun, NewOwnSet, NewFork, RunChange, NewSweep, MoreOfSweep, SweepChange)
         models = (*asked, Hello, RunMessage, ResetMessage, ErrorMessage, Ack)
         _, extra = models_json_schema([(model, "validation") for model in models], ref_template=REF)
         command = COMMAND.json_schema(ref_template=REF)

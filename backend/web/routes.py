@@ -112,6 +112,7 @@ async def list_runs(
 async def create_run(request: Request, runs: SomeRuns) -> Response:
     """Make a run, which begins as soon as a worker is free."""
     config, asked = new_run_of(await request.body(), data=runs.settings.data)
+    config = await asyncio.to_thread(runs.own_data.resolved, config)
     address = request.client.host if request.client is not None else ""
     made = runs.create(
         config, asked.name, address=address, watcher=asked.watcher, edits=asked.edits, pause_at=asked.pause_at

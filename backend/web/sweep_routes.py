@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -50,6 +51,8 @@ async def list_sweeps(runs: SomeRuns) -> Response:
 async def create_sweep(request: Request, runs: SomeRuns) -> Response:
     """Train a map: a grid of small runs over two settings. One trains at a time, others wait."""
     sweep, asked = new_sweep_of(await request.body(), data=runs.settings.data)
+    own = await asyncio.to_thread(runs.own_data.resolved, sweep.base)
+    sweep = replace(sweep, base=own)
     await asyncio.to_thread(runs.check_sweep, sweep)
     return await told(await runs.sweeps.create(sweep, asked.name, waits=asked.waits), status=201)
 

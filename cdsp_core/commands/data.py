@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from cdsp_core.commands.options import positive
 
 if TYPE_CHECKING:
     from cdsp_core.data.own.stored import About
@@ -29,6 +32,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--torchvision", action="append", default=[], metavar="SET", help="one of torchvision's sets as a task; again"
     )
     add.add_argument("--data-root", type=Path, metavar="DIR", help="where torchvision's sets are; none is downloaded")
+    add.add_argument("--memory-mib", type=positive, metavar="N", help="end where reading takes more memory")
     listed = what.add_parser("list", help="the sets that there are")
     show = what.add_parser("show", help="what is in a set, and its images as the model takes them")
     show.add_argument("name", metavar="NAME")
@@ -45,6 +49,9 @@ def run(options: argparse.Namespace) -> int:
     folder = options.folder or own_folder()
     match options.what:
         case "add":
+            if options.memory_mib is not None:
+                resource.setrlimit(resource.RLIMIT_AS, (options.memory_mib * 2**20,) * 2)
+
             from cdsp_core.data.own.read import read_sources
 
             made = read_sources(options.name, options.sources, torchvision=options.torchvision, root=options.data_root)

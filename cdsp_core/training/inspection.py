@@ -168,11 +168,15 @@ def gates(trainer: Trainer) -> Iterator[list[Tensor]]:
             hook.remove()
 
 
-def sample_images(trainer: Trainer, a_task: int = 3) -> list[dict[str, Any]]:
-    """Test images to begin with, of each task the first of its first classes: pixels, task and label."""
+def sample_images(trainer: Trainer, many: int = 9) -> list[dict[str, Any]]:
+    """Test images to begin with, of each task the first of its first classes: pixels, task and label.
+
+    So `many` in all, or fewer where tasks have few classes.
+    """
     test = trainer.data.test
     found = []
     for task in range(len(test.tasks)):
+        a_task = many // len(test.tasks) + (task < many % len(test.tasks))
         of_task = torch.nonzero(test.task_N == task).flatten()
         seen: list[int] = []
         for index in of_task.tolist():

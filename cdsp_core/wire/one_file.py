@@ -25,7 +25,8 @@ def caption_of(recording: Recording) -> str:
     changes = [
         f"{name} {value:g} at step {edit.step:,}" for edit in recipe.edits for name, value in edit.controls.items()
     ]
-    parts = [f"{recipe.config.preset}, seed {recipe.config.train.seed}", *changes]
+    own = recipe.config.train.dataset
+    parts = [f"{recipe.config.preset}, seed {recipe.config.train.seed}", *([f"data {own}"] if own else []), *changes]
     return " · ".join([*parts, f"step {int(recording.steps[-1]):,}", f"Topology Lab {recording.version}"])
 
 

@@ -144,8 +144,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m cdsp_core.worker.inspector", description=__doc__)
     parser.add_argument("--checkpoint-dir", type=Path, required=True, metavar="DIR")
     parser.add_argument("--data-root", type=Path, metavar="DIR")
+    parser.add_argument("--dataset-dir", metavar="DIR", help="where sets of own data are")
     options = parser.parse_args(arguments)
     os.nice(NICENESS)
+    if options.dataset_dir is not None:
+        os.environ["CDSP_DATASET_DIR"] = options.dataset_dir
 
     import torch
 

@@ -163,6 +163,9 @@ def start_dialog() -> Component:
             ),
             note("preset-note"),
             html.Div([html.Span("Seed"), html.Div(className="seed-field", **part("seed-field"))], className="field"),
+            html.Label([html.Span("Data"), html.Select([], **part("data"))], className="field"),
+            note("data-note"),
+            html.Div(className="data-shown", **part("data-shown"), **aria(live="polite")),
             html.P(className="ends", **part("ends"), **aria(live="polite")),
             html.Label(
                 [html.Div(className="check-place", **part("keep-place")), "Let it train on beside the new one"],

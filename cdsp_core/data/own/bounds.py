@@ -27,7 +27,7 @@ TEST_EVERY: Final = 5
 """where nothing says which images test: every fifth of a class, in the order of their names or places"""
 
 
-def checked_name(name: str) -> str:
+def checked_name(name: object) -> str:
     """The name of a set. Raises DatasetError."""
     if not isinstance(name, str) or re.fullmatch(DATASET_NAME, name) is None:
         raise DatasetError(
@@ -37,7 +37,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-def checked_task(name: str) -> str:
+def checked_task(name: object) -> str:
     """The name of a task, which names of scalars are made of. Raises DatasetError."""
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_TASK_NAME or not _is_plain(name):
         raise DatasetError(
@@ -47,7 +47,7 @@ def checked_task(name: str) -> str:
     return name
 
 
-def checked_class(name: str, task: str) -> str:
+def checked_class(name: object, task: str) -> str:
     """The name of a class of a task. Raises DatasetError."""
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_CLASS_NAME or not name.isprintable():
         raise DatasetError(

@@ -24,7 +24,8 @@ def read_torchvision(name: str, root: Path, *, most: int) -> TaskImages:
         from torchvision import datasets
     except ImportError:
         raise DatasetError(f"{name} needs torchvision, which is not installed here.") from None
-    images, labels, is_test, classes = [], [], [], ()
+    images, labels, is_test = [], [], []
+    classes: tuple[str, ...] = ()
     for part, count in ((0, most), (1, max(1, most // 5))):
         try:
             found: Any = getattr(datasets, name)(root, train=not part, download=False)

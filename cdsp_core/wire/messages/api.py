@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from cdsp_core.settings.config import MAX_STEPS, RunConfig
 from cdsp_core.settings.presets import PRESETS, from_dict, preset
 from cdsp_core.wire.messages.commands import Seed, Steps
+from cdsp_core.wire.messages.datasets import DatasetName
 from cdsp_core.wire.messages.fields import Config, ControlsWanted, Count, Measured, Message, Says, config_schema
 from cdsp_core.wire.messages.run import ControlStates, Edits, RunInfo
 from cdsp_core.wire.messages.vocabulary import MAX_NAME, MAX_NOTE, WATCHER
@@ -59,6 +60,8 @@ class NewRun(Message):
     config: ConfigGiven = None
     seed: Seed | None = None
     data: Annotated[DataName | None, Says("one of embedded, full")] = None
+    dataset: DatasetName | None = None
+    """own data in its place"""
     watcher: Annotated[
         str | None,
         Field(pattern=rf"^{WATCHER}[0-9a-f]{{32}}$"),
@@ -86,8 +89,10 @@ class NewRun(Message):
         chosen: dict[str, Any] = {} if self.seed is None else {"seed": self.seed}
         if self.data is not None:
             chosen["data"] = self.data
-        elif "data" not in given.get("train", {}):
+        elif "data" not in given.get("train", {}) and self.dataset is None:
             chosen["data"] = data
+        if self.dataset is not None:
+            chosen["dataset"] = self.dataset
         config = replace(config, train=replace(config.train, **chosen))
         if self.edits and 0 < config.train.steps <= self.edits[-1].step:
             last = self.edits[-1].step

@@ -2,7 +2,7 @@
 
 const BUTTONS = ["run-pause", "step", "reset", "reset-yes", "reset-no", "sheet-toggle", "new-run", "start-another"];
 BUTTONS.push("start-cancel", "rail-log", "rail-take", "card-free");
-const SELECTS = ["run-list", "speed", "preset"];
+const SELECTS = ["run-list", "speed", "preset", "data"];
 const OTHERS = [
   ...["banner", "chip-model", "chip-main", "chip-speed", "chip-device", "chip-watching", "other-runs"],
   ...[
@@ -20,7 +20,7 @@ const OTHERS = [
     "sheet",
   ],
   ...["transport-note", "menu-note", "until-field", "seed-field", "preset-note", "new-run-note", "reset-question"],
-  ...["keep-place", "recipe-place"],
+  ...["keep-place", "recipe-place", "data-note", "data-shown"],
   ...["ends", "keep-row", "story", "story-below", "rail", "take", "headlines"],
   ...["compare", "twin", "twin-lenses", "twin-reading", "twin-problem", "lesson"],
   ...["card", "card-title", "card-how", "card-introduction", "card-text", "card-facts", "card-inquiry", "probe"],

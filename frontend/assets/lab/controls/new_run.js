@@ -5,6 +5,7 @@ import { count, setting, whole } from "../core/format.js";
 import { editsOf, recipeInWords, recipeOfFile } from "../core/recipe.js";
 import { request } from "../core/requests.js";
 import { settings } from "../core/settings.js";
+import { DataChoice } from "./data_choice.js";
 import { SliderScale } from "./slider_scale.js";
 
 /** @import { Commands } from "../core/commands.js" */
@@ -39,6 +40,7 @@ export class NewRun {
     this.#model = model;
     this.#commands = commands;
     this.#openRun = openRun;
+    this.data = new DataChoice(parts, () => this.#patches);
     this.preset = parts.select("preset");
     this.presetNote = parts.find("preset-note");
     this.dialog = parts.find("start-dialog", HTMLDialogElement);
@@ -62,6 +64,7 @@ export class NewRun {
     this.file.addEventListener("change", () => this.#openFile());
     this.preset.addEventListener("change", () => {
       this.#offered = {};
+      if (this.#recipe) this.data.open();
       this.#recipe = null;
       this.#explain();
     });
@@ -102,6 +105,12 @@ export class NewRun {
     return this.#presets.get(preset)?.config;
   }
 
+  /** Patches along a side of an image of the preset that is chosen. */
+  get #patches() {
+    const model = this.configOf(this.preset.value)?.model;
+    return model ? Math.floor(model.image_size / model.patch_size) : 1;
+  }
+
   /** What a preset sets the controls to, once that is known. @param {string} preset @returns {ControlValues | undefined} */
   controlsOf(preset) {
     const known = this.#presets.get(preset);
@@ -131,6 +140,7 @@ export class NewRun {
     this.#say("", false);
     this.#warn();
     this.dialog.showModal();
+    this.data.open();
   }
 
   /**
@@ -208,9 +218,12 @@ export class NewRun {
       return;
     }
     const controls = this.#offered;
+    const { dataset } = this.data;
+    const own = dataset === null ? {} : { dataset };
     const isPlain = !Object.keys(controls).length;
     const named = /** @type {NewRunAsked["preset"]} */ (preset);
-    await this.#start(isPlain ? { preset: named, seed } : { config: { preset: named, controls }, seed }, endsAnother);
+    const made = isPlain ? { preset: named } : { config: { preset: named, controls } };
+    await this.#start({ ...made, seed, ...own }, endsAnother);
   }
 
   /** Ask for a run from the settings and the edits of the recorded one that is shown. */
@@ -233,6 +246,7 @@ export class NewRun {
     const preset = recipe.config.preset ?? "live";
     if ([...this.preset.options].some(({ value }) => value === preset)) this.preset.value = preset;
     this.seed.value = String(recipe.config.train?.seed ?? 0);
+    this.data.open(recipe.config.train?.dataset, true);
     this.#explain();
   }
 

@@ -54,6 +54,7 @@ export interface ModelConfig {
 export interface TrainConfig {
   seed: number;
   data: "embedded" | "full";
+  dataset: string;
   missing_kmnist: "fail" | "kana";
   labels: "ten" | "release";
   batch_size: number;
@@ -324,6 +325,12 @@ export interface NewFork {
   paused?: boolean | null;
 }
 
+/** A set to make of what lies in the server's folder of data sets. */
+export interface NewOwnSet {
+  name: string;
+  source: string;
+}
+
 /** A run to create, from a preset (by default `live`) or a config that says where it differs from one. */
 export interface NewRun {
   name?: string | null;
@@ -331,9 +338,49 @@ export interface NewRun {
   config?: PartOfAConfig;
   seed?: number | null;
   data?: "embedded" | "full" | null;
+  dataset?: string | null;
   watcher?: string | null;
   edits?: RecipeEdit[];
   pause_at?: number | null;
+}
+
+/** An image as the model takes it. */
+export interface OwnImage {
+  task: number;
+  label: number;
+  pixels: string;
+}
+
+/** A set of own data. */
+export interface OwnSetInfo {
+  name: string;
+  reference: string;
+  made_of: string;
+  tasks: OwnTaskInfo[];
+}
+
+/** A set and some of its images. */
+export interface OwnSetShown {
+  name: string;
+  reference: string;
+  made_of: string;
+  tasks: OwnTaskInfo[];
+  images: OwnImage[];
+}
+
+/** Every set that can be trained on. */
+export interface OwnSets {
+  datasets: OwnSetInfo[];
+  sources: string[];
+  refused: string[];
+}
+
+/** A task of a set of own data: its classes, and how many images each has. */
+export interface OwnTaskInfo {
+  name: string;
+  class_names: string[];
+  train: number[];
+  test: number[];
 }
 
 /** A patch of a test image. */

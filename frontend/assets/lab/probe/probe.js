@@ -1,6 +1,7 @@
 // The probe: one image, drawn or picked, and what the model does with it at the step that is looked at.
 
 import { announce } from "../core/announcer.js";
+import { colours, ofTask } from "../core/colours.js";
 import { element } from "../core/element.js";
 import { targetOf } from "../core/focus.js";
 import { shortName } from "../core/format.js";
@@ -251,7 +252,7 @@ export class Probe {
           gate: answer.gate ? answer.gate[layer] : null,
           colour: (/** @type {number} */ e) => {
             const task = layerArrays ? mainTask(layerArrays, e) : null;
-            return task === null ? "var(--held)" : `var(--task-${task % 3})`;
+            return task === null ? "var(--held)" : ofTask(colours.tasks, task);
           },
         }
       : null;

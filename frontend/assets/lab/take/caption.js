@@ -25,5 +25,6 @@ export function captionOf({ config, run }, events, step) {
     );
   const more = edits.length > MOST_EDITS ? [`${edits.length - MOST_EDITS} more edits`] : [];
   const first = `${config.preset}, seed ${run.seed}`;
-  return [first, ...told, ...more, `step ${count(step)}`, `Topology Lab ${settings.version}`].join(" · ");
+  const own = config.train?.dataset ? [`data ${config.train.dataset}`] : [];
+  return [first, ...own, ...told, ...more, `step ${count(step)}`, `Topology Lab ${settings.version}`].join(" · ");
 }
