@@ -71,11 +71,13 @@ const CASES = [
     ],
   ],
   [
-    "a long name is cut at its first word",
+    "a built-in task's name is without what says more, and an own one whole",
     format.shortName,
     [
       ["MNIST", "MNIST"],
       ["Fashion-MNIST", "Fashion"],
+      ["Kana (drawn stand-in for KMNIST)", "Kana"],
+      ["digits low", "digits low"],
     ],
   ],
 ];

@@ -9,7 +9,7 @@ import { request } from "../core/requests.js";
 /** @import { Parts } from "../core/parts.js" */
 
 const SIDE = 28;
-const BUILT_IN = "MNIST, kana and Fashion-MNIST";
+const BUILT_IN = "MNIST, kana, Fashion";
 const NOT_READ = "read:"; // before a source in the list
 const MOST_CLASSES = 6; // that are named with their counts
 

@@ -58,5 +58,5 @@ export function duration(seconds) {
 /** @param {number} time_ms */
 export const clock = (time_ms) => new Date(time_ms).toLocaleTimeString([], { hour12: false });
 
-/** A task's name where there is little room: its first word when it is long. @param {string} label */
-export const shortName = (label) => (label.length > 8 ? label.split(/[-\s]/)[0] : label);
+/** A task's name where there is little room: without what stands in brackets and "-MNIST". @param {string} label */
+export const shortName = (label) => label.replace(/ \(.*\)$/, "").replace(/-MNIST$/, "");

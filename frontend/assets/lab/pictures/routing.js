@@ -18,6 +18,7 @@ const HALF = 0.5;
 const BAR = 42 / 72; // of a column's width, for the whole scale
 const STRONG = 0.25;
 const PALE = 0.3;
+const MOST_NAMED_ABOVE = 3; // columns; of more the legend has the names
 const LEAST_FOR_NUMBERS_PX = 14;
 
 /** @type {Picture} */
@@ -29,7 +30,10 @@ export const routing = {
   needs: ["routing", "routing_blind"],
   isOf: (model) => model.hasRouting,
   absent: ({ full, owns }) => `${full} has no router: ${owns}.`,
-  legend: (_, matrix) => [
+  legend: (hello, matrix) => [
+    ...(hello && hello.tasks.length > MOST_NAMED_ABOVE ? hello.tasks : []).map(({ label }, q) =>
+      legendItem(shortName(label), { colour: ofTask(colours.tasks, q), swatch: "swatch-task" }),
+    ),
     legendItem("with ID", { swatch: "swatch-solid" }),
     legendItem("without ID", { swatch: "swatch-hollow swatch-hatch" }),
     element("span", { className: "legend-top", textContent: `bars to ${percent(matrix?.top ?? HALF)}` }),
@@ -95,7 +99,9 @@ function paintBars(c, g, { told, blind, top, tasks, task }) {
     c.font = `400 ${px}px ${FONT}`;
     c.textAlign = "left";
     c.textBaseline = "middle";
-    c.fillText(tasks[q] ? shortName(tasks[q].label) : `Task ${q}`, x + 12, 9, g.cellWidth - 14);
+    if (told.rows <= MOST_NAMED_ABOVE) {
+      c.fillText(tasks[q] ? shortName(tasks[q].label) : `Task ${q}`, x + 12, 9, g.cellWidth - 14);
+    }
     c.fillStyle = colours.line;
     c.fillRect(x - 1, g.top, 1, height - g.gap);
     for (let y = g.top; y < g.top + height - g.gap; y += 4) c.fillRect(x + bar, y, 1, 2);
