@@ -24,7 +24,7 @@ COPY --chown=lab:lab backend backend
 COPY --chown=lab:lab docs/recorded docs/recorded
 # What workers share lies in volumes of its own, which begin with the owner of these folders.
 RUN python -m compileall -q . \
-    && install --directory --owner=lab --group=lab --mode=0700 /data/checkpoints /data/studies /data/link
+    && install --directory --owner=lab --group=lab --mode=0700 /data/checkpoints /data/studies /data/datasets /data/link
 USER 10001:10001
 VOLUME /data
 CMD ["python", "-m", "backend", "--no-browser"]
@@ -46,6 +46,6 @@ RUN --mount=type=cache,target=/pip-cache \
     python scripts/requirements.py worker studies > worker.txt && pip install --cache-dir /pip-cache -c requirements.lock -r worker.txt
 COPY --chown=lab:lab cdsp_core cdsp_core
 RUN python -m compileall -q . \
-    && install --directory --owner=lab --group=lab --mode=0700 /data/checkpoints /data/studies /data/link
+    && install --directory --owner=lab --group=lab --mode=0700 /data/checkpoints /data/studies /data/datasets /data/link
 USER 10001:10001
 CMD ["python", "-m", "cdsp_core.worker", "--connect", "ws://backend:8000/ws/worker"]
