@@ -26,6 +26,8 @@ from backend.runs import check
 from backend.runs.runs import Runs
 from backend.settings import DATA_GIB, RoleName, Settings, SettingsError, is_loopback
 from backend.storage.store import StoreError
+from cdsp_core.storage.opening import open_storage, try_storage
+from cdsp_core.storage.place import StorageAwayError, StorageError
 
 MAX_MESSAGE_BYTES = 1_048_576
 
@@ -70,6 +72,8 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m backen
             check_url(settings.fanout)
         if options.device == "cuda" and settings.role == "owner" and launcher_class(settings.launcher).same_machine:
             _check_cuda()
+        if settings.storage is not None:
+            _try_storage(settings.storage)
         listener = _listen(settings.host, settings.port)
         settings = replace(settings, port=listener.getsockname()[1])
         runs: Runs | None = None
@@ -119,9 +123,9 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program,
         description="Trains CDSP-MoE and shows it while it trains. `check` instead of options verifies a data folder.",
-        epilog="Environment: CDSP_HOST, CDSP_PORT, CDSP_DATA_DIR, CDSP_LAUNCHER, CDSP_LOG, CDSP_DEVICE, CDSP_DATA, "
-        "CDSP_DATA_ROOT, CDSP_RAY_ADDRESS, CDSP_ROLE, CDSP_FANOUT and CDSP_OWNER are the defaults of the options; "
-        "CDSP_TOKEN (needed on any address but loopback), "
+        epilog="Environment: CDSP_HOST, CDSP_PORT, CDSP_DATA_DIR, CDSP_LAUNCHER, CDSP_LOG, CDSP_STORAGE, CDSP_DEVICE, "
+        "CDSP_DATA, CDSP_DATA_ROOT, CDSP_RAY_ADDRESS, CDSP_ROLE, CDSP_FANOUT and CDSP_OWNER are the defaults of the "
+        "options; CDSP_TOKEN (needed on any address but loopback), "
         "CDSP_VIEWER_TOKEN (for those who may only watch), CDSP_MEMORY_MIB (what a run may need by estimate), "
         "CDSP_WORKER_TOKEN or CDSP_WORKER_TOKEN_FILE (what workers present; by default a file in the data folder), "
         "CDSP_PUBLISH (the address a container's port is published on), CDSP_DATA_GIB (the data folder's cap, by "
@@ -130,6 +134,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--host", default=env("CDSP_HOST", "127.0.0.1"), metavar="H")
     parser.add_argument("--port", default=env("CDSP_PORT", "8000"), metavar="P", help="0 takes a free one")
     parser.add_argument("--data-dir", type=Path, default=Path(env("CDSP_DATA_DIR", "runs")), metavar="DIR")
+    text = "a folder or s3://BUCKET/PREFIX that keeps checkpoints, maps and recordings; by default the data folder"
+    parser.add_argument("--storage", default=env("CDSP_STORAGE") or None, metavar="URL", help=text)
     parser.add_argument("--launcher", choices=launcher_names(), default=env("CDSP_LAUNCHER", "local"))
     text = "of launcher ray: HOST:PORT or auto; without it one is started on this machine"
     parser.add_argument("--ray-address", default=env("CDSP_RAY_ADDRESS") or None, metavar="A", help=text)
@@ -165,6 +171,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         data_dir=options.data_dir,
         data_gib=_number("CDSP_DATA_GIB", DATA_GIB),
         published=os.environ.get("CDSP_PUBLISH") or None,
+        storage=options.storage,
         launcher=options.launcher,
         ray_address=options.ray_address,
         role=options.role,
@@ -184,6 +191,16 @@ def _settings(options: argparse.Namespace) -> Settings:
         data=options.data,
         data_root=options.data_root,
     )
+
+
+def _try_storage(url: str) -> None:
+    """Refuse a storage that this server may not use; one that is away may come back. Raises SettingsError."""
+    try:
+        try_storage(open_storage(url))
+    except StorageAwayError as error:
+        print(f"{error} Runs begin, and their checkpoints are stored once it can be.", file=sys.stderr)
+    except StorageError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _number(name: str, default: float) -> float:

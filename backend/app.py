@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -58,7 +59,8 @@ def create_app(
         publisher=None if settings.fanout is None else _publisher(settings.fanout),
     )
 
-    own_models = inspector_command(settings) if runs.placement.same_machine else None
+    has_models = runs.placement.same_machine or (settings.storage and importlib.util.find_spec("torch"))
+    own_models = inspector_command(settings) if has_models else None
     inspector = Inspector(own_models, settings.data_dir / "inspector.log")
 
     @asynccontextmanager
@@ -73,7 +75,7 @@ def create_app(
     app.state.inspector = inspector
     app.state.encoder = Encoder()
     app.state.classroom = classroom = Classroom()
-    app.state.recorded = RecordedFolder(settings.recorded_dir, cell=runs.sweeps.replay)
+    app.state.recorded = RecordedFolder(settings.recorded_dir, settings.own_recorded_dir, cell=runs.sweeps.replay)
     errors.install(app)
     app.include_router(operating.router)
     app.include_router(router)

@@ -10,6 +10,8 @@ from typing import Final, Literal, get_args
 
 from backend.launchers import launcher_class, launcher_names
 from backend.quotas import Limits
+from cdsp_core.storage.opening import open_storage
+from cdsp_core.storage.place import StorageUrlError
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 DataName = Literal["embedded", "full"]
@@ -52,6 +54,8 @@ class Settings:
     recorded_dir: Path = Path(__file__).resolve().parents[1] / "docs" / "recorded"
     """recorded runs that the page shows"""
 
+    storage: str | None = None
+    """URL of what keeps the checkpoints of new runs, and maps and recordings; None: the data folder does"""
     ray_address: str | None = None
     """of launcher `ray`: HOST:PORT or auto; None: a cluster of its own on this machine's loopback"""
     role: RoleName = "owner"
@@ -109,6 +113,8 @@ class Settings:
             if value not in choices:
                 listed = ", ".join(choices)
                 raise SettingsError(f"--{name} (CDSP_{name.upper()}) must be one of {listed}. Found {value!r}.")
+        if self.storage is not None:
+            self._check_storage(self.storage)
         if self.ray_address is not None and self.launcher != "ray":
             raise SettingsError(f"--ray-address (CDSP_RAY_ADDRESS) needs --launcher ray. Found {self.launcher}.")
         if self.role == "viewer" and self.fanout is None:
@@ -149,6 +155,14 @@ class Settings:
             if not pair or "/" in pair or " " in pair:
                 raise SettingsError(f"CDSP_ALLOWED_HOSTS must be names like lab.example:8000. Found {pair!r}.")
 
+    def _check_storage(self, url: str) -> None:
+        try:
+            found = open_storage(url)
+        except StorageUrlError as error:
+            raise SettingsError(f"--storage (CDSP_STORAGE): {error}") from None
+        if found.url == str(self.data_dir.resolve()):
+            raise SettingsError(f"--storage must be another folder than the data folder. Found {url} twice.")
+
     @property
     def may_have_full_data(self) -> bool:
         """Whether workers can find the full sets: those of this machine in `data_root`, others where they know."""
@@ -173,6 +187,11 @@ class Settings:
     def sweep_dir(self) -> Path:
         """Folder of the maps that are trained here, one folder a map inside."""
         return self.data_dir / "sweeps"
+
+    @property
+    def own_recorded_dir(self) -> Path:
+        """Folder of recorded runs that the storage holds, beside those that come with the program."""
+        return self.data_dir / "recorded"
 
     @property
     def hosts(self) -> frozenset[str]:

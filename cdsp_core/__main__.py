@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Final
 
 from cdsp_core.commands import data, evidence, oligarchy, presets, record, replay, study, sweep, train
+from cdsp_core.commands.options import kept_out
 
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
@@ -31,7 +32,8 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m cdsp_c
     """Exit status: 0 done, 1 a run failed, 2 bad input, 130 interrupted. Errors are one sentence on standard error."""
     options = _parser(program).parse_args(arguments)
     try:
-        return int(options.run(options))
+        with kept_out(options):
+            return int(options.run(options))
     except KeyboardInterrupt:
         print(f"cdsp_core: stopped.{AGAIN if options.goes_on else ''}", file=sys.stderr)
         return INTERRUPTED

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     "settings",
     "wire",
+    "storage",
     "kernels",
     "method",
     "models",
@@ -30,7 +31,7 @@ STUDY_LAYERS = ("framework", "sweeps", "experiments", "catalogue")
 BACKEND_LAYERS = ("workers", "launchers", "storage", "live", "fanout", "jobs", "runs", "web")
 """of backend likewise; its files beside them are what all know (settings, errors, quotas) and what knows all (app)"""
 BACKEND_TOP = ("app.py", "viewer_app.py", "console.py", "__main__.py")
-TORCH_FREE = ("settings", "wire")
+TORCH_FREE = ("settings", "wire", "storage")
 FACES = ("cdsp_core/__init__.py", "cdsp_core/__main__.py", "cdsp_core/notebook.py")
 """the public face and the command line, which may know every layer"""
 
@@ -92,7 +93,7 @@ def test_what_all_of_the_backend_knows_knows_none_of_its_layers_but_the_names_of
 
 
 @pytest.mark.parametrize("layer", TORCH_FREE)
-def test_settings_and_wire_know_no_torch(layer: str) -> None:
+def test_settings_wire_and_storage_know_no_torch(layer: str) -> None:
     names = [name for path in files_of(f"cdsp_core/{layer}") for name in imports_of(path)]
     assert names
     assert not [name for name in names if name.split(".")[0] in ("torch", "torchvision")]

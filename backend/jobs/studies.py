@@ -53,7 +53,7 @@ class Studies:
     """Everything on the event loop.
 
     `workers` are the connected ones. `launch` asks for one and returns a sentence when none can come; None where
-    workers come by themselves only.
+    workers come by themselves only. `storage`: the URL of what keeps what workers do of a study.
     """
 
     def __init__(
@@ -63,7 +63,9 @@ class Studies:
         *,
         workers: Mapping[str, WorkerConnection],
         launch: Callable[[], str | None] | None,
+        storage: str | None = None,
     ) -> None:
+        self._storage = storage
         self._file = file
         self._catalogue = catalogue
         self._workers = workers
@@ -202,7 +204,7 @@ class Studies:
 
     def _give(self, name: str, worker: WorkerConnection) -> None:
         self._change(name, worker=worker.worker_id, state="running", text="starting")
-        worker.send(StudyStart(study=name, job=self._states[name].job))
+        worker.send(StudyStart(study=name, job=self._states[name].job, storage=self._storage))
 
     # states
 

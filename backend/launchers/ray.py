@@ -12,6 +12,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Collection
@@ -167,8 +168,11 @@ class Launch:
         device = "cpu" if settings.device == "auto" and not settings.worker_gpus else settings.device
         arguments = ["--connect", f"ws://{_dialled(settings)}/ws/worker", "--device", device]
         arguments += ["--threads", str(max(1, math.floor(settings.worker_cpus)))]
-        arguments += ["--checkpoint-dir", str(settings.checkpoint_dir.resolve())]
-        arguments += ["--study-dir", str(settings.study_dir.resolve())]
+        if settings.storage is None:
+            arguments += ["--checkpoint-dir", str(settings.checkpoint_dir.resolve())]
+            arguments += ["--study-dir", str(settings.study_dir.resolve())]
+        else:
+            arguments += ["--study-dir", str(Path(tempfile.gettempdir()) / "topology-lab-studies")]
         if settings.data_root is not None:
             arguments += ["--data-root", str(settings.data_root.resolve())]
         environment = {"CDSP_WORKER_TOKEN": self._token, "CDSP_WORKER_ID": worker_id}

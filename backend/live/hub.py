@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +20,11 @@ from backend.live.texts import ViewerTexts
 from backend.live.viewers import Viewer
 from backend.storage.eventlog import EventLog
 from backend.storage.history import Entry, History
+from backend.storage.shelf import Shelf
 from backend.storage.store import Store
 from backend.workers.link import WorkerConnection
 from cdsp_core.wire.frames import Frame, decode_frame
-from cdsp_core.wire.messages.link import CommandMessage, ResultMessage, Start, Started
+from cdsp_core.wire.messages.link import CommandMessage, ResultMessage, Start, Started, StoredMessage
 from cdsp_core.wire.messages.run import Event, RunInfo
 from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
 from cdsp_core.wire.oligarchy import read_found
@@ -68,7 +70,10 @@ class RunHub:
         self.gone: str | None = None
         self.store = store
         self.folder = checkpoint_dir / self.run_id
-        self.past = Past(self.run_id, store, self.folder)
+        self.shelf = Shelf(self.run_id, self.folder, state.storage)
+        self.storage_problem: str | None = None
+        """why the run's storage takes or gives nothing now; None while it does"""
+        self.past = Past(self.run_id, store, self.shelf)
         self.opening = Opening(state, self.past)
         self.memory = Memory(state, store=store, past=self.past)
         self.steering = Steering(
@@ -291,6 +296,11 @@ class RunHub:
             self.save()
         self.events.keep(event, source, n)
         self._tell()
+
+    async def on_stored(self, message: StoredMessage) -> None:
+        """The run's storage has acknowledged checkpoints, or does not."""
+        self.storage_problem = message.problem
+        await asyncio.to_thread(self.shelf.note, message.names, message.deleted)
 
     def on_result(self, message: ResultMessage) -> None:
         """The worker's answer to a command."""

@@ -25,6 +25,11 @@ class Opening:
         """Begin next with that seed or from those checkpoints; None for checkpoints: from the last one."""
         self._asked = None if checkpoints is None else (seed, checkpoints)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it begins from its last checkpoint, and nobody has asked for another."""
+        return self._asked is None
+
     def forget(self) -> None:
         """What was asked for has happened, or will not."""
         self._asked = None
@@ -54,4 +59,5 @@ class Opening:
             pause_at=state.pause_at,
             checkpoints=checkpoints,
             edits=edits,
+            storage=state.storage,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,9 @@ import numpy as np
 
 from backend.storage.eventlog import MAX_IN_MEMORY
 from backend.storage.history import ScalarHistory, scalars_message
+from backend.storage.shelf import Shelf
 from backend.storage.store import Store
+from cdsp_core.storage.place import StorageError
 from cdsp_core.wire.checkpoint_names import list_checkpoints, read_checkpoint_name, undelivered_path
 from cdsp_core.wire.frames import Array, Frame, decode_frame, to_json_text
 from cdsp_core.wire.messages.api import Checkpoint
@@ -38,12 +39,13 @@ class Recalled:
 
 
 class Past:
-    """Of one run. `folder` holds its checkpoints. Nothing here blocks the event loop."""
+    """Of one run, whose checkpoints are on the shelf. Nothing here blocks the event loop."""
 
-    def __init__(self, run_id: str, store: Store, folder: Path) -> None:
+    def __init__(self, run_id: str, store: Store, shelf: Shelf) -> None:
         self._run_id = run_id
         self._store = store
-        self._folder = folder
+        self._shelf = shelf
+        self._folder = shelf.folder
 
     async def recall(self, generation: int) -> Recalled:
         """Everything a new process has to know of a run that is in this generation."""
@@ -73,6 +75,10 @@ class Past:
     async def undelivered(self, generation: int, step: int) -> Frame | None:
         """Scalars that a worker could not deliver before it ended and left beside its checkpoint of this step."""
         path = undelivered_path(self._folder, generation, step)
+        try:
+            await asyncio.to_thread(self._shelf.fetch_undelivered, generation, step)
+        except StorageError as error:
+            logger.warning("%s is not fetched: %s", path.name, error)
         if not await asyncio.to_thread(path.exists):
             return None
         try:
@@ -103,7 +109,7 @@ class Past:
 
     def delete(self, log: Path | None) -> None:
         """Delete the checkpoints, and the log of the worker that trained the run if it has one of its own."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._shelf.delete()
         if log is not None:
             log.unlink(missing_ok=True)
 

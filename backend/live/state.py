@@ -76,6 +76,8 @@ class RunState:
     """what its recipe changes, each after its step; its worker makes them by itself"""
     by_hand: list[str] = field(default_factory=list)
     """controls whose value in force was set by people, and by no recipe since"""
+    storage: str | None = None
+    """URL of what keeps its checkpoints; None: the data folder does"""
     waiting: str | None = None
     """why nothing goes on at the moment, shown in place of `reason`"""
     worker_id: str | None = None

@@ -13,14 +13,15 @@ import shutil
 import sqlite3
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial as partial_of
 from pathlib import Path
 from typing import Final
 
 from backend.live.state import RunState
+from backend.runs.check_storage import findings_of_storages
+from backend.runs.finding import Finding
 from backend.runs.upkeep import half_written
 from backend.storage.archive import connected
 from backend.storage.checksums import why_damaged
@@ -28,20 +29,11 @@ from backend.storage.folder import locked
 from backend.storage.schema import OF_A_RUN, VERSION, prepare
 from backend.storage.store import StoreError
 from backend.storage.watermark import Watermark, writes_of
-from cdsp_core.wire.checkpoint_names import list_checkpoints
+from cdsp_core.wire.checkpoint_names import list_checkpoints, marked_stored
 
 ORPHANS: Final = "orphans"
 NAMED: Final = 5
 """of a kind of things, that a line names"""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """Something that is wrong. `mend` mends it; None where nothing can."""
-
-    text: str
-    way_out: str
-    mend: Callable[[], None] | None = None
 
 
 def main(arguments: list[str], *, program: str) -> int:
@@ -97,6 +89,7 @@ def findings(folder: Path) -> Iterator[Finding]:
             yield from _of_rows(connection, Watermark(path))
             runs = {str(row[0]) for row in connection.execute("SELECT run_id FROM runs")}
             yield from _of_files(folder, runs)
+            yield from findings_of_storages(connection, folder / "checkpoints")
             yield from _of_space(connection)
     except sqlite3.Error as error:
         yield Finding(text=f"{path} cannot be read: {error}.", way_out="put a copy in its place, or move it away.")
@@ -194,6 +187,8 @@ def _of_files(folder: Path, runs: set[str]) -> Iterator[Finding]:
             yield _aside(folder, [path], f"The checkpoints in {path.name} belong to no run.")
             continue
         for name in list_checkpoints(path):
+            if name in marked_stored(path) and not (path / f"{name}.json").exists():
+                continue  # a storage keeps it
             reason = why_damaged(path, name)
             if reason is not None:
                 yield _aside(folder, sorted(path.glob(f"{name}.*")), f"Checkpoint {path.name}/{name}: {reason}")

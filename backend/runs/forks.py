@@ -20,15 +20,17 @@ from typing import Any, Final
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from backend.errors import BadInputError, BusyError, RunNotFoundError
+from backend.errors import BadInputError, BusyError, NotNowError, RunNotFoundError
 from backend.live.hub import RunHub
 from backend.live.state import RunState
 from backend.runs.runs import Runs
 from backend.storage.lineage import past_of
+from backend.storage.shelf import Shelf
 from backend.storage.store import Store
 from cdsp_core.settings.config import Controls, RunConfig
 from cdsp_core.settings.overrides import with_controls
 from cdsp_core.settings.presets import from_dict
+from cdsp_core.storage.place import StorageError
 from cdsp_core.wire.checkpoint_names import checkpoint_name, undelivered_path
 from cdsp_core.wire.frames import Array, decode_frame
 from cdsp_core.wire.messages.api import Checkpoint, NewFork
@@ -69,9 +71,15 @@ async def fork(runs: Runs, hub: RunHub, wanted: NewFork) -> RunHub:
         raise BadInputError(f"step must be before {parent.total_steps}, the run's last. Found {found.step}. {earlier}")
     run_id = f"run-{secrets.token_hex(4)}"
     folder = hub.folder.with_name(run_id)
+    shelf = Shelf(run_id, folder, runs.settings.storage)
     try:
+        await asyncio.to_thread(_fetch, hub, found)
         saved = await asyncio.to_thread(_copy_checkpoint, hub.folder, found, folder)
+        await asyncio.to_thread(shelf.hand_over, saved.name)
         await asyncio.to_thread(_copy_history, runs.store, hub, saved, run_id)
+    except StorageError as error:
+        await asyncio.to_thread(shelf.delete)
+        raise NotNowError(f"The run cannot be forked now: {error}") from None
     except FileNotFoundError:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         left = _nearest(found.step, await asyncio.to_thread(hub.past.checkpoints))
@@ -99,6 +107,7 @@ async def fork(runs: Runs, hub: RunHub, wanted: NewFork) -> RunHub:
         forked_from=(parent.run_id, saved.generation, saved.step),
         edits=[edit for edit in parent.edits if edit.step >= saved.step],
         by_hand=sorted(wanted.controls or {}),
+        storage=runs.settings.storage,
     )
     _tell_beginning(runs.store, state, parent.name, saved.controls, wanted)
     made = await runs.adopt(state)
@@ -141,6 +150,12 @@ def _nearest(step: int, every: list[Checkpoint]) -> str:
     return f"The nearest is of step {min((one.step for one in every), key=lambda other: abs(other - step))}."
 
 
+def _fetch(hub: RunHub, found: Checkpoint) -> None:
+    """Have a checkpoint here with what lies beside it. Raises StorageError."""
+    hub.shelf.fetch(found.checkpoint_id)
+    hub.shelf.fetch_undelivered(found.epoch, found.step)
+
+
 def _copy_checkpoint(source: Path, found: Checkpoint, folder: Path) -> Saved:
     """Put a checkpoint into the fork's own folder, the JSON last. Raises FileNotFoundError, BadInputError."""
     name = checkpoint_name(found.epoch, found.step, kept=True)
@@ -158,7 +173,7 @@ def _copy_checkpoint(source: Path, found: Checkpoint, folder: Path) -> Saved:
         raise BadInputError(f"The checkpoint of step {found.step} cannot be read: {problem[:200]}") from None
     folder.mkdir(parents=True)
     for file in sorted(source.glob(f"{found.checkpoint_id}.*"), key=lambda file: file.suffix == ".json"):
-        if file.suffix != ".undelivered":
+        if file.suffix in (".json", ".safetensors"):
             _link(file, folder / f"{name}{file.suffix}")
     descriptor = os.open(folder, os.O_RDONLY)
     try:

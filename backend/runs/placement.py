@@ -19,12 +19,15 @@ from backend.runs.recovery import Recovery
 from backend.settings import Settings
 from backend.storage.store import Store
 from backend.workers.link import WorkerConnection
+from cdsp_core.storage.place import StorageError, StorageUrlError
 from cdsp_core.wire.messages.link import Saved, Welcome, WorkerHello
 from cdsp_core.wire.messages.studies import StudyReport
 
 logger = logging.getLogger(__name__)
 
 WATCHED_GONE: Final = "The program that trained it has ended, and no other can go on with it."
+LOOKS_AGAIN_S: Final = 2.0
+"""seconds after which a storage that did not say what it keeps is asked again"""
 MAX_HEARD: Final = 1000
 """workers of which it is remembered how far they were heard"""
 
@@ -54,6 +57,7 @@ class Placement:
             catalogue,
             workers=self.workers,
             launch=self._launch_for_study if launcher.starts_workers else None,
+            storage=settings.storage,
         )
         self._recovery = Recovery(
             settings,
@@ -69,6 +73,9 @@ class Placement:
         """number of the last message of each worker that was heard, also of what is not on disk yet"""
         self._arrived: set[str] = set()
         """workers that have ever been connected"""
+        self._looking: set[str] = set()
+        """runs whose storage is being asked"""
+        self._spawn = spawn
         self._closing = False
 
     @property
@@ -111,6 +118,7 @@ class Placement:
         if silent:
             longest = max(each.silent_s for each in silent)
             found += (f"{len(silent)} of {len(self.workers)} workers have not answered, for up to {longest:.0f} s.",)
+        found += tuple(dict.fromkeys(hub.storage_problem for hub in self._hubs.values() if hub.storage_problem))
         if self._queue and not self.workers:
             found += (f"{len(self._queue)} runs wait and no worker is connected.",)
         return found
@@ -224,7 +232,33 @@ class Placement:
             hub.end("interrupted", WATCHED_GONE)
             return
         hub.queue()
-        if hub not in self._queue:
+        if hub.shelf.url is not None and hub.state.generation != NOT_BEGUN and hub.opening.goes_on:
+            self._spawn(self._begin_once_looked(hub))
+        else:
+            self._enqueue(hub)
+
+    async def _begin_once_looked(self, hub: RunHub) -> None:
+        """Queue a run once its storage has said what it keeps of it; one that cannot be reached is waited for."""
+        if hub.run_id in self._looking:
+            return
+        self._looking.add(hub.run_id)
+        try:
+            while hub.state.status == "queued" and not self._closing:
+                try:
+                    await asyncio.to_thread(hub.shelf.look)
+                except (StorageError, StorageUrlError) as error:
+                    hub.storage_problem = str(error)
+                    hub.wait(f"{error} The run goes on as soon as its checkpoints are there.")
+                    await asyncio.sleep(LOOKS_AGAIN_S)
+                else:
+                    hub.storage_problem = None
+                    self._enqueue(hub)
+                    return
+        finally:
+            self._looking.discard(hub.run_id)
+
+    def _enqueue(self, hub: RunHub) -> None:
+        if hub.state.status == "queued" and hub not in self._queue:
             self._queue.append(hub)
         self._schedule()
 

@@ -30,14 +30,14 @@ BY_NAME: Final = re.compile(r"[a-z]+-(?P<arm>[a-z0-9_]+)-seed\d+")
 
 
 class RecordedFolder:
-    """The files of a folder and of those in it, read again when they change. Its methods wait for the disk.
+    """The files of folders and of those in them, read again when they change. Its methods wait for the disk.
 
     Of two of the same name the one is served whose path comes first.
     """
 
-    def __init__(self, folder: Path, *, cell: Callable[[str], Path | None] = lambda name: None) -> None:
+    def __init__(self, *folders: Path, cell: Callable[[str], Path | None] = lambda name: None) -> None:
         """`cell` finds the file of a map's cell, which can be asked for by name and is not listed."""
-        self._folder = folder
+        self._folders = folders
         self._cell = cell
         self._read: dict[Path, tuple[int, Recording]] = {}
 
@@ -76,7 +76,7 @@ class RecordedFolder:
 
     def _files(self) -> dict[str, Path]:
         files: dict[str, Path] = {}
-        for path in sorted(self._folder.rglob(f"*{SUFFIX}")):
+        for path in (path for folder in self._folders for path in sorted(folder.rglob(f"*{SUFFIX}"))):
             if path.parent.name == CELLS:
                 continue  # of a map, which shows them itself
             files.setdefault(path.name.removesuffix(SUFFIX), path)

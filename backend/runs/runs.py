@@ -12,6 +12,7 @@ from typing import IO, Any, Final, Protocol
 
 from backend.errors import BadInputError, BusyError, RunNotFoundError, TooManyError
 from backend.jobs.datasets import OwnData
+from backend.jobs.keeping import Keeping
 from backend.jobs.studies import Catalogue
 from backend.jobs.sweep_process import SweepCommand, sweep_command
 from backend.jobs.sweeps import Sweeps
@@ -107,6 +108,7 @@ class Runs:
             active=lambda: any(hub.state.active for hub in self._hubs.values()),
             spawn=self._spawn,
         )
+        self.keeping = Keeping(settings.data_dir, settings.storage)
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: list[dict[str, Any]] = []
         self._folder_lock: IO[str] | None = None
@@ -144,6 +146,7 @@ class Runs:
         self.store.writer.on_saved = lambda worker_id, n: _call(loop, self.placement.saved, worker_id, n)
         self.store.writer.on_error = lambda sentence: _call(loop, self._store_changed, sentence)
         await asyncio.to_thread(self.open_folder)
+        await self.keeping.open()
         self.studies.open()
         for record in self._records:
             hub = self._add(RunState.from_record(record))
@@ -163,6 +166,7 @@ class Runs:
         self._spawn(self._tick())
         self._spawn(self.loop_watch.work())
         self._spawn(self.upkeep.work())
+        self._spawn(self.keeping.work())
 
     async def close(self) -> None:
         """End the workers this process started and write what waits."""
@@ -172,6 +176,7 @@ class Runs:
             await self._publisher.close()
         await self.sweeps.close()
         await self.placement.close()
+        await self.keeping.close()
         await asyncio.to_thread(self.store.close)
         if self._folder_lock is not None:
             self._folder_lock.close()
@@ -215,6 +220,7 @@ class Runs:
             watcher=watcher,
             edits=list(edits),
             pause_at=pause_at,
+            storage=None if watcher else self.settings.storage,
         )
         hub = self._add(state)
         self._asked_from[run_id] = address
@@ -302,9 +308,10 @@ class Runs:
 
     def problems(self) -> tuple[str, ...]:
         """Everything that is wrong with the server, one sentence each."""
-        own = (self.store.error, self.store.missing, self.upkeep.problem())
         fanout = None if self._publisher is None else self._publisher.problem
-        return (*(sentence for sentence in (*own, fanout) if sentence is not None), *self.placement.problems())
+        own = (self.store.error, self.store.missing, self.upkeep.problem(), self.keeping.problem, fanout)
+        found = (*(sentence for sentence in own if sentence is not None), *self.placement.problems())
+        return tuple(dict.fromkeys(found))
 
     # housekeeping
 

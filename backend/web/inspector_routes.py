@@ -12,12 +12,13 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from backend.errors import BadInputError
+from backend.errors import BadInputError, NotNowError
 from backend.jobs.inspector import Inspector, state_of
 from backend.live.hub import RunHub
 from backend.web.asked import Hub, answer
 from backend.web.reference import refusals
 from cdsp_core.settings.config import MAX_SEED, MAX_STEPS
+from cdsp_core.storage.place import StorageError
 from cdsp_core.wire.messages.inspect import (
     AskImages,
     AskLesion,
@@ -106,7 +107,12 @@ def pixels_of(image: str, side: int) -> list[int]:
 
 async def _state(hub: RunHub, epoch: int | None, step: int | None) -> str:
     generation = max(hub.state.generation, 0) if epoch is None else epoch
-    return await asyncio.to_thread(state_of, hub.folder, generation, step)
+    state = await asyncio.to_thread(state_of, hub.folder, generation, step)
+    try:
+        await asyncio.to_thread(hub.shelf.fetch, state)
+    except StorageError as error:
+        raise NotNowError(str(error)) from None
+    return state
 
 
 def _check(**places: int) -> None:

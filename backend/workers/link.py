@@ -23,6 +23,7 @@ from cdsp_core.wire.messages.link import (
     Leaving,
     ResultMessage,
     Started,
+    StoredMessage,
     StudyMessage,
     WorkerHello,
     WorkerMessage,
@@ -57,6 +58,7 @@ class Trained(Protocol):
     def on_frame(self, message: bytes) -> None: ...
     def on_event(self, event: Event, source: str, n: int) -> None: ...
     def on_result(self, message: ResultMessage) -> None: ...
+    async def on_stored(self, message: StoredMessage) -> None: ...
 
 
 class Desk(Protocol):
@@ -166,6 +168,8 @@ class WorkerConnection:
                 run.on_event(message.event, self.worker_id, message.n)
             case ResultMessage():
                 run.on_result(message)
+            case StoredMessage():
+                await run.on_stored(message)
         if self.run is run and not run.active:
             desk.release(self)
 

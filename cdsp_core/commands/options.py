@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import PRESETS, preset
+from cdsp_core.storage.mirror import kept_at
+from cdsp_core.storage.opening import is_url
 
 if TYPE_CHECKING:
     import torch
@@ -115,6 +119,30 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a whole number. Found {text!r}.") from None
+
+
+def place(text: str) -> Path | str:
+    """The argument, a folder or a file, or the URL of a storage as it stands."""
+    return text if is_url(text) else folder(text)
+
+
+@contextmanager
+def kept_out(options: argparse.Namespace) -> Iterator[None]:
+    """Where `--out` is a storage's URL, let it be a folder, or a file in one, which that storage keeps."""
+    url = getattr(options, "out", None)
+    if not isinstance(url, str):
+        yield
+        return
+    is_file = getattr(options, "out_is_file", False)
+    parent, _, name = url.rpartition("/") if is_file else (url, "", "")
+    with kept_at(parent, said=_to_stderr, fetches=not is_file) as here:
+        options.out = here / name
+        yield
+    _to_stderr(f"Kept at {url}.")
+
+
+def _to_stderr(sentence: str) -> None:
+    print(f"cdsp_core: {sentence}", file=sys.stderr)
 
 
 def folder(text: str) -> Path:

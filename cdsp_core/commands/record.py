@@ -6,10 +6,9 @@ import argparse
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cdsp_core.commands.options import add_training, config_of, made_ready
+from cdsp_core.commands.options import add_training, config_of, made_ready, place
 
 if TYPE_CHECKING:
     from cdsp_core.wire.recording import Recording
@@ -27,7 +26,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="STEP:KEY=VALUE",
         help="set a control after that step; may be given again",
     )
-    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+    text = "the file to write, or s3://BUCKET/PREFIX/FILE"
+    command.add_argument("--out", type=place, required=True, metavar="FILE", help=text)
+    command.set_defaults(out_is_file=True)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from cdsp_core.commands.options import (
     folder,
     interrupt,
     made_ready,
+    place,
     positive,
     where_jobs_run,
 )
@@ -61,7 +62,11 @@ def add_options(study: argparse.ArgumentParser) -> None:
     )
     study.add_argument("--only-batched", action="store_true", help="end when the batches are done")
     study.add_argument(
-        "--out", type=folder, default=RESULTS, metavar="DIR", help="folder for the results (default studies/)"
+        "--out",
+        type=place,
+        default=RESULTS,
+        metavar="DIR",
+        help="folder for the results, or s3://BUCKET/PREFIX (default studies/)",
     )
     study.add_argument(
         "--redo-stale", action="store_true", help="do over what other settings or another revision of the code did"

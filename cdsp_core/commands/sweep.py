@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from cdsp_core.commands.options import add_jobs, check_packages, interrupt, settings_of, where_jobs_run
+from cdsp_core.commands.options import add_jobs, check_packages, interrupt, place, settings_of, where_jobs_run
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import PRESETS, preset
 from cdsp_core.studies.sweeps.files import NAME, stored_sweep
@@ -33,10 +33,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add_jobs(command)
     command.add_argument(
         "--out",
-        type=Path,
+        type=place,
         required=True,
         metavar="DIR",
-        help="folder of the map; with no axis the map it holds goes on, with other values or more seeds it grows",
+        help="folder of the map, or s3://BUCKET/PREFIX; with no axis the map it holds goes on, "
+        "with other values or more seeds it grows",
     )
     command.add_argument("--redo-stale", action="store_true", help="do over what another revision of the code did")
     command.add_argument("--progress", choices=("bar", "json"), default="bar", help="json: one JSON object a line")

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cdsp_core.commands.options import add_training, config_of, folder, made_ready
+from cdsp_core.commands.options import add_training, config_of, made_ready, place
 from cdsp_core.settings.config import to_dict
 from cdsp_core.settings.overrides import with_controls
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def add_options(command: argparse.ArgumentParser) -> None:
     """The options of `python -m cdsp_core train`."""
     add_training(command)
-    command.add_argument("--out", type=folder, metavar="DIR", help="folder for the final checkpoint and result.json")
+    text = "folder or s3://BUCKET/PREFIX for the final checkpoint and result.json"
+    command.add_argument("--out", type=place, metavar="DIR", help=text)
     command.add_argument(
         "--json", action="store_true", help="print one JSON object as the last line of standard output"
     )

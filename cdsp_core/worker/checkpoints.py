@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from cdsp_core.wire.checkpoint_names import list_checkpoints, milestone_name, read_checkpoint_name, undelivered_path
+from cdsp_core.storage.place import NotStoredError, StorageError
+from cdsp_core.wire.checkpoint_names import (
+    list_checkpoints,
+    marked_stored,
+    milestone_name,
+    read_checkpoint_name,
+    undelivered_path,
+)
 from cdsp_core.worker.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -42,7 +49,8 @@ def first_readable(
 ) -> tuple[Loaded, tuple[int, int], list[Skipped]]:
     """What is loaded from the first checkpoint that can be read, its generation and step, and those passed over.
 
-    Raises NoneReadableError: a run that has checkpoints never begins anew by itself.
+    Raises NoneReadableError: a run that has checkpoints never begins anew by itself; StorageError where they cannot be
+    fetched now.
     """
     skipped: list[Skipped] = []
     for name in names:
@@ -52,6 +60,10 @@ def first_readable(
             continue
         try:
             return load(folder, name), parsed[:2], skipped
+        except NotStoredError as error:
+            skipped.append(Skipped(name, str(error)))
+        except StorageError:
+            raise
         except (ValueError, RuntimeError, OSError) as error:
             logger.warning("checkpoint %s cannot be read: %s", name, error)
             skipped.append(Skipped(name, " ".join(str(error).split()) or type(error).__name__))
@@ -76,9 +88,15 @@ def leave_undelivered(outbox: Outbox, run_id: str, folder: Path, generation: int
 
 
 def thin_checkpoints(
-    folder: Path, is_readable: Callable[[Path, str], bool], *, spared: tuple[int, int] | None = None
-) -> None:
+    folder: Path,
+    is_readable: Callable[[Path, str], bool],
+    *,
+    spared: tuple[int, int] | None = None,
+    unreadable: Collection[str] = (),
+) -> list[str]:
     """Delete all but the newest, with what lies beside them; those that were asked for are counted apart.
+
+    Returns the names of those deleted, of which a storage may hold more. It is known which of those are `unreadable`.
 
     One that cannot be read stays: another version may read it, and people are told of it. The one of `spared`, a
     generation and step, stays as well: the backend may still need what lies beside it. What a worker that was killed
@@ -87,15 +105,20 @@ def thin_checkpoints(
     for partial in (*folder.glob(".*.partial"), *folder.glob("*.partial")):
         partial.unlink(missing_ok=True)
     names = [(name, read_checkpoint_name(name)) for name in list_checkpoints(folder)]
+    stored, deleted = marked_stored(folder), []
     for kept, number in ((False, KEPT), (True, KEPT_ASKED)):
         for name in [name for name, parsed in names if parsed and parsed[2] is kept][number:]:
             parsed = read_checkpoint_name(name)
-            if (parsed and parsed[:2] == spared) or not is_readable(folder, name):
+            if (parsed and parsed[:2] == spared) or name in unreadable:
                 continue
+            if name not in stored and not is_readable(folder, name):
+                continue
+            deleted.append(name)
             for path in folder.glob(f"{name.removesuffix('-kept')}.undelivered"):
-                path.unlink()
+                path.unlink(missing_ok=True)
             for path in folder.glob(f"{name}.*"):
-                path.unlink()
+                path.unlink(missing_ok=True)
+    return deleted
 
 
 class Milestones:
@@ -113,8 +136,11 @@ class Milestones:
         """Whether this step is to be kept."""
         return self._next is not None and step >= self._next
 
-    def keep(self, step: int, save: Callable[[str], None]) -> None:
-        """Save this step under a milestone's name. A disk that refuses it, or a large file, ends the milestones."""
+    def keep(self, step: int, save: Callable[[str], None]) -> str | None:
+        """Save this step under a milestone's name, which is returned.
+
+        A disk that refuses it, for which None is returned, or a large file ends the milestones.
+        """
         name = milestone_name(self._generation, step)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -123,8 +149,9 @@ class Milestones:
         except OSError as error:
             logger.warning("milestone %s could not be written: %s", name, error.strerror)
             self._next = None
-            return
+            return None
         self._next = None if size > MAX_MILESTONE_BYTES else _milestone_after(step)
+        return name
 
 
 def _milestone_after(step: int) -> int:

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 from cdsp_core.settings.config import MAX_SEED, RunConfig
@@ -29,6 +28,7 @@ from cdsp_core.wire.messages.link import (
     Drop,
     End,
     EventMessage,
+    Kept,
     Leaving,
     Order,
     ResultMessage,
@@ -42,6 +42,8 @@ from cdsp_core.worker.checkpoints import Skipped, first_readable, named
 from cdsp_core.worker.commands import Changed, RefusedError, carry_out
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.session import Session, Surroundings, Trainable
+from cdsp_core.worker.stored import StoredRun
+from cdsp_core.worker.storing import Storing
 from cdsp_core.worker.studies import StudyRunner
 from cdsp_core.worker.words import first_line, told
 
@@ -76,6 +78,9 @@ class WorkerLoop:
         self._session: Session | None = None
         self._results: OrderedDict[tuple[str, str], ResultMessage] = OrderedDict()
         """answers by run and command_id"""
+        self._storing = Storing(outbox=self._outbox, on_kept=inbox.put)
+        self._unanswered: dict[tuple[str, str], list[CommandMessage]] = {}
+        """commands, by run and checkpoint, that are answered once the storage has acknowledged it"""
         self._ending: str | None = None
 
     @property
@@ -109,6 +114,7 @@ class WorkerLoop:
         """Say that this worker ends and why, and end the link."""
         if self._session is not None and self._session.broken is None:
             self._session.checkpoint(kept=False)
+        self._storing.close()
         self._studies.close()
         self._outbox.put(Leaving(reason=reason))
         self._link.close()
@@ -170,6 +176,8 @@ class WorkerLoop:
                     self._start(order)
             case CommandMessage():
                 self._command(order)
+            case Kept():
+                self._answer_kept(order)
             case StudyStart() | StudyStop():
                 self._studies.take(order)
             case Drop():
@@ -183,10 +191,10 @@ class WorkerLoop:
         self._link.hold(None)
 
     def _start(self, order: Start) -> None:
-        folder = self._checkpoint_dir / order.run
         self._link.hold(order.run, order.epoch)
         try:
-            trainer, parent, skipped = self._first_trainer(folder, order)
+            stored = self._storing.begin(order)
+            trainer, parent, skipped = self._first_trainer(order, stored)
             _check_edits(order.edits, trainer.total_steps)
             self._session = Session(
                 run_id=order.run,
@@ -199,6 +207,7 @@ class WorkerLoop:
                 parent=parent,
                 pause_at=order.pause_at,
                 edits=order.edits,
+                stored=stored,
             )
             if skipped:
                 names = [one.name for one in skipped]
@@ -220,11 +229,17 @@ class WorkerLoop:
             self._outbox.put(EventMessage(run=order.run, event=event))
             self._drop()
 
-    def _first_trainer(self, folder: Path, order: Start) -> tuple[Trainable, tuple[int, int] | None, list[Skipped]]:
+    def _first_trainer(
+        self, order: Start, stored: StoredRun | None
+    ) -> tuple[Trainable, tuple[int, int] | None, list[Skipped]]:
         """A trainer to begin with, its parent, and the checkpoints passed over. Raises NoneReadableError."""
         if not order.checkpoints:
             return self._trainers.new(order.config), None, []
-        return first_readable(folder, order.checkpoints, self._trainers.load)
+        if stored is None:
+            return first_readable(self._checkpoint_dir / order.run, order.checkpoints, self._trainers.load)
+        found = first_readable(stored.folder, order.checkpoints, stored.loader(self._trainers.load))
+        stored.unreadable |= {each.name for each in found[2]}
+        return found
 
     def _command(self, message: CommandMessage) -> None:
         """Apply or refuse one command and answer it; a repeated id of a run gets its first answer again."""
@@ -232,6 +247,8 @@ class WorkerLoop:
         known = self._results.get((run_id, command.command_id))
         if known is not None:
             self._outbox.put(known)
+            return
+        if any(command.command_id == each.command.command_id for every in self._unanswered.values() for each in every):
             return
         stale = False
         session = self._session
@@ -254,6 +271,9 @@ class WorkerLoop:
         except (ValueError, RuntimeError, OSError) as error:
             reason = first_line(error)
             stale = isinstance(error, RefusedError) and error.stale
+        if status == "applied" and isinstance(command, CheckpointCommand) and session and session.stored:
+            self._unanswered.setdefault((run_id, new["checkpoint_id"]), []).append(message)
+            return
         held = self._session or session
         result = CommandResult(
             command_id=command.command_id,
@@ -265,9 +285,7 @@ class WorkerLoop:
             reason=reason,
         )
         answer = ResultMessage(run=run_id, stale=stale, result=result)
-        self._results[run_id, command.command_id] = answer
-        if len(self._results) > REMEMBERED_RESULTS:
-            self._results.popitem(last=False)
+        self._remember(answer)
         if held is not None and not isinstance(command, CheckpointCommand):
             asked = {**command.to_json(), "requested_step": message.requested_step}
             data = {"command": asked, "old": old, "new": new, "reason": reason, "applied_step": result.applied_step}
@@ -275,6 +293,31 @@ class WorkerLoop:
         self._outbox.put(answer)
         if held is not None:
             self._after(held, status, command)
+
+    def _remember(self, answer: ResultMessage) -> None:
+        self._results[answer.run, answer.result.command_id] = answer
+        if len(self._results) > REMEMBERED_RESULTS:
+            self._results.popitem(last=False)
+
+    def _answer_kept(self, order: Kept) -> None:
+        """A checkpoint that was asked for is stored, or not yet: answer who asked for it."""
+        parsed = read_checkpoint_name(order.name)
+        assert parsed is not None
+        is_kept = order.problem is None
+        reason = None if is_kept else f"{order.problem} The checkpoint is stored as soon as it can be."
+        for message in self._unanswered.pop((order.run, order.name), []):
+            result = CommandResult(
+                command_id=message.command.command_id,
+                status="applied" if is_kept else "rejected",
+                applied_step=parsed[1],
+                revision=self._session.revision if self._session is not None else 0,
+                old={},
+                new={"checkpoint_id": order.name} if is_kept else {},
+                reason=reason,
+            )
+            answer = ResultMessage(run=order.run, stale=False, result=result)
+            self._remember(answer)
+            self._outbox.put(answer)
 
     def _after(self, session: Session, status: Outcome, command: Command) -> None:
         """A frame after every applied command, so that every viewer sees its effect; then let go of an ended run."""
@@ -301,10 +344,16 @@ class WorkerLoop:
                 if parsed is None:
                     raise RefusedError(f"checkpoint_id must be the name of a checkpoint. Found {name!r}.")
                 with self._link.pulse.long_work():
-                    loaded = self._trainers.load(self._checkpoint_dir / session.run_id, name)
+                    loaded = self._loaded(session, name)
                 return self._replace(session, loaded, parsed[:2])
             case _:
                 return carry_out(session, command)
+
+    def _loaded(self, session: Session, name: str) -> Trainable:
+        """A trainer of a checkpoint. Raises ValueError, RuntimeError, OSError."""
+        if session.stored is None:
+            return self._trainers.load(self._checkpoint_dir / session.run_id, name)
+        return session.stored.loader(self._trainers.load, patience_s=0.0)(session.stored.folder, name)
 
     def _reseeded(self, session: Session, seed: int) -> Trainable:
         """A trainer from the start, with the controls as they are now."""
@@ -328,6 +377,7 @@ class WorkerLoop:
             paused=not session.training,
             parent=parent,
             edits=() if parent is None else session.edits,
+            stored=session.stored,
         )
         return old, {"epoch": self._session.generation, "step": trainer.step, "seed": trainer.config.train.seed}
 

@@ -19,12 +19,17 @@ from cdsp_core.wire.messages.run import Description, Event, RecipeEdit
 from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
 from cdsp_core.worker.checkpoints import Milestones, leave_undelivered, thin_checkpoints
 from cdsp_core.worker.outbox import Outbox
+from cdsp_core.worker.stored import Moment, StoredRun
 
 FRAME_COST_SHARE: Final = 5.0
 """A frame is taken at most every so many times the time one costs, so frames stay a small share of training."""
 
 FIRST_CHECKPOINT_S: Final = 2.0
 """What a session is worth is kept soon: a run whose workers die often gets on, and is not given up."""
+
+
+FINAL_WAIT_S: Final = 5.0
+"""that a run which ends waits for its storage"""
 
 
 class Trainable(Protocol):
@@ -90,7 +95,9 @@ class Session:
         parent: tuple[int, int] | None = None,
         pause_at: int | None = None,
         edits: Sequence[RecipeEdit] = (),
+        stored: StoredRun | None = None,
     ) -> None:
+        """`stored` keeps its checkpoints; None: the folder of the surroundings does."""
         self.run_id = run_id
         self.generation = generation
         self.revision = revision
@@ -102,7 +109,8 @@ class Session:
         """that its recipe makes, each once the step that it names has been trained"""
         self.broken: str | None = None
         """why the trainer's weights are of no use any more; None while they are"""
-        self._folder = surroundings.checkpoint_dir / run_id
+        self.stored = stored
+        self._folder = stored.folder if stored else surroundings.checkpoint_dir / run_id
         self._trainers = surroundings.trainers
         self._outbox = surroundings.outbox
         self._pace = surroundings.pace
@@ -201,14 +209,20 @@ class Session:
         """The last step has been trained."""
         self.status = "finished"
         self.checkpoint(kept=False)
-        self.set_status("finished", f"Trained all {self.trainer.total_steps} steps.")
+        self.set_status("finished", f"Trained all {self.trainer.total_steps} steps.{self._left_to_store()}")
 
     def stop(self) -> None:
         """End before the last step, with a checkpoint to go on from."""
         self.status = "interrupted"
         if self.broken is None:
             self.checkpoint(kept=False)
-        self.set_status("interrupted", f"Stopped at step {self.trainer.step}.")
+        self.set_status("interrupted", f"Stopped at step {self.trainer.step}.{self._left_to_store()}")
+
+    def _left_to_store(self) -> str:
+        """Wait a little until all is stored; a sentence where it is not."""
+        if self.stored is None or self.stored.wait(FINAL_WAIT_S):
+            return ""
+        return " Its last state is not stored yet."
 
     def break_off(self, term: str, step: int) -> None:
         """A loss is not finite: pause, show how it came to it, keep the last finite checkpoint, say how to go on."""
@@ -233,7 +247,10 @@ class Session:
         self._next_step_at = self._clock()
 
     def checkpoint(self, *, kept: bool) -> str | None:
-        """Take a frame and write a checkpoint; its name, or None when the disk refused it, which an event says."""
+        """Take a frame and write a checkpoint; its name, or None when the disk refused it, which an event says.
+
+        With a storage it counts only once it is acknowledged there, which the storage tells.
+        """
         self.publish()
         name = checkpoint_name(self.generation, self.trainer.step, kept=kept)
         self._checkpointed_at = self._clock()
@@ -241,7 +258,7 @@ class Session:
             return name
         if not self._write_checkpoint(name):
             return None
-        if kept:
+        if kept and self.stored is None:
             self.event("checkpoint", f"Checkpoint at step {self.trainer.step}.", {"checkpoint_id": name})
         return name
 
@@ -253,7 +270,13 @@ class Session:
             self._trainers.save(self.trainer, self._folder, name)
             leave_undelivered(self._outbox, self.run_id, self._folder, self.generation, self._checkpointed_step)
             spared = self._parent if self._outbox.waits(self._announced) else None
-            thin_checkpoints(self._folder, self._trainers.is_readable, spared=spared)
+            if self.stored is None:
+                thin_checkpoints(self._folder, self._trainers.is_readable, spared=spared)
+            else:
+                readable, unreadable = self._trainers.is_readable, self.stored.unreadable
+                thinned = thin_checkpoints(self._folder, readable, spared=spared, unreadable=unreadable)
+                self.stored.forget(thinned)
+                self.stored.keep(name, self._moment())
         except OSError as error:
             self._checkpointed_step = -1
             self.event("error", f"The checkpoint at step {self.trainer.step} could not be written: {error.strerror}.")
@@ -263,7 +286,14 @@ class Session:
     def _keep_milestone(self) -> None:
         """Keep this step to be looked at later, where it is one of those; a disk that refuses it ends that."""
         if self._milestones.is_due(self.trainer.step):
-            self._milestones.keep(self.trainer.step, lambda name: self._trainers.save(self.trainer, self._folder, name))
+            name = self._milestones.keep(
+                self.trainer.step, lambda name: self._trainers.save(self.trainer, self._folder, name)
+            )
+            if name is not None and self.stored is not None:
+                self.stored.keep(name, self._moment())
+
+    def _moment(self) -> Moment:
+        return Moment(generation=self.generation, step=self.trainer.step, revision=self.revision)
 
     def event(self, kind: EventKind, text: str, data: dict[str, Any] | None = None) -> None:
         """Report something that happened at this step."""

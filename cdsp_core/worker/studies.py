@@ -19,12 +19,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from cdsp_core.storage.opening import open_storage
+from cdsp_core.storage.place import StorageError
 from cdsp_core.studies import NAMES
 from cdsp_core.wire.messages.fields import bounded_json
 from cdsp_core.wire.messages.link import StudyStart, StudyStop
 from cdsp_core.wire.messages.studies import StudyReport
 from cdsp_core.wire.messages.vocabulary import MAX_CLAIMS
 
+STUDIES: Final = "studies"
+"""of a storage: the folder of what is done of them"""
 END_TIMEOUT_S: Final = 5.0
 SIGNALLED: Final = 128
 """above it an exit code names the signal that ended the command"""
@@ -32,15 +36,15 @@ NICENESS: Final = 5
 """more than the worker's: the run that people watch comes first"""
 MAX_TEXT: Final = 300
 
-MakeCommand = Callable[[str, Path], Sequence[str]]
-"""The command that runs the study of this name with its results in this folder, saying JSON lines."""
+MakeCommand = Callable[[str, str], Sequence[str]]
+"""The command that runs the study of this name with its results in this folder or storage, saying JSON lines."""
 OnChange = Callable[[StudyReport], None]
 
 
-def smallest_form(name: str, folder: Path) -> list[str]:
+def smallest_form(name: str, place: str) -> list[str]:
     """The command line of a study's smallest form."""
     study = [sys.executable, "-m", "cdsp_core", "study", name, "--smallest"]
-    return [*study, "--progress", "json", "--out", str(folder)]
+    return [*study, "--progress", "json", "--out", place]
 
 
 class StudyRunner:
@@ -61,7 +65,7 @@ class StudyRunner:
     def take(self, order: StudyStart | StudyStop) -> None:
         """Begin a study, or end the one of that job."""
         if isinstance(order, StudyStart):
-            self._start(order.study, order.job)
+            self._start(order)
         elif self._state is not None and self._state.job == order.job:
             self._stop()
 
@@ -71,7 +75,8 @@ class StudyRunner:
         if self._reader is not None:
             self._reader.join(END_TIMEOUT_S)
 
-    def _start(self, name: str, job: str) -> None:
+    def _start(self, order: StudyStart) -> None:
+        name, job = order.study, order.job
         fresh = StudyReport(
             study=name, job=job, state="running", done=0, total=0, text="starting", reason=None, claims=None
         )
@@ -86,11 +91,12 @@ class StudyRunner:
             self._tell(state="failed", reason=f"study must be one of {', '.join(NAMES)}. Found {name[:40]!r}.")
             return
         folder = self._folder / name
+        place = str(folder) if order.storage is None else f"{order.storage.rstrip('/')}/{STUDIES}/{name}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with _log_of(folder).open("wb") as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "cdsp_core.worker.studies", *self._command(name, folder)],
+                    [sys.executable, "-m", "cdsp_core.worker.studies", *self._command(name, place)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
@@ -99,10 +105,12 @@ class StudyRunner:
         except OSError as error:
             self._tell(state="failed", reason=f"The study could not be started: {error.strerror}.")
             return
-        self._reader = threading.Thread(target=self._read, args=(self._process, folder), name="study", daemon=True)
+        self._reader = threading.Thread(
+            target=self._read, args=(self._process, folder, order), name="study", daemon=True
+        )
         self._reader.start()
 
-    def _read(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+    def _read(self, process: subprocess.Popen[bytes], folder: Path, order: StudyStart) -> None:
         """Relay what the process says, then how it ended."""
         assert process.stdout is not None
         assert process.stdin is not None
@@ -120,6 +128,9 @@ class StudyRunner:
             self._tell(state="failed", reason=f"The study was ended by {name}; started again, it goes on from here.")
         else:
             shutil.rmtree(folder, ignore_errors=True)
+            if order.storage is not None:
+                with suppress(StorageError):  # what is left there is done over by nobody
+                    open_storage(order.storage).delete_all(f"{STUDIES}/{order.study}/")
             state = self._state
             assert state is not None
             if code == 0 and state.claims is not None:

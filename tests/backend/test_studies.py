@@ -35,9 +35,9 @@ say(type="result", study=sys.argv[1], claims=[claim], report="/somewhere/report.
 """
 
 
-def scripted(name: str, folder: Path) -> Sequence[str]:
+def scripted(name: str, folder: str) -> Sequence[str]:
     """A study that waits for a file named `go`: empty it ends with a claim, else with the sentence in it."""
-    return [sys.executable, "-c", SCRIPT, name, str(folder)]
+    return [sys.executable, "-c", SCRIPT, name, folder]
 
 
 @asynccontextmanager
@@ -223,6 +223,6 @@ def test_listing_the_studies_needs_nothing_that_the_web_image_has_not() -> None:
 
 
 def test_the_smallest_form_is_asked_for_by_name_and_says_json(tmp_path: Path) -> None:
-    command = smallest_form("blind", tmp_path)
+    command = smallest_form("blind", str(tmp_path))
     assert command[1:5] == ["-m", "cdsp_core", "study", "blind"]
     assert {"--smallest", "json", str(tmp_path)} <= set(command)

@@ -1,10 +1,11 @@
-"""A TCP proxy that can be cut, to take a page's connection away without touching the server."""
+"""A TCP proxy that can be cut or slowed down, to take a connection away without touching the server."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+import time
 
 
 class Proxy:
@@ -15,6 +16,10 @@ class Proxy:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._cut = False
+        self.lag_s = 0.0
+        """what every piece of at most 64 kB waits"""
+        self.cut_after: int | None = None
+        """bytes towards the server after which it is cut by itself"""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -54,6 +59,11 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                time.sleep(self.lag_s)
+                if self.cut_after is not None and sink.getpeername()[1] == self._target:
+                    self.cut_after -= len(data)
+                    if self.cut_after < 0:
+                        self.cut()
                 sink.sendall(data)
         with self._lock:
             self._open -= {source, sink}

@@ -10,7 +10,7 @@ from cdsp_core.wire.messages.commands import CheckpointId, Command
 from cdsp_core.wire.messages.fields import Config, ControlValues, Count, Message, Number, RunId, Sentence
 from cdsp_core.wire.messages.run import CommandResult, Description, Edits, Event
 from cdsp_core.wire.messages.studies import StudyReport
-from cdsp_core.wire.messages.vocabulary import Asker, TrainingStatus
+from cdsp_core.wire.messages.vocabulary import MAX_URL, Asker, TrainingStatus
 
 
 class Held(Message):
@@ -87,6 +87,17 @@ class ResultMessage(Numbered):
     result: CommandResult
 
 
+class StoredMessage(Numbered):
+    """What a run's storage has acknowledged, by the names of states, and what was deleted there."""
+
+    type: Literal["stored"] = "stored"
+    run: RunId
+    names: list[CheckpointId]
+    deleted: list[CheckpointId]
+    problem: Sentence | None
+    """why the storage takes nothing now; None while it does"""
+
+
 class StudyMessage(Numbered):
     """The worker's study has changed."""
 
@@ -107,7 +118,7 @@ class Alive(Message):
     type: Literal["alive"] = "alive"
 
 
-WorkerMessage = Started | EventMessage | ResultMessage | StudyMessage | Leaving
+WorkerMessage = Started | EventMessage | ResultMessage | StoredMessage | StudyMessage | Leaving
 """what is numbered and kept"""
 WORKER_HELLO: TypeAdapter[WorkerHello] = TypeAdapter(WorkerHello)
 WORKER_MESSAGE: TypeAdapter[WorkerMessage | Alive] = TypeAdapter(
@@ -149,6 +160,8 @@ class Start(Message):
     checkpoints: list[CheckpointId]
     edits: Edits = Field(default_factory=list)
     """made by the worker itself, each before the step after its own; with them `controls` are only what people set"""
+    storage: Annotated[str, Field(max_length=MAX_URL)] | None = None
+    """the URL of what keeps its checkpoints; None: the worker's own folder does"""
 
 
 class CommandMessage(Message):
@@ -170,6 +183,8 @@ class StudyStart(Message):
     type: Literal["study_start"] = "study_start"
     study: Sentence
     job: Sentence
+    storage: Annotated[str, Field(max_length=MAX_URL)] | None = None
+    """the URL of what keeps what is done of it; None: the worker's own folder does"""
 
 
 class StudyStop(Message):
@@ -192,7 +207,17 @@ class Drop(Message):
     type: Literal["drop"] = "drop"
 
 
-Order = Start | CommandMessage | StudyStart | StudyStop | End | Drop
+class Kept(Message):
+    """A checkpoint that was asked for has been stored, or not yet. Said by the worker's own storage, never sent."""
+
+    type: Literal["kept"] = "kept"
+    run: RunId
+    name: CheckpointId
+    problem: Sentence | None
+    """why it is not stored yet; None where it is"""
+
+
+Order = Kept | Start | CommandMessage | StudyStart | StudyStop | End | Drop
 """what the worker's main thread takes, in order"""
 BackendMessage = Welcome | Saved | Start | CommandMessage | StudyStart | StudyStop | End
 BACKEND_MESSAGE: TypeAdapter[BackendMessage] = TypeAdapter(Annotated[BackendMessage, Field(discriminator="type")])

@@ -47,5 +47,6 @@ MAX_DEPTH: Final = 16
 MAX_NAME: Final = 80
 MAX_NOTE: Final = 500
 MAX_SENTENCE: Final = 2000
+MAX_URL: Final = 500
 MAX_STEPS_PER_S: Final = 10_000.0
 MAX_CLAIMS: Final = 100
