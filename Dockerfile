@@ -1,5 +1,5 @@
 # Three images from one file: `backend` (web, no torch) and `worker` (torch, no web), which docker-compose.yml builds,
-# and `node` (both, and Ray) for a cluster.
+# and `node` (both, and Ray) for a cluster, which docker-compose.cluster.yml builds with `redis` and `s3`.
 
 FROM python:3.11-slim AS base
 ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -34,9 +34,24 @@ FROM backend AS node
 USER root
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN --mount=type=cache,target=/pip-cache \
-    python scripts/requirements.py worker studies cluster > node.txt && pip install --cache-dir /pip-cache -c requirements.lock -r node.txt
+    python scripts/requirements.py worker studies storage cluster > node.txt && pip install --cache-dir /pip-cache -c requirements.lock -r node.txt
+# What is mounted at /tmp/ray begins with the owner of this folder.
+RUN install --directory --owner=lab --group=lab --mode=0700 /tmp/ray
 ENV PYTHONPATH=/app
 USER 10001:10001
+
+FROM base AS redis
+RUN apt-get update && apt-get install -y --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/*
+USER 10001:10001
+CMD ["redis-server", "--appendonly", "yes", "--dir", "/data"]
+
+FROM base AS s3
+# A real S3 server that keeps everything in memory, to try a cluster with. Not for what shall last.
+RUN --mount=type=cache,target=/pip-cache \
+    pip install --cache-dir /pip-cache -c requirements.lock "moto[s3]" flask flask-cors
+COPY scripts/make_bucket.py scripts/
+USER 10001:10001
+CMD ["python", "-m", "moto.server", "-H", "0.0.0.0", "-p", "9000"]
 
 FROM base AS worker
 # The worker compiles its C kernels for the machine that it runs on, in a second at its first start.

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from scripts.make_bucket import make_bucket
 from tests.e2e.proxy import Proxy
 
 BUCKET = "lab"
@@ -47,27 +48,23 @@ class S3:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.proxy.port}",
         }
-        self._ask("PUT", f"/{BUCKET}", b"")
+        make_bucket(f"http://127.0.0.1:{self._port}", BUCKET)
 
     def deny(self) -> None:
         """Let nobody in any more: the keys are nobody's."""
-        self._ask("POST", "/moto-api/reset-auth", b"0")
+        self._set_rights(b"0")
 
     def allow(self) -> None:
-        self._ask("POST", "/moto-api/reset-auth", b"inf")
+        self._set_rights(b"inf")
 
     def close(self) -> None:
         self.proxy.close()
         self._process.kill()
         self._process.wait()
 
-    def _ask(self, method: str, path: str, body: bytes) -> None:
-        url = f"http://127.0.0.1:{self._port}{path}"
-        headers = {
-            "Content-Type": "text/plain",
-            "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request",
-        }
-        request = urllib.request.Request(url, data=body, method=method, headers=headers)
+    def _set_rights(self, count: bytes) -> None:
+        url = f"http://127.0.0.1:{self._port}/moto-api/reset-auth"
+        request = urllib.request.Request(url, data=count, method="POST", headers={"Content-Type": "text/plain"})
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request):
             pass
 

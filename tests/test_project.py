@@ -126,9 +126,9 @@ def test_only_the_backend_is_published_and_only_on_loopback_by_default() -> None
 
 def test_every_image_ends_as_an_ordinary_user() -> None:
     stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")
-    assert len(stages) == 5, "a head, and the stages base, backend, node and worker"
+    assert len(stages) == 7, "a head, and the stages base, backend, node, redis, s3 and worker"
     ends = [stage.rpartition("\nUSER ")[2].splitlines()[0] for stage in stages[2:]]
-    assert ends == ["10001:10001"] * 3
+    assert ends == ["10001:10001"] * 5
 
 
 def test_the_build_knows_only_the_extras_there_are() -> None:

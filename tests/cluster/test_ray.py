@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,11 +19,19 @@ from cdsp_core.studies.sweeps.spec import Sweep, axis_of
 from cdsp_core.wire.recording import SUFFIX, read_recording
 from tests.backend.lab import PATIENCE_S, lab
 from tests.cluster.nodes import Nodes
+from tests.s3 import S3, s3_server
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is not installed: it is the extra `cluster`.", allow_module_level=True)
 
 SMALL = {"model": {"num_layers": 1, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4}}
+
+
+@pytest.fixture
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """Before the nodes: they take its environment along."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -50,6 +59,28 @@ async def test_a_run_whose_node_dies_goes_on_elsewhere_from_its_last_checkpoint(
         async with it.page(run_id) as page:
             told = (await page.frame("snapshot")).arrays["scalars"]
         assert set(range(1, kept + 1)) <= {int(step) for step in told[:, 0]}
+
+
+@pytest.mark.slow
+async def test_a_run_whose_node_dies_goes_on_elsewhere_from_what_a_bucket_keeps(
+    tmp_path: Path, s3: S3, nodes: Nodes
+) -> None:
+    async with lab(tmp_path, launcher="ray", ray_address=nodes.address, storage="s3://lab/ray") as it:
+        answer = await it.http.post("/api/runs", json={"config": {**SMALL, "train": {"steps": 1_000_000}}})
+        run_id = answer.json()["run_id"]
+        await it.until(run_id, lambda run: run["step"] > 100)
+        kept = (await it.command(run_id, "checkpoint")).json()
+        assert kept["status"] == "applied", kept
+        first = next(iter(it.runs.placement.workers.values()))
+        await asyncio.to_thread(nodes.kill_node_of, first.pid)
+        moved = await it.until(run_id, lambda run: run["restarts"] == 1 and run["status"] == "running")
+        assert moved["step"] >= kept["applied_step"]
+        assert next(iter(it.runs.placement.workers.values())).pid != first.pid
+        await it.until(run_id, lambda run: run["step"] > kept["applied_step"] + 50)
+        async with it.page(run_id) as page:
+            told = (await page.frame("snapshot")).arrays["scalars"]
+        assert set(range(1, kept["applied_step"] + 1)) <= {int(step) for step in told[:, 0]}
+        assert not [name for name in os.listdir(it.settings.checkpoint_dir / run_id) if name.endswith(".safetensors")]
 
 
 @pytest.mark.slow
