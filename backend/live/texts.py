@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 from backend.storage.eventlog import EventTexts
 from cdsp_core.settings.config import RunConfig, schema
-from cdsp_core.wire.messages.run import Description, RunInfo
+from cdsp_core.wire.messages.run import Description, RecipeEdit, RunInfo
 from cdsp_core.wire.messages.viewer import ErrorMessage, ResetMessage, RunMessage, hello_head
 
 CONFIG_SCHEMA: Final = schema()
@@ -20,6 +20,8 @@ class Described(Protocol):
     def config(self) -> RunConfig: ...
     @property
     def described(self) -> Description: ...
+    @property
+    def edits(self) -> list[RecipeEdit]: ...
     @property
     def generation(self) -> int: ...
 

@@ -63,8 +63,9 @@ def mount_lessons(app: FastAPI, recorded: Recorded, evidence: EvidenceFile, *, f
         until: Annotated[int | None, Query(ge=0)] = None,
     ) -> Response:
         found = (await asyncio.to_thread(recorded)).get(name)
-        wanted = {"layer": layer - 1, "pictures": pictures, "until": until}
-        content = b"" if found is None else film_strip(found, theme=theme, **wanted)
+        if found is None:
+            raise HTTPException(404)
+        content = film_strip(found, layer=layer - 1, pictures=pictures, theme=theme, until=until)
         if not content:
             raise HTTPException(404)
         return Response(content, media_type="image/png", headers=KEPT)

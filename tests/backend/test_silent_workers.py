@@ -143,8 +143,10 @@ async def test_a_worker_that_leaves_in_order_gives_its_run_to_another_at_once(tm
 async def test_a_worker_elsewhere_that_is_killed_gives_its_run_to_one_that_is_idle_and_is_not_waited_for(
     tmp_path: Path,
 ) -> None:
-    options = {"worker_grace_s": 3600, "moved_after_s": 0.1}
-    async with lab(tmp_path, **options) as it, ThreadWorker(it.port, it.settings.checkpoint_dir) as second:
+    async with (
+        lab(tmp_path, worker_grace_s=3600, moved_after_s=0.1) as it,
+        ThreadWorker(it.port, it.settings.checkpoint_dir) as second,
+    ):
         async with ThreadWorker(it.port, it.settings.checkpoint_dir, crashes=True) as first:
             await until(lambda: {first.worker_id, second.worker_id} == set(it.runs.workers))
             run_ids = [await it.new_run(), await it.new_run()]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from backend.upkeep import folder_bytes
+from backend.runs.upkeep import folder_bytes
 from tests.chaos.fast_worker import fast_worker
 from tests.chaos.figures import record
 from tests.chaos.processes import SMALL, Server, resident_mib
