@@ -27,8 +27,9 @@ test: dev-environment  ## format, lint and type checks, then every test, in a re
 	@+$(SIDE_BY_SIDE) $(LINTS) page-tests
 	@browser=$$(scripts/chromium.sh) && CDSP_CHROMIUM=$$browser CDSP_REDIS=$$(scripts/redis.sh) OMP_NUM_THREADS=1 $(VENV)/python -m pytest $(IN_PROCESSES) $(MARKED) $(ARGS)
 
-test-chaos: dev-environment  ## every fault and attack in its long form, at most 20 minutes, with a table of figures
-	$(VENV)/python -m pytest tests/chaos -m chaos -s $(ARGS)
+test-chaos: dev-environment  ## every fault and attack in its long form, at most 20 minutes, whose figures renew the table in docs/reliability.md
+	@browser=$$(scripts/chromium.sh) && CDSP_FIGURES=docs/reliability.md CDSP_CHROMIUM=$$browser OMP_NUM_THREADS=1 \
+		$(VENV)/python -m pytest -v -s tests/chaos tests/cluster -m "chaos or timed" $(ARGS)
 
 test-cluster: dev-environment  ## clusters, shared storage and viewer processes whole, with what each makes of faults
 	CDSP_REDIS=$$(scripts/redis.sh) OMP_NUM_THREADS=1 $(VENV)/python -m pytest tests/cluster -m "" -s $(ARGS)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 
-from tests.chaos.figures import FIGURES, Figure, table
+from tests.chaos.figures import FIGURES, Figure, renew, table
 
+BEGAN_S: Final = time.monotonic()
 OTHER_PROCESSES = ("backend", "chaos", "cluster", "e2e")
 """folders whose tests start servers, workers or a browser"""
 
@@ -54,3 +58,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("figures of faults and attacks")
         for line in table(_told):
             terminalreporter.write_line(line)
+        if os.environ.get("CDSP_FIGURES"):
+            failed = sum(len(terminalreporter.stats.get(outcome, [])) for outcome in ("failed", "error"))
+            document = Path(os.environ["CDSP_FIGURES"])
+            renew(document, _told, took_s=time.monotonic() - BEGAN_S, failed=failed)
+            terminalreporter.write_line(f"They stand in {document} now.")

@@ -30,8 +30,11 @@ SMALL: Final[dict[str, Any]] = {
 class Server:
     """Started by `start`, ended by `kill` or `stop`; the folder and the port stay."""
 
-    def __init__(self, folder: Path, *, launcher: str = "local", with_page: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, launcher: str = "local", with_page: bool = False, log: Path | None = None
+    ) -> None:
         self.folder = folder
+        self._log = log or folder / "server.log"
         self._options = ("--launcher", launcher, *(() if with_page else ("--no-page",)))
         self.port = free_port()
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE_S, trust_env=False)
@@ -45,7 +48,7 @@ class Server:
     def _begin(self) -> None:
         command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", "--log", "json", *self._options]
         command += ["--port", str(self.port), "--data-dir", str(self.folder)]
-        with (self.folder / "server.log").open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}
             )
@@ -63,8 +66,12 @@ class Server:
         return self._process.pid
 
     async def stop(self) -> None:
-        """As Ctrl-C ends it, with its workers."""
+        """End it for good, with its workers."""
         await self.http.aclose()
+        await self.end()
+
+    async def end(self) -> None:
+        """As Ctrl-C ends it, with its workers."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             await asyncio.to_thread(self._process.wait, PATIENCE_S)
@@ -76,7 +83,7 @@ class Server:
 
     def log(self) -> list[dict[str, Any]]:
         """Every line that the server has written to its log."""
-        lines = (self.folder / "server.log").read_text().splitlines()
+        lines = self._log.read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     async def get(self, path: str) -> Any:

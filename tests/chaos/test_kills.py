@@ -92,6 +92,9 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_done_twice(tmp_path: 
             which = await kill_one(server, is_server=number == 1 if kills == 2 else rng.random() < 0.5)
             await server.until(lambda run, before=before, which=which: has_gone_on(run, before, which), path)
             back_s[which].append(time.monotonic() - began)
+            print(
+                f"kill {number + 1} of {kills}, the {which}: training again after {back_s[which][-1]:.1f} s", flush=True
+            )
             person.calm = True
         await asyncio.sleep(1.0)
         steering.cancel()
@@ -109,6 +112,13 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_done_twice(tmp_path: 
         await every_epoch_is_whole(server, run_id)
         assert [line for line in server.log() if "traceback" in line] == []
         all_s = [*back_s["server"], *back_s["worker"]]
+        for which, took_s in back_s.items():
+            if took_s:
+                median_s, longest_s = statistics.median(took_s), max(took_s)
+                record(
+                    f"{len(took_s)} kills of the {which}: training again",
+                    f"{median_s:.1f} s, at most {longest_s:.1f} s",
+                )
         record(f"{kills} kills: training again, median", f"{statistics.median(all_s):.1f} s", "5 s")
         record(f"{kills} kills: training again, longest", f"{max(all_s):.1f} s", "10 s")
         record(f"{kills} kills: commands acknowledged, lost, doubled", f"{len(person.acknowledged)}, 0, 0", "0, 0")

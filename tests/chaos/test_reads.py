@@ -98,6 +98,7 @@ async def test_large_answers_hold_up_nobody(tmp_path: Path, scale: float, times:
             it.runs.loop_watch.longest_held_s = 0.0
             await ask_at_once(it, path, times)
             held_s[path] = it.runs.loop_watch.longest_held_s
+            print(f"{path}: held {1000 * held_s[path]:.0f} ms", flush=True)
         it.runs.loop_watch.longest_held_s = 0.0
         async with it.page(RUN) as page:
             await page.frame("snapshot")

@@ -58,5 +58,6 @@ async def test_no_request_of_the_description_is_answered_with_500(tmp_path: Path
             is_asked = method != "DELETE" and (examples > 2 or method in SHORT)
             if is_asked and not operation.path.endswith(LEFT_OUT):
                 await asyncio.to_thread(ask, operation)
+                print(f"{operation.label}: {len(found)} requests so far", flush=True)
         assert len({label for label, _ in found}) > (15 if examples > 2 else 3)
         record(f"requests made from the description, {examples} of each kind", str(len(found)), "no 500")

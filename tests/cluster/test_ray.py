@@ -7,6 +7,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from cdsp_core.studies.sweeps.files import CELLS, parquet_of, store_sweep
 from cdsp_core.studies.sweeps.spec import Sweep, axis_of
 from cdsp_core.wire.recording import SUFFIX, read_recording
 from tests.backend.lab import PATIENCE_S, lab
+from tests.chaos.figures import record
 from tests.cluster.nodes import Nodes
 from tests.s3 import S3, s3_server
 
@@ -41,6 +43,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     found.close()
 
 
+@pytest.mark.timed
 @pytest.mark.slow  # three nodes take 15 s to start
 async def test_a_run_whose_node_dies_goes_on_elsewhere_from_its_last_checkpoint(tmp_path: Path, nodes: Nodes) -> None:
     async with lab(tmp_path, launcher="ray", ray_address=nodes.address) as it:
@@ -50,7 +53,12 @@ async def test_a_run_whose_node_dies_goes_on_elsewhere_from_its_last_checkpoint(
         kept = (await it.command(run_id, "checkpoint")).json()["applied_step"]
         first = next(iter(it.runs.placement.workers.values()))
         await asyncio.to_thread(nodes.kill_node_of, first.pid)
+        killed = time.monotonic()
+        await it.until(run_id, lambda run: run["restarts"] == 1)
+        moved_s = time.monotonic() - killed
         moved = await it.until(run_id, lambda run: run["restarts"] == 1 and run["status"] == "running")
+        record("a node of a Ray cluster is killed: its run is begun again", f"{moved_s:.1f} s", "5 s")
+        record("a node of a Ray cluster is killed: training again", f"{time.monotonic() - killed:.1f} s")
         assert moved["step"] >= kept
         second = next(iter(it.runs.placement.workers.values()))
         assert second.pid != first.pid
