@@ -32,6 +32,7 @@ from backend.web import (
     take_routes,
 )
 from backend.web.head import HeadAsGet
+from backend.web.ready import make_ready
 from backend.web.room import Classroom
 from backend.web.routes import router
 from backend.web.security import Guard
@@ -66,6 +67,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runs.open()
+        await make_ready(app, settings)
         yield
         await inspector.close()
         await runs.close()

@@ -8,7 +8,9 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import fastapi.routing
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -143,3 +145,21 @@ def test_a_traceback_stays_in_its_line(written: io.StringIO) -> None:
         logging.getLogger("backend.some").exception("a mistake")
     (line,) = written.getvalue().splitlines()
     assert "KeyError" in json.loads(line)["traceback"]
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+async def test_the_first_request_finds_every_route_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str | None
+) -> None:
+    made: list[object] = []
+    async with lab(tmp_path, token=token) as it:
+        get_dependant = fastapi.routing.get_dependant
+
+        def counted(**named: Any) -> Any:
+            made.append(named)
+            return get_dependant(**named)
+
+        monkeypatch.setattr("fastapi.routing.get_dependant", counted)
+        for path in ("/healthz", "/api/runs", "/api/recorded", "/api/sweeps", "/metrics"):
+            assert (await it.http.get(path)).status_code == 200, path
+    assert made == []
