@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -188,6 +189,37 @@ def test_a_server_says_where_it_is_and_ends_when_asked(tmp_path: Path, asked: si
         assert process.wait(timeout=PATIENCE_S) in (0, 130, -signal.SIGTERM)  # SIGHUP is treated as that one
     assert {"history.sqlite", "worker.token", "checkpoints"} <= {path.name for path in tmp_path.iterdir()}
     assert [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077] == []
+
+
+def test_no_token_is_said_or_written(tmp_path: Path) -> None:
+    people, viewers = "token-that-people-present", "token-that-viewers-present"
+    command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", "--no-page", "--log", "json"]
+    command += ["--port", "0", "--data-dir", str(tmp_path)]
+    environment = {**CLEAN, "CDSP_TOKEN": people, "CDSP_VIEWER_TOKEN": viewers}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        home = line.split()[-1].partition("?")[0]
+        for token, expected in ((people, 200), (viewers, 200), (people[:-1] + "x", 401)):
+            assert status_of(f"{home}?token={token}") == expected
+        assert status_of(f"{home}api/runs", authorization=f"Bearer {viewers}") == 200
+        process.terminate()
+        said = line + process.stdout.read()
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    for token in (people, viewers, people[:-1]):
+        assert token not in said
+        assert token.encode() not in written
+
+
+def status_of(address: str, **headers: str) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=PATIENCE_S) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
 
 
 def test_a_worker_without_a_token_or_an_address_says_what_it_needs() -> None:
