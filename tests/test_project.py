@@ -105,9 +105,14 @@ def test_each_container_is_closed(name: str) -> None:
     assert service["mem_limit"].startswith("${CDSP_")
 
 
-def test_a_worker_mounts_only_what_it_writes_and_its_token_to_read() -> None:
+def test_a_worker_mounts_only_what_it_writes_and_own_data_and_its_token_to_read() -> None:
     mounted = services()["worker"]["volumes"]
-    assert mounted == ["checkpoints:/data/checkpoints", "studies:/data/studies", "link:/data/link:ro"]
+    assert mounted == [
+        "checkpoints:/data/checkpoints",
+        "studies:/data/studies",
+        "datasets:/data/datasets:ro",
+        "link:/data/link:ro",
+    ]
     assert services()["backend"]["volumes"] == ["data:/data", *(each.removesuffix(":ro") for each in mounted)]
     worker = (ROOT / "Dockerfile").read_text().partition(" AS worker\n")[2]
     assert "VOLUME" not in worker, "a volume without a name would be one more thing to write to"

@@ -165,7 +165,13 @@ def start_dialog() -> Component:
             html.Div([html.Span("Seed"), html.Div(className="seed-field", **part("seed-field"))], className="field"),
             html.Label([html.Span("Data"), html.Select([], **part("data"))], className="field"),
             note("data-note"),
-            html.Div(className="data-shown", **part("data-shown"), **aria(live="polite")),
+            html.Div(
+                className="data-shown",
+                tabIndex=0,
+                role="region",
+                **part("data-shown"),
+                **aria(label="What the model sees of the data"),
+            ),
             html.P(className="ends", **part("ends"), **aria(live="polite")),
             html.Label(
                 [html.Div(className="check-place", **part("keep-place")), "Let it train on beside the new one"],

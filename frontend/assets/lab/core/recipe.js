@@ -121,14 +121,14 @@ export function recipeInWords({ config, edits }, { seed, pauseAt = null, usual }
     `Trains ${config.preset ?? "live"}, seed ${seed ?? own}`,
     apart.length ? `, with ${shortened(apart)}` : "",
     seed === undefined || seed === own ? ", from step 0 again" : ", from step 0: another seed, so another run",
-    edits.length ? `; it makes its ${countOf(edits.length, "change")} at the same steps: ${told(edits)}` : "",
+    edits.length ? `; it makes its ${countOf(edits.length, "change")} at the same steps: ${editsInWords(edits)}` : "",
     pauseAt === null ? "" : `; it pauses at step ${count(pauseAt)}, the moment of the link`,
   ];
   return `${parts.join("")}.`;
 }
 
-/** @param {Recipe["edits"]} edits */
-function told(edits) {
+/** The edits of a recipe, the first of them. @param {Recipe["edits"]} edits */
+export function editsInWords(edits) {
   const all = edits.map(({ step, controls }) => {
     const set = Object.entries(controls).map(([name, value]) => `${settings.controls[name]?.label ?? name} ${value}`);
     return `${set.join(" and ")} after step ${count(step)}`;

@@ -4,6 +4,7 @@ import { architectureOf } from "../core/architectures.js";
 import { colours } from "../core/colours.js";
 import { element } from "../core/element.js";
 import { count } from "../core/format.js";
+import { editsInWords } from "../core/recipe.js";
 
 /** @import { Hello, RunConfig, Task } from "../core/messages.js" */
 /** @import { Run } from "../core/told.js" */
@@ -43,6 +44,8 @@ function rowsOf(hello, { model: net, train }, { device, run_id }, name) {
     ["Tokens", `${hello.num_tokens} an image, ${net.patch_size} × ${net.patch_size} pixels`],
     ["Batch", `${count(train.batch_size)} images`],
     ["Data", hello.data ? `${count(hello.data.train)} to train, ${count(hello.data.test)} to test` : ""],
+    ["Own data", train.dataset ?? ""],
+    ["Recipe", hello.edits?.length ? editsInWords(hello.edits) : ""],
     ["Execution", execution.filter(Boolean).join(", ")],
     ["Run", run_id],
   ];
