@@ -71,6 +71,12 @@ def _viewers(options: argparse.Namespace) -> list[Result]:
     return (quick if options.quick else ViewersBench()).run()
 
 
+def _scale(options: argparse.Namespace) -> list[Result]:
+    from bench.scale import ScaleBench
+
+    return (ScaleBench(seeds=2) if options.quick else ScaleBench()).run()
+
+
 def _training(options: argparse.Namespace) -> list[Result]:
     from bench.training import TrainingBench
 
@@ -97,6 +103,7 @@ PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Result]]]] = {
     "batched": _batched,
     "frames": _frames,
     "viewers": _viewers,
+    "scale": _scale,
     "training": _training,
     "page": _page,
     "moments": _moments,

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("web", "worker", "studies", "storage", "cluster", "dev")
+EXTRAS = ("web", "worker", "studies", "storage", "cluster", "fanout", "dev")
 
 
 def locked_versions() -> dict[str, str]:
@@ -71,7 +71,7 @@ def test_an_unknown_extra_is_named_with_the_known_ones() -> None:
     command = [sys.executable, str(ROOT / "scripts/requirements.py"), "wep"]
     answer = subprocess.run(command, capture_output=True, text=True)
     assert answer.returncode == 1
-    assert answer.stderr == "extra must be one of web, worker, studies, storage, cluster, dev. Found 'wep'.\n"
+    assert answer.stderr == "extra must be one of web, worker, studies, storage, cluster, fanout, dev. Found 'wep'.\n"
 
 
 def test_an_old_python_is_refused_in_one_sentence_with_a_way_out(tmp_path: Path) -> None:
