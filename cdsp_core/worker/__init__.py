@@ -6,7 +6,7 @@ The main thread trains (`loop.py`, `session.py`), a second thread holds the link
 them stand two thread-safe queues: the inbox (commands, taken between two steps, also while paused) and the
 outbox (frames and events, kept until the backend has them on disk).
 
-# The link, protocol 4
+# The link, protocol 5
 
 One websocket, dialled by the worker, with `Authorization: Bearer TOKEN` (from the environment variable
 CDSP_WORKER_TOKEN, never from the command line). Text messages are JSON, binary messages are frames. Every text message
@@ -16,6 +16,7 @@ Worker to backend, first: `WorkerHello`. Then numbered: every message carries `n
     Started         a run, a reset or a restore has begun; static is Trainer.describe()
     EventMessage    something has happened; kind "status" has data {status, reason}
     ResultMessage   the answer to a command; stale: base_revision was too old
+    StoredMessage   what the run's storage has acknowledged and deleted, and why it takes nothing now, if so
     StudyMessage    the study has changed, see `studies.StudyRunner`
     Leaving         the worker ends in order; its run has a checkpoint and goes on elsewhere at once
     binary          `n` as 8 bytes, little-endian, then a frame of kind `frame`, or `scalars` where the bounded buffer
@@ -26,7 +27,8 @@ A run that could not begin says so with an event of kind status, status failed.
 
 Backend to worker, first: `Welcome` with the last n it has; keep false: drop the run you hold. Then:
     Saved           {type: "ack", n}: everything up to n is on disk and can be forgotten
-    Start           begin; continue from the first of the checkpoints that can be read; make the edits of a recipe
+    Start           begin; continue from the first of the checkpoints that can be read; make the edits of a recipe. With
+                    `storage`, a URL, they are fetched from there, and new ones are kept there (`stored.py`)
     CommandMessage  a command of docs/protocol.md, with the step when it was sent and who asked for it
     StudyStart      run the smallest form of that study as a child process; one at a time
     StudyStop       end it

@@ -121,12 +121,28 @@ def test_every_mount_has_its_volume_and_every_claim_is_made() -> None:
     groups = [cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]]
     for group in groups:
         pod = group["template"]["spec"]
-        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
         for container in pod["containers"]:
-            assert {mount["name"] for mount in container["volumeMounts"]} <= set(volumes)
-        assert volumes["data"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+            assert {mount["name"] for mount in container.get("volumeMounts", [])} <= set(volumes)
+        claims = [
+            each["persistentVolumeClaim"]["claimName"]
+            for each in volumes.values()
+            if len(each) > 1 and "persistentVolumeClaim" in each
+        ]
+        assert claims == ([claim["metadata"]["name"]] if group is groups[0] else [])
     for group in cluster["spec"]["workerGroupSpecs"]:
         assert group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
+
+
+def test_every_node_that_trains_has_the_credentials_of_the_bucket_that_the_server_names() -> None:
+    spec = documents()[1]["spec"]
+    pods = [group["template"]["spec"] for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"])]
+    environments = [{each["name"]: each for each in pod["containers"][-1]["env"]} for pod in pods]
+    assert environments[0]["CDSP_STORAGE"]["value"].startswith("s3://")
+    for environment in environments:
+        assert environment["AWS_ACCESS_KEY_ID"]["valueFrom"]["secretKeyRef"]["key"] == "access_key"
+        assert environment["AWS_SECRET_ACCESS_KEY"]["valueFrom"]["secretKeyRef"]["key"] == "secret_key"
+        assert environment["AWS_REGION"] == environments[0]["AWS_REGION"]
 
 
 def test_the_server_in_it_is_started_by_options_that_there_are() -> None:

@@ -1,4 +1,4 @@
-"""The worker link, protocol 4: what a worker and its backend say to each other as text."""
+"""The worker link, protocol 5: what a worker and its backend say to each other as text."""
 
 from __future__ import annotations
 

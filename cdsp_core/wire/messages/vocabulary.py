@@ -34,7 +34,7 @@ SweepState = Literal["waiting", "running", "paused", "stopped", "finished", "fai
 CellState = Literal["waiting", "training", "done", "failed"]
 
 VIEWER_PROTOCOL: Final = 1
-LINK_PROTOCOL: Final = 4
+LINK_PROTOCOL: Final = 5
 WATCHER: Final = "watch-"
 """What the id of a worker begins with that only watches a model which its own program trains."""
 REFUSED_CODE: Final = 4400
