@@ -13,15 +13,12 @@ import subprocess
 import tempfile
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from backend.errors import BadInputError, NotNowError, RunNotFoundError, TooManyError
 from cdsp_core.wire.one_file import caption_of
 from cdsp_core.wire.recording import Recording
 from cdsp_core.wire.sigma_colours import sigma_scale
-
-if TYPE_CHECKING:
-    from PIL import ImageDraw, ImageFont
 
 SIDE: Final = 448
 """pixels of the longer side of sigma(A)"""
@@ -101,7 +98,7 @@ def _frames(recording: Recording, layer: int, theme: str, caption: str) -> Any:
     return np.stack(frames + frames[-1:] * (LAST_STAYS - 1))
 
 
-def _write(draw: ImageDraw.ImageDraw, top: int, step: int, caption: str, title: Any, text: Any) -> None:
+def _write(draw: Any, top: int, step: int, caption: str, title: Any, text: Any) -> None:
     """The step, and the caption in lines that fit."""
     draw.text((MARGIN, top), f"step {step:,}", fill=title[0], font=title[1])
     lines = textwrap.wrap(caption, LETTERS_A_LINE, max_lines=MOST_LINES, placeholder=" …")
@@ -109,14 +106,13 @@ def _write(draw: ImageDraw.ImageDraw, top: int, step: int, caption: str, title: 
         draw.text((MARGIN, top + 28 + place * LINE), line, fill=text[0], font=text[1])
 
 
-def _font(fonts: Any, size: int, weight: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(fonts: Any, size: int, weight: int) -> Any:
     """The page's typeface, where this Pillow reads it; else Pillow's own."""
     try:
-        font: ImageFont.FreeTypeFont = fonts.truetype(FONT, size)
+        font = fonts.truetype(FONT, size)
         font.set_variation_by_axes([weight])
     except OSError:
-        other: ImageFont.FreeTypeFont | ImageFont.ImageFont = fonts.load_default(size)
-        return other
+        return fonts.load_default(size)
     return font
 
 
