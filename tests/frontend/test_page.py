@@ -24,7 +24,7 @@ from frontend.claims.evidence import EvidenceFile
 from frontend.claims.headlines import SHOWN
 from frontend.dash_pages import body_of
 from frontend.layout import lab_body
-from frontend.page_settings import page_settings
+from frontend.page_settings import CONTROLS, page_settings
 from frontend.pages import DASH_PAGES, LAB, TABS, Page
 from frontend.rendered import to_html
 from tests.frontend.components import components
@@ -191,6 +191,16 @@ def test_the_lab_has_one_heading_of_the_first_rank_and_its_landmarks() -> None:
     for landmark in ("<header", "<nav", "<main"):
         assert page.count(landmark) == 1
     assert "arxiv.org/abs/2512.20291" in page
+
+
+def test_the_lab_says_block_link_and_id_and_no_word_of_the_code() -> None:
+    without_presets = re.sub(r"<option.*?</option>", "", to_html(lab_body()))  # whose names are those of the command
+    said = re.sub(r"<[^>]*>", " ", without_presets)
+    said += " ".join(f"{text.name} {text.gloss} {text.at_zero}" for text in CONTROLS.values())
+    found = re.findall(r"partitions?|logits?|top[- ]?k|softmax|blind|alpha|entropy", said, re.IGNORECASE)
+    assert found == []
+    assert re.search(r"\bblocks?\b", said)
+    assert re.search(r"\blinks?\b", said)
 
 
 async def test_stored_results_are_served_as_they_are(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ function rowsOf(hello, { model: net, train }, { device, run_id }, name) {
   const execution = device ? [device.execution, device.compiled ? "compiled" : "eager"] : [];
   return [
     ["Model", name],
-    ["Experts", hello.experts ? `${hello.experts} a layer, top ${net.top_k}` : "none"],
+    ["Experts", hello.experts ? `${hello.experts} a layer, ${net.top_k} for each patch` : "none"],
     ["Layers", String(hello.layers)],
     ["Backbone", hello.dims ? `${count(hello.dims)} dimensions, ${hello.rank} an expert` : ""],
     ["Tokens", `${hello.num_tokens} an image, ${net.patch_size} × ${net.patch_size} pixels`],
