@@ -30,7 +30,7 @@ def _the_classroom(request: Request) -> Classroom:
 SomeClassroom = Annotated[Classroom, Depends(_the_classroom)]
 
 
-@router.post("/api/room", response_model=RoomLinks, responses=refusals(429))
+@router.post("/api/room/start", response_model=RoomLinks, responses=refusals(429))
 async def open_room(request: Request, classroom: SomeClassroom) -> Response:
     """Open a room, or tell of the one that is open; no body is read. Who opens it may present in it from now on."""
     room = classroom.open()
@@ -46,9 +46,9 @@ async def open_room(request: Request, classroom: SomeClassroom) -> Response:
     return response
 
 
-@router.delete("/api/room", status_code=204, response_class=Response, responses=refusals(429))
+@router.post("/api/room/stop", status_code=204, response_class=Response, responses=refusals(429))
 async def end_room(classroom: SomeClassroom) -> Response:
-    """End the room: its links lead nowhere, and who came by them is let in no more."""
+    """End the room: its links lead nowhere, and who came by them is let in no more. No body is read."""
     classroom.end()
     return Response(status_code=204)
 

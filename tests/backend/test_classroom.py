@@ -26,7 +26,7 @@ VIEWERS = 200
 
 async def links(it: Lab) -> dict[str, Any]:
     """The links into the room, which is opened."""
-    answer = await it.http.post("/api/room")
+    answer = await it.http.post("/api/room/start")
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -100,8 +100,8 @@ async def test_a_viewers_link_lets_watch_and_predict_and_nothing_else(tmp_path: 
             "why_not": WATCH_ONLY,
             "room": True,
         }
-        for method, path in (("POST", "/api/room"), ("DELETE", "/api/room"), ("POST", "/api/runs")):
-            answer = await it.http.request(method, path, headers=viewer)
+        for path in ("/api/room/start", "/api/room/stop", "/api/runs"):
+            answer = await it.http.post(path, headers=viewer)
             assert (answer.status_code, answer.json()["error"]) == (403, WATCH_ONLY)
         async with member(it) as presenter, member(it, viewer["cookie"]) as one:
             for kind, fields in (
@@ -133,7 +133,7 @@ async def test_a_presenters_link_lets_present_and_no_key_stays_in_an_address(tmp
 
 async def test_on_a_server_without_token_a_viewers_link_takes_the_right_to_steer(tmp_path: Path) -> None:
     async with lab(tmp_path) as it:
-        answer = await it.http.post("/api/room")
+        answer = await it.http.post("/api/room/start")
         presenters = answer.headers["set-cookie"].split(";")[0]
         it.http.cookies.clear()
         given = await cookie(it, answer.json()["viewer"])
@@ -151,7 +151,7 @@ async def test_a_wrong_or_stale_link_is_one_sentence(tmp_path: Path) -> None:
         given = await cookie(it, room["viewer"])
         async with member(it, given) as one:
             await one.until(people=1)
-            assert (await it.http.delete("/api/room")).status_code == 204
+            assert (await it.http.post("/api/room/stop")).status_code == 204
             while (message := await one.hear())["type"] != "ended":
                 pass
             assert message["reason"] == "The presenter has ended the room."

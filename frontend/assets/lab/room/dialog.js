@@ -130,7 +130,7 @@ export class RoomDialog {
 
   /** Open the room, or learn the links of the one that is open; whether there is one. */
   async #ask() {
-    const answer = await request("POST", "/api/room");
+    const answer = await request("POST", "/api/room/start");
     this.#wrong.textContent = answer.reason;
     if (answer.ok) this.#links = answer.body;
     return answer.ok;
@@ -141,7 +141,7 @@ export class RoomDialog {
   }
 
   async #end() {
-    const answer = await request("DELETE", "/api/room");
+    const answer = await request("POST", "/api/room/stop");
     this.#wrong.textContent = answer.reason;
     if (answer.ok) this.#host.close();
   }
