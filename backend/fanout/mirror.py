@@ -18,7 +18,7 @@ from backend.storage.history import Entry, History
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame, decode_frame, to_json_text
-from cdsp_core.wire.messages.run import Description, RunInfo, undescribed
+from cdsp_core.wire.messages.run import Description, RecipeEdit, RunInfo, undescribed
 from cdsp_core.wire.messages.viewer import Hello, RunMessage
 
 AskScalars = Callable[[tuple[int, int], int], Awaitable[tuple[int, bytes] | None]]
@@ -41,6 +41,7 @@ class MirroredState:
 
     config: RunConfig
     described: Description
+    edits: list[RecipeEdit]
     generation: int
 
 
@@ -51,7 +52,7 @@ class MirroredRun:
         self.run_id = run_id
         self.viewers: set[Viewer] = set()
         config = preset("live")
-        self.state = MirroredState(config=config, described=undescribed(config.model), generation=NOT_BEGUN)
+        self.state = MirroredState(config=config, described=undescribed(config.model), edits=[], generation=NOT_BEGUN)
         self.texts = ViewerTexts(self)
         self.history = History(run_id, NOT_BEGUN)
         self.events = EventTexts()
@@ -161,7 +162,9 @@ class MirroredRun:
         if (self._anew and not hello.resumed) or generation != self.state.generation:
             self.history = History(self.run_id, generation)
         self._anew = False
-        self.state = MirroredState(config=hello.config, described=described, generation=generation)
+        self.state = MirroredState(
+            config=hello.config, described=described, edits=list(hello.edits), generation=generation
+        )
         self._info = hello.run
         self.hello_version += 1
         self._add_events(events)
