@@ -154,8 +154,8 @@ def measured_sizes() -> Sizes:
         coarse = b"".join(_in_255ths(array) for name, array in frame.arrays.items() if name != "scalars")
         if before is not None:
             delta, rough = _changed(exact, before[0]), _changed(coarse, before[1])
-            packed = [zlib.compress(each, 1) for each in (message, delta, rough + scalars)]
-            found.append((len(message), *(len(each) for each in packed)))
+            packed, changes, pictures = (len(zlib.compress(each, 1)) for each in (message, delta, rough + scalars))
+            found.append((len(message), packed, changes, pictures))
         before = exact, coarse
     whole, packed_bytes, delta_bytes, coarse_bytes = (statistics.fmean(column) for column in zip(*found, strict=True))
     return Sizes(whole=whole, packed=packed_bytes, delta=delta_bytes, coarse=coarse_bytes)
@@ -165,7 +165,8 @@ def _in_255ths(array: Array) -> bytes:
     if array.dtype == np.uint8:
         return array.tobytes()
     low, high = np.nanmin(array, initial=0.0), np.nanmax(array, initial=1.0)
-    return np.nan_to_num((array - low) / max(high - low, 1e-9) * 254, nan=255.0).astype(np.uint8).tobytes()
+    shares: bytes = np.nan_to_num((array - low) / max(high - low, 1e-9) * 254, nan=255.0).astype(np.uint8).tobytes()
+    return shares
 
 
 def _changed(now: bytes, before: bytes) -> bytes:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fastapi.routing
 import pytest
+from fastapi.dependencies.utils import get_dependant
 from prometheus_client.parser import text_string_to_metric_families
 
 from backend import logs
@@ -153,7 +153,6 @@ async def test_the_first_request_finds_every_route_made(
 ) -> None:
     made: list[object] = []
     async with lab(tmp_path, token=token) as it:
-        get_dependant = fastapi.routing.get_dependant
 
         def counted(**named: Any) -> Any:
             made.append(named)
