@@ -61,9 +61,8 @@ class Cluster:
     def start(self, only: Sequence[str] = PARTS) -> None:
         """Start each part once those before it answer. Raises PartError."""
         python, ports = sys.executable, self.ports
-        ray = str(Path(python).parent / "ray")
         gcs, fanout = f"127.0.0.1:{ports['ray-head']}", f"redis://127.0.0.1:{ports['redis']}/0"
-        node = [ray, "start", "--block", "--node-ip-address", "127.0.0.1"]
+        node, where = [python, "-m", "scripts.ray_node"], [str(ports["ray-head"]), str(self._short_folder())]
         page = [python, "-m", "backend", "--no-browser"]
         owner = f"http://127.0.0.1:{ports['backend']}"
         share = ["--fanout", fanout] if "redis" in only else []
@@ -72,10 +71,8 @@ class Cluster:
             "redis": ([*redis, "--port", str(ports["redis"]), "--dir", str(self._folder_of("redis"))],
                       lambda: _answers(ports["redis"])),
             "s3": ([python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(ports["s3"])], self._has_bucket),
-            "ray-head": ([*node, "--head", "--port", str(ports["ray-head"]), "--num-cpus", "0",
-                          "--include-dashboard=false", "--temp-dir", str(self._short_folder())],
-                         lambda: _answers(ports["ray-head"])),
-            **{name: ([*node, "--address", gcs, "--num-cpus", "1"], lambda: True)
+            "ray-head": ([*node, "head", *where], lambda: self._is_ready("ray-head")),
+            **{name: ([*node, "worker", *where], partial(self._is_ready, name))
                for name in ("ray-worker-1", "ray-worker-2")},
             "backend": ([*page, "--port", str(ports["backend"]), "--data-dir", str(self._folder_of("backend")),
                          "--launcher", "ray", "--ray-address", gcs, "--storage", f"s3://{BUCKET}/topology-lab", *share],
@@ -108,7 +105,9 @@ class Cluster:
     def _begin(self, name: str, command: Sequence[str], answers: Callable[[], bool]) -> None:
         log = self.folder / f"{name}.log"
         with log.open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output, env=self._environment)
+            process = subprocess.Popen(
+                command, stdout=output, stderr=output, env=self._environment, cwd=ROOT, start_new_session=True
+            )
         self._started.append((name, process))
         until = time.monotonic() + STARTS_WITHIN_S
         while not answers():
@@ -125,6 +124,9 @@ class Cluster:
     def _short_folder(self) -> Path:
         """Ray's sockets lie there, whose paths may have 107 letters."""
         return Path(os.environ.get("TMPDIR", "/tmp")) / f"ray-{self.ports['ray-head']}"
+
+    def _is_ready(self, name: str) -> bool:
+        return "ready" in (self.folder / f"{name}.log").read_text().splitlines()
 
     def _has_bucket(self) -> bool:
         try:
