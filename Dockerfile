@@ -34,7 +34,7 @@ FROM backend AS node
 USER root
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN --mount=type=cache,target=/pip-cache \
-    python scripts/requirements.py worker studies storage cluster > node.txt && pip install --cache-dir /pip-cache -c requirements.lock -r node.txt
+    python scripts/requirements.py worker studies storage fanout cluster > node.txt && pip install --cache-dir /pip-cache -c requirements.lock -r node.txt
 # What is mounted at /tmp/ray begins with the owner of this folder.
 RUN install --directory --owner=lab --group=lab --mode=0700 /tmp/ray
 ENV PYTHONPATH=/app
