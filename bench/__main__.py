@@ -71,6 +71,13 @@ def _viewers(options: argparse.Namespace) -> list[Result]:
     return (quick if options.quick else ViewersBench()).run()
 
 
+def _fanout(options: argparse.Namespace) -> list[Result]:
+    from bench.fanout import FanoutBench
+
+    quick = FanoutBench(processes=(1, 2), viewers=50, rounds=1, warm_up_s=1.0, window_s=2.0)
+    return (quick if options.quick else FanoutBench()).run()
+
+
 def _scale(options: argparse.Namespace) -> list[Result]:
     from bench.scale import ScaleBench
 
@@ -103,6 +110,7 @@ PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Result]]]] = {
     "batched": _batched,
     "frames": _frames,
     "viewers": _viewers,
+    "fanout": _fanout,
     "scale": _scale,
     "training": _training,
     "page": _page,

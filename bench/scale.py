@@ -144,7 +144,7 @@ def measured_sizes() -> Sizes:
 
     prepare_process()
     trainer = Trainer(preset("live"), device=torch.device("cpu"))
-    found: list[tuple[int, int, int, int]] = []
+    found: list[list[int]] = []
     before: tuple[bytes, bytes] | None = None
     for _ in range(MEASURED_STEPS // STEPS_A_FRAME):
         frame = recorded_frame(trainer)
@@ -172,7 +172,8 @@ def _in_255ths(array: Array) -> bytes:
 def _changed(now: bytes, before: bytes) -> bytes:
     if len(now) != len(before):
         return now
-    return (np.frombuffer(now, np.uint8) ^ np.frombuffer(before, np.uint8)).tobytes()
+    differs: Array = np.frombuffer(now, np.uint8) ^ np.frombuffer(before, np.uint8)
+    return bytes(differs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

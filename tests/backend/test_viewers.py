@@ -57,7 +57,7 @@ class Hub:
             )
         )
 
-    def frame(self, rows: int) -> None:
+    def frame(self, rows: int, *, kind: str = "frame") -> None:
         """A frame of so many steps."""
         steps = np.arange(self._step + 1, self._step + rows + 1, dtype=np.float32)
         self._step += rows
@@ -70,6 +70,7 @@ class Hub:
             step=self._step,
             revision=0,
             time_ms=0.0,
+            kind=kind,
             arrays={"scalars": np.tile(steps[:, None], (1, len(NAMES))), "layer0/load": np.full(4, 0.25, np.float32)},
         )
         self.hub.on_frame(frame.encode())
@@ -177,6 +178,21 @@ async def test_a_page_that_draws_slowly_gets_the_newest_frame_next() -> None:
         screen.draw()
         await settle()
         assert [(frame.kind, frame.seq) for frame in screen.frames[2:]] == [("scalars", 28), ("frame", 29)]
+        sending.cancel()
+
+
+async def test_scalars_that_come_without_a_picture_are_not_waited_for() -> None:
+    async with a_hub() as it:
+        screen = Screen(it.hub)
+        it.hub.viewers.add(screen.viewer)
+        sending = asyncio.create_task(screen.viewer.serve())
+        it.frame(1)
+        await settle()
+        screen.draw()
+        for kind in ("scalars", "scalars", "scalars", "frame"):
+            it.frame(1, kind=kind)
+            await settle()
+        assert [frame.kind for frame in screen.frames] == ["snapshot", "scalars", "scalars", "scalars", "frame"]
         sending.cancel()
 
 

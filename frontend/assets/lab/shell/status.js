@@ -13,6 +13,7 @@ import { stats } from "../core/stats.js";
 /** @import { Parts } from "../core/parts.js" */
 
 const QUIET_MS = 400; // a reconnect shorter than this is not worth a banner
+const TELL_WHY = ["failed", "interrupted", "running"]; // a run that trains has a reason where nothing of it comes
 
 const FACTS = ["chip-model", "chip-step", "chip-total", "chip-speed", "chip-device", "chip-watching"];
 
@@ -141,7 +142,7 @@ export class Status {
     if (lost_ms !== null) {
       const age = frame ? ` The pictures are as of ${clock(frame.time_ms)}, step ${count(frame.step)}.` : "";
       text = `Connection lost at ${clock(lost_ms)}.${age} Trying again…`;
-    } else if (run?.status === "failed" || run?.status === "interrupted") text = run.reason || "";
+    } else if (run && TELL_WHY.includes(run.status)) text = run.reason || "";
     banner.hidden = !text;
     this.#parts.find("story-below").hidden = text !== ""; // it takes the line's place: nothing moves
     setText(banner, text);
