@@ -23,6 +23,8 @@ STEPS_PER_S: Final = 67
 """that `live` makes on two cores"""
 MOST_GROWN: Final = 0.15
 """of what it was after the first hour"""
+NOISE: Final = {"heap_mib": 3.0, "nodes": 5000, "listeners": 600}
+"""what a collection leaves over, once more and once less; hours that leak have many times that"""
 COLLECTIONS: Final = 4
 FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 
@@ -92,5 +94,5 @@ async def test_eight_hours_of_frames_leave_a_pages_memory_flat(tmp_path: Path, h
     record(f"{what}: heap of the tab", f"{grown_mib:+.1f} of {first.heap_mib:.1f} MiB", "flat")
     record(f"{what}: nodes of the tab", f"{last_held.nodes - first.nodes:+d} of {first.nodes}", "flat")
     record(f"{what}: server", f"{of_server[-1] - of_server[0]:+.1f} of {of_server[0]:.0f} MiB", "flat")
-    for name in ("heap_mib", "nodes", "listeners"):
-        assert getattr(last_held, name) < (1 + MOST_GROWN) * getattr(first, name), (name, found)
+    for name, noise in NOISE.items():
+        assert getattr(last_held, name) < (1 + MOST_GROWN) * getattr(first, name) + noise, (name, found)
