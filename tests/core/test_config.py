@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import typing
 from typing import Any, Literal
 
@@ -25,7 +26,8 @@ def is_choice(section: str, name: str) -> bool:
     return typing.get_origin(TYPES[section][name]) is Literal
 
 
-NUMBERS = [pytest.param(s, f, id=f"{s}.{f.name}") for s, f in FIELDS if not is_choice(s, f.name)]
+NUMBERS = [pytest.param(s, f, id=f"{s}.{f.name}") for s, f in FIELDS if TYPES[s][f.name] in (int, float)]
+WORDS = [pytest.param(s, f, id=f"{s}.{f.name}") for s, f in FIELDS if TYPES[s][f.name] is str]
 CHOICES = [pytest.param(s, f, id=f"{s}.{f.name}") for s, f in FIELDS if is_choice(s, f.name)]
 
 
@@ -61,6 +63,14 @@ def test_an_unknown_choice_is_refused_with_the_choices(section: str, field: Any)
     for value in ["", "no such choice", choices[0].upper(), None, True, 0, math.nan, [choices[0]], {}]:
         sentence = refusal(section, field.name, value)
         assert sentence.startswith(f"{field.name} must be one of {', '.join(choices)}. Found ")
+
+
+@pytest.mark.parametrize(("section", "field"), WORDS)
+def test_a_text_that_its_pattern_does_not_match_is_refused_by_name(section: str, field: Any) -> None:
+    for value in ["../etc", "Upper", "a b", "a@zz", "x" * 33, "a\n", None, 0, [], {}]:
+        sentence = refusal(section, field.name, value)
+        assert sentence.startswith(f"{field.name} must be {field.metadata['wanted']}. Found ")
+        assert "\n" not in sentence
 
 
 @pytest.mark.parametrize("name", [f.name for f in dataclasses.fields(Controls)])
@@ -226,6 +236,8 @@ def test_the_schema_is_json_with_type_default_bounds_and_a_line_of_text() -> Non
             assert entry["doc"]
             if entry["type"] == "choice":
                 assert entry["default"] in entry["choices"]
+            elif entry["type"] == "str":
+                assert re.fullmatch(entry["pattern"], entry["default"])
             else:
                 assert entry["type"] in ("int", "float")
                 assert entry["low"] <= entry["default"] <= entry["high"]

@@ -32,8 +32,9 @@ def lent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("recipes")
     put_fixed_run(folder)
     (folder / "datasets").mkdir()
-    content: dict[str, object] = dict(arrays(tasks=np.arange(60) % 4, task_names=np.array(TASKS)))
-    content["labels"] = np.arange(60) // 4 % 3
+    images = np.random.default_rng(2).integers(0, 255, (400, 10, 10), dtype=np.uint8)
+    content: dict[str, object] = dict(arrays(images=images, task_names=np.array(TASKS)))
+    content |= {"tasks": np.arange(400) % 4, "labels": np.arange(400) // 4 % 3}
     np.savez(folder / "datasets" / "My tasks.npz", **content)  # type: ignore[arg-type]
     server = Server(folder)
     try:
@@ -116,8 +117,8 @@ def test_own_images_are_looked_at_chosen_and_learned(open_page: Callable[..., Pa
     data.select_option("My tasks.npz: not read yet")
     shown = page.locator(".data-task")
     expect(shown).to_have_count(len(TASKS))
-    expect(shown.first).to_contain_text("low digits 12 to train on, 3 to test")
-    expect(shown.first).to_contain_text("0 4, 1 4, 2 4")
+    expect(shown.first).to_contain_text("low digits 82 to train on, 18 to test")
+    expect(shown.first).to_contain_text("0 28, 1 27, 2 27; from 27 to 28 a class")
     expect(shown.first.locator("canvas")).to_have_count(10)
     expect(page.locator("[data-part=data-shown]")).to_contain_text("cut into 4 by 4 patches")
     assert faults(page) == []
