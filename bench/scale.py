@@ -32,7 +32,7 @@ STEPS_A_FRAME: Final = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
-    """What things take; CPU times are those of `make bench ARGS=viewers` on the machine of docs/scale.md."""
+    """What things take. CPU times are about the least that was measured; docs/scale.md says how far they vary."""
 
     viewers: int = 100_000
     frames_per_s: float = 20.0
