@@ -57,6 +57,12 @@ class RedisServer:
         command = [redis_path(), *options, "--dir", str(self._folder)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
+    async def lose_everything(self) -> None:
+        """Begin again with nothing, as where its disk was lost."""
+        await self.kill()
+        await asyncio.to_thread(shutil.rmtree, self._folder / "appendonlydir")
+        await self.start()
+
     async def kill(self) -> None:
         """As a crash or the system would: no word, nothing written that was not."""
         if self._process is not None:

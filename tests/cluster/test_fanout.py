@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from redis.asyncio import Redis
 from websockets.exceptions import InvalidStatus
 
 from backend.patience import PatientSockets
@@ -240,6 +242,44 @@ async def test_redis_killed_and_started_again_leaves_no_gap_and_nothing_double(
             assert not any(each.seen.gaps for each in watchers)
             for each in (*watchers, beside):
                 each.leave()
+
+
+async def test_a_redis_that_comes_back_empty_leaves_no_gap_either(tmp_path: Path, redis: RedisServer) -> None:
+    async with (
+        lab(tmp_path / "data", fanout=redis.url) as owner,
+        viewer_process(redis, owner) as elsewhere,
+        ThreadWorker(owner.port, owner.settings.checkpoint_dir, step_s=0.02),
+    ):
+        run_id = await owner.new_run()
+        await owner.until(run_id, lambda run: run["step"] > 10)
+        (watcher,) = await watch(f"http://127.0.0.1:{elsewhere.port}", run_id, 1)
+        await redis.lose_everything()
+        await reached([watcher], len(watcher.steps) + 100)
+        assert watcher.is_whole
+        watcher.leave()
+
+
+async def test_users_with_the_rights_that_are_named_are_enough(tmp_path: Path, redis: RedisServer) -> None:
+    written = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
+    rights = re.findall(r"`(~topology-lab:\* [^`]*)`", written)
+    async with Redis.from_url(redis.url) as admin:
+        for name, right in zip(("owner", "viewer"), rights, strict=True):
+            await admin.execute_command("ACL", "SETUSER", name, "on", ">secret", *right.split())
+    as_owner, as_viewer = (f"redis://{name}:secret@127.0.0.1:{redis.port}/0" for name in ("owner", "viewer"))
+    async with (
+        lab(tmp_path / "data", fanout=as_owner) as owner,
+        viewer_process(redis, owner, fanout=as_viewer) as elsewhere,
+        ThreadWorker(owner.port, owner.settings.checkpoint_dir, step_s=0.02),
+    ):
+        run_id = await owner.new_run()
+        await owner.until(run_id, lambda run: run["step"] > 10)
+        async with elsewhere.page(run_id) as page, owner.page(run_id):
+            await page.until_step(100)
+            async with asyncio.timeout(PATIENCE_S):
+                while (await page.text("run"))["run"]["viewers"] != 2:
+                    pass
+        for site in (owner, elsewhere):
+            assert (await site.http.get("/healthz")).json()["problems"] == []
 
 
 async def reached(watchers: Sequence[Watcher], step: int) -> None:
