@@ -165,8 +165,8 @@ def _in_255ths(array: Array) -> bytes:
     if array.dtype == np.uint8:
         return array.tobytes()
     low, high = np.nanmin(array, initial=0.0), np.nanmax(array, initial=1.0)
-    shares: bytes = np.nan_to_num((array - low) / max(high - low, 1e-9) * 254, nan=255.0).astype(np.uint8).tobytes()
-    return shares
+    levels: Array = np.nan_to_num((array - low) / max(high - low, 1e-9) * 254, nan=255.0).astype(np.uint8)
+    return levels.tobytes()
 
 
 def _changed(now: bytes, before: bytes) -> bytes:
