@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -262,3 +264,23 @@ def test_a_bucket_without_rights_ends_the_start_and_says_which_it_needs(
 def test_the_data_folder_is_no_storage_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--storage must be another folder than the data folder"):
         Settings(data_dir=tmp_path, storage=str(tmp_path))
+
+
+async def test_a_real_worker_that_is_killed_is_replaced_by_one_that_fetches_and_questions_are_answered_from_the_bucket(
+    tmp_path: Path, s3: S3
+) -> None:
+    small = {"num_layers": 1, "d_model": 16, "d_base": 32, "num_experts": 4, "num_partitions": 4}
+    async with lab(tmp_path / "data", launcher="local", local_workers=1, storage="s3://lab/real") as it:
+        answer = await it.http.post("/api/runs", json={"config": {"model": small, "train": {"steps": 1_000_000}}})
+        run_id = answer.json()["run_id"]
+        await it.until(run_id, lambda run: run["step"] > 20)
+        kept = (await it.command(run_id, "checkpoint")).json()
+        assert kept["status"] == "applied", kept
+        os.kill(next(iter(it.runs.placement.workers.values())).pid, signal.SIGKILL)
+        run = await it.until(run_id, lambda run: run["restarts"] == 1 and run["status"] == "running")
+        assert run["step"] >= kept["applied_step"]
+        folder = it.settings.checkpoint_dir / run_id
+        assert not [name for name in os.listdir(folder) if name.endswith(".safetensors")]
+        asked = await it.http.get(f"/api/runs/{run_id}/images")
+        assert asked.status_code == 200, asked.text
+        assert [name for name in os.listdir(folder) if name.endswith(".safetensors")]
