@@ -42,12 +42,10 @@ LOADED: Final = {
 }
 """What is there when a page is."""
 CASES: Final = [
-    *[(page, "light", size) for page in ("lab", "claims", "runs") for size in SIZES],
-    *[(page, "dark", size) for page in ("lab", "claims", "runs") for size in (SIZES[0], SIZES[5])],
+    *[(page, "light", size) for page in ("lab", *LOADED) for size in SIZES],
+    *[(page, "dark", size) for page in ("lab", *LOADED) for size in (SIZES[0], SIZES[5])],
     *[("back", "light", SIZES[0]), ("back", "dark", SIZES[5]), ("new", "light", SIZES[0]), ("new", "light", SIZES[2])],
     ("threads", "light", SIZES[0]),
-    *[(page, "light", size) for page in ("lessons", "map") for size in (SIZES[0], SIZES[2], SIZES[5])],
-    *[(page, "dark", size) for page in ("lessons", "map") for size in (SIZES[0], SIZES[5])],
 ]
 
 
