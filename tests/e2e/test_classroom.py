@@ -68,7 +68,7 @@ def test_a_class_predicts_together_and_who_comes_late_sees_it_all(
         expect(presenter.locator(".lesson-room")).to_have_text("1 of 1 in the room has answered")
 
     presenter.get_by_role("button", name="Reveal").click()
-    late = open_page(link, width=1280, height=720)
+    late = open_page(link, width=1280, height=720, wait_for=".lesson-after")
     for page in (presenter, viewer, late):
         expect(page.locator("[data-answer='1'] .lesson-many")).to_have_text("1")
         expect(page.locator("[data-answer='1']")).to_contain_text("what happened")
