@@ -71,7 +71,10 @@ export class Classroom {
   #changed() {
     const { state, isPresenter } = this.room;
     const text = state ? String(state.people) : "";
-    if (this.#count.textContent !== text) this.#count.textContent = text;
+    if (this.#count.textContent !== text) {
+      this.#count.textContent = text;
+      this.#button.setAttribute("aria-label", text ? `For a class: ${text} in the room` : "For a class");
+    }
     if (state && !isPresenter) this.#follow(state);
     this.#isIn = state !== null;
     this.#button.closest("[data-run-view]")?.classList.toggle("is-in-room", this.#isIn);
