@@ -144,7 +144,7 @@ def measured_sizes() -> Sizes:
 
     prepare_process()
     trainer = Trainer(preset("live"), device=torch.device("cpu"))
-    found: list[list[int]] = []
+    found: list[tuple[int, int, int, int]] = []
     before: tuple[bytes, bytes] | None = None
     for _ in range(MEASURED_STEPS // STEPS_A_FRAME):
         frame = recorded_frame(trainer)

@@ -67,7 +67,8 @@ def test_an_unknown_choice_is_refused_with_the_choices(section: str, field: Any)
 
 @pytest.mark.parametrize(("section", "field"), WORDS)
 def test_a_text_that_its_pattern_does_not_match_is_refused_by_name(section: str, field: Any) -> None:
-    for value in ["../etc", "Upper", "a b", "a@zz", "x" * 33, "a\n", None, 0, [], {}]:
+    values: list[Any] = ["../etc", "Upper", "a b", "a@zz", "x" * 33, "a\n", None, 0, [], {}]
+    for value in values:
         sentence = refusal(section, field.name, value)
         assert sentence.startswith(f"{field.name} must be {field.metadata['wanted']}. Found ")
         assert "\n" not in sentence
