@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import sqlite3
 import time
@@ -131,7 +132,8 @@ def half_written(checkpoints: Path) -> list[Path]:
 
 
 def _age_s(path: Path) -> float:
+    """Seconds since it was written; infinite for one that has just gone, so that it takes no place of those kept."""
     try:
         return time.time() - path.stat().st_mtime
     except OSError:
-        return 0.0
+        return math.inf

@@ -79,7 +79,9 @@ async def test_after_a_crash_edits_are_made_at_the_same_steps_and_what_people_se
         assert run["controls"]["applied"]["p_drop"] == 0.75
         assert run["controls"]["applied"]["lambda_conflict"] == 1.0
         assert run["controls"]["applied_step"]["lambda_conflict"] == 20
-        made_again = [event for event in await it.events(run_id) if event["epoch"] == 1 and "by" in event["data"]]
+        made_again = [
+            event for event in await it.events(run_id) if event["epoch"] == 1 and event["data"].get("by") == "recipe"
+        ]
         assert [event["step"] for event in made_again] == [30, 60]
         recipe = decode((await it.http.get(f"/api/runs/{run_id}/recording")).content, called="it").recipe
         assert [edit.step for edit in recipe.edits] == [20, 30, 60]
@@ -169,6 +171,7 @@ async def test_a_recipe_may_be_longer_than_other_bodies(tmp_path: Path) -> None:
         assert huge.json()["error"] == "The body must have at most 16384 bytes. Found more."
 
 
+@pytest.mark.slow  # two workers with torch, one after the other
 async def test_a_run_from_a_recipe_whose_worker_is_killed_comes_out_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

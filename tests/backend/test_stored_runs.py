@@ -266,6 +266,7 @@ def test_the_data_folder_is_no_storage_of_its_own(tmp_path: Path) -> None:
         Settings(data_dir=tmp_path, storage=str(tmp_path))
 
 
+@pytest.mark.slow  # two workers with torch, one after the other
 async def test_a_real_worker_that_is_killed_is_replaced_by_one_that_fetches_and_questions_are_answered_from_the_bucket(
     tmp_path: Path, s3: S3
 ) -> None:

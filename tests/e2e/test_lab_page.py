@@ -357,7 +357,7 @@ def test_nothing_overflows(open_page: OpenPage, running: Server, theme: str) -> 
     page = open_page(theme=theme)
     patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 3"), "frames")
     cut = """() => [...document.querySelectorAll("button, label, h2, .chip, .legend")]
-      .filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1).map((e) => e.id || e.textContent)"""
+      .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1).map((e) => e.id || e.textContent)"""
     for width in (1280, 390):
         resize(page, width)
         fits = f"document.documentElement.scrollWidth <= {width}"
