@@ -82,12 +82,9 @@ class MirroredRun:
 
     async def can_resume(self, generation: int, seq: int) -> bool:
         """Whether a viewer that has drawn frame `generation`:`seq` can get exactly what came after it."""
-        history = self.history
-        if generation != history.generation or not 0 <= seq <= history.last_seq or history.newest is None:
+        if not self.history.knows(generation, seq):
             return False
-        if history.scalars_between(seq, history.last_seq) is not None:
-            return True
-        return await self.stored_scalars(seq) is not None
+        return self.history.holds_after(seq) or await self.stored_scalars(seq) is not None
 
     async def stored_scalars(self, after: int) -> tuple[int, bytes] | None:
         """What memory does not hold of the scalars after frame `after`: how far, and a message of the owner."""

@@ -209,6 +209,14 @@ class History:
         """Memory covers the scalars of every frame after this one."""
         return self._ring[0].after_seq if self._ring else self.last_seq
 
+    def knows(self, generation: int, seq: int) -> bool:
+        """Whether frame `generation`:`seq` is one of this history, and there is a picture to go on from."""
+        return generation == self.generation and 0 <= seq <= self.last_seq and self.newest is not None
+
+    def holds_after(self, seq: int) -> bool:
+        """Whether every scalar after frame `seq` is in memory."""
+        return self.scalars_between(seq, self.last_seq) is not None
+
     def scalars_between(self, after: int, upto: int) -> list[bytes] | None:
         """Messages of kind `scalars` that cover after + 1 to `upto`; None when memory does not hold them all.
 
