@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from backend.storage.archive import Archive
 from backend.storage.store import Store
-from bench.page import FLAGS, chromium
+from bench.page import measured_in_a_browser
 from bench.results import Bound, Result
 from bench.rounds import spread
 from bench.served import Server, wait_until
@@ -49,16 +48,7 @@ class MomentsBench:
     looks: int = 200
 
     def run(self) -> list[Result]:
-        from playwright.sync_api import Error, sync_playwright
-
-        with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-            browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-            try:
-                return self._measured(browser, Path(folder))
-            except Error as error:
-                raise OSError(error.message.splitlines()[0]) from error
-            finally:
-                browser.close()
+        return measured_in_a_browser(self._measured)
 
     def _measured(self, browser: Browser, folder: Path) -> list[Result]:
         run_id, last = _ended_run(folder)

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -60,16 +61,7 @@ class PageBench:
     heap_minutes: float = 0.5
 
     def run(self) -> list[Result]:
-        from playwright.sync_api import Error, sync_playwright
-
-        with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-            browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-            try:
-                return self._measured(browser, Path(folder))
-            except Error as error:
-                raise OSError(error.message.splitlines()[0]) from error
-            finally:
-                browser.close()
+        return measured_in_a_browser(self._measured)
 
     def _measured(self, browser: Browser, folder: Path) -> list[Result]:
         started = [_start_to_picture_s(browser, folder / f"start{n}") for n in range(self.starts)]
@@ -228,6 +220,20 @@ def _heap_mb(session: CDPSession) -> float:
     session.send("HeapProfiler.collectGarbage")
     usage = session.send("Runtime.getHeapUsage")
     return float(usage["usedSize"] + usage.get("backingStorageSize", 0)) / 1e6
+
+
+def measured_in_a_browser(measure: Callable[[Browser, Path], list[Result]]) -> list[Result]:
+    """What `measure` finds with a Chromium and an empty folder of its own. Raises OSError, one line, where it fails."""
+    from playwright.sync_api import Error, sync_playwright
+
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        try:
+            return measure(browser, Path(folder))
+        except Error as error:
+            raise OSError(error.message.splitlines()[0]) from error
+        finally:
+            browser.close()
 
 
 def chromium() -> str:
