@@ -407,12 +407,17 @@ def test_a_refusal_moves_nothing(lab: Page, running: Server) -> None:
 def test_every_target_is_at_least_24_pixels(open_page: OpenPage, running: Server) -> None:
     page = open_page(width=1440, height=900)
     small = """[...document.querySelectorAll("a, button, select, input:not([type=range]), summary")]
-      .filter((e) => e.offsetParent && !e.classList.contains("skip-link") && !e.closest(".card-text, .introduction"))
+      .filter((e) => e.checkVisibility() && !e.classList.contains("skip-link")
+        && !e.closest(".card-text, .introduction"))
       .map((e) => [e.id || e.textContent || e.className || e.outerHTML, e.getBoundingClientRect()])
       .filter(([, box]) => box.width && (box.width < 24 || box.height < 24)).map(([name]) => name)"""
     for width in (1440, 1280, 390):
         resize(page, width)
         assert page.evaluate(small) == [], width
+        open_menu(page)
+        expect(part(page, "reset")).to_be_visible()
+        assert page.evaluate(small) == [], (width, "its menu open")
+        page.click("[data-part=menu] > summary")
 
 
 def test_no_text_is_smaller_than_it_should_be(open_page: OpenPage, running: Server) -> None:
