@@ -64,7 +64,7 @@ format: dev-environment  ## rewrite the code in the project's format
 
 looks: dev-environment  ## store how every page looks now, for the tests that compare
 	@browser=$$(scripts/chromium.sh) && CDSP_RENEW_LOOKS=yes CDSP_CHROMIUM=$$browser \
-		$(VENV)/python -m pytest -q tests/e2e/test_looks.py
+		$(VENV)/python -m pytest -q -m "not chaos" tests/e2e/test_looks.py
 
 bench: dev-environment  ## measure, as ratios within one run
 	$(VENV)/python -m bench $(ARGS)

@@ -21,6 +21,8 @@ from cdsp_core.wire.frames import decode_frame
 from tests.chaos.figures import record
 from tests.chaos.processes import Server
 
+pytestmark = pytest.mark.slow  # servers with torch, killed and started again
+
 SEED = 20
 
 

@@ -22,6 +22,8 @@ from tests.backend.tiny import TinyTrainer
 from tests.chaos.figures import record
 from tests.chaos.processes import resident_mib
 
+pytestmark = pytest.mark.slow  # thousands of frames to the disk
+
 FRAMES_PER_S = 8
 STEPS_A_FRAME = 8
 

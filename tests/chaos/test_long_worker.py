@@ -15,6 +15,8 @@ from tests.chaos.fast_worker import fast_worker
 from tests.chaos.figures import record
 from tests.chaos.processes import SMALL, Server, resident_mib
 
+pytestmark = pytest.mark.slow  # eight hours of a worker
+
 HOURS: Final = 8
 LOOKING: Final = {**SMALL, "train": {**SMALL["train"], "eval_every": 10}}
 """small, and looks at test images as seldom as `live` does by its clock"""

@@ -18,6 +18,8 @@ from tests.backend.lab import Lab, lab
 from tests.backend.tiny import TinyTrainer
 from tests.chaos.figures import record
 
+pytestmark = pytest.mark.slow  # the largest answers there are
+
 RUN = "run-large"
 OWN = f"/api/runs/{RUN}"
 PATHS = (

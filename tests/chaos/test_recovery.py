@@ -17,6 +17,8 @@ from tests.chaos.fast_worker import fast_worker
 from tests.chaos.figures import record
 from tests.chaos.processes import Server
 
+pytestmark = pytest.mark.slow  # servers with torch, and their waits
+
 
 def trains_in_another_epoch(run: dict[str, Any], before: dict[str, Any]) -> bool:
     return bool(run["epoch"] > before["epoch"] and run["status"] == "running" and run["steps_per_s"])

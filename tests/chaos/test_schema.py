@@ -15,6 +15,8 @@ from backend.web.reference import described
 from tests.backend.lab import PATIENCE_S, ThreadWorker, lab
 from tests.chaos.figures import record
 
+pytestmark = pytest.mark.slow  # hundreds of requests
+
 SHORT = ("POST", "PATCH")
 """what the short form asks with"""
 LEFT_OUT = ("/start", "/stop")

@@ -26,6 +26,8 @@ from tests.cluster.many import Watcher, watch
 from tests.cluster.redis_server import RedisServer
 from tests.cluster.viewer_process import ViewerProcess
 
+pytestmark = pytest.mark.slow  # several processes at a Redis
+
 
 @pytest.fixture
 async def redis(tmp_path: Path) -> AsyncIterator[RedisServer]:

@@ -1,6 +1,6 @@
 """How every page looks at every size, on a run, results and a list of runs that never change; in the dark at two sizes.
 
-`make looks` stores how they look now. One server a kind of page; a page is loaded once a theme and resized.
+A desktop, a notebook and a phone by day in every run, all others in CI. `make looks` stores how they look now. One server a kind of page; a page is loaded once a theme and resized.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.browser
 
 SIZES: Final = ((1440, 900), (1366, 768), (1280, 720), (1024, 768), (768, 1024), (390, 844))
 PHONE: Final = 390
+IN_EVERY_RUN: Final = (SIZES[0], SIZES[2], SIZES[5])
 TRIES: Final = 8
 HEADLINES: Final = {
     "headlines": [
@@ -47,6 +48,12 @@ CASES: Final = [
     *[("back", "light", SIZES[0]), ("back", "dark", SIZES[5]), ("new", "light", SIZES[0]), ("new", "light", SIZES[2])],
     ("threads", "light", SIZES[0]),
 ]
+
+
+def case(page: str, theme: str, size: tuple[int, int]) -> Any:
+    """How a case is called, and whether it runs in CI alone."""
+    marks = () if theme == "light" and size in IN_EVERY_RUN else (pytest.mark.slow,)
+    return pytest.param(page, theme, size, marks=marks, id=f"{page}-{theme}-{size[0]}x{size[1]}")
 
 
 @pytest.fixture(scope="module")
@@ -117,9 +124,7 @@ def opened(chromium: Browser, stored_run: Server, known_pages: PageServer) -> It
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    ("name", "theme", "size"), CASES, ids=lambda value: value if isinstance(value, str) else "x".join(map(str, value))
-)
+@pytest.mark.parametrize(("name", "theme", "size"), [case(*each) for each in CASES])
 def test_a_page_looks_as_it_did(
     opened: Callable[[str, str], Page], name: str, theme: str, size: tuple[int, int]
 ) -> None:
@@ -136,7 +141,7 @@ def test_a_page_looks_as_it_did(
     assert said is None, said
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [*LENT, *LOADED])
 def test_axe_finds_nothing_moderate_or_serious(opened: Callable[[str, str], Page], name: str, theme: str) -> None:
     page = opened(name, theme)

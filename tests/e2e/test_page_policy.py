@@ -10,6 +10,8 @@ from playwright.sync_api import Page
 
 from tests.e2e.served import Server, patiently
 
+pytestmark = pytest.mark.slow  # every page, loaded once more
+
 OPENED: Final = {
     "/": "[data-picture=topology]",
     "/runs": ".ag-row",

@@ -123,7 +123,7 @@ def test_own_images_are_looked_at_chosen_and_learned(open_page: Callable[..., Pa
     expect(page.locator("[data-part=data-shown]")).to_contain_text("cut into 4 by 4 patches")
     assert faults(page) == []
     page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    patiently(lambda: page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page to fit a phone")
     assert faults(page) == []
     page.set_viewport_size({"width": 1440, "height": 900})
     page.locator("[data-part=seed]").fill("1")
