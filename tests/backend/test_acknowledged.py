@@ -86,6 +86,7 @@ async def test_an_answer_is_on_disk_before_it_is_given_at_a_low_price(tmp_path: 
         assert statistics.median(took_s) < it.settings.stored_after_s
 
 
+@pytest.mark.slow
 async def test_an_answer_does_not_wait_for_a_disk_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")

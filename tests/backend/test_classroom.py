@@ -257,6 +257,7 @@ async def test_a_browser_with_two_pages_is_one_viewer(tmp_path: Path) -> None:
             assert (await presenter.until(counts=[0, 0, 1]))["people"] == 1
 
 
+@pytest.mark.slow
 async def test_two_hundred_predict_at_once_each_counts_once_and_training_goes_on(tmp_path: Path) -> None:
     async with lab(tmp_path, token=TOKEN) as it, ThreadWorker(it.port, it.settings.checkpoint_dir, step_s=0.25):
         run_id = await it.new_run()

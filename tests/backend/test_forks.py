@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 
 from cdsp_core.wire.checkpoint_names import checkpoint_name
 from cdsp_core.wire.frames import Array, Frame, decode_frame
@@ -87,6 +88,7 @@ async def assert_equal_bits(it: Lab, one: str, other: str, *, step: int) -> None
     np.testing.assert_array_equal(first_rows[:, columns], second_rows[:, columns])
 
 
+@pytest.mark.slow
 async def test_a_fork_that_gets_the_same_edit_is_the_same_run_bit_for_bit(tmp_path: Path) -> None:
     async with lab(tmp_path, launcher="local") as it:
         run_id, at = await paused_run(it, config=CONFIG)
@@ -107,6 +109,7 @@ async def test_a_fork_that_gets_the_same_edit_is_the_same_run_bit_for_bit(tmp_pa
         assert listed["links_cut"] is not None
 
 
+@pytest.mark.slow
 async def test_an_edited_fork_leaves_the_other_run_what_it_would_have_been_without_it(tmp_path: Path) -> None:
     async with lab(tmp_path, launcher="local") as it:
         uninterrupted, first = await paused_run(it, config=CONFIG)

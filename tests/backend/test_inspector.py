@@ -95,6 +95,7 @@ async def test_a_process_that_nobody_asks_ends_and_the_next_question_begins_anot
     assert not inspector.is_running
 
 
+@pytest.mark.slow
 async def test_a_real_run_is_asked_while_it_trains(tmp_path: Path) -> None:
     async with small_run(tmp_path) as (it, run_id):
         run = f"/api/runs/{run_id}"

@@ -85,6 +85,7 @@ async def test_who_may_only_watch_sees_sets_and_makes_none(tmp_path: Path) -> No
         assert answer.status_code == 403
 
 
+@pytest.mark.slow
 async def test_a_run_names_its_data_with_their_content_and_is_refused_without_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

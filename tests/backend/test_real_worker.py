@@ -72,6 +72,7 @@ async def test_a_killed_worker_is_replaced_from_the_last_checkpoint(tmp_path: Pa
         assert any(text.startswith("The worker was ended by SIGKILL.") for text in texts)
 
 
+@pytest.mark.slow
 async def test_a_run_goes_on_after_the_server_was_ended_and_started_again(tmp_path: Path) -> None:
     async with small_run(tmp_path) as (it, run_id):
         (worker,) = it.runs.workers.values()
@@ -121,6 +122,7 @@ async def test_a_worker_with_the_wrong_token_ends_with_a_status_and_without_a_tr
     assert b"Traceback" not in said
 
 
+@pytest.mark.slow
 async def test_a_worker_has_its_kernels_before_a_run_needs_them(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "CDSP_WORKER_TOKEN": "a token of at least sixteen"}
     nobody = "ws://127.0.0.1:9/ws/worker"

@@ -91,6 +91,7 @@ async def test_a_worker_that_stays_silent_is_replaced_from_the_last_checkpoint(t
         assert run["restarts"] == 1
 
 
+@pytest.mark.slow
 async def test_a_server_that_was_stopped_itself_does_not_count_that_as_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

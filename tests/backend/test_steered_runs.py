@@ -79,6 +79,7 @@ async def test_a_command_from_outside_cannot_pose_as_the_controller(tmp_path: Pa
         assert "has no field 'by'" in answer.json()["error"]
 
 
+@pytest.mark.slow
 async def test_a_real_worker_is_steered_by_the_accuracy_without_task_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,7 @@ async def test_while_the_storage_takes_nothing_training_goes_on_and_the_page_say
         assert any(event["text"].startswith("The storage takes checkpoints again") for event in await it.events(run_id))
 
 
+@pytest.mark.slow
 async def test_a_slow_storage_slows_no_training(tmp_path: Path, s3: S3) -> None:
     url = "s3://lab/slow"
     async with lab(tmp_path / "data", storage=url) as it, ThreadWorker(it.port, tmp_path / "one"):

@@ -110,6 +110,7 @@ async def test_a_map_trains_to_its_end_and_every_cell_has_its_measures_and_its_p
         assert [each["sweep_id"] for each in listed["sweeps"] if not each["recorded"]] == [made["sweep_id"]]
 
 
+@pytest.mark.slow
 async def test_a_stopped_map_goes_on_from_its_finished_cells(tmp_path: Path) -> None:
     command = Holding()
     async with lab(tmp_path, sweep_command=command) as it:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
+import pytest
 
 from cdsp_core.wire.frames import decode_frame
 from tests.backend.test_real_worker import small_run
 
 
+@pytest.mark.slow
 async def test_a_run_is_taken_away_as_parquet_and_as_one_page(tmp_path: Path) -> None:
     async with small_run(tmp_path) as (it, run_id):
         await it.pause(run_id)

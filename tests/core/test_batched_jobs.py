@@ -92,6 +92,7 @@ def test_a_run_of_a_batch_has_the_rows_of_a_single_run(architecture: str) -> Non
             assert ours["value"] == pytest.approx(theirs["value"], rel=1e-3, abs=2e-3, nan_ok=True), ours
 
 
+@pytest.mark.slow
 def test_jobs_in_batches_are_done_for_the_study_and_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     measured = measured_batch

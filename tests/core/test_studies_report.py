@@ -145,6 +145,7 @@ def test_a_larger_form_supersedes_a_smaller_and_every_claim_stands_once(evidence
     assert found[1].findings.claims[0].adjusted is not None
 
 
+@pytest.mark.slow
 def test_the_forest_plot_and_the_report_are_the_same_bytes_each_time(evidence: Evidence) -> None:
     headline = headline_of([evidence])
     assert len(headline) == 12

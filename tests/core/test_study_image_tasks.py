@@ -91,7 +91,10 @@ def test_a_short_stream_learns_the_newest_task_and_measures_all() -> None:
     assert "dimension_overlap" in rows[-1]
 
 
-@pytest.mark.parametrize("model", ["cdsp_memory", "dense_replay", "dense_ewc_1000"])
+@pytest.mark.parametrize(
+    "model",
+    ["cdsp_memory", *(pytest.param(model, marks=pytest.mark.slow) for model in ("dense_replay", "dense_ewc_1000"))],
+)
 def test_a_short_stream_with_something_against_forgetting_goes_to_its_end(model: str) -> None:
     job = next(job for job in continual.jobs(ONE) if job.settings["model"] == model)
     short = Job(key=job.key, seed=0, settings={**job.settings, "tasks": 2, "steps_per_task": 4})

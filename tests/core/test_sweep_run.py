@@ -94,6 +94,7 @@ def wait_for(condition: Any) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_cell_is_the_ordinary_run_and_keeps_first_log_spaced_and_last_pictures(tmp_path: Path) -> None:
     config = with_settings(preset("live"), {**SMALL, "steps": 8})
     job = Job(key="cell", seed=0, settings={"config": to_dict(config)})

@@ -10,15 +10,15 @@ from typing import Any
 from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from tests.e2e.fixed_run import put_fixed_run
 from tests.e2e.page_server import PageServer
 from tests.e2e.served import Server, drawn, patiently
 
 expect.set_options(timeout=120_000)  # a machine that is busy draws late; what never comes still fails
-STEPS_PER_S = 20
-"""of the run that tests look at, so that the browser has a core"""
+STEPS_PER_S = 8
+"""of the run that tests look at, so that the browsers have the cores"""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -69,6 +69,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def shared(chromium: Browser) -> Iterator[BrowserContext]:
+    """What pages without wishes of their own share, so that the modules are fetched once; emptied after each test."""
+    context = chromium.new_context()
+    yield context
+    context.close()
+
+
 @pytest.fixture
 def running(server: Server) -> Iterator[Server]:
     """The server with a `live` run in training, slowly, which rests while no test looks."""
@@ -85,9 +93,12 @@ def running(server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+def open_page(
+    chromium: Browser, shared: BrowserContext, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Page]]:
     """Opens pages. When the test is over, none of them may have had an error or asked another host."""
-    contexts = []
+    pages: list[Page] = []
+    contexts: list[BrowserContext] = []
     faults: list[str] = []
 
     def open_page(
@@ -102,12 +113,19 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Cal
         is_first_visit: bool = False,
         **more: Any,
     ) -> Page:
-        """`answers`: what the page is told at some addresses, not what the server says. `more`: of the context."""
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme, **more)
-        contexts.append(context)
+        """`answers`: what the page is told at some addresses, not what the server says. `more`: of a browser context.
+
+        The first page of a test is in the shared context, every other is somebody else's.
+        """
+        is_another = bool(more or pages)
+        if is_another:
+            contexts.append(chromium.new_context(**more))
+        page = (contexts[-1] if is_another else shared).new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=theme)
         if not is_first_visit:
-            context.add_init_script("localStorage.setItem('introduced', 'yes')")
-        page = context.new_page()
+            page.add_init_script("localStorage.setItem('introduced', 'yes')")
         page.set_default_timeout(120_000)
         address = address or request.getfixturevalue("server").url
         home = urlparse(address).netloc
@@ -122,6 +140,11 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Cal
         return page
 
     yield open_page
+    for page in pages:
+        if not page.is_closed():
+            page.evaluate("localStorage.clear()")
+            page.close()
+    shared.clear_cookies()
     for context in contexts:
         context.close()
     assert not faults, "\n".join(faults)

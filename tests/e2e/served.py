@@ -57,6 +57,14 @@ class Server:
         """Wait until the newest run has this status."""
         patiently(lambda: self.run()["status"] == status, f"the run to be {status}")
 
+    def train_past(self, step: int) -> None:
+        """Train the newest run past a step as fast as it goes, then at its speed of before."""
+        if self.run()["step"] <= step:
+            speed = self.run()["speed"]
+            self.command("speed", steps_per_s=None)
+            patiently(lambda: self.run()["step"] > step, f"step {step}")
+            self.command("speed", steps_per_s=speed)
+
     def is_up(self) -> bool:
         """Whether the server answers; it must not have ended."""
         assert self._process.poll() is None, "the server has ended"

@@ -88,6 +88,7 @@ def press(page: Page, word: str) -> None:
     expect(page.locator("#filter [aria-pressed=true]")).to_have_text(word)
 
 
+@pytest.mark.slow
 def test_the_lab_links_to_the_claims_and_back(open_page: OpenPage) -> None:
     page = open_page()
     page.click("nav >> text=Claims")
@@ -186,6 +187,7 @@ def test_a_link_to_a_claim_opens_its_theme_under_any_filter(claims: Page) -> Non
     expect(claims.locator(LAST)).to_contain_text("24 seeds would decide")
 
 
+@pytest.mark.slow
 def test_a_link_with_a_question_mark_is_as_good(open_page: OpenPage, known: PageServer) -> None:
     page = open_page(f"{known.url}/claims?claim=table-it-is-last", wait_for=LAST)
     expect(page.locator(LAST)).to_be_in_viewport()
@@ -254,6 +256,7 @@ def test_a_study_that_starts_and_stops_sends_no_figure_and_draws_no_dot_anew(
     assert page.locator(".plot .point").evaluate_all("all => all.every((each) => each.isOld)")
 
 
+@pytest.mark.slow
 def test_charts_that_are_unfolded_follow_the_theme(open_page: OpenPage, known: PageServer) -> None:
     page = open_page(f"{known.url}/claims#study-table", wait_for="#study-table")
     expect(page.locator("#study-table .curves")).to_have_count(0)
@@ -280,6 +283,7 @@ def test_where_no_study_can_be_started_the_page_says_why(open_page: OpenPage, kn
     expect(page.locator("#study-table .button")).to_be_disabled()
 
 
+@pytest.mark.slow
 def test_a_real_study_is_started_watched_and_stopped(open_page: OpenPage, server: Server) -> None:
     table = next(each for each in server.ask("GET", "/api/studies")["studies"] if each["study"] == "table")
     if table["state"] == "running":  # from a try before this one
@@ -316,6 +320,7 @@ def test_without_stored_results_the_page_says_which_command_makes_them(open_page
     expect(page.locator("#study-table .button")).to_be_enabled()
 
 
+@pytest.mark.slow
 def test_the_theme_of_the_dots_follows_the_button(claims: Page) -> None:
     before = claims.locator(".plot .point").first.evaluate("each => getComputedStyle(each).fill")
     claims.click("#theme-toggle")
@@ -331,7 +336,7 @@ LEAST_OF_A_CHART = 140
 """pixels, in which an interval can be told from its threshold"""
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_nothing_of_the_claims_overflows(open_page: OpenPage, known: PageServer, theme: str) -> None:
     page = open_page(f"{known.url}/claims#study-table", wait_for="#study-table", width=1440, theme=theme)
     page.click("#study-table .study-more summary >> text=chart")

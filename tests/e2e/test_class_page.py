@@ -79,6 +79,7 @@ def test_a_class_predicts_together_and_who_comes_late_sees_it_all(
     assert faults(viewer) == []
 
 
+@pytest.mark.slow
 def test_viewers_look_where_they_like_until_everybody_is_brought_somewhere(
     open_page: Callable[..., Page], ended: Server
 ) -> None:
@@ -108,6 +109,7 @@ def test_viewers_look_where_they_like_until_everybody_is_brought_somewhere(
     patiently(lambda: step_of(viewer) == step_of(presenter), "the viewer back with the class")
 
 
+@pytest.mark.slow
 def test_when_the_room_has_ended_its_link_says_so(open_page: Callable[..., Page], ended: Server) -> None:
     presenter = open_page(f"{ended.url}/#recorded=paper-cdsp-seed2", width=1440, height=900)
     link = link_of(presenter)
@@ -122,6 +124,7 @@ def test_when_the_room_has_ended_its_link_says_so(open_page: Callable[..., Page]
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1440, 900), (1280, 720)])
 def test_presenting_hides_the_controls_and_enlarges_until_escape(
     open_page: Callable[..., Page], ended: Server, size: tuple[int, int]

@@ -47,6 +47,7 @@ def middle(page: Page) -> float:
 @pytest.fixture
 def lab(open_page: OpenPage, running: Server) -> Page:
     """The page with enough of a run to look back on."""
+    running.train_past(HISTORY)
     page = open_page(width=1440, height=900, wait_for="[data-part=scrub]")
     patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 3"), "frames")
     patiently(lambda: view(page, "model.store.lastStep") > HISTORY, "some history")
@@ -90,6 +91,7 @@ def test_the_keyboard_goes_by_pictures_plays_and_returns(lab: Page, running: Ser
     assert not view(lab, "scrubber.isPlaying")
 
 
+@pytest.mark.slow
 def test_a_film_that_is_played_to_its_end_is_live_again(lab: Page) -> None:
     lab.locator(".film-speed").select_option("16")
     view(lab, "scrubber.seekStep(50)")
@@ -146,6 +148,7 @@ def test_values_under_the_pointer_cover_no_label(lab: Page) -> None:
     assert lab.evaluate(overlaps) == 0
 
 
+@pytest.mark.slow
 def test_the_log_does_not_slide_away_under_the_pointer(lab: Page, running: Server) -> None:
     first = lab.locator(".event").first
     first.hover()

@@ -74,6 +74,7 @@ def test_every_explanation_can_be_read_whole(open_page: OpenPage, stored_run: Se
         patiently(lambda: page.evaluate(CLIPPED) == [], f"every explanation to be whole at {width} pixels")
 
 
+@pytest.mark.slow
 def test_the_story_is_never_cut_off(open_page: OpenPage, stored_run: Server) -> None:
     page = lab(open_page, stored_run, 1440)
     cut_off = """(text) => { const story = document.querySelector("[data-part=story]"); story.textContent = text;
@@ -84,6 +85,7 @@ def test_the_story_is_never_cut_off(open_page: OpenPage, stored_run: Server) -> 
         assert not page.evaluate(cut_off, text), width
 
 
+@pytest.mark.slow
 def test_what_is_opened_over_the_page_has_no_fault_that_axe_knows(open_page: OpenPage, stored_run: Server) -> None:
     page = lab(open_page, stored_run, 1280)
     page.click("[data-part=menu] > summary")
@@ -123,6 +125,7 @@ def test_the_header_has_no_line_that_only_one_link_stands_on(open_page: OpenPage
         assert min(counted) > 1, (width, counted)
 
 
+@pytest.mark.slow
 def test_looking_back_makes_no_page_wider_than_its_window(open_page: OpenPage, stored_run: Server) -> None:
     page = lab(open_page, stored_run, 1024)
     page.evaluate("topologyLab.views[0].scrubber.seekStep(400)")

@@ -70,6 +70,7 @@ def marks(page: Page) -> int:
     return page.locator("line.chart-mark-person").count()
 
 
+@pytest.mark.slow
 def test_without_a_run_the_page_says_so_and_starts_one(open_page: OpenPage, tmp_path: Path) -> None:
     server = Server(tmp_path)
     try:
@@ -244,6 +245,7 @@ def test_the_page_is_driven_by_keyboard_alone(lab: Page, running: Server) -> Non
     assert running.run()["epoch"] == epoch, "no key resets a run"
 
 
+@pytest.mark.slow
 def test_keys_of_one_character_can_be_switched_off(lab: Page, running: Server) -> None:
     lab.keyboard.press("?")
     lab.uncheck("#single-keys")
@@ -283,6 +285,7 @@ def test_a_reset_asks_first_and_then_marks_what_differs_from_the_preset(lab: Pag
 
 
 def test_looking_back_shows_a_stored_moment_until_live(lab: Page, running: Server) -> None:
+    running.train_past(40)
     patiently(lambda: view(lab, "model.store.lastStep") > 40, "some history")
     view(lab, "scrubber.seekStep(20)")
     expect(part(lab, "chip-status")).to_contain_text(re.compile(r"Looking back ?step \d+"))
@@ -299,6 +302,7 @@ def test_looking_back_shows_a_stored_moment_until_live(lab: Page, running: Serve
 
 
 def test_a_moment_before_a_reset_can_still_be_seen(lab: Page, running: Server) -> None:
+    running.train_past(40)
     patiently(lambda: view(lab, "model.store.lastStep") > 40, "some history")
     epoch = running.run()["epoch"]
     running.command("reset")
@@ -310,6 +314,7 @@ def test_a_moment_before_a_reset_can_still_be_seen(lab: Page, running: Server) -
     assert abs(view(lab, "scrubber.pinned.step") - 20) <= 5
 
 
+@pytest.mark.slow
 def test_a_reloaded_link_brings_back_run_layer_lens_and_theme(open_page: OpenPage, running: Server) -> None:
     run_id = running.run()["run_id"]
     link = f"{running.url}/#run={run_id}&layer=2&lens=threads&theme=dark"
@@ -330,6 +335,7 @@ def test_a_dead_link_says_so_and_offers_the_newest_run(open_page: OpenPage, runn
     assert running.run()["run_id"] in page.url
 
 
+@pytest.mark.slow
 def test_a_page_whose_modules_are_gone_loads_itself_again_and_only_once(open_page: OpenPage, running: Server) -> None:
     page = drawn(open_page(may_fail=True))
     documents: list[str] = []
@@ -352,7 +358,7 @@ def test_a_page_whose_modules_are_gone_loads_itself_again_and_only_once(open_pag
     assert len(documents) == 4
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_nothing_overflows(open_page: OpenPage, running: Server, theme: str) -> None:
     page = open_page(theme=theme)
     patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 3"), "frames")
@@ -420,6 +426,7 @@ def test_every_target_is_at_least_24_pixels(open_page: OpenPage, running: Server
         page.click("[data-part=menu] > summary")
 
 
+@pytest.mark.slow
 def test_no_text_is_smaller_than_it_should_be(open_page: OpenPage, running: Server) -> None:
     page = open_page(width=1440, height=900)
     small = """(least) => [...document.querySelectorAll("body *")]
@@ -512,6 +519,7 @@ def test_a_run_started_elsewhere_is_counted_and_can_be_chosen_from_the_list(lab:
     expect(runs.locator(f"option[value={shown}]")).to_contain_text("interrupted at step")
 
 
+@pytest.mark.slow
 def test_a_model_without_topology_says_so_and_everything_else_goes_on(lab: Page, running: Server) -> None:
     expect(part(lab, "chip-model")).to_contain_text("seed")
     start_another(lab, preset="standard")

@@ -14,6 +14,7 @@ from tests.e2e.served import Server
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_every_lesson_is_played_through_from_its_card_to_its_claim(
     open_page: Callable[..., Page], stored_run: Server
 ) -> None:

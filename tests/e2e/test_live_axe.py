@@ -10,6 +10,7 @@ from tests.e2e.assistive import faults
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_while_a_run_trains_in_either_theme(lab: Page) -> None:
     expect(lab.locator("[data-part=chip-words]")).to_have_text("Training")
     assert faults(lab) == []

@@ -1,6 +1,7 @@
 """How every page looks at every size, on a run, results and a list of runs that never change; in the dark at two sizes.
 
-A desktop, a notebook and a phone by day in every run, all others in CI. `make looks` stores how they look now. One server a kind of page; a page is loaded once a theme and resized.
+A desktop, a notebook and a phone by day in every run, all others in CI. `make looks` stores how they look now. One
+server a kind of page; a page is loaded once a theme and resized.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from tests.frontend.test_map import CELLS, a_map, cell
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), pytest.param(390, "dark", marks=pytest.mark.slow)])
 def test_a_map_is_seen_by_pointer_and_keyboard_and_a_cell_that_ends_fills_in(
     open_page: Callable[..., Page], pages: PageServer, width: int, theme: str
 ) -> None:
@@ -42,6 +42,7 @@ def test_a_map_is_seen_by_pointer_and_keyboard_and_a_cell_that_ends_fills_in(
     expect(page.locator("#map-runs")).to_have_text("4 of 4 runs")
 
 
+@pytest.mark.slow
 def test_a_map_is_asked_for_and_what_cannot_be_is_said_at_once(
     open_page: Callable[..., Page], pages: PageServer
 ) -> None:

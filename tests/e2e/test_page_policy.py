@@ -36,7 +36,7 @@ COME_IN: Final = """() => {
 @pytest.mark.parametrize("path", OPENED)
 def test_a_page_needs_no_style_that_stands_in_it(open_page: Callable[..., Page], stored_run: Server, path: str) -> None:
     page = open_page(stored_run.url + path, wait_for=OPENED[path], may_fail=True)
-    page.context.add_init_script(LISTEN)
+    page.add_init_script(LISTEN)
     page.reload()
     page.wait_for_selector(OPENED[path])
     page.wait_for_load_state("networkidle")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.assistive import faults
-from tests.e2e.served import Server, patiently
+from tests.e2e.served import Server
 
 pytestmark = pytest.mark.browser
 
@@ -27,11 +27,13 @@ def opened(page: Page) -> Page:
     return page
 
 
-@pytest.mark.parametrize(("width", "height", "theme"), [(1440, 900, "light"), (390, 844, "dark")])
+@pytest.mark.parametrize(
+    ("width", "height", "theme"), [(1440, 900, "light"), pytest.param(390, 844, "dark", marks=pytest.mark.slow)]
+)
 def test_a_picked_image_shows_each_patch_s_expert_and_both_answers(
     open_page: Callable[..., Page], running: Server, width: int, height: int, theme: str
 ) -> None:
-    patiently(lambda: running.run()["step"] > 120, "some steps")
+    running.train_past(120)
     page = opened(open_page(running.url, width=width, height=height, theme=theme))
     expect(page.locator(".probe-thumb")).to_have_count(9)
     expect(page.locator(".probe-patch")).to_have_count(16)
@@ -79,6 +81,7 @@ def test_a_patch_lights_its_expert_with_the_pointer_and_by_keyboard(lab: Page) -
     expect(second).to_be_focused()
 
 
+@pytest.mark.slow
 def test_a_recorded_run_says_that_it_cannot_be_probed(open_page: Callable[..., Page], stored_run: Server) -> None:
     name = stored_run.ask("GET", "/api/recorded")["recorded"][0]["name"]
     page = open_page(f"{stored_run.url}/#recorded={name}", width=1440, height=900)

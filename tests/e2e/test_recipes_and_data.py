@@ -49,6 +49,7 @@ def dialog(page: Page) -> str:
     return page.locator("[data-part=preset-note]").inner_text()
 
 
+@pytest.mark.slow
 def test_a_link_to_a_run_that_is_not_here_asks_and_runs_its_recipe_again(
     open_page: Callable[..., Page], lent: Server
 ) -> None:
@@ -99,6 +100,7 @@ def test_start_from_its_settings_asks(open_page: Callable[..., Page], lent: Serv
     page.locator("[data-part=start-cancel]").click()
 
 
+@pytest.mark.slow
 def test_the_film_is_taken_as_mp4(open_page: Callable[..., Page], lent: Server) -> None:
     page = open_page(f"{lent.url}/#run=run-fixed", width=1440, height=900)
     page.wait_for_function("() => window.topologyLab?.views[0].pictures.frame")
@@ -110,6 +112,7 @@ def test_the_film_is_taken_as_mp4(open_page: Callable[..., Page], lent: Server) 
     assert b"live, seed 0" in content
 
 
+@pytest.mark.slow
 def test_own_images_are_looked_at_chosen_and_learned(open_page: Callable[..., Page], lent: Server) -> None:
     page = open_page(f"{lent.url}/#run=run-fixed", width=1440, height=900)
     page.locator("[data-part=start-another]").click()

@@ -50,6 +50,7 @@ def test_a_picture_and_the_chart_are_taken_as_svg_and_png_with_their_caption(tak
     assert faults(taking) == []
 
 
+@pytest.mark.slow
 def test_the_film_is_taken_as_a_strip_and_as_a_moving_picture(taking: Page) -> None:
     strip = Image.open(io.BytesIO(taken(taking, "film", "strip")))
     assert strip.format == "PNG"
@@ -63,6 +64,7 @@ def test_the_film_is_taken_as_a_strip_and_as_a_moving_picture(taking: Page) -> N
     assert b"live, seed 0" in moving.info.get("comment", b"")
 
 
+@pytest.mark.slow
 def test_the_data_are_taken_as_parquet_and_all_of_a_run_as_a_page_that_works_offline(
     taking: Page, chromium: Browser, tmp_path: Path
 ) -> None:

@@ -216,6 +216,7 @@ def test_the_switch_ends_a_comparison_and_nothing_else(compared: Page, twins: Tw
     assert twins.run(twins.shown)["status"] == "running"
 
 
+@pytest.mark.slow
 def test_up_to_four_runs_have_lines_and_names_of_their_own(open_page: OpenPage, twins: Twins) -> None:
     others = ",".join((twins.same_seed, *twins.others[:2]))
     page = opened_beside(open_page, twins, others)
@@ -305,6 +306,7 @@ def test_a_link_whose_own_run_is_not_there_names_one_that_is(open_page: OpenPage
     expect(page).to_have_url(re.compile(f"run={twins.same_seed}"))
 
 
+@pytest.mark.slow
 def test_a_comparison_fits_the_page(compared: Page) -> None:
     for width, height in ((1440, 900), (1280, 720), (390, 844)):
         compared.set_viewport_size({"width": width, "height": height})

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.assistive import faults
-from tests.e2e.served import Server, patiently
+from tests.e2e.served import Server
 
 pytestmark = pytest.mark.browser
 
@@ -48,10 +48,18 @@ def begun_anew(running: Server) -> None:
     running.command("reset")
     if running.run()["status"] == "paused":
         running.command("resume")
-    patiently(lambda: running.run()["status"] == "running" and running.run()["step"] > 60, "some steps")
+    running.wait_for_run("running")
+    running.train_past(60)
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720), (390, 844)])
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [
+        (1440, 900),
+        pytest.param(1280, 720, marks=pytest.mark.slow),
+        pytest.param(390, 844, marks=pytest.mark.slow),
+    ],
+)
 def test_a_clicked_link_tells_its_history_and_what_pushed_it(
     open_page: Callable[..., Page], running: Server, width: int, height: int
 ) -> None:
@@ -90,6 +98,7 @@ def test_by_keyboard_the_inquiry_follows_the_cursor(lab: Page) -> None:
     expect(heading).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_stored_run_without_pushes_says_so_in_one_sentence(
     open_page: Callable[..., Page], stored_run: Server
 ) -> None:
