@@ -97,6 +97,7 @@ def test_with_the_kernel_a_run_says_native_and_nothing_else() -> None:
     assert (device["execution"], device["note"]) == ("native", None)
 
 
+@pytest.mark.slow
 @needs_kernel
 def test_with_and_without_the_kernel_a_run_goes_the_same_way(machine: pytest.MonkeyPatch) -> None:
     native = small_trainer()

@@ -193,6 +193,7 @@ def test_a_link_with_a_question_mark_is_as_good(open_page: OpenPage, known: Page
     expect(page.locator(LAST)).to_be_in_viewport()
 
 
+@pytest.mark.slow
 def test_a_link_to_a_study_that_there_is_not_says_so_until_another_is_followed(claims: Page) -> None:
     claims.evaluate("location.hash = 'study-nope'")
     expect(claims.locator("#claims-unknown")).to_have_text("There is no study nope.")
@@ -201,6 +202,7 @@ def test_a_link_to_a_study_that_there_is_not_says_so_until_another_is_followed(c
     expect(claims.locator("#study-blind")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_link_to_another_study_unfolds_it_even_where_the_filter_hid_it(claims: Page) -> None:
     press(claims, "Hold")
     expect(claims.locator("[id='theme-without ID']")).to_have_count(0)
@@ -223,6 +225,7 @@ def test_a_study_that_runs_is_shown_and_followed_whatever_the_filter(claims: Pag
     expect(claims.locator("#announcer")).to_have_text("Blind: stopped.")
 
 
+@pytest.mark.slow
 def test_a_study_is_started_and_stopped_by_keyboard(claims: Page, known: PageServer) -> None:
     claims.click("#theme-accuracy .fold")
     button = claims.locator("#study-table .button")

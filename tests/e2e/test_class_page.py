@@ -43,6 +43,7 @@ def step_of(page: Page) -> int | None:
     return found
 
 
+@pytest.mark.slow
 def test_a_class_predicts_together_and_who_comes_late_sees_it_all(
     open_page: Callable[..., Page], ended: Server
 ) -> None:

@@ -77,6 +77,7 @@ def test_dragging_along_the_film_goes_through_its_moments(lab: Page) -> None:
     assert view(lab, "charts.film.isHeld") is False
 
 
+@pytest.mark.slow
 def test_the_keyboard_goes_by_pictures_plays_and_returns(lab: Page, running: Server) -> None:
     film(lab).focus()
     for key, step in (("Home", 0), ("ArrowRight", 50), ("ArrowRight", 71), ("ArrowLeft", 50)):

@@ -66,6 +66,7 @@ def test_who_is_new_is_told_in_three_sentences_and_a_picture_until_it_is_closed(
     expect(page.locator("#shortcuts").get_by_role("img")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_every_explanation_can_be_read_whole(open_page: OpenPage, stored_run: Server) -> None:
     page = lab(open_page, stored_run, 1440)
     assert page.locator(".why").count() >= 7, "there is one on every title"

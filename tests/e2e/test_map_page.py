@@ -73,6 +73,7 @@ def test_a_map_is_asked_for_and_what_cannot_be_is_said_at_once(
     ]
 
 
+@pytest.mark.slow
 def test_two_squares_pressed_are_offered_as_a_twin_and_escape_frees_them(
     open_page: Callable[..., Page], pages: PageServer
 ) -> None:

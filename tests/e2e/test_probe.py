@@ -45,6 +45,7 @@ def test_a_picked_image_shows_each_patch_s_expert_and_both_answers(
     assert faults(page) == []
 
 
+@pytest.mark.slow
 def test_a_drawing_is_answered_pinned_and_followed_back_to_the_beginning(lab: Page) -> None:
     page = opened(lab)
     page.locator("[data-probe=draw]").click()

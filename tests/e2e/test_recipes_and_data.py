@@ -69,6 +69,7 @@ def test_a_link_to_a_run_that_is_not_here_asks_and_runs_its_recipe_again(
     expect(page.locator("[data-part=events]")).to_contain_text("λ 10 → 0")
 
 
+@pytest.mark.slow
 def test_a_recipe_in_a_file_is_opened_and_a_broken_one_is_one_sentence(
     open_page: Callable[..., Page], lent: Server
 ) -> None:

@@ -44,6 +44,7 @@ def test_each_run_has_its_numbers_and_a_field_that_is_not_told_is_empty(runs: Pa
     expect(cell(runs, "ended", "open").locator("a")).to_have_attribute("href", "/#run=ended")
 
 
+@pytest.mark.slow
 def test_a_refresh_keeps_what_is_chosen(runs: Page, pages: PageServer) -> None:
     choose(runs, "ended")
     pages.runs[1]["step"] = 2000

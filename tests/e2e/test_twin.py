@@ -178,6 +178,7 @@ def test_the_difference_is_a_lens_that_the_keyboard_reads(compared: Page) -> Non
     expect(side(compared, "b")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_every_lens_shows_both_runs(compared: Page) -> None:
     lenses = compared.get_by_role("group", name="Lens of both runs")
     for name, title in (("Threads", "Topology"), ("Routing", "Routing"), ("Conflict", "Conflict")):
@@ -233,6 +234,7 @@ def test_up_to_four_runs_have_lines_and_names_of_their_own(open_page: OpenPage, 
     expect(page.locator(".film-row")).to_have_count(3)
 
 
+@pytest.mark.slow
 def test_other_seeds_of_the_same_settings_are_a_band_that_the_legend_names(lab: Page, compared: Page) -> None:
     for page, place in ((lab, "a"), (compared, "a")):
         slowly(lambda page=page, place=place: page.locator(f".chart-band.is-{place}").count() > 0, "the band")
@@ -296,6 +298,7 @@ def test_a_link_to_a_run_beside_that_is_not_there_names_the_nearest(open_page: O
     beside(page)
 
 
+@pytest.mark.slow
 def test_a_link_whose_own_run_is_not_there_names_one_that_is(open_page: OpenPage, twins: Twins) -> None:
     link = twins.link(run="run-gone", **{"with": twins.same_seed})
     page = open_page(link, may_fail=True, wait_for="[data-part=notice]:not([hidden])")

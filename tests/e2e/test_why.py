@@ -85,6 +85,7 @@ def test_a_clicked_link_tells_its_history_and_what_pushed_it(
     expect(inquiry).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_by_keyboard_the_inquiry_follows_the_cursor(lab: Page) -> None:
     canvas = lab.locator("[data-picture=topology] canvas")
     canvas.focus()
