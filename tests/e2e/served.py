@@ -58,10 +58,10 @@ class Server:
         patiently(lambda: self.run()["status"] == status, f"the run to be {status}")
 
     def train_past(self, step: int) -> None:
-        """Train the newest run past a step as fast as it goes, then at its speed of before."""
+        """Train the newest run past a step, as fast as each step has a picture, then at its speed of before."""
         if self.run()["step"] <= step:
             speed = self.run()["speed"]
-            self.command("speed", steps_per_s=None)
+            self.command("speed", steps_per_s=20)
             patiently(lambda: self.run()["step"] > step, f"step {step}")
             self.command("speed", steps_per_s=speed)
 
