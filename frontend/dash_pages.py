@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from fastapi import FastAPI, HTTPException, Request, Response
 
 from frontend.callback_posts import is_callback_post
-from frontend.layout import announcer, header
+from frontend.layout import HELP_BUTTON, announcer, header, help_dialog
 from frontend.pages import Page
 
 STYLES: Final = (
@@ -100,6 +100,12 @@ def mount_pages(app: FastAPI, pages: Sequence[Page], *, assets: Path, style_nonc
         dash.Output("theme", "data"),
         dash.Input("theme-toggle", "n_clicks"),
     )
+    dash_app.clientside_callback(  # type: ignore[no-untyped-call]
+        dash.ClientsideFunction("pages", "help"),
+        dash.Output("helped", "data"),
+        dash.Input("help-open", "n_clicks"),
+        dash.Input("help-close", "n_clicks"),
+    )
     for page in pages:
         dash.register_page(
             f"frontend.pages.{page.name.lower()}",
@@ -120,9 +126,11 @@ def body_of(page: Page) -> Callable[..., Component]:
             id="app",
             children=[
                 html.A(f"Skip to the {page.name.lower()}", href="#page", className="skip-link"),
-                header(page, chips=[], buttons=[THEME_BUTTON]),
+                header(page, chips=[], buttons=[THEME_BUTTON, HELP_BUTTON]),
                 html.Main(page.layout(), id="page", className=f"page page-{page.name.lower()}", tabIndex=-1),
                 announcer(),
+                help_dialog(page),
+                dcc.Store(id="helped"),
             ],
         )
 

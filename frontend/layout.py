@@ -6,13 +6,14 @@ from dash import html
 from dash.development.base_component import Component
 
 from frontend.attributes import aria, data, part
-from frontend.lab.introduction import introduction
+from frontend.lab.introduction import introduced, introduction
 from frontend.page_settings import SHORTCUTS, key_of
 from frontend.pages import LAB, RUNS, TABS, Page
 
 THEME_BUTTON = ("theme-toggle", "contrast", f"Light or dark ({key_of('theme')})")
 CLASS_BUTTON = ("class-open", "people", "For a class")
 PRESENT_BUTTON = ("present-toggle", "present", f"Present: hide controls and enlarge ({key_of('present')})")
+HELP_BUTTON = ("help-open", "help", "Help")
 SHORTCUTS_BUTTON = ("shortcuts-open", "help", f"Help and keys ({key_of('help')})")
 
 
@@ -115,6 +116,23 @@ def icon_button(element_id: str, icon: str, label: str) -> Component:
         title=label,
         type="button",
         **aria(label=label),
+    )
+
+
+def help_dialog(page: Page) -> Component:
+    """What a Dash page shows and how it is used, opened with the `?` in its header."""
+    return html.Dialog(
+        id="help",
+        **aria(label="Help"),
+        children=[
+            html.H2(page.name),
+            html.P(page.help),
+            html.H2("What this is"),
+            html.P(introduced()),
+            html.Div(
+                html.Button("Close", id="help-close", className="button", type="button"), className="dialog-buttons"
+            ),
+        ],
     )
 
 

@@ -17,9 +17,14 @@ SENTENCES: Final = (
 )
 
 
+def introduced() -> list[Component | str]:
+    """The sentences with the paper's link."""
+    return [SENTENCES, html.A("The paper", href=PAPER, className="link", rel="noreferrer")]
+
+
 def introduction() -> list[Component]:
-    """The sentences with the paper's link, and the place of the picture, which shell/introduction.js draws."""
+    """The same, and the place of the picture, which shell/introduction.js draws."""
     return [
-        html.P([SENTENCES, html.A("The paper", href=PAPER, className="link", rel="noreferrer")]),
+        html.P(introduced()),
         html.Div(className="introduction-picture", **data(introduction="")),
     ]

@@ -8,10 +8,22 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from frontend.pages import DASH_PAGES
 from tests.e2e.assistive import faults
 from tests.e2e.served import Server
 
 pytestmark = pytest.mark.browser
+
+
+def test_every_page_says_what_it_shows_when_it_is_asked(open_page: Callable[..., Page], stored_run: Server) -> None:
+    for each in DASH_PAGES:
+        page = open_page(stored_run.url + each.path, wait_for="#help-open", width=390, height=844)
+        page.get_by_role("button", name="Help").click()
+        said = page.get_by_role("dialog", name="Help")
+        expect(said).to_contain_text(each.help)
+        expect(said.get_by_role("link", name="The paper")).to_be_visible()
+        said.get_by_role("button", name="Close").click()
+        expect(said).to_be_hidden()
 
 
 @pytest.mark.slow

@@ -152,6 +152,14 @@
         followSystem();
         return clicks ? show(root.dataset.theme === "dark" ? "light" : "dark", true) : root.dataset.theme;
       },
+      /** What the `?` in the header and the way back from it do; the dialog is modal, so Escape closes it, too. */
+      help() {
+        const asked = window.dash_clientside.callback_context.triggered_id;
+        const dialog = document.getElementById("help");
+        if (asked === "help-open") dialog.showModal();
+        if (asked === "help-close") dialog.close();
+        return window.dash_clientside.no_update;
+      },
       /** Mark the cards with how far one has come, and lead to the first that is not done. */
       lessons(cards) {
         const states = lessonStates();
