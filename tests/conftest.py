@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +20,24 @@ OTHER_PROCESSES = ("backend", "chaos", "cluster", "e2e")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests last: Playwright leaves an event loop running, in which asyncio tests cannot start their own.
 
-    In CI a test that waits for other processes may try twice more; the summary lists it under RERUN.
+    Files of the other folders in turn, since some compute and some wait. In CI a test that waits for other processes
+    may try twice more; the summary lists it under RERUN.
     """
-    items.sort(key=lambda item: "e2e" in item.path.parts)
+    turns = dict(_turns(list(dict.fromkeys(item.path for item in items))))
+    items.sort(key=lambda item: ("e2e" in item.path.parts, turns[item.path], str(item.path)))
     if os.environ.get("CI"):
         for item in items:
             if any(folder in item.path.parts for folder in OTHER_PROCESSES):
                 item.add_marker(pytest.mark.flaky(reruns=2))
+
+
+def _turns(files: Iterable[Path]) -> Iterator[tuple[Path, float]]:
+    """Each file, and how far it stands in its folder: from 0 for the first to 1 for the last."""
+    folders: dict[Path, list[Path]] = {}
+    for file in files:
+        folders.setdefault(file.parent, []).append(file)
+    for inside in folders.values():
+        yield from ((file, place / len(inside)) for place, file in enumerate(inside))
 
 
 def pytest_xdist_auto_num_workers() -> int:

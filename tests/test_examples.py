@@ -20,6 +20,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_layer_learns_in_a_model_of_ones_own() -> None:
     done = python("-W", "error", "-m", "examples.in_your_own_model")
     assert done.returncode == 0, done.stderr

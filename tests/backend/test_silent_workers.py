@@ -41,6 +41,7 @@ def pass_by(it: Lab, seconds: float) -> None:
     it.runs.placement.tick(seconds)
 
 
+@pytest.mark.slow
 async def test_a_main_thread_that_hangs_is_told_of_and_has_no_speed(tmp_path: Path) -> None:
     async with (
         lab(tmp_path, silent_after_s=SILENT_AFTER_S, replaced_after_s=1e9) as it,

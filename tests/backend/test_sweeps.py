@@ -130,6 +130,7 @@ async def test_a_stopped_map_goes_on_from_its_finished_cells(tmp_path: Path) -> 
         assert (await until_map(it, sweep_id, is_("finished")))["done"] == 4
 
 
+@pytest.mark.slow
 async def test_an_extended_map_does_nothing_over(tmp_path: Path) -> None:
     async with lab(tmp_path, sweep_command=tiny) as it:
         sweep_id = (await new_map(it))["sweep_id"]

@@ -136,6 +136,7 @@ def tiny_rows() -> list[Row]:
     return rows_of(STUDY, rows, ONE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", NAMES)
 def test_every_model_trains_and_is_measured(tiny_rows: list[Row], model: str) -> None:
     for given in ("own", "none"):

@@ -211,6 +211,7 @@ def test_a_link_to_another_study_unfolds_it_even_where_the_filter_hid_it(claims:
     expect(claims.locator("#filter [aria-pressed=true]")).to_have_text("All")
 
 
+@pytest.mark.slow
 def test_a_study_that_runs_is_shown_and_followed_whatever_the_filter(claims: Page, known: PageServer) -> None:
     press(claims, "Undecided")
     known.studies["studies"][1] |= {"state": "running", "done": 0.5, "total": 2, "text": "step 10 of 20"}

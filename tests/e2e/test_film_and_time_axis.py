@@ -67,6 +67,7 @@ def test_a_click_on_a_picture_shows_that_moment_until_back_to_live(lab: Page) ->
     expect(lab.locator(".film-live")).to_have_text("live")
 
 
+@pytest.mark.slow
 def test_dragging_along_the_film_goes_through_its_moments(lab: Page) -> None:
     lab.mouse.move(x_of(lab, 50), middle(lab))
     lab.mouse.down()

@@ -188,6 +188,7 @@ def test_a_refused_stop_leaves_the_field_and_is_told_in_words(lab: Page, running
     expect(part(lab, "until")).to_have_value(stop)
 
 
+@pytest.mark.slow
 def test_the_preset_s_value_is_ticked_once_a_slider_left_it(lab: Page, running: Server) -> None:
     lab.click("[data-part=more-forces] > summary")
     lab.fill(entry("lr_base"), "1e-4")
@@ -301,6 +302,7 @@ def test_looking_back_shows_a_stored_moment_until_live(lab: Page, running: Serve
     expect(part(lab, "chip-status")).to_contain_text("Training")
 
 
+@pytest.mark.slow
 def test_a_moment_before_a_reset_can_still_be_seen(lab: Page, running: Server) -> None:
     running.train_past(40)
     patiently(lambda: view(lab, "model.store.lastStep") > 40, "some history")

@@ -15,7 +15,8 @@ from tests.frontend.test_map import CELLS, a_map, cell
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), pytest.param(390, "dark", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_a_map_is_seen_by_pointer_and_keyboard_and_a_cell_that_ends_fills_in(
     open_page: Callable[..., Page], pages: PageServer, width: int, theme: str
 ) -> None:

@@ -82,6 +82,7 @@ def test_a_run_is_deleted_only_after_a_confirmation(runs: Page, pages: PageServe
     assert pages.asked == [("DELETE", "runs/ended", None)]
 
 
+@pytest.mark.slow
 def test_a_run_that_trains_can_be_stopped_but_not_deleted(runs: Page, pages: PageServer) -> None:
     choose(runs, "going")
     expect(runs.locator("#runs-delete")).to_be_disabled()

@@ -56,10 +56,11 @@ def begun_anew(running: Server) -> None:
     ("width", "height"),
     [
         (1440, 900),
-        pytest.param(1280, 720, marks=pytest.mark.slow),
-        pytest.param(390, 844, marks=pytest.mark.slow),
+        (1280, 720),
+        (390, 844),
     ],
 )
+@pytest.mark.slow
 def test_a_clicked_link_tells_its_history_and_what_pushed_it(
     open_page: Callable[..., Page], running: Server, width: int, height: int
 ) -> None:
