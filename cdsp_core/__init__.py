@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cdsp_core.method.layer import structure_penalty as structure_penalty
     from cdsp_core.models.transformer import PatchTransformer as CDSPTransformer
     from cdsp_core.settings.config import Controls as Controls
-    from cdsp_core.settings.config import ModelConfig as ModelConfig
+    from cdsp_core.settings.model import ModelConfig as ModelConfig
     from cdsp_core.training.trainer import Trainer as Trainer
     from cdsp_core.watching.watch import watch as watch
 
@@ -29,7 +29,7 @@ _HOMES: Final = {
     "CDSPLayer": ("method.layer", "CDSPLayer"),
     "CDSPTransformer": ("models.transformer", "PatchTransformer"),
     "Controls": ("settings.config", "Controls"),
-    "ModelConfig": ("settings.config", "ModelConfig"),
+    "ModelConfig": ("settings.model", "ModelConfig"),
     "Trainer": ("training.trainer", "Trainer"),
     "conflict_matrix": ("method.conflict", "conflict_matrix"),
     "structure_penalty": ("method.layer", "structure_penalty"),

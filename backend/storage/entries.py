@@ -9,7 +9,7 @@ import numpy as np
 from backend.errors import BadInputError, RunNotFoundError
 from backend.storage.archive import Archive
 from backend.storage.film import FIRST_STEP, some_of
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.wire.frames import GRADIENT_ROWS, decode_frame
 from cdsp_core.wire.messages.api import EntryHistory
 

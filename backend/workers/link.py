@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from fastapi import WebSocket, WebSocketDisconnect
 from pydantic import TypeAdapter
 
-from cdsp_core.settings.config import MAX_FRAME_BYTES
+from cdsp_core.settings.model import MAX_FRAME_BYTES
 from cdsp_core.wire.frames import MAX_COUNT
 from cdsp_core.wire.messages.fields import Message
 from cdsp_core.wire.messages.link import (

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from cdsp_core.kernels.grouped import grouped_mm
 from cdsp_core.method.rows import take_rows
 from cdsp_core.method.topology import Subspaces
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 
 class Backbone(nn.Module):

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from cdsp_core.method.backbone import gates_of_all
 from cdsp_core.method.topology import Subspaces, scatter_to_dimensions
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 
 class BlockSparseBackbone(nn.Module):

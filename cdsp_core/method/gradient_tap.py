@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cdsp_core.method.projection import fold, random_signs
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 
 class GradientTap(nn.Module):

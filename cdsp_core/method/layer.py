@@ -28,7 +28,7 @@ from cdsp_core.method.block_sparse import BlockSparseBackbone
 from cdsp_core.method.gradient_tap import GradientTap
 from cdsp_core.method.router import Router
 from cdsp_core.method.topology import Subspaces, Topology, scatter_to_dimensions
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 DRAWN = ("permuted", "noise")
 """settings of `pressure` that deal or draw anew at every measured step"""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cdsp_core.kernels.execution import Execution
 from cdsp_core.kernels.gate import native_gate
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 
 class Router(nn.Module):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cdsp_core.method.rows import put_rows
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 
 class Subspaces(NamedTuple):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cdsp_core.method.layer import PenaltyWeights
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 TERMS: Final = ("conflict", "l1", "binarize")
 """the terms of `structure_penalty`, in the order of `penalty_gradients`; the rest of A's gradient is the task loss's"""

@@ -14,7 +14,7 @@ from cdsp_core.kernels.execution import AlwaysDense
 from cdsp_core.method.router import Router, top_k_gate
 from cdsp_core.models.attention import linear
 from cdsp_core.models.mixture import Experts, load_balance
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 
 class StandardMixture(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from cdsp_core.kernels.execution import Execution
 from cdsp_core.kernels.experts import experts_on_cpu
 from cdsp_core.method.backbone import sorted_experts
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 
 class Experts(nn.Module):

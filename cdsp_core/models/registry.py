@@ -17,7 +17,7 @@ from cdsp_core.models.related.dselect_k import DSelectK
 from cdsp_core.models.related.expert_choice import ExpertChoice
 from cdsp_core.models.related.shared_fine import SharedFineMixture
 from cdsp_core.models.related.stgc import StgcMixture
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 
 class MakeLayer(Protocol):

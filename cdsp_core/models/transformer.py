@@ -16,7 +16,7 @@ from cdsp_core.method.task_reader import TaskReader
 from cdsp_core.models.attention import Attention, linear
 from cdsp_core.models.norm import RMSNorm
 from cdsp_core.models.registry import Layer, MakeLayer, layer_maker
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 
 class Block(nn.Module):

@@ -1,6 +1,6 @@
 """Fields of a config: a default with bounds and a line of text, checked, read and described in one way.
 
-Imports no torch, so the web process can read it too. The fields themselves are in `config.py`.
+Imports no torch, so the web process can read it too. The fields themselves are in `model.py` and `config.py`.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
-from cdsp_core.settings.config import Controls, ModelConfig, RunConfig, TrainConfig
+from cdsp_core.settings.config import Controls, RunConfig, TrainConfig
 from cdsp_core.settings.fields import shown, updated
+from cdsp_core.settings.model import ModelConfig
 
 _LIVE = RunConfig(
     preset="live",

@@ -14,7 +14,7 @@ from torch.func import functional_call, vmap
 
 from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.models.transformer import PatchTransformer
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.training.batches import stream_generator
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.training.telemetry import packed, with_measures
 from cdsp_core.wire.frames import Array
 

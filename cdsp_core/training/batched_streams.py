@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from cdsp_core.data.datasets import TaskData
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.training.batches import Batch, BatchStream, normalised
 
 

@@ -18,7 +18,7 @@ from cdsp_core.method import conflict
 from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.method.projection import independent_columns
 from cdsp_core.models.registry import Layer
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.training import measures
 from cdsp_core.wire.frames import LAYER_ARRAYS, ROUTING_ARRAYS, Array, json_ready
 

@@ -20,7 +20,8 @@ from cdsp_core.data.datasets import Datasets, TaskData, load_datasets
 from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.models.registry import MakeLayer
 from cdsp_core.models.transformer import PatchTransformer
-from cdsp_core.settings.config import MAX_STEPS, Controls, ModelConfig, RunConfig
+from cdsp_core.settings.config import MAX_STEPS, Controls, RunConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.training.adamw import AdamW
 from cdsp_core.training.batches import Batch, BatchStream, TestSet, kept_ids, stream_generator, with_validation
 from cdsp_core.training.controller import Controller, Move

@@ -26,7 +26,8 @@ from typing import Final
 from torch import Tensor, nn
 
 from cdsp_core.method.layer import CDSPLayer
-from cdsp_core.settings.config import MAX_STEPS, Controls, ModelConfig, RunConfig, to_dict
+from cdsp_core.settings.config import MAX_STEPS, Controls, RunConfig, to_dict
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.training.non_finite import NonFiniteLossError
 from cdsp_core.watching.model import Number, OnChange, WatchedModel, WatchedOnce
 from cdsp_core.wire.messages.commands import Command

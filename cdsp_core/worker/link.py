@@ -16,7 +16,7 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from cdsp_core.settings.config import MAX_FRAME_BYTES
+from cdsp_core.settings.model import MAX_FRAME_BYTES
 from cdsp_core.wire.messages.link import (
     BACKEND_MESSAGE,
     Alive,

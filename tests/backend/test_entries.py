@@ -10,7 +10,7 @@ import pytest
 from backend.errors import BadInputError
 from backend.storage.entries import NOT_KEPT, TOO_LARGE, Place, checked_place, history_of_entry, moments_up_to
 from backend.storage.store import Store
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.wire.frames import Array, Frame
 from tests.backend.test_real_worker import small_run
 

@@ -11,7 +11,7 @@ import numpy as np
 from backend.live.hub import RunHub
 from backend.live.state import RunState
 from backend.storage.store import Store
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame
 from cdsp_core.wire.messages.run import Event

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.studies import load_study
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions
 from cdsp_core.training.telemetry import layer_scalars

@@ -19,7 +19,8 @@ from cdsp_core.models.baselines import StandardMixture
 from cdsp_core.models.mixture import Experts, load_balance
 from cdsp_core.models.registry import NAMES
 from cdsp_core.models.transformer import PatchTransformer
-from cdsp_core.settings.config import ModelConfig, schema
+from cdsp_core.settings.config import schema
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.settings.presets import PRESETS
 from cdsp_core.training.checkpoint import load_checkpoint, save_checkpoint
 from cdsp_core.training.telemetry import LAYER_SCALARS

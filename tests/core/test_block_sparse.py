@@ -19,7 +19,7 @@ from cdsp_core.method.backbone import Backbone, sorted_experts
 from cdsp_core.method.block_sparse import BlockSparseBackbone
 from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.method.topology import Topology
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from tests.core.oracle import cosine_by_loops
 from tests.core.small import CPU, small_config, small_trainer, steps
 

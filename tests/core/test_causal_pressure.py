@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cdsp_core.method.conflict import conflict_from_cosine, pressing_conflict, uniform_of
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.training.checkpoint import load_checkpoint, save_checkpoint
 from cdsp_core.training.trainer import Trainer
 from tests.core.small import CPU, small_config, small_data, small_trainer, state_of, steps

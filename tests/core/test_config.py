@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdsp_core.settings.config import Controls, ModelConfig, RunConfig, TrainConfig, control_bounds, schema, to_dict
+from cdsp_core.settings.config import Controls, RunConfig, TrainConfig, control_bounds, schema, to_dict
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.settings.overrides import with_controls, with_settings
 from cdsp_core.settings.presets import PRESETS, from_dict, preset
 

@@ -19,7 +19,7 @@ from cdsp_core.method.backbone import Backbone
 from cdsp_core.models.attention import Attention, rotary_tables
 from cdsp_core.models.norm import RMSNorm
 from cdsp_core.models.transformer import PatchTransformer
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.settings.presets import PRESETS
 from tests.core.small import cdsp_layers, small_config
 

@@ -12,7 +12,7 @@ from cdsp_core.kernels.native import why_unavailable
 from cdsp_core.method.conflict import topology_penalty
 from cdsp_core.method.layer import CDSPLayer, structure_penalty
 from cdsp_core.method.topology import select_subspaces
-from cdsp_core.settings.config import MAX_FRAME_BYTES, ModelConfig
+from cdsp_core.settings.model import MAX_FRAME_BYTES, ModelConfig
 from cdsp_core.training.telemetry import layer_result
 from cdsp_core.wire.frames import Frame
 from tests.core.small import small_config, small_trainer, state_of, steps

@@ -18,7 +18,7 @@ from cdsp_core.kernels.native import why_unavailable
 from cdsp_core.method import backbone as backbone_module
 from cdsp_core.method.backbone import Backbone, dense_experts, sorted_experts
 from cdsp_core.method.topology import Topology
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from tests.core.oracle import LayerOutcome, layer_by_loops
 
 RELATIVE_ERROR = 1e-5

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdsp_core.method.layer import CDSPLayer
-from cdsp_core.settings.config import MAX_FRAME_BYTES, ModelConfig
+from cdsp_core.settings.model import MAX_FRAME_BYTES, ModelConfig
 from cdsp_core.training.telemetry import layer_arrays
 from cdsp_core.wire.frames import LAYER_ARRAYS, Frame, decode_frame, json_ready, to_json_text
 from cdsp_core.wire.messages.run import CommandResult, Event

@@ -11,7 +11,7 @@ from cdsp_core.kernels.native import why_unavailable
 from cdsp_core.method import conflict
 from cdsp_core.method.backbone import Backbone
 from cdsp_core.method.layer import CDSPLayer
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from tests.core.small import CPU, small_config
 
 EXECUTIONS: list[Literal["dense", "sorted"]] = ["dense", "sorted"]

@@ -15,7 +15,7 @@ from cdsp_core.models.related.dselect_k import DSelectK, select, smooth_step
 from cdsp_core.models.related.expert_choice import ExpertChoice
 from cdsp_core.models.related.shared_fine import SharedFineMixture
 from cdsp_core.models.related.stgc import StgcMixture, elimination_gradient, token_cosine
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.training.evaluation import show_with_every_id
 from tests.core.small import small_config, small_trainer, steps
 

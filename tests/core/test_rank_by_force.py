@@ -16,7 +16,7 @@ from cdsp_core.method.backbone import Backbone
 from cdsp_core.method.conflict import overlap_matrix, pressure_on_shared, pressure_on_weaker, topology_penalty
 from cdsp_core.method.layer import CDSPLayer, structure_penalty
 from cdsp_core.method.topology import select_subspaces
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.studies.catalogue import theory
 from cdsp_core.studies.experiments import forced_conflict
 from cdsp_core.training import measures

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.training.telemetry import (
     LAYER_SCALARS,
     ScalarLog,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cdsp_core.method.topology import Topology, initial_topology_logits, select_subspaces
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from tests.core.oracle import force_of, subspaces_of
 
 

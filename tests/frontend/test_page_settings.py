@@ -7,7 +7,8 @@ import re
 from dataclasses import fields
 from typing import get_args, get_type_hints
 
-from cdsp_core.settings.config import MAX_SEED, ModelConfig, schema
+from cdsp_core.settings.config import MAX_SEED, schema
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.wire.messages.vocabulary import Status
 from frontend import page_settings as page
 from frontend.layout import shortcuts_dialog

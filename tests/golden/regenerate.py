@@ -14,7 +14,8 @@ from typing import Final
 
 import torch
 
-from cdsp_core.settings.config import Controls, ModelConfig, RunConfig, TrainConfig
+from cdsp_core.settings.config import Controls, RunConfig, TrainConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.training.trainer import Trainer
 
 GOLDEN: Final = Path(__file__).with_name("live_loss.json")

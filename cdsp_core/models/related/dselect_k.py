@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from cdsp_core.kernels.execution import AlwaysDense
 from cdsp_core.method.router import Router
 from cdsp_core.models.mixture import Experts
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 GAMMA: Final = 1.0
 """width of the smooth-step function, the source program's default"""

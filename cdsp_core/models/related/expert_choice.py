@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cdsp_core.kernels.execution import AlwaysDense
 from cdsp_core.method.router import Router
 from cdsp_core.models.mixture import Experts
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 
 class ExpertChoice(AlwaysDense, nn.Module):

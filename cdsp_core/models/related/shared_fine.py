@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cdsp_core.method.router import Router, top_k_gate
 from cdsp_core.models.mixture import Experts, load_balance
-from cdsp_core.settings.config import FINE_GRAINS, SHARED_EXPERTS, ModelConfig
+from cdsp_core.settings.model import FINE_GRAINS, SHARED_EXPERTS, ModelConfig
 
 
 class SharedFineMixture(nn.Module):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from cdsp_core.kernels.execution import AlwaysDense
 from cdsp_core.method.router import Router, top_k_gate
 from cdsp_core.models.mixture import Experts, load_balance
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 
 THRESHOLD: Final = 0.0
 """a token conflicts with its expert when the cosine of their gradients is below this"""

@@ -20,7 +20,8 @@ from cdsp_core.method import conflict
 from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.method.projection import fold, random_signs
 from cdsp_core.method.topology import Subspaces, scatter_to_dimensions
-from cdsp_core.settings.config import ModelConfig, RunConfig
+from cdsp_core.settings.config import RunConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.studies.framework.study import Row, Tell
 from cdsp_core.training.batches import kept_ids
 from cdsp_core.training.trainer import Trainer

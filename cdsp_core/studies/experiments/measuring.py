@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.settings.presets import from_dict
 from cdsp_core.studies.experiments.on_the_way import OnTheWay
 from cdsp_core.studies.framework.study import Row, StudyOptions, Tell

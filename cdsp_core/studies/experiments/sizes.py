@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cdsp_core.settings.config import Controls, ModelConfig, RunConfig
+from cdsp_core.settings.config import Controls, RunConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.settings.overrides import with_controls, with_settings
 from cdsp_core.studies.framework.training import at_live_sizes
 

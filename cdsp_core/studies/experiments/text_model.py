@@ -18,7 +18,7 @@ from cdsp_core.models.attention import linear
 from cdsp_core.models.norm import RMSNorm
 from cdsp_core.models.registry import WithAuxiliaryLoss, layer_maker
 from cdsp_core.models.transformer import Block
-from cdsp_core.settings.config import ModelConfig
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.studies.experiments import task_overlap
 from cdsp_core.studies.experiments.game_step import GameStep
 from cdsp_core.studies.experiments.sizes import BYTES, TEXT_CONTEXT, text_config

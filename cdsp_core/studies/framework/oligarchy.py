@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from cdsp_core.settings.config import ModelConfig, RunConfig, to_dict
+from cdsp_core.settings.config import RunConfig, to_dict
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.wire.frames import Array
 from cdsp_core.wire.oligarchy import CANDIDATES, Found, Rule
 from cdsp_core.wire.recording import SUFFIX, Recording, read_recording

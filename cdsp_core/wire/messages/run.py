@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from cdsp_core.settings.config import MAX_STEPS, ModelConfig
+from cdsp_core.settings.config import MAX_STEPS
+from cdsp_core.settings.model import ModelConfig
 from cdsp_core.wire.messages.fields import (
     ControlsWanted,
     Count,
