@@ -27,8 +27,9 @@ from cdsp_core.wire.messages.link import End, Order
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
-from cdsp_core.worker.session import Pace, Surroundings, Trainable
 from cdsp_core.worker.studies import StudyRunner
+from cdsp_core.worker.surroundings import Pace, Surroundings
+from cdsp_core.worker.trainable import Trainable
 
 FRAMES_PER_S: Final = 20.0
 LOST_AFTER_S: Final = 3.0

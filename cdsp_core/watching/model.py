@@ -22,7 +22,7 @@ from cdsp_core.training.objective import TOPOLOGY_TERMS
 from cdsp_core.training.telemetry import layer_arrays, scalar_names, with_measures
 from cdsp_core.wire.frames import Array
 from cdsp_core.wire.messages.run import sizes
-from cdsp_core.worker.session import Trainable
+from cdsp_core.worker.trainable import Trainable
 
 KEPT: Final = 0.9
 """share of the routing seen so far that stays at each step: some ten steps are looked at together"""

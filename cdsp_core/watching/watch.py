@@ -37,8 +37,8 @@ from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
 from cdsp_core.worker.pulse import LONG_WORK_S, Pulse
-from cdsp_core.worker.session import Pace, Surroundings
 from cdsp_core.worker.studies import StudyRunner
+from cdsp_core.worker.surroundings import Pace, Surroundings
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from cdsp_core.wire.messages.link import End, Order
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
-from cdsp_core.worker.session import Surroundings
 from cdsp_core.worker.studies import StudyRunner, end_with_input
+from cdsp_core.worker.surroundings import Surroundings
 
 NICENESS = 5
 """The web process and the browser come first when cores are short."""

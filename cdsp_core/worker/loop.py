@@ -41,10 +41,12 @@ from cdsp_core.wire.messages.vocabulary import ALIVE_EVERY_S, MAX_SENTENCE, Outc
 from cdsp_core.worker.checkpoints import Skipped, first_readable, named
 from cdsp_core.worker.commands import Changed, RefusedError, carry_out
 from cdsp_core.worker.link import Link
-from cdsp_core.worker.session import Session, Surroundings, Trainable
+from cdsp_core.worker.session import Session
 from cdsp_core.worker.stored import StoredRun
 from cdsp_core.worker.storing import Storing
 from cdsp_core.worker.studies import StudyRunner
+from cdsp_core.worker.surroundings import Surroundings
+from cdsp_core.worker.trainable import Trainable
 from cdsp_core.worker.words import first_line, told
 
 logger = logging.getLogger(__name__)

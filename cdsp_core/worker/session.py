@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Protocol
+from collections.abc import Sequence
+from typing import Any, Final
 
-from cdsp_core.settings.config import Controls, RunConfig
-from cdsp_core.training.controller import Move
+from cdsp_core.settings.config import Controls
 from cdsp_core.wire.checkpoint_names import checkpoint_name, list_checkpoints
-from cdsp_core.wire.frames import Array, Frame
+from cdsp_core.wire.frames import Frame
 from cdsp_core.wire.messages.link import EventMessage, Parent, Started
 from cdsp_core.wire.messages.run import Description, Event, RecipeEdit
 from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
 from cdsp_core.worker.checkpoints import Milestones, leave_undelivered, thin_checkpoints
-from cdsp_core.worker.outbox import Outbox
+from cdsp_core.worker.rate import Rate
 from cdsp_core.worker.stored import Moment, StoredRun
+from cdsp_core.worker.surroundings import Surroundings
+from cdsp_core.worker.trainable import Trainable
 
 FRAME_COST_SHARE: Final = 5.0
 """A frame is taken at most every so many times the time one costs, so frames stay a small share of training."""
@@ -30,53 +28,6 @@ FIRST_CHECKPOINT_S: Final = 2.0
 
 FINAL_WAIT_S: Final = 5.0
 """that a run which ends waits for its storage"""
-
-
-class Trainable(Protocol):
-    """What a session needs of a trainer; `cdsp_core.training.trainer.Trainer` is the one."""
-
-    @property
-    def config(self) -> RunConfig: ...
-    @property
-    def controls(self) -> Controls: ...
-    @property
-    def step(self) -> int: ...
-    @property
-    def total_steps(self) -> int: ...
-    def describe(self) -> dict[str, Any]: ...
-    def steer(self) -> Move | None: ...
-    def train_step(self) -> None: ...
-    def apply(self, controls: Controls) -> None: ...
-    def arrays(self) -> dict[str, Array]: ...
-
-
-class Trainers(Protocol):
-    """Makes, saves and loads trainers."""
-
-    def new(self, config: RunConfig) -> Trainable: ...
-    def load(self, folder: Path, name: str) -> Trainable: ...
-    def is_readable(self, folder: Path, name: str) -> bool: ...
-    def save(self, trainer: Trainable, folder: Path, name: str) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
-    """How often a session speaks."""
-
-    frames_per_s: float = 30.0
-    checkpoint_every_s: float = 15.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Surroundings:
-    """What all sessions of one worker share."""
-
-    trainers: Trainers
-    outbox: Outbox
-    checkpoint_dir: Path
-    """every run has a folder of its name there"""
-    pace: Pace = field(default_factory=Pace)
-    clock: Callable[[], float] = time.monotonic
 
 
 class Session:
@@ -121,7 +72,7 @@ class Session:
         self._next_step_at = 0.0
         self._checkpointed_at = self._clock() - max(0.0, self._pace.checkpoint_every_s - FIRST_CHECKPOINT_S)
         self._checkpointed_step = trainer.step if parent else -1
-        self._rate = _Rate(self._clock)
+        self._rate = Rate(self._clock)
         self._parent = parent
         self._milestones = Milestones(self._folder, generation, after=trainer.step if parent else -1)
         self._announce(parent)
@@ -337,25 +288,3 @@ class Session:
         )
         self._announced = self._outbox.last
         self.publish()
-
-
-class _Rate:
-    """Steps a second over the last second or so."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._marks: list[tuple[float, int]] = []
-
-    def restart(self, step: int) -> None:
-        self._marks = [(self._clock(), step)]
-
-    def count(self, step: int) -> None:
-        now = self._clock()
-        if not self._marks or now - self._marks[-1][0] >= 0.1:
-            self._marks = [*self._marks[-20:], (now, step)]
-
-    def value(self) -> float:
-        if len(self._marks) < 2:
-            return math.nan
-        (first_time, first_step), (last_time, last_step) = self._marks[0], self._marks[-1]
-        return (last_step - first_step) / max(last_time - first_time, 1e-9)

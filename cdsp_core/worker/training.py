@@ -16,7 +16,7 @@ from cdsp_core.training.checkpoint import CheckpointError, check_checkpoint, loa
 from cdsp_core.training.device import choose_device, prepare_process, use_threads
 from cdsp_core.training.non_finite import NonFiniteLossError
 from cdsp_core.training.trainer import Trainer
-from cdsp_core.worker.session import Trainable
+from cdsp_core.worker.trainable import Trainable
 
 non_finite_error: Final = NonFiniteLossError
 

@@ -32,8 +32,8 @@ from cdsp_core.wire.messages.link import End, Order
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
-from cdsp_core.worker.session import Pace, Surroundings
 from cdsp_core.worker.studies import MakeCommand, StudyRunner, smallest_form
+from cdsp_core.worker.surroundings import Pace, Surroundings
 from tests.backend.tiny import TinyNonFiniteError, TinyTrainers
 
 WORKER_TOKEN = "a token only the tests know"

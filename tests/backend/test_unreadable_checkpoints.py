@@ -9,7 +9,8 @@ from cdsp_core.settings.presets import preset
 from cdsp_core.wire.checkpoint_names import list_checkpoints, undelivered_path
 from cdsp_core.worker.checkpoints import KEPT, thin_checkpoints
 from cdsp_core.worker.outbox import Outbox
-from cdsp_core.worker.session import Pace, Session, Surroundings
+from cdsp_core.worker.session import Session
+from cdsp_core.worker.surroundings import Pace, Surroundings
 from tests.backend.lab import Lab, ThreadWorker, lab
 from tests.backend.tiny import TinyTrainers
 

@@ -31,8 +31,9 @@ from cdsp_core.wire.messages.link import End, Order
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
-from cdsp_core.worker.session import Surroundings, Trainable, Trainers
 from cdsp_core.worker.studies import StudyRunner
+from cdsp_core.worker.surroundings import Surroundings
+from cdsp_core.worker.trainable import Trainable, Trainers
 from tests.chaos.processes import ROOT, Server
 from tests.e2e.fixed_run import FIXED_FILE
 
