@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import queue
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from cdsp_core.settings.config import MAX_SEED, RunConfig
-from cdsp_core.settings.overrides import with_controls
 from cdsp_core.wire.checkpoint_names import read_checkpoint_name
 from cdsp_core.wire.messages.commands import (
     CheckpointCommand,
@@ -36,13 +31,14 @@ from cdsp_core.wire.messages.link import (
     StudyStart,
     StudyStop,
 )
-from cdsp_core.wire.messages.run import CommandResult, Event, RecipeEdit
+from cdsp_core.wire.messages.run import CommandResult, Event
 from cdsp_core.wire.messages.vocabulary import ALIVE_EVERY_S, MAX_SENTENCE, Outcome
-from cdsp_core.worker.checkpoints import Skipped, first_readable, named
+from cdsp_core.worker.answers import Answers
+from cdsp_core.worker.beginnings import first_trainer, reseeded, restored
+from cdsp_core.worker.checkpoints import named
 from cdsp_core.worker.commands import Changed, RefusedError, carry_out
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.session import Session
-from cdsp_core.worker.stored import StoredRun
 from cdsp_core.worker.storing import Storing
 from cdsp_core.worker.studies import StudyRunner
 from cdsp_core.worker.surroundings import Surroundings
@@ -50,8 +46,6 @@ from cdsp_core.worker.trainable import Trainable
 from cdsp_core.worker.words import first_line, told
 
 logger = logging.getLogger(__name__)
-
-REMEMBERED_RESULTS: Final = 1000
 
 
 class WorkerLoop:
@@ -73,16 +67,11 @@ class WorkerLoop:
         self._link = link
         self._surroundings = surroundings
         self._outbox = surroundings.outbox
-        self._trainers = surroundings.trainers
-        self._checkpoint_dir = surroundings.checkpoint_dir
         self._non_finite = non_finite
         self._studies = studies
         self._session: Session | None = None
-        self._results: OrderedDict[tuple[str, str], ResultMessage] = OrderedDict()
-        """answers by run and command_id"""
+        self._answers = Answers(self._outbox)
         self._storing = Storing(outbox=self._outbox, on_kept=inbox.put)
-        self._unanswered: dict[tuple[str, str], list[CommandMessage]] = {}
-        """commands, by run and checkpoint, that are answered once the storage has acknowledged it"""
         self._ending: str | None = None
 
     @property
@@ -179,7 +168,7 @@ class WorkerLoop:
             case CommandMessage():
                 self._command(order)
             case Kept():
-                self._answer_kept(order)
+                self._answers.settle(order, self._session.revision if self._session is not None else 0)
             case StudyStart() | StudyStop():
                 self._studies.take(order)
             case Drop():
@@ -196,13 +185,12 @@ class WorkerLoop:
         self._link.hold(order.run, order.epoch)
         try:
             stored = self._storing.begin(order)
-            trainer, parent, skipped = self._first_trainer(order, stored)
-            _check_edits(order.edits, trainer.total_steps)
+            trainer, parent, skipped = first_trainer(self._surroundings, order, stored)
             self._session = Session(
                 run_id=order.run,
                 generation=order.epoch,
                 revision=order.revision,
-                trainer=_with_controls(trainer, order.controls),
+                trainer=trainer,
                 surroundings=self._surroundings,
                 speed=order.speed,
                 paused=order.paused,
@@ -231,26 +219,10 @@ class WorkerLoop:
             self._outbox.put(EventMessage(run=order.run, event=event))
             self._drop()
 
-    def _first_trainer(
-        self, order: Start, stored: StoredRun | None
-    ) -> tuple[Trainable, tuple[int, int] | None, list[Skipped]]:
-        """A trainer to begin with, its parent, and the checkpoints passed over. Raises NoneReadableError."""
-        if not order.checkpoints:
-            return self._trainers.new(order.config), None, []
-        if stored is None:
-            return first_readable(self._checkpoint_dir / order.run, order.checkpoints, self._trainers.load)
-        found = first_readable(stored.folder, order.checkpoints, stored.loader(self._trainers.load))
-        stored.unreadable |= {each.name for each in found[2]}
-        return found
-
     def _command(self, message: CommandMessage) -> None:
         """Apply or refuse one command and answer it; a repeated id of a run gets its first answer again."""
         run_id, command = message.run, message.command
-        known = self._results.get((run_id, command.command_id))
-        if known is not None:
-            self._outbox.put(known)
-            return
-        if any(command.command_id == each.command.command_id for every in self._unanswered.values() for each in every):
+        if self._answers.repeats(message):
             return
         stale = False
         session = self._session
@@ -274,7 +246,7 @@ class WorkerLoop:
             reason = first_line(error)
             stale = isinstance(error, RefusedError) and error.stale
         if status == "applied" and isinstance(command, CheckpointCommand) and session and session.stored:
-            self._unanswered.setdefault((run_id, new["checkpoint_id"]), []).append(message)
+            self._answers.await_kept(message, new["checkpoint_id"])
             return
         held = self._session or session
         result = CommandResult(
@@ -287,7 +259,7 @@ class WorkerLoop:
             reason=reason,
         )
         answer = ResultMessage(run=run_id, stale=stale, result=result)
-        self._remember(answer)
+        self._answers.remember(answer)
         if held is not None and not isinstance(command, CheckpointCommand):
             asked = {**command.to_json(), "requested_step": message.requested_step}
             data = {"command": asked, "old": old, "new": new, "reason": reason, "applied_step": result.applied_step}
@@ -295,31 +267,6 @@ class WorkerLoop:
         self._outbox.put(answer)
         if held is not None:
             self._after(held, status, command)
-
-    def _remember(self, answer: ResultMessage) -> None:
-        self._results[answer.run, answer.result.command_id] = answer
-        if len(self._results) > REMEMBERED_RESULTS:
-            self._results.popitem(last=False)
-
-    def _answer_kept(self, order: Kept) -> None:
-        """A checkpoint that was asked for is stored, or not yet: answer who asked for it."""
-        parsed = read_checkpoint_name(order.name)
-        assert parsed is not None
-        is_kept = order.problem is None
-        reason = None if is_kept else f"{order.problem} The checkpoint is stored as soon as it can be."
-        for message in self._unanswered.pop((order.run, order.name), []):
-            result = CommandResult(
-                command_id=message.command.command_id,
-                status="applied" if is_kept else "rejected",
-                applied_step=parsed[1],
-                revision=self._session.revision if self._session is not None else 0,
-                old={},
-                new={"checkpoint_id": order.name} if is_kept else {},
-                reason=reason,
-            )
-            answer = ResultMessage(run=order.run, stale=False, result=result)
-            self._remember(answer)
-            self._outbox.put(answer)
 
     def _after(self, session: Session, status: Outcome, command: Command) -> None:
         """A frame after every applied command, so that every viewer sees its effect; then let go of an ended run."""
@@ -340,30 +287,18 @@ class WorkerLoop:
         match command:
             case ResetCommand(seed=seed):
                 own = session.trainer.config.train.seed
-                return self._replace(session, self._reseeded(session, own if seed is None else seed), None)
+                with self._link.pulse.long_work():
+                    anew = reseeded(self._surroundings, session, own if seed is None else seed)
+                return self._replace(session, anew, None)
             case RestoreCommand(checkpoint_id=name):
                 parsed = read_checkpoint_name(name)
                 if parsed is None:
                     raise RefusedError(f"checkpoint_id must be the name of a checkpoint. Found {name!r}.")
                 with self._link.pulse.long_work():
-                    loaded = self._loaded(session, name)
+                    loaded = restored(self._surroundings, session, name)
                 return self._replace(session, loaded, parsed[:2])
             case _:
                 return carry_out(session, command)
-
-    def _loaded(self, session: Session, name: str) -> Trainable:
-        """A trainer of a checkpoint. Raises ValueError, RuntimeError, OSError."""
-        if session.stored is None:
-            return self._trainers.load(self._checkpoint_dir / session.run_id, name)
-        return session.stored.loader(self._trainers.load, patience_s=0.0)(session.stored.folder, name)
-
-    def _reseeded(self, session: Session, seed: int) -> Trainable:
-        """A trainer from the start, with the controls as they are now."""
-        assert 0 <= seed <= MAX_SEED
-        config: RunConfig = session.trainer.config
-        train = dataclasses.replace(config.train, seed=seed)
-        with self._link.pulse.long_work():
-            return self._trainers.new(replace(config, train=train, controls=session.trainer.controls))
 
     def _replace(self, session: Session, trainer: Trainable, parent: tuple[int, int] | None) -> Changed:
         """Go on with another trainer in a new generation, running or paused as before; begun anew it has no recipe."""
@@ -382,17 +317,3 @@ class WorkerLoop:
             stored=session.stored,
         )
         return old, {"epoch": self._session.generation, "step": trainer.step, "seed": trainer.config.train.seed}
-
-
-def _check_edits(edits: Sequence[RecipeEdit], total_steps: int) -> None:
-    """Raises ValueError for an edit that no step comes after."""
-    if edits and edits[-1].step >= total_steps:
-        raise ValueError(f"an edit must come before step {total_steps}, the last. Found one at {edits[-1].step}.")
-
-
-def _with_controls(trainer: Trainable, controls: dict[str, float] | None) -> Trainable:
-    if controls is not None:
-        wanted = with_controls(trainer.controls, controls)
-        if wanted != trainer.controls:
-            trainer.apply(wanted)
-    return trainer
