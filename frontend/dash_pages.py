@@ -33,6 +33,9 @@ STYLES: Final = (
     "pages/claims_narrow",
     "pages/lessons",
     "pages/map",
+    "pages/map_squares",
+    "pages/map_questions",
+    "pages/map_card",
     "pages/runs",
 )
 BUNDLES: Final = ("dash/dash_table/", "dash_ag_grid/", "plotly-cartesian")
