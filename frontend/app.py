@@ -32,6 +32,8 @@ LAB_STYLES: Final = (
     "base",
     "header",
     "panels",
+    "cards",
+    "panels_narrow",
     "controls",
     "sliders",
     "dialogs",

@@ -25,6 +25,8 @@ STYLES: Final = (
     "dialogs",
     "controls_narrow",
     "panels",
+    "cards",
+    "panels_narrow",
     "pages/pages",
     "pages/claims",
     "pages/claim_rows",
