@@ -39,6 +39,7 @@ LAB_STYLES: Final = (
     "dialogs",
     "controls_narrow",
     "figure",
+    "figure_narrow",
     "film",
     "chart",
     "log",
