@@ -31,6 +31,8 @@ LAB_STYLES: Final = (
     "tokens",
     "base",
     "header",
+    "icons",
+    "header_narrow",
     "panels",
     "cards",
     "panels_narrow",

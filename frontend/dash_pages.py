@@ -20,6 +20,8 @@ STYLES: Final = (
     "tokens",
     "base",
     "header",
+    "icons",
+    "header_narrow",
     "controls",
     "sliders",
     "dialogs",
