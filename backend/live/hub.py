@@ -12,6 +12,7 @@ from backend.errors import NotNowError
 from backend.live.memory import Memory
 from backend.live.opening import NothingLeftError, Opening
 from backend.live.past import Past
+from backend.live.records import to_record
 from backend.live.shown import ShownRun
 from backend.live.state import RunState
 from backend.live.steering import Steering
@@ -291,4 +292,4 @@ class RunHub(ShownRun):
         """Put the record on disk, unless the run is deleted."""
         if self.gone is not None:
             return
-        self.store.save_run(self.run_id, self.state.created_ms, self.state.to_record())
+        self.store.save_run(self.run_id, self.state.created_ms, to_record(self.state))

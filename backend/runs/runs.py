@@ -20,6 +20,7 @@ from backend.launchers import JobPlace
 from backend.live.hub import RunHub
 from backend.live.lag import LoopWatch
 from backend.live.listing import Listing
+from backend.live.records import from_record
 from backend.live.state import RunState
 from backend.live.tally import Tally
 from backend.runs.memory_need import check_memory, machine_mib
@@ -149,7 +150,7 @@ class Runs:
         await self.keeping.open()
         self.studies.open()
         for record in self._records:
-            hub = self._add(RunState.from_record(record))
+            hub = self._add(from_record(record))
             if not record.get("number"):
                 hub.save()
         for hub in self._hubs.values():
