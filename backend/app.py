@@ -17,8 +17,9 @@ from backend.jobs.studies import Catalogue, all_studies
 from backend.jobs.sweep_process import SweepCommand
 from backend.nonces import style_nonce
 from backend.runs.film_mp4 import Encoder
+from backend.runs.publishing import Publishing
 from backend.runs.recorded import RecordedFolder
-from backend.runs.runs import Publishing, Runs
+from backend.runs.runs import Runs
 from backend.settings import Settings
 from backend.storage.store import StoreError
 from backend.web import (

@@ -1,4 +1,4 @@
-"""One run: what is known of it, who watches it, which worker trains it."""
+"""One run: who steers it, which worker trains it, and what comes of that for those who watch."""
 
 from __future__ import annotations
 
@@ -8,24 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from backend.direct import packet
 from backend.errors import NotNowError
 from backend.live.memory import Memory
 from backend.live.opening import NothingLeftError, Opening
 from backend.live.past import Past
+from backend.live.records import to_record
+from backend.live.shown import ShownRun
 from backend.live.state import RunState
 from backend.live.steering import Steering
 from backend.live.tally import Tally
-from backend.live.texts import ViewerTexts
-from backend.live.viewers import Viewer
-from backend.storage.eventlog import EventLog
-from backend.storage.history import Entry, History
 from backend.storage.shelf import Shelf
 from backend.storage.store import Store
 from backend.workers.link import WorkerConnection
 from cdsp_core.wire.frames import Frame, decode_frame
 from cdsp_core.wire.messages.link import CommandMessage, ResultMessage, Start, Started, StoredMessage
-from cdsp_core.wire.messages.run import Event, RunInfo
+from cdsp_core.wire.messages.run import Event
 from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
 from cdsp_core.wire.oligarchy import read_found
 from cdsp_core.wire.phases import PhaseWatch
@@ -36,11 +33,10 @@ OLIGARCHY: Final = read_found()
 """the rule that was chosen and tested on recorded runs; None where none is"""
 
 
-class RunHub:
+class RunHub(ShownRun):
     """Everything of one run on the event loop. `begin` asks for a worker, `abandon` gives one up that says nothing.
 
-    It is what the link, viewers, texts and steering know of a run: `link.Trained`, `viewers.Watched`, `texts.Told`,
-    `steering.Steered`.
+    It is what the link and steering know of a run: `link.Trained`, `steering.Steered`.
     """
 
     def __init__(
@@ -55,40 +51,26 @@ class RunHub:
         abandon: Callable[[WorkerConnection], None],
         tally: Tally | None = None,
     ) -> None:
-        self.state = state
-        self.tally = tally or Tally()
-        self.viewers: set[Viewer] = set()
-        self.viewers_elsewhere = 0
-        """pages that watch at viewer processes"""
-        self.relay: Viewer | None = None
-        """who publishes the run to viewer processes"""
-        self.texts = ViewerTexts(self)
+        folder = checkpoint_dir / state.run_id
+        shelf = Shelf(state.run_id, folder, state.storage)
+        past = Past(state.run_id, store, shelf)
+        super().__init__(state, memory=Memory(state, store=store, past=past), tally=tally or Tally())
         self.worker: WorkerConnection | None = None
-        self.hello_version = 0
-        self.run_version = 0
-        self.generation_reason = "The run was begun anew."
-        self.gone: str | None = None
         self.store = store
-        self.folder = checkpoint_dir / self.run_id
-        self.shelf = Shelf(self.run_id, self.folder, state.storage)
+        self.folder = folder
+        self.shelf = shelf
         self.storage_problem: str | None = None
         """why the run's storage takes or gives nothing now; None while it does"""
-        self.past = Past(self.run_id, store, self.shelf)
-        self.opening = Opening(state, self.past)
-        self.memory = Memory(state, store=store, past=self.past)
+        self.past = past
+        self.opening = Opening(state, past)
         self.steering = Steering(
-            self, state, store=store, folder=self.folder, timeout_s=timeout_s, start_timeout_s=start_timeout_s
+            self, state, store=store, folder=folder, timeout_s=timeout_s, start_timeout_s=start_timeout_s
         )
         self.is_silent = False
         """whether the worker is connected and has said nothing for too long"""
         self._begin = begin
         self._abandon = abandon
         self._phases = self._watch(continued=state.generation >= 0)
-
-    @property
-    def run_id(self) -> str:
-        """The id of the run."""
-        return self.state.run_id
 
     @property
     def active(self) -> bool:
@@ -100,53 +82,7 @@ class RunHub:
         """Whether its worker is connected now."""
         return self.worker is not None
 
-    # what viewers read
-
-    def info(self) -> RunInfo:
-        """The run as the API shows it."""
-        return self.state.info(viewers=len(self.viewers) + self.viewers_elsewhere)
-
-    @property
-    def scalar_names(self) -> list[str]:
-        """Names of the columns of the scalars."""
-        return self.state.described.scalar_names
-
-    @property
-    def history(self) -> History:
-        """The generation that runs, as memory has it."""
-        return self.memory.history
-
-    @property
-    def events(self) -> EventLog:
-        """What happened."""
-        return self.memory.events
-
-    async def can_resume(self, generation: int, seq: int) -> bool:
-        """Whether a viewer that has drawn frame `generation`:`seq` can get exactly what came after it."""
-        return await self.memory.can_resume(generation, seq)
-
-    async def stored_scalars(self, after: int) -> tuple[int, bytes] | None:
-        """What memory no longer holds of the scalars after frame `after`: from where it does, and a message."""
-        return await self.memory.stored_scalars(after)
-
-    # viewers
-
-    async def load(self) -> None:
-        """Read into memory what a viewer needs."""
-        await self.memory.load()
-
-    async def join(self, viewer: Viewer) -> None:
-        """A viewer has come."""
-        await self.load()
-        self.viewers.add(viewer)
-
-    def pass_over(self, frames: int) -> None:
-        """A viewer got only the scalars of so many frames."""
-        self.tally.passed_over += frames
-
-    def leave(self, viewer: Viewer) -> None:
-        """A viewer has gone."""
-        self.viewers.discard(viewer)
+    # what changes of what is shown
 
     def describe(self, *, name: str | None, note: str | None, kept: bool | None) -> None:
         """Give the run another name or note, or keep it when the folder is full; None leaves it."""
@@ -162,23 +98,6 @@ class RunHub:
         """Nothing goes on until something else happens; None: it goes on."""
         if self.state.wait(reason):
             self._tell()
-
-    def _tell(self) -> None:
-        """Something is new for every viewer."""
-        self.run_version += 1
-        for viewer in self.viewers:
-            viewer.wake()
-        if self.relay is not None:
-            self.relay.wake()
-
-    def _offer(self, entry: Entry) -> None:
-        """A frame is new for every viewer; it is made ready for the wire once."""
-        if self.viewers:
-            ready = packet(entry.message)
-            for viewer in self.viewers:
-                viewer.offer(entry, ready)
-        if self.relay is not None:
-            self.relay.wake(frame_only=True)
 
     def tick(self) -> None:
         """Once a second: fresh speed and number of viewers for those who watch; what nobody watches leaves memory."""
@@ -352,11 +271,6 @@ class RunHub:
         self.steering.begun()
         self.steering.lost()
 
-    def leave_for_good(self, sentence: str) -> None:
-        """The run is deleted: tell whoever watches."""
-        self.gone = sentence
-        self._tell()
-
     # events of the hub's own, and the record
 
     def add_event(self, kind: EventKind, text: str, data: dict[str, Any], *, frame: Frame | None = None) -> None:
@@ -378,4 +292,4 @@ class RunHub:
         """Put the record on disk, unless the run is deleted."""
         if self.gone is not None:
             return
-        self.store.save_run(self.run_id, self.state.created_ms, self.state.to_record())
+        self.store.save_run(self.run_id, self.state.created_ms, to_record(self.state))

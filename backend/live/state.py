@@ -1,4 +1,4 @@
-"""The state of one run as the API shows it, and as the store keeps it."""
+"""The state of one run, its transitions, and how the API shows it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from cdsp_core.settings.config import RunConfig, to_dict
-from cdsp_core.settings.presets import from_dict, preset
+from cdsp_core.settings.config import RunConfig
 from cdsp_core.wire.frames import Frame
 from cdsp_core.wire.messages.link import Started
 from cdsp_core.wire.messages.run import (
@@ -293,54 +292,6 @@ class RunState:
         self.name = self.name if name is None else name
         self.note = self.note if note is None else note
 
-    # the record
-
-    def to_record(self) -> dict[str, Any]:
-        """What the store keeps."""
-        if self.unreadable is not None:
-            return self.unreadable
-        record = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        del record["unreadable"]
-        described = None if self.description is None else self.description.to_json()
-        edits = [edit.to_json() for edit in self.edits]
-        return {**record, "config": to_dict(self.config), "description": described, "edits": edits}
-
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> RunState:
-        """Read what the store kept; a record that cannot be read becomes a failed run that says why."""
-        try:
-            parent = record["parent"]
-            config = from_dict(record["config"])
-            read = {
-                "config": config,
-                "parent": None if parent is None else (parent[0], parent[1]),
-                "description": _description(record["description"], config),
-                "forked_from": tuple(record["forked_from"]) if record.get("forked_from") else None,
-                "edits": [RecipeEdit.model_validate(edit) for edit in record.get("edits", [])],
-            }
-            return cls(**{**record, **read})
-        except KeyError as error:
-            problem = f"its record has no {error}."
-        except (TypeError, ValueError, IndexError) as error:
-            problem = str(error)
-        return cls(
-            run_id=str(record["run_id"]),
-            name=str(record.get("name", record["run_id"])),
-            config=preset("live"),
-            created_ms=float(record.get("created_ms", 0.0)),
-            status="failed",
-            reason=f"This run was stored by another version and cannot be read: {problem}",
-            unreadable=record,
-        )
-
 
 def _fork_point(found: tuple[str, int, int] | None) -> ForkPoint | None:
     return None if found is None else ForkPoint(run_id=found[0], epoch=found[1], step=found[2])
-
-
-def _description(stored: dict[str, Any] | None, config: RunConfig) -> Description | None:
-    """What a worker said of the run; what an earlier version did not know of follows from the config."""
-    if not stored:
-        return None
-    known = {name: value for name, value in stored.items() if name in Description.model_fields}
-    return Description.model_validate({**undescribed(config.model).to_json(), **known})

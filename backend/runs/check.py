@@ -19,7 +19,7 @@ from functools import partial as partial_of
 from pathlib import Path
 from typing import Final
 
-from backend.live.state import RunState
+from backend.live.records import from_record
 from backend.runs.check_storage import findings_of_storages
 from backend.runs.finding import Finding
 from backend.runs.upkeep import half_written
@@ -153,7 +153,7 @@ def _of_rows(connection: sqlite3.Connection, mark: Watermark) -> Iterator[Findin
 
 def _unreadable(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     for run_id, record in connection.execute("SELECT run_id, record FROM runs WHERE json_valid(record)").fetchall():
-        state = RunState.from_record({"run_id": run_id, **json.loads(record)})
+        state = from_record({"run_id": run_id, **json.loads(record)})
         if state.unreadable is not None:
             yield str(run_id), state.reason or "It cannot be read."
 

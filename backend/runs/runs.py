@@ -7,10 +7,10 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import IO, Any, Final, Protocol
+from collections.abc import Coroutine, Sequence
+from typing import IO, Any, Final
 
-from backend.errors import BadInputError, BusyError, RunNotFoundError, TooManyError
+from backend.errors import BusyError, RunNotFoundError
 from backend.jobs.datasets import OwnData
 from backend.jobs.keeping import Keeping
 from backend.jobs.studies import Catalogue
@@ -20,10 +20,13 @@ from backend.launchers import JobPlace
 from backend.live.hub import RunHub
 from backend.live.lag import LoopWatch
 from backend.live.listing import Listing
+from backend.live.records import from_record
 from backend.live.state import RunState
 from backend.live.tally import Tally
-from backend.runs.memory_need import check_memory, machine_mib
+from backend.runs.admission import Admission
+from backend.runs.memory_need import machine_mib
 from backend.runs.placement import Placement
+from backend.runs.publishing import Publishing
 from backend.runs.upkeep import Upkeep
 from backend.settings import Settings
 from backend.storage.folder import locked
@@ -31,28 +34,11 @@ from backend.storage.store import Store
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
-from cdsp_core.studies.sweeps.spec import Sweep
 from cdsp_core.wire.messages.run import RecipeEdit
 
 logger = logging.getLogger(__name__)
 
 TICK_S: Final = 1.0
-
-
-class Publishing(Protocol):
-    """Takes runs to viewer processes."""
-
-    problem: str | None
-    """why that cannot be done now, in one sentence"""
-
-    def open(self, runs: Callable[[], Sequence[RunHub]]) -> None:
-        """Begin; `runs` gives them all."""
-
-    def publish(self, run: RunHub) -> None:
-        """Publish a run from here on; once is enough."""
-
-    async def close(self) -> None:
-        """Publish nothing more."""
 
 
 class Runs:
@@ -112,10 +98,10 @@ class Runs:
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: list[dict[str, Any]] = []
         self._folder_lock: IO[str] | None = None
-        self._asked_from: dict[str, str] = {}
-        """addresses that active runs were asked for from"""
         shared_mib = machine_mib() if self.placement.same_machine else None
-        self._memory_mib = settings.memory_mib or shared_mib
+        self.admission = Admission(
+            settings, hubs=self._hubs, tally=self.tally, memory_mib=settings.memory_mib or shared_mib
+        )
 
     def open_folder(self) -> None:
         """Take the data folder for this process alone and open its store. Raises StoreError.
@@ -149,7 +135,7 @@ class Runs:
         await self.keeping.open()
         self.studies.open()
         for record in self._records:
-            hub = self._add(RunState.from_record(record))
+            hub = self._add(from_record(record))
             if not record.get("number"):
                 hub.save()
         for hub in self._hubs.values():
@@ -197,20 +183,7 @@ class Runs:
 
         Raises BadInputError, TooManyError.
         """
-        is_full = config.train.data == "full" and not config.train.dataset
-        if is_full and watcher is None and not self.settings.may_have_full_data:
-            raise BadInputError("The full sets need a folder: start the server with --data-root, or use data embedded.")
-        active = sum(hub.state.active for hub in self._hubs.values())
-        if active >= self.settings.max_active_runs:
-            most = self.settings.max_active_runs
-            self.tally.refuse("runs")
-            raise TooManyError(f"At most {most} runs may train or wait. Found {active}: stop one, or wait for one.")
-        own, most = self._active_of(address), self.settings.limits.runs
-        if own >= most:
-            self.tally.refuse("runs")
-            raise TooManyError(f"At most {most} runs of one address may train or wait. Found {own}: stop one.")
-        if watcher is None:
-            check_memory(config, self._memory_mib)
+        self.admission.check_run(config, address, is_trained_here=watcher is None)
         run_id = f"run-{secrets.token_hex(4)}"
         state = RunState(
             run_id=run_id,
@@ -223,26 +196,10 @@ class Runs:
             storage=None if watcher else self.settings.storage,
         )
         hub = self._add(state)
-        self._asked_from[run_id] = address
+        self.admission.admitted(run_id, address)
         hub.save()
         self.placement.begin(hub)
         return hub
-
-    def check_sweep(self, sweep: Sweep) -> None:
-        """Refuse a map of which a cell could not be trained here. Raises BadInputError."""
-        if sweep.base.train.data == "full" and not sweep.base.train.dataset and not self.settings.may_have_full_data:
-            raise BadInputError("The full sets need a folder: start the server with --data-root, or use data embedded.")
-        for cell in sweep.cells():
-            check_memory(cell.config, self._memory_mib)
-
-    def _active_of(self, address: str) -> int:
-        """How many runs that were asked for from there, since this server started, train or wait."""
-        self._asked_from = {
-            run_id: whence
-            for run_id, whence in self._asked_from.items()
-            if run_id in self._hubs and self._hubs[run_id].state.active
-        }
-        return sum(whence == address for whence in self._asked_from.values())
 
     async def adopt(self, state: RunState) -> RunHub:
         """Begin a run whose past and checkpoint are on disk already."""

@@ -12,9 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from backend.errors import ApiError, BadInputError
 from backend.web.bodies import read_json
+from backend.web.bounds import MAX_CONTROL_BYTES
 from backend.web.roles import WATCH_ONLY, Role
 from backend.web.room import Classroom, Room
-from backend.web.security import MAX_CONTROL_BYTES
 from cdsp_core.settings.fields import shown
 from cdsp_core.wire.messages.fields import Message
 from cdsp_core.wire.messages.room import Ask, BringHere, Predict, Predicted, Reveal, RoomEnded

@@ -1,4 +1,4 @@
-"""Who may ask what: Host and Origin, the token, sizes of bodies, headers of answers. One ASGI layer before the app."""
+"""Who may ask what: Host and Origin, the token, quotas, headers of answers. One ASGI layer before the app."""
 
 from __future__ import annotations
 
@@ -15,18 +15,13 @@ from backend.live.tally import Tally
 from backend.nonces import give_nonce
 from backend.quotas import ADDRESS, Quotas
 from backend.settings import Settings
+from backend.web.bounds import most_bytes, not_json, read_body, replay, too_long
+from backend.web.refusals import refused
 from backend.web.roles import COOKIE, COOKIE_S, NO_ROOM, WATCH_ONLY, Doors, Role
 
 WORKER_PATH: Final = "/ws/worker"
 HEALTH_PATH: Final = "/healthz"
-NEW_RUN_PATH: Final = "/api/runs"
 CALLBACKS_PATH: Final = "/_dash-update-component"
-MAX_HEAD_BYTES: Final = 16_384
-"""names and values of all headers"""
-MAX_URL_BYTES: Final = 4096
-MAX_CONTROL_BYTES: Final = 4096
-MAX_BODY_BYTES: Final = 16_384
-"""bodies of the pages' own callbacks, which hold inputs and a few chosen rows, and of new runs, which hold a recipe"""
 
 # 'unsafe-hashes' lets a hash allow what an element runs when loading it fails, which the Lab's entry has one of
 CONTENT_SECURITY_POLICY: Final = "; ".join(
@@ -84,7 +79,7 @@ class Guard:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = _address(scope)
-        if _too_long(scope) is not None or not (
+        if too_long(scope) is not None or not (
             scope["path"] == WORKER_PATH or self._refusal(scope, Headers(scope=scope)) is None
         ):
             await send({"type": "websocket.close", "code": 1008})
@@ -99,7 +94,7 @@ class Guard:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        refusal = _too_long(scope) or self._refusal(scope, headers) or _not_json(scope, headers)
+        refusal = too_long(scope) or self._refusal(scope, headers) or not_json(scope, headers)
         if refusal is None and (key := _in_query(scope, "room")) is not None:
             refusal = self._enter_room(scope, headers, key)
         elif refusal is None and not self._doors.is_open and (given := _in_query(scope, "token")) is not None:
@@ -108,32 +103,32 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        limit = _most_bytes(scope["path"])
+        limit = most_bytes(scope["path"])
         try:
-            body = await _read_body(receive, headers, limit)
+            body = await read_body(receive, headers, limit)
         except ConnectionError:
             return
         if body is None:
             sentence = f"The body must have at most {limit} bytes. Found more."
             await JSONResponse({"error": sentence}, status_code=413)(scope, receive, send)
             return
-        await self._app(scope, _replay(body, receive), send)
+        await self._app(scope, replay(body, receive), send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """Why this request is not let through; None when it is."""
         settings = self._settings
         for name in ("host", "origin"):
             if len(headers.getlist(name)) > 1:
-                return _refused(scope, 400, f"{name.capitalize()} must be said once. Found it twice.")
+                return refused(scope, 400, f"{name.capitalize()} must be said once. Found it twice.")
         host = headers.get("host", "").lower()
         if host not in settings.hosts:
-            return _refused(scope, 403, _host_sentence(host))
+            return refused(scope, 403, _host_sentence(host))
         origin = headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
-            return _refused(scope, 403, f"Origin must be this server. Found {origin[:60]!r}.")
+            return refused(scope, 403, f"Origin must be this server. Found {origin[:60]!r}.")
         guarded = scope["path"].startswith(("/api/", "/ws/")) or scope.get("method", "GET") not in ("GET", "HEAD")
         if guarded and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-            return _refused(scope, 403, "This may be asked only from this server's own page.")
+            return refused(scope, 403, "This may be asked only from this server's own page.")
         if scope["path"] == HEALTH_PATH:
             return None
         is_link = _in_query(scope, "token") is not None or _in_query(scope, "room") is not None
@@ -158,8 +153,8 @@ class Guard:
             scope["role"] = role
             return None
         if role == "viewer":
-            return _refused(scope, 403, WATCH_ONLY)
-        return _refused(
+            return refused(scope, 403, WATCH_ONLY)
+        return refused(
             scope, 401, "This server needs its token: open it as /?token=TOKEN, or send Authorization: Bearer TOKEN."
         )
 
@@ -190,7 +185,7 @@ class Guard:
     def _beyond(self, scope: Scope, limit: str, wait_s: float, sentence: str) -> Response:
         self._tally.refuse(limit)
         seconds = math.ceil(wait_s)
-        response = _refused(scope, 429, f"{sentence}: wait {seconds} s.")
+        response = refused(scope, 429, f"{sentence}: wait {seconds} s.")
         response.headers["retry-after"] = str(seconds)
         return response
 
@@ -226,7 +221,7 @@ class Guard:
         if isinstance(role, Response):
             return role
         if role is None:
-            return _refused(scope, 401, "The token is not this server's.")
+            return refused(scope, 401, "The token is not this server's.")
         response = _way_on()
         set_session(response, scope, headers, self._doors.cookie(role))
         return response
@@ -238,7 +233,7 @@ class Guard:
         """
         role = self._doors.role_of_room_key(key)
         if role is None:
-            return _refused(scope, 404, NO_ROOM)
+            return refused(scope, 404, NO_ROOM)
         known = self._doors.known(headers)
         response = _way_on()
         if known is None or (role == "presenter" and known.role == "viewer"):
@@ -268,31 +263,9 @@ def _is_change(scope: Scope) -> bool:
     return scope.get("method", "GET") not in ("GET", "HEAD") and not scope["path"].startswith(CALLBACKS_PATH)
 
 
-def _not_json(scope: Scope, headers: Headers) -> Response | None:
-    """Why a body is not read that says it is no JSON; None where it says nothing, or that it is."""
-    said = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if scope.get("method", "GET") in ("GET", "HEAD") or said in ("", "application/json"):
-        return None
-    return _refused(scope, 415, f"Content-Type must be application/json. Found {said[:60]!r}.")
-
-
-def _most_bytes(path: str) -> int:
-    """Of a body: a new run may have a recipe in it, and so many bytes as a page's callback."""
-    return MAX_CONTROL_BYTES if path.startswith("/api/") and path != NEW_RUN_PATH else MAX_BODY_BYTES
-
-
 def _address(scope: Scope) -> str:
     client = scope.get("client")
     return "" if client is None else str(client[0])
-
-
-def _too_long(scope: Scope) -> Response | None:
-    """Why the head of this request is not read any further; None when it is short enough."""
-    if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > MAX_URL_BYTES:
-        return _refused(scope, 414, f"The address must have at most {MAX_URL_BYTES} bytes. Found more.")
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD_BYTES:
-        return _refused(scope, 431, f"The headers must have at most {MAX_HEAD_BYTES} bytes. Found more.")
-    return None
 
 
 def _host_sentence(host: str) -> str:
@@ -302,41 +275,3 @@ def _host_sentence(host: str) -> str:
 def _in_query(scope: Scope, name: str) -> str | None:
     given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get(name)
     return given[0] if given else None
-
-
-def _refused(scope: Scope, status: int, sentence: str) -> Response:
-    if scope["path"].startswith("/api/"):
-        return JSONResponse({"error": sentence}, status_code=status)
-    return HTMLResponse(f"<!doctype html><title>{status}</title><p>{_escaped(sentence)}</p>", status_code=status)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-async def _read_body(receive: Receive, headers: Headers, limit: int) -> bytes | None:
-    """The whole body; None when it is longer than `limit`. Raises ConnectionError when the other end has gone."""
-    declared = headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > limit:
-        return None
-    body = b""
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionError("the request was not finished")
-        body += message.get("body", b"")
-        if len(body) > limit:
-            return None
-        more = message.get("more_body", False)
-    return body
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """A receive that gives `body` first, then what comes."""
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replayed() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replayed

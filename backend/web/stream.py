@@ -17,9 +17,10 @@ from backend.direct import DIRECT, Direct
 from backend.errors import BadInputError, NotNowError, RunNotFoundError
 from backend.live.viewers import Viewer, Watched
 from backend.web.bodies import read_json
+from backend.web.bounds import MAX_CONTROL_BYTES
 from backend.web.room import Classroom
 from backend.web.room_socket import ROOM_PATH, serve_room
-from backend.web.security import MAX_CONTROL_BYTES, WORKER_PATH
+from backend.web.security import WORKER_PATH
 from cdsp_core.settings.fields import shown
 from cdsp_core.wire.messages.viewer import Ack, ErrorMessage, fast_ack
 

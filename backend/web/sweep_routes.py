@@ -53,7 +53,7 @@ async def create_sweep(request: Request, runs: SomeRuns) -> Response:
     sweep, asked = new_sweep_of(await request.body(), data=runs.settings.data)
     own = await asyncio.to_thread(runs.own_data.resolved, sweep.base)
     sweep = replace(sweep, base=own)
-    await asyncio.to_thread(runs.check_sweep, sweep)
+    await asyncio.to_thread(runs.admission.check_sweep, sweep)
     return await told(await runs.sweeps.create(sweep, asked.name, waits=asked.waits), status=201)
 
 
@@ -103,7 +103,7 @@ async def resume_sweep(sweep_id: str, runs: SomeRuns) -> Response:
 async def extend_sweep(request: Request, sweep_id: str, runs: SomeRuns) -> Response:
     """Give a map further values or seeds; what is done is not done again."""
     sweep = more_of_sweep_of(await request.body(), runs.sweeps.sweep(sweep_id))
-    await asyncio.to_thread(runs.check_sweep, sweep)
+    await asyncio.to_thread(runs.admission.check_sweep, sweep)
     return await told(await runs.sweeps.extend(sweep_id, sweep))
 
 

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     from cdsp_core.studies.framework.evidence_page import evidence_json
     from cdsp_core.studies.framework.evidence_text import evidence_markdown, first_page
     from cdsp_core.studies.framework.forest import forest_svg, pdf
-    from cdsp_core.studies.framework.results import write_whole
+    from cdsp_core.studies.framework.rows_file import write_whole
 
     gathered = gather(options.folders)
     again = gather([options.again]) if options.again else []

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backend.live.records import to_record
 from backend.live.state import RunState
 from backend.storage.store import Store, StoreError
 from backend.storage.thinning import NEVER_THINNED
@@ -223,8 +224,8 @@ async def test_a_stored_run_that_cannot_be_read_is_shown_as_failed_and_left_as_i
     opened = Store(tmp_path / "history.sqlite", gather_s=0.0)
     opened.open()
     good = RunState(run_id="run-good", name="good", config=preset("live"), created_ms=1.0, status="finished")
-    broken = good.to_record() | {"run_id": "run-broken", "name": "broken", "config": {"model": {"rank": -1}}}
-    opened.save_run("run-good", 1.0, good.to_record())
+    broken = to_record(good) | {"run_id": "run-broken", "name": "broken", "config": {"model": {"rank": -1}}}
+    opened.save_run("run-good", 1.0, to_record(good))
     opened.save_run("run-broken", 2.0, broken)
     opened.close()
     async with lab(tmp_path) as it:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from backend.live.records import from_record, to_record
 from backend.live.state import RunState
 from backend.storage.schema import OF_A_RUN, VERSION
 from backend.storage.store import Store, StoreError
@@ -139,7 +140,7 @@ async def test_a_deleted_run_takes_the_log_of_its_worker_with_it(tmp_path: Path)
 def test_a_history_from_before_there_were_versions_is_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite"
     state = RunState(run_id="run-1", name="old", config=preset("live"), created_ms=1.0, generation=3, status="finished")
-    record = state.to_record()
+    record = to_record(state)
     for name in ("generation", "description", "note"):
         del record[name]
     static = {"tasks": [], "scalar_names": ["step", "loss"], "layers": 1, "experts": 4, "device": None}
@@ -163,7 +164,7 @@ def test_a_history_from_before_there_were_versions_is_taken_over(tmp_path: Path)
     with sqlite3.connect(path) as history:
         assert history.execute("PRAGMA user_version").fetchone()[0] == VERSION
         records = [row[0] for row in history.execute("SELECT record FROM runs ORDER BY created_ms")]
-    old, never_begun = (RunState.from_record(json.loads(each)) for each in records[:2])
+    old, never_begun = (from_record(json.loads(each)) for each in records[:2])
     assert (old.unreadable, old.generation, old.note, old.described.scalar_names) == (None, 3, "", ["step", "loss"])
     assert (never_begun.unreadable, never_begun.generation, never_begun.description) == (None, -1, None)
     assert records[2] == "no JSON"

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from backend.__main__ import main
+from backend.live.records import to_record
 from backend.live.state import RunState
 from backend.runs.upkeep import LOGS_KEPT
 from backend.storage.checksums import why_damaged
@@ -31,7 +32,7 @@ def stored(path: Path, runs: int = 3) -> None:
     store.open()
     for number in range(runs):
         state = RunState(run_id=f"run-{number}", name="x", config=preset("live"), created_ms=0.0, status="finished")
-        store.save_run(state.run_id, 0.0, state.to_record())
+        store.save_run(state.run_id, 0.0, to_record(state))
         store.flush()
     store.close()
 

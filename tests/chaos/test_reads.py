@@ -9,6 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
+from backend.live.records import to_record
 from backend.live.state import RunState
 from backend.storage.store import Store
 from cdsp_core.settings.presets import preset
@@ -71,7 +72,7 @@ def fill(folder: Path, scale: float) -> None:
         state = RunState(run_id=run_id, name="large", config=config, created_ms=0.0, status="finished", number=number)
         if run_id == RUN:
             state.generation, state.step, state.description = 0, frames * steps_a_frame, described
-        store.save_run(run_id, 0.0, state.to_record())
+        store.save_run(run_id, 0.0, to_record(state))
     store.flush()
     store.close()
 

@@ -18,7 +18,8 @@ from cdsp_core.studies.framework.evidence_text import MOST_WORDS, evidence_markd
 from cdsp_core.studies.framework.forest import forest_svg, pdf
 from cdsp_core.studies.framework.preregistration import DOCUMENT, digest
 from cdsp_core.studies.framework.report import markdown, means, report_files
-from cdsp_core.studies.framework.results import ALIKE, ResultsError, StudyFolder, read_combined
+from cdsp_core.studies.framework.results import ALIKE, StudyFolder, read_combined
+from cdsp_core.studies.framework.rows_file import ResultsError
 from cdsp_core.studies.framework.study import Row, StudyOptions, Table
 from cdsp_core.studies.framework.verdicts import judged
 from tests.core.tiny_study import FACTS, find, run, tiny_study

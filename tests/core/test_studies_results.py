@@ -13,17 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cdsp_core.__main__ import _parser
-from cdsp_core.studies.framework.results import (
-    FORMAT,
-    METADATA_KEY,
-    OpenFile,
-    ResultsError,
-    StudyFolder,
-    combined_path,
-    options_of,
-    parquet_bytes,
-    read_combined,
-)
+from cdsp_core.studies.framework.results import StudyFolder, combined_path, options_of, read_combined
+from cdsp_core.studies.framework.rows_file import FORMAT, METADATA_KEY, OpenFile, ResultsError, parquet_bytes
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions
 from tests.core.tiny_study import FACTS, tiny_study
 

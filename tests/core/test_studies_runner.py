@@ -10,7 +10,8 @@ from typing import Any, BinaryIO
 import pytest
 
 from cdsp_core.studies.framework.missing import StudyIncompleteError
-from cdsp_core.studies.framework.results import ResultsError, StudyFolder, read_combined
+from cdsp_core.studies.framework.results import StudyFolder, read_combined
+from cdsp_core.studies.framework.rows_file import ResultsError
 from cdsp_core.studies.framework.runner import Finished, run_study
 from cdsp_core.studies.framework.study import StudyOptions
 from cdsp_core.studies.framework.workers import Started, run_jobs

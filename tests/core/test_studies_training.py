@@ -16,7 +16,8 @@ from cdsp_core.settings.presets import from_dict
 from cdsp_core.studies import load_study
 from cdsp_core.studies.catalogue import headline
 from cdsp_core.studies.experiments import full_data
-from cdsp_core.studies.framework.results import StudyFolder, combined_path, options_of, read_combined, read_metadata
+from cdsp_core.studies.framework.results import StudyFolder, combined_path, options_of, read_combined
+from cdsp_core.studies.framework.rows_file import read_metadata
 from cdsp_core.studies.framework.runner import run_study
 from cdsp_core.studies.framework.study import Job, Study, StudyOptions
 from cdsp_core.studies.framework.training import base_config, final, release_config, training_curve, training_job

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from cdsp_core.studies import NAMES, load_study
 from cdsp_core.studies.framework.preregistration import HEADLINE
-from cdsp_core.studies.framework.results import ResultsError, combined_path, options_of, read_combined
+from cdsp_core.studies.framework.results import combined_path, options_of, read_combined
+from cdsp_core.studies.framework.rows_file import ResultsError
 from cdsp_core.studies.framework.statistics import benjamini_hochberg, holm
 from cdsp_core.studies.framework.study import Claim, Findings, Study, Theme
 from cdsp_core.studies.framework.verdicts import adjusted, judged

@@ -5,30 +5,33 @@
     OUT/STUDY/jobs/KEY.parquet       its other jobs
     OUT/STUDY/STUDY.parquet          all rows, once all jobs are done; report.md and its charts lie beside it
 
-A file is written under another name, flushed to disk and renamed. What is not rows (settings, versions, device, wall
-time) stands in the file's key-value metadata, as JSON under `cdsp`.
+`rows_file.py` writes and reads each file.
 """
 
 from __future__ import annotations
 
-import errno
-import io
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import Any, Final
 
 from cdsp_core import __version__
+from cdsp_core.studies.framework.rows_file import (
+    FORMAT,
+    WAY_OUT,
+    OpenFile,
+    ResultsError,
+    check_format,
+    columns_of,
+    parquet_bytes,
+    read_metadata,
+    read_table,
+    said_in_a_sentence,
+    write_whole,
+)
 from cdsp_core.studies.framework.study import Job, Row, Study, StudyOptions
-
-FORMAT: Final = 1
-METADATA_KEY: Final = b"cdsp"
 
 MAKES_ROWS: Final = ("settings", "kernels", "method", "models", "data", "training", "studies/experiments")
 """folders of the package that decide what a job's rows are"""
@@ -44,12 +47,6 @@ ALIKE: Final = {
 }
 """Revisions whose rows are those of this one, and why; everything else of another revision is stale."""
 
-OpenFile = Callable[[Path], BinaryIO]
-
-
-class ResultsError(ValueError):
-    """A results folder cannot be used or written; the message is one sentence that says what to do."""
-
 
 class StudyFolder:
     """The results of one study in one form."""
@@ -58,7 +55,7 @@ class StudyFolder:
         """Make the folder, or check that it holds this form of the study. Raises ResultsError."""
         self.out, self.study, self.options = out, study, options
         self.path = out / study.name
-        self._open_file = open_file or _open_to_write
+        self._open_file = open_file
         self._check_form()
 
     def is_done(self, job: Job) -> bool:
@@ -98,7 +95,7 @@ class StudyFolder:
             found = self.metadata(job)
             other_settings = job.shared_as is None and found["settings"] != json.loads(json.dumps(job.settings))
             if other_settings or (revision is not None and found.get("revision") not in (None, revision, *ALIKE)):
-                with _said_in_a_sentence(path):
+                with said_in_a_sentence(path):
                     path.unlink()
                 gone += 1
         return gone
@@ -150,8 +147,8 @@ class StudyFolder:
         for job in jobs:
             plain = {name: value for name, value in job.settings.items() if not isinstance(value, dict | list)}
             about: Row = {"job": job.key, "seed": job.seed, **plain}
-            rows += [{**about, **row} for row in _read(self.path_of(job)).to_pylist()]
-        empty: Row = dict.fromkeys(_columns(rows))
+            rows += [{**about, **row} for row in read_table(self.path_of(job)).to_pylist()]
+        empty: Row = dict.fromkeys(columns_of(rows))
         return [{**empty, **row} for row in rows]
 
     def combine(self, jobs: Sequence[Job]) -> Path:
@@ -183,7 +180,7 @@ class StudyFolder:
         except OSError as error:
             raise ResultsError(f"{path} cannot be read: {error.strerror or error}.") from error
         except ValueError as error:
-            raise ResultsError(f"{path} cannot be read: {error}. {_WAY_OUT}") from error
+            raise ResultsError(f"{path} cannot be read: {error}. {WAY_OUT}") from error
         check_format(path, found)
         if found != wanted and not self._holds_rows():
             self.write(path, json.dumps(wanted, indent=1).encode())
@@ -191,29 +188,12 @@ class StudyFolder:
         for name, value in {**dict.fromkeys(found), **wanted}.items():
             if found.get(name) != value:
                 raise ResultsError(
-                    f"{self.path} holds results with {name} {found.get(name)!r}. Found {value!r} asked for. {_WAY_OUT}"
+                    f"{self.path} holds results with {name} {found.get(name)!r}. Found {value!r} asked for. {WAY_OUT}"
                 )
 
     def _holds_rows(self) -> bool:
         """Whether anything was finished here; a study that could not begin leaves only its form."""
         return any(self.path.rglob("*.parquet"))
-
-
-def write_whole(path: Path, content: bytes, *, open_file: OpenFile | None = None) -> None:
-    """Put `content` at `path` whole or not at all. Raises ResultsError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with _said_in_a_sentence(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with (open_file or _open_to_write)(temporary) as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
-        _flush_folder(path.parent)
 
 
 def combined_path(out: Path, name: str) -> Path:
@@ -223,7 +203,7 @@ def combined_path(out: Path, name: str) -> Path:
 
 def read_combined(path: Path) -> tuple[list[Row], dict[str, Any]]:
     """All rows of a finished study, and its metadata. Raises ResultsError."""
-    rows: list[Row] = _read(path).to_pylist()
+    rows: list[Row] = read_table(path).to_pylist()
     return rows, read_metadata(path)
 
 
@@ -237,31 +217,6 @@ def options_of(metadata: dict[str, Any]) -> StudyOptions:
         smallest=form["smallest"],
         first_seed=form.get("first_seed", 0),
     )
-
-
-def parquet_bytes(rows: Sequence[Row], metadata: dict[str, Any]) -> bytes:
-    """Rows as a Parquet file. A column's values must be of one kind; whole and other numbers may mix."""
-    table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in _columns(rows)})
-    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """The `cdsp` metadata of a file of this format. Raises ResultsError."""
-    with _said_in_a_sentence(path):
-        found = json.loads((pq.read_schema(path).metadata or {}).get(METADATA_KEY, b"null"))
-    check_format(path, found)
-    metadata: dict[str, Any] = found
-    return metadata
-
-
-def check_format(path: Path, metadata: Any) -> None:
-    """Raises ResultsError unless this version wrote it."""
-    found = metadata.get("format") if isinstance(metadata, dict) else None
-    if found != FORMAT:
-        raise ResultsError(f"{path} must be a result of format {FORMAT}. Found {found!r}. {_WAY_OUT}")
 
 
 def code_version() -> dict[str, str | None]:
@@ -287,9 +242,6 @@ def code_version() -> dict[str, str | None]:
     return {"version": __version__, "revision": f"{revision} with changes" if changed else revision}
 
 
-_WAY_OUT: Final = "Give another folder with --out, or delete this one."
-
-
 def _form(options: StudyOptions) -> dict[str, Any]:
     first = {"first_seed": options.first_seed} if options.first_seed else {}
     return {"data": options.data, "missing_kmnist": options.missing_kmnist, "smallest": options.smallest, **first}
@@ -302,41 +254,3 @@ def _first_difference(found: Any, wanted: Any, name: str = "") -> tuple[str, Any
             if found.get(key) != wanted.get(key):
                 return _first_difference(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
     return name, found, wanted
-
-
-def _columns(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def _read(path: Path) -> Any:
-    read_metadata(path)
-    with _said_in_a_sentence(path):
-        return pq.read_table(path)
-
-
-@contextmanager
-def _said_in_a_sentence(path: Path) -> Iterator[None]:
-    """Files that cannot be read or written become a ResultsError."""
-    try:
-        yield
-    except (pa.ArrowException, json.JSONDecodeError) as error:
-        raise ResultsError(f"{path} cannot be read: {' '.join(str(error).split())} Delete it and run again.") from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ResultsError(
-                f"There is no room left for {path}; no part of it was kept. "
-                "Free some space and run the same command again: finished jobs are not repeated."
-            ) from error
-        raise ResultsError(f"{path} cannot be read or written: {error.strerror or error}.") from error
-
-
-def _open_to_write(path: Path) -> BinaryIO:
-    return path.open("wb")
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

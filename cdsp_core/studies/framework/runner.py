@@ -9,7 +9,8 @@ from pathlib import Path
 from cdsp_core.studies.framework.missing import RunAll, refuse_stale, run_missing
 from cdsp_core.studies.framework.progress import Progress
 from cdsp_core.studies.framework.report import report_files
-from cdsp_core.studies.framework.results import OpenFile, StudyFolder, read_combined
+from cdsp_core.studies.framework.results import StudyFolder, read_combined
+from cdsp_core.studies.framework.rows_file import OpenFile
 from cdsp_core.studies.framework.study import Findings, Job, Study, StudyOptions
 from cdsp_core.studies.framework.workers import SetUp, run_jobs, torch_on_one_thread
 
