@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backend.direct import packet
 from backend.errors import ApiError
+from backend.live.shown import ShownRun
 from backend.live.state import NOT_BEGUN
 from backend.live.texts import ViewerTexts
 from backend.live.viewers import Viewer
 from backend.storage.eventlog import EventTexts
-from backend.storage.history import Entry, History
+from backend.storage.history import History
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame, decode_frame, to_json_text
@@ -45,21 +45,17 @@ class MirroredState:
     generation: int
 
 
-class MirroredRun:
+class MirroredRun(ShownRun):
     """It is what viewers and texts know of a run: `viewers.Watched`, `texts.Told`."""
 
     def __init__(self, run_id: str, ask: AskScalars) -> None:
+        super().__init__()
         self.run_id = run_id
-        self.viewers: set[Viewer] = set()
         config = preset("live")
         self.state = MirroredState(config=config, described=undescribed(config.model), edits=[], generation=NOT_BEGUN)
         self.texts = ViewerTexts(self)
         self.history = History(run_id, NOT_BEGUN)
         self.events = EventTexts()
-        self.hello_version = 0
-        self.run_version = 0
-        self.generation_reason = "The run was begun anew."
-        self.gone: str | None = None
         self.trouble: str | None = None
         """why nothing new comes, shown in place of the run's reason"""
         self._info: RunInfo | None = None
@@ -110,10 +106,6 @@ class MirroredRun:
         """A viewer has come."""
         self.viewers.add(viewer)
 
-    def leave(self, viewer: Viewer) -> None:
-        """A viewer has gone."""
-        self.viewers.discard(viewer)
-
     # what the owner tells
 
     @property
@@ -127,11 +119,6 @@ class MirroredRun:
         if trouble != self.trouble:
             self.trouble = trouble
             self._tell()
-
-    def leave_for_good(self, sentence: str) -> None:
-        """The run is there no more: tell whoever watches."""
-        self.gone = sentence
-        self._tell()
 
     def feed(self, message: str | bytes) -> None:
         """Take what a page would be told; what is known already changes nothing. Raises GapError."""
@@ -192,16 +179,3 @@ class MirroredRun:
             raise GapError(frame.after_seq) from None
         if entry is not None:
             self._offer(entry)
-
-    def _tell(self) -> None:
-        """Something is new for every viewer."""
-        self.run_version += 1
-        for viewer in self.viewers:
-            viewer.wake()
-
-    def _offer(self, entry: Entry) -> None:
-        """A frame is new for every viewer; it is made ready for the wire once."""
-        if self.viewers:
-            ready = packet(entry.message)
-            for viewer in self.viewers:
-                viewer.offer(entry, ready)

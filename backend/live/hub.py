@@ -17,12 +17,16 @@ from backend.live.shown import ShownRun
 from backend.live.state import RunState
 from backend.live.steering import Steering
 from backend.live.tally import Tally
+from backend.live.texts import ViewerTexts
+from backend.live.viewers import Viewer
+from backend.storage.eventlog import EventLog
+from backend.storage.history import History
 from backend.storage.shelf import Shelf
 from backend.storage.store import Store
 from backend.workers.link import WorkerConnection
 from cdsp_core.wire.frames import Frame, decode_frame
 from cdsp_core.wire.messages.link import CommandMessage, ResultMessage, Start, Started, StoredMessage
-from cdsp_core.wire.messages.run import Event
+from cdsp_core.wire.messages.run import Event, RunInfo
 from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
 from cdsp_core.wire.oligarchy import read_found
 from cdsp_core.wire.phases import PhaseWatch
@@ -54,7 +58,13 @@ class RunHub(ShownRun):
         folder = checkpoint_dir / state.run_id
         shelf = Shelf(state.run_id, folder, state.storage)
         past = Past(state.run_id, store, shelf)
-        super().__init__(state, memory=Memory(state, store=store, past=past), tally=tally or Tally())
+        super().__init__()
+        self.state = state
+        self.memory = Memory(state, store=store, past=past)
+        self.tally = tally or Tally()
+        self.viewers_elsewhere = 0
+        """pages that watch at viewer processes"""
+        self.texts = ViewerTexts(self)
         self.worker: WorkerConnection | None = None
         self.store = store
         self.folder = folder
@@ -81,6 +91,53 @@ class RunHub(ShownRun):
     def has_worker(self) -> bool:
         """Whether its worker is connected now."""
         return self.worker is not None
+
+    # what viewers read
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self.state.run_id
+
+    def info(self) -> RunInfo:
+        """The run as the API shows it."""
+        return self.state.info(viewers=len(self.viewers) + self.viewers_elsewhere)
+
+    @property
+    def scalar_names(self) -> list[str]:
+        """Names of the columns of the scalars."""
+        return self.state.described.scalar_names
+
+    @property
+    def history(self) -> History:
+        """The generation that runs, as memory has it."""
+        return self.memory.history
+
+    @property
+    def events(self) -> EventLog:
+        """What happened."""
+        return self.memory.events
+
+    async def can_resume(self, generation: int, seq: int) -> bool:
+        """Whether a viewer that has drawn frame `generation`:`seq` can get exactly what came after it."""
+        return await self.memory.can_resume(generation, seq)
+
+    async def stored_scalars(self, after: int) -> tuple[int, bytes] | None:
+        """What memory no longer holds of the scalars after frame `after`: from where it does, and a message."""
+        return await self.memory.stored_scalars(after)
+
+    async def load(self) -> None:
+        """Read into memory what a viewer needs."""
+        await self.memory.load()
+
+    async def join(self, viewer: Viewer) -> None:
+        """A viewer has come."""
+        await self.load()
+        self.viewers.add(viewer)
+
+    def pass_over(self, frames: int) -> None:
+        """A viewer got only the scalars of so many frames."""
+        self.tally.passed_over += frames
 
     # what changes of what is shown
 
