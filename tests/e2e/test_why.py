@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.assistive import faults
-from tests.e2e.served import Server
+from tests.e2e.served import Server, patiently
 
 pytestmark = pytest.mark.browser
 
@@ -45,7 +45,9 @@ def number(text: str) -> float:
 
 def begun_anew(running: Server) -> None:
     """A history from step 0 on: an earlier test may have left a run that goes on from a checkpoint."""
+    before = running.run()["epoch"]
     running.command("reset")
+    patiently(lambda: running.run()["epoch"] > before, "the run to begin anew")
     if running.run()["status"] == "paused":
         running.command("resume")
     running.wait_for_run("running")
