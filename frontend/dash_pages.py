@@ -116,7 +116,6 @@ def mount_pages(app: FastAPI, pages: Sequence[Page], *, assets: Path, style_nonc
     )
     dash_app.clientside_callback(  # type: ignore[no-untyped-call]
         dash.ClientsideFunction("pages", "help"),
-        dash.Output("helped", "data"),
         dash.Input("help-open", "n_clicks"),
         dash.Input("help-close", "n_clicks"),
     )
@@ -144,7 +143,6 @@ def body_of(page: Page) -> Callable[..., Component]:
                 html.Main(page.layout(), id="page", className=f"page page-{page.name.lower()}", tabIndex=-1),
                 announcer(),
                 help_dialog(page),
-                dcc.Store(id="helped"),
             ],
         )
 

@@ -158,7 +158,6 @@
         const dialog = document.getElementById("help");
         if (asked === "help-open") dialog.showModal();
         if (asked === "help-close") dialog.close();
-        return window.dash_clientside.no_update;
       },
       /** Mark the cards with how far one has come, and lead to the first that is not done. */
       lessons(cards) {
