@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 HELLO_TIMEOUT_S: Final = 10.0
 MAX_TEXT_BYTES: Final = 256_000
+MAX_REASON_BYTES: Final = 123
+"""of a close frame's reason (RFC 6455, 5.5): a code of two bytes and this are its 125"""
 
 
 class LinkError(ValueError):
@@ -204,9 +206,10 @@ async def serve_worker(socket: WebSocket, desk: Desk, token: str) -> None:
 
 
 async def _closed(socket: WebSocket, code: int = 1000, reason: str = "") -> None:
-    """Close a socket, unless it is closed already or its other end has gone."""
+    """Close a socket, unless it is closed already or its other end has gone. Of the reason goes out what fits."""
+    fitting = reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore")
     with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-        await socket.close(code, reason[:120])
+        await socket.close(code, fitting)
 
 
 def read_hello(text: str) -> WorkerHello:

@@ -170,11 +170,15 @@ async def test_what_a_page_is_sent_is_what_the_models_say(tmp_path: Path) -> Non
         assert {message.type for message in read} == {"hello", "event", "run", "reset", "error"}
 
 
-async def test_a_worker_of_another_protocol_is_turned_away_in_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", [1, "\U0001f600" * 200], ids=["a number", "more than a close frame holds"])
+async def test_a_worker_of_another_protocol_is_turned_away_in_words(tmp_path: Path, protocol: object) -> None:
     async with lab(tmp_path) as it:
         headers = {"Authorization": f"Bearer {WORKER_TOKEN}"}
         url = f"ws://127.0.0.1:{it.port}/ws/worker"
-        hello = {"type": "hello", "protocol": 1, "worker_id": "w", "pid": 1, "versions": {}, "run": None, "study": None}
+        hello = {
+            "type": "hello", "protocol": protocol, "worker_id": "w", "pid": 1, "versions": {}, "run": None,
+            "study": None,
+        }  # fmt: skip
         async with connect(url, additional_headers=headers, proxy=None) as socket:
             await socket.send(json.dumps(hello))
             with pytest.raises(ConnectionClosed) as closed:
