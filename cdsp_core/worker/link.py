@@ -42,13 +42,17 @@ FIRST_RETRY_S: Final = 0.1
 LONGEST_RETRY_S: Final = 1.0
 LOST_AFTER_S: Final = 60.0
 HEALTH_EVERY_S: Final = 5.0
+UNFIT_CODES: Final = (1002, 1009)
+"""of a close frame (RFC 6455, 7.4.1): what was said is against the protocol, or too long"""
+MOST_REFUSALS: Final = 3
 
 
 class Link:
     """Carries the outbox to the backend and its messages to the inbox, from a thread of its own.
 
     `inbox` receives what the main thread has to do, in order; an `End` when the backend has been away for
-    `lost_after_s` or has refused the token. `health_file` is touched every few seconds while the link is up.
+    `lost_after_s`, has refused the token, or closes the link again and again at the same message. `health_file` is
+    touched every few seconds while the link is up.
     """
 
     def __init__(
@@ -71,6 +75,11 @@ class Link:
         self._lost_after_s = lost_after_s
         self._health_file = health_file
         self._sent = 0
+        self._received = 0
+        self._refusals: tuple[int, int] = (
+            0,
+            0,
+        )  # what the backend had received, and how often it closed the link there
         self._connected = False
         self._held: Held | None = None
         self._study: StudyReport | None = None
@@ -129,6 +138,8 @@ class Link:
                     close_timeout=1,
                 ) as socket:
                     await self._talk(socket)
+                    if socket.close_code in UNFIT_CODES and self._is_refused_again():
+                        return self._give_up(_unfit(socket))
                 last_heard = time.monotonic()
                 retry_s = FIRST_RETRY_S
             except InvalidStatus as error:
@@ -156,6 +167,12 @@ class Link:
         logger.debug("no link: %s", error)
         return (time.monotonic(), FIRST_RETRY_S) if self._connected else (last_heard, retry_s)
 
+    def _is_refused_again(self) -> bool:
+        """Whether the backend has closed the link at the same message too often for it to be an accident."""
+        at, times = self._refusals
+        self._refusals = (self._received, times + 1 if at == self._received else 1)
+        return self._refusals[1] >= MOST_REFUSALS
+
     def _give_up(self, reason: str) -> None:
         self.refused = reason
         self._inbox.put(End(reason=reason[:MAX_SENTENCE]))
@@ -176,7 +193,7 @@ class Link:
         self._connected = True
         if not welcome.keep and hello.run is not None:
             self._inbox.put(Drop())
-        self._sent = welcome.received
+        self._sent = self._received = welcome.received
         self._outbox.forget(self._sent)
         work = (self._receive(socket), self._send(socket), self._say_alive(socket), self._touch())
         tasks = [asyncio.create_task(part) for part in work]
@@ -225,3 +242,9 @@ def _read(text: str | bytes) -> BackendMessage:
     """A message of the backend. Raises MessageError."""
     message: BackendMessage = read_text(BACKEND_MESSAGE, text)
     return message
+
+
+def _unfit(socket: ClientConnection) -> str:
+    """Why this worker gives up, in the backend's own words where it said some."""
+    why = (socket.close_reason or "").strip().rstrip(".") or "a message was too long"
+    return f"The backend closed the link {MOST_REFUSALS} times at the same message of this worker: {why}."

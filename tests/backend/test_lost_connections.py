@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from backend.storage.writer import Writer
 from cdsp_core.wire.checkpoint_names import list_checkpoints
-from cdsp_core.wire.frames import decode_frame
+from cdsp_core.wire.frames import Frame, decode_frame
 from tests.backend.lab import Lab, ThreadWorker, free_port, lab, until
 
 
@@ -210,3 +211,25 @@ async def test_what_is_said_again_after_a_cut_while_the_disk_is_full_is_shown_on
         await it.command(run_id, "stop")
         stored = [event for event in await it.events(run_id) if event["kind"] == "applied"]
         assert len(stored) == 4
+
+
+@pytest.mark.parametrize(
+    ("numbers", "why"),
+    [(251_000, "a frame must have at most 1000000 bytes"), (270_000, "a message was too long|over size limit|exceeds")],
+    ids=["more than a frame may have", "more than a message may have"],
+)
+async def test_a_worker_whose_message_the_backend_never_takes_ends_and_its_run_goes_on(
+    tmp_path: Path, numbers: int, why: str
+) -> None:
+    async with lab(tmp_path) as it:
+        async with ThreadWorker(it.port, it.settings.checkpoint_dir) as worker:
+            run_id = await it.new_run()
+            run = await it.until(run_id, lambda run: run["step"] > 100)
+            arrays = {"scalars": np.zeros((0, 0), np.float32), "x": np.zeros(numbers, np.float32)}
+            unfit = Frame(run=run_id, epoch=0, seq=10**6, step=10**6, revision=0, time_ms=0.0, arrays=arrays)
+            worker.outbox.put(unfit)
+            await until(lambda: not worker.alive)
+            assert worker.ended is not None
+            assert re.search(f"closed the link 3 times at the same message of this worker: .*({why})", worker.ended)
+        async with ThreadWorker(it.port, it.settings.checkpoint_dir):
+            await it.until(run_id, lambda now: now["epoch"] == 1 and now["step"] > run["step"] + 20)
