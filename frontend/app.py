@@ -13,16 +13,18 @@ from frontend.api import OwnApi
 from frontend.claims import live as claims_live
 from frontend.claims.evidence import NO_EVIDENCE, EvidenceFile
 from frontend.claims.headlines import headlines
-from frontend.dash_pages import StyleNonce, address, mount_pages
+from frontend.dash_pages import StyleNonce, mount_pages
+from frontend.kept import FreshPages
 from frontend.layout import lab_body
 from frontend.lessons import live as lessons_live
 from frontend.lessons.answers import Recorded
 from frontend.maps import live as map_live
-from frontend.modules import FreshPages, ModuleFolder
+from frontend.modules import ModuleFolder
 from frontend.page_settings import settings_script
 from frontend.pages import CLAIMS, DASH_PAGES
 from frontend.rendered import to_html
 from frontend.runs import live as runs_live
+from frontend.style_sheets import StyleSheets
 
 ASSETS = Path(__file__).parent / "assets"
 EVIDENCE = Path(__file__).parent / "evidence.json"
@@ -103,11 +105,13 @@ def _mount_lab(app: FastAPI) -> tuple[str, ...]:
     """The Lab: Dash's HTML components as a document, and the modules that draw into it; nothing of Dash is loaded."""
     modules = ModuleFolder(ASSETS / "lab", prefix="lab", entry="main.js")
     modules.mount(app)
+    sheets = StyleSheets(ASSETS, LAB_STYLES, page="lab")
+    sheets.mount(app)
     app.add_middleware(FreshPages)
     page = LAB_INDEX.format(
-        styles="".join(f'<link rel="stylesheet" href="{address(ASSETS, f"{name}.css")}">' for name in LAB_STYLES),
+        styles=sheets.link,
         settings=settings_script(),
-        modules=modules.preloads() + modules.script(),
+        modules=modules.script(),
         body=to_html(lab_body()),
     )
 

@@ -15,6 +15,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from frontend.callback_posts import is_callback_post
 from frontend.layout import HELP_BUTTON, announcer, header, help_dialog
 from frontend.pages import Page
+from frontend.style_sheets import StyleSheets
 
 STYLES: Final = (
     "tokens",
@@ -88,6 +89,8 @@ class PagesApp(Dash):
 def mount_pages(app: FastAPI, pages: Sequence[Page], *, assets: Path, style_nonce: StyleNonce) -> Dash:
     """Serve `pages` on `app`, each at its path, and Dash's own addresses under /_dash-. Callbacks are added after."""
     guarded = _OwnAddresses(app)
+    sheets = StyleSheets(assets, STYLES, page="pages")
+    sheets.mount(app)
     dash_app = PagesApp(
         "topology_lab",
         server=app,  # type: ignore[arg-type]  # its annotation knows Flask only
@@ -98,7 +101,7 @@ def mount_pages(app: FastAPI, pages: Sequence[Page], *, assets: Path, style_nonc
         assets_folder=str(assets),
         include_assets_files=False,
         include_pages_meta=False,
-        index_string=_index(assets),
+        index_string=_index(assets, sheets),
         suppress_callback_exceptions=True,  # a page's components exist only while it is shown
         add_log_handler=False,
         meta_tags=[
@@ -204,9 +207,8 @@ class _OwnAddresses:
         return answer
 
 
-def _index(assets: Path) -> str:
-    styles = "".join(f'<link rel="stylesheet" href="{address(assets, f"{name}.css")}">' for name in STYLES)
-    page = INDEX.replace("STYLES", styles).replace("PLOTLY", address(assets, "vendor/plotly-cartesian.min.js"))
+def _index(assets: Path, sheets: StyleSheets) -> str:
+    page = INDEX.replace("STYLES", sheets.link).replace("PLOTLY", address(assets, "vendor/plotly-cartesian.min.js"))
     page = page.replace("OWN_LOOKS", address(assets, "pages/own_styles.js"))
     return page.replace("CLIENTSIDE", address(assets, "pages/clientside.js"))
 
