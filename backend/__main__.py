@@ -21,6 +21,7 @@ from backend import logs
 from backend.app import create_app
 from backend.fanout.address import check_url
 from backend.launchers import launcher_class, launcher_names
+from backend.live.lag import settle_memory
 from backend.patience import MAX_HEAD_BYTES, PatientHttp, PatientSockets, connection_cap
 from backend.runs import check
 from backend.runs.runs import Runs
@@ -108,6 +109,7 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m backen
     has_display = sys.platform in ("darwin", "win32") or bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
+    settle_memory()
     server = Server(config, settings, runs, with_browser=has_display and not options.no_browser)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: server.handle_exit(signal.SIGTERM, None))

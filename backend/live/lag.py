@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from typing import Final
 
 EVERY_S: Final = 0.02
 HELD_S: Final = 0.05
 """beyond which a request holds up others"""
+
+
+def settle_memory() -> None:
+    """What is loaded by now stays. Python's collections of garbage hold up the loop: they look at what comes later."""
+    gc.collect()
+    gc.freeze()
 
 
 class LoopWatch:

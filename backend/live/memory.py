@@ -92,8 +92,9 @@ class Memory:
     def newest_values(self) -> dict[str, float] | None:
         """The newest value measured of every scalar, by name; None when memory holds none."""
         values = self.history.newest_values()
-        names = self._state.described.scalar_names
-        return None if values is None else dict(zip(names, values.tolist(), strict=True))
+        if values is None:
+            return None
+        return dict(zip(self._state.described.scalar_names, values.tolist(), strict=True))
 
     async def continued(self, message: Started, parent: tuple[int, int] | None) -> History:
         """The history of a generation that begins now, with the rows of `parent` (generation, step) before its own."""

@@ -17,6 +17,7 @@ from cdsp_core.settings.config import to_dict
 from cdsp_core.wire.frames import Array, decode_frame, to_json_text
 
 ROWS_A_PIECE: Final = 500
+LINES_A_PIECE: Final = 100
 VALUES_A_PIECE: Final = 10_000
 """that become text at once: while one thread does that, no other goes on"""
 FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -31,9 +32,13 @@ def csv_lines(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterato
     the newest generation, then those that only earlier ones have.
     """
     generations = archive.generations(state.run_id)
-    happened: defaultdict[int, defaultdict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for event in archive.events(state.run_id):
-        happened[event["epoch"]][event["step"]].append(event["text"])
+    happened: defaultdict[int, dict[int, str]] = defaultdict(dict)  # of texts alone: Python need not look into them
+    for written in archive.event_texts(state.run_id):
+        event = json.loads(written)
+        at_step = happened[event["epoch"]]
+        at_step[event["step"]] = (
+            f"{at_step[event['step']]} {event['text']}" if event["step"] in at_step else event["text"]
+        )
     columns = list(dict.fromkeys(name for _, (_, names) in sorted(generations.items(), reverse=True) for name in names))
     columns = columns or ["step"]
     yield _line(["epoch", *columns, "events"])
@@ -48,12 +53,15 @@ def csv_lines(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterato
                 while without_row and without_row[0] <= step:
                     earlier = without_row.popleft()
                     if earlier < step:
-                        lines.append(_line([generation, earlier, *nothing, " ".join(texts_at.pop(earlier))]))
+                        lines.append(_line([generation, earlier, *nothing, texts_at.pop(earlier)]))
                 values = [step, *("" if value != value else f"{value:.7g}" for value in row[1:].tolist())]
-                lines.append(_line([generation, *values, " ".join(texts_at.pop(step, []))]))
+                lines.append(_line([generation, *values, texts_at.pop(step, "")]))
+                if len(lines) >= LINES_A_PIECE:
+                    yield "".join(lines)
+                    lines.clear()
             yield "".join(lines)
         for step in without_row:
-            yield _line([generation, step, *nothing, " ".join(texts_at[step])])
+            yield _line([generation, step, *nothing, texts_at[step]])
 
 
 def json_parts(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterator[str]:

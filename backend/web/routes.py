@@ -98,8 +98,8 @@ async def list_runs(
     """Runs, newest first; all of them without a limit. The header X-Total-Count says how many there are."""
     hubs = runs.list()
     some = hubs[offset:] if limit is None else hubs[offset : offset + limit]
-    rows = await runs.listing.rows(some)
-    return await asyncio.to_thread(answer, rows, headers={"X-Total-Count": str(len(hubs))})
+    text = await runs.listing.text(some)
+    return Response(text, media_type="application/json", headers={"X-Total-Count": str(len(hubs))})
 
 
 @router.post(
@@ -124,7 +124,7 @@ async def create_run(request: Request, runs: SomeRuns) -> Response:
 @router.get("/api/runs/{run_id}", response_model=ListedRun, responses=refusals(404))
 async def one_run(hub: Hub, runs: SomeRuns) -> Response:
     """One run."""
-    return answer((await runs.listing.rows([hub]))[0])
+    return answer(await runs.listing.row(hub))
 
 
 @router.patch(
@@ -140,7 +140,7 @@ async def change_run(request: Request, hub: Hub, runs: SomeRuns) -> Response:
         raise BusyError(hub.state.reason or "The run cannot be read.")
     hub.describe(name=change.name, note=change.note, kept=change.kept)
     await runs.store.settled()
-    return answer((await runs.listing.rows([hub]))[0])
+    return answer(await runs.listing.row(hub))
 
 
 @router.delete("/api/runs/{run_id}", status_code=204, response_class=Response, responses=refusals(404, 409, 429))

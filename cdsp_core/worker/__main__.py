@@ -84,8 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         health_file=Path(health) if health else None,
     )
     trainers = TorchTrainers(device=device, data_root=options.data_root)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: inbox.put(End(reason="Asked to end by a signal.")))
+    end_when_told(inbox)
     link.start()
     loop = WorkerLoop(
         inbox=inbox,
@@ -96,6 +95,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     logging.getLogger(__name__).info("%s", loop.run())
     return 1 if link.refused is not None else 0
+
+
+def end_when_told(inbox: queue.SimpleQueue[Order]) -> None:
+    """A signal to end is an order like any other: it leaves a checkpoint."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: inbox.put(End(reason="Asked to end by a signal.")))
 
 
 def _token() -> str:

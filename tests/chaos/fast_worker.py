@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import time
@@ -27,7 +26,8 @@ import numpy as np
 from cdsp_core.settings.config import Controls, RunConfig
 from cdsp_core.training.controller import Move
 from cdsp_core.wire.frames import Array
-from cdsp_core.wire.messages.link import End, Order
+from cdsp_core.wire.messages.link import Order
+from cdsp_core.worker.__main__ import end_when_told
 from cdsp_core.worker.link import Link
 from cdsp_core.worker.loop import WorkerLoop
 from cdsp_core.worker.outbox import Outbox
@@ -152,7 +152,7 @@ def main() -> None:
     trainers = Counted(made)
     token, worker_id = os.environ["CDSP_WORKER_TOKEN"], uuid.uuid4().hex
     link = Link(options.connect, token=token, worker_id=worker_id, outbox=outbox, inbox=inbox)
-    signal.signal(signal.SIGTERM, lambda *_: inbox.put(End(reason="Asked to end by a signal.")))
+    end_when_told(inbox)
     link.start()
     WorkerLoop(
         inbox=inbox,

@@ -103,6 +103,12 @@ class Server:
             await asyncio.sleep(0.05)
         raise TimeoutError(f"{path} is still {await self.get(path)}")
 
+    async def held_ms(self) -> float:
+        """Longest that one thing has held up its event loop since it was started."""
+        text = (await self.http.get("/metrics")).text
+        found = next(line for line in text.splitlines() if line.startswith("topology_lab_event_loop_held_seconds_max"))
+        return 1000 * float(found.split()[-1])
+
     async def new_run(self, config: dict[str, Any] = SMALL) -> str:
         """A small run, once it trains."""
         answer = await self.http.post("/api/runs", json={"config": config})

@@ -16,8 +16,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from backend.web.stream import MAX_ERRORS
 from cdsp_core.wire.messages.vocabulary import LINK_PROTOCOL
-from tests.backend.lab import WORKER_TOKEN, Lab, ThreadWorker, lab
+from tests.chaos.fast_worker import fast_worker
 from tests.chaos.figures import record
+from tests.chaos.processes import Server
+
+pytestmark = pytest.mark.slow  # a server and a worker with torch
 
 SEED = 7
 WORDS = ("type", "ack", "epoch", "seq", "run", "n", "event", "step", "started", "result", "study", "alive", "leaving")
@@ -80,12 +83,12 @@ async def drain(socket: ClientConnection) -> None:
             pass
 
 
-async def longest_answer_ms(it: Lab, stop: asyncio.Event) -> float:
-    """The longest time that /healthz took while something else went on."""
+async def longest_answer_ms(server: Server, stop: asyncio.Event) -> float:
+    """How long /healthz took at most until `stop`; it must answer 200."""
     longest = 0.0
     while not stop.is_set():
         began = time.monotonic()
-        assert (await it.http.get("/healthz")).status_code == 200
+        assert (await server.http.get("/healthz")).status_code == 200
         longest = max(longest, time.monotonic() - began)
         await asyncio.sleep(0.02)
     return 1000 * longest
@@ -95,30 +98,38 @@ async def longest_answer_ms(it: Lab, stop: asyncio.Event) -> float:
 @pytest.mark.parametrize("count", [300, pytest.param(50_000, marks=pytest.mark.chaos)])
 async def test_fuzzed_messages_end_no_training_and_no_server(tmp_path: Path, count: int) -> None:
     rng = random.Random(SEED)
-    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir) as worker:
-        answer = await it.http.post("/api/runs", json={"config": {"train": {"steps": 10_000_000}}})
-        run_id = str(answer.json()["run_id"])
-        run = await it.until(run_id, lambda run: run["step"] > 5)
-        stop = asyncio.Event()
-        it.runs.loop_watch.longest_held_s = 0.0
-        watching = asyncio.create_task(longest_answer_ms(it, stop))
-        pages = await flood(f"ws://127.0.0.1:{it.port}/ws/runs/{run_id}", count // 2, rng)
-        hello = {
-            "type": "hello", "protocol": LINK_PROTOCOL, "worker_id": "f" * 32, "pid": 1, "versions": {}, "run": None,
-            "study": None,
-        }  # fmt: skip
-        links = await flood(
-            f"ws://127.0.0.1:{it.port}/ws/worker", count - count // 2, rng, first=json.dumps(hello),
-            additional_headers={"authorization": f"Bearer {WORKER_TOKEN}"},
-        )  # fmt: skip
-        held_ms = 1000 * it.runs.loop_watch.longest_held_s
-        stop.set()
-        longest_ms = await watching
-        after = await it.until(run_id, lambda now: now["step"] > run["step"] + 50)
-        assert (after["epoch"], after["restarts"], after["status"]) == (run["epoch"], 0, "running")
-        assert worker.alive
-        assert it.runs.store.error is None
-        async with it.page(run_id) as page:
-            await page.frame()
+    server = Server(tmp_path, launcher="pool")
+    await server.start()
+    try:
+        with fast_worker(server, "--speed", "1"):
+            run_id = await server.new_run()
+            run = await server.get(f"/api/runs/{run_id}")
+            address = f"ws://127.0.0.1:{server.port}/ws"
+            stop = asyncio.Event()
+            watching = asyncio.create_task(longest_answer_ms(server, stop))
+            pages = await flood(f"{address}/runs/{run_id}", count // 2, rng)
+            hello = {
+                "type": "hello", "protocol": LINK_PROTOCOL, "worker_id": "f" * 32, "pid": 1, "versions": {},
+                "run": None, "study": None,
+            }  # fmt: skip
+            token = (tmp_path / "worker.token").read_text()
+            links = await flood(
+                f"{address}/worker", count - count // 2, rng, first=json.dumps(hello),
+                additional_headers={"authorization": f"Bearer {token}"},
+            )  # fmt: skip
+            held_ms = await server.held_ms()
+            stop.set()
+            longest_ms = await watching
+            await server.until(lambda now: now["step"] > run["step"] + 50, f"/api/runs/{run_id}")
+            after = await server.get(f"/api/runs/{run_id}")
+            assert (after["epoch"], after["restarts"], after["status"]) == (run["epoch"], 0, "running")
+            assert (await server.get("/healthz"))["status"] == "ok"
+            async with connect(f"{address}/runs/{run_id}", max_size=None, proxy=None) as page:
+                while not isinstance(await page.recv(), bytes):
+                    pass
+        tracebacks = (tmp_path / "server.log").read_text().count("Traceback")
+        assert tracebacks == 0
         record(f"{count} fuzzed messages over {pages + links} sockets: /healthz, longest", f"{longest_ms:.0f} ms")
         record(f"{count} fuzzed messages: loop held, longest", f"{held_ms:.0f} ms", "50 ms")
+    finally:
+        await server.stop()
