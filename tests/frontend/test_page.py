@@ -30,6 +30,7 @@ from frontend.rendered import to_html
 from tests.frontend.components import components
 
 ASSETS = Path(frontend.__file__).parent / "assets"
+WORDS_OF_THE_CODE = re.compile(r"partitions?|logits?|top[- ]?k|softmax|\bblind\b|alpha|entropy", re.IGNORECASE)
 
 
 def attribute(component: Component, name: str) -> Any:
@@ -197,10 +198,25 @@ def test_the_lab_says_block_link_and_id_and_no_word_of_the_code() -> None:
     without_presets = re.sub(r"<option.*?</option>", "", to_html(lab_body()))  # whose names are those of the command
     said = re.sub(r"<[^>]*>", " ", without_presets)
     said += " ".join(f"{text.name} {text.gloss} {text.at_zero}" for text in CONTROLS.values())
-    found = re.findall(r"partitions?|logits?|top[- ]?k|softmax|blind|alpha|entropy", said, re.IGNORECASE)
-    assert found == []
+    assert WORDS_OF_THE_CODE.findall(said) == []
     assert re.search(r"\bblocks?\b", said)
     assert re.search(r"\blinks?\b", said)
+
+
+def sentences(module: str) -> list[str]:
+    """The texts of a module that have more than a word: between quotes, and templates without what is put in."""
+    without_comments = re.sub(r"^\s*(//|\*|/\*).*$|\s//\s.*$", "", module, flags=re.MULTILINE)
+    texts = re.findall(r'"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`', without_comments)
+    return [text for each in texts if " " in (text := re.sub(r"\$\{[^}]*\}", "", each[1:-1])).strip()]
+
+
+def test_what_the_modules_say_has_no_word_of_the_code() -> None:
+    modules = {path.name: path.read_text() for path in (ASSETS / "lab").rglob("*.js")}
+    said = [(name, text) for name, module in modules.items() for text in sentences(module)]
+    assert len(said) > 200
+    explained = "cross entropy of the labels"  # under the loss
+    found = [each for each in said if WORDS_OF_THE_CODE.search(each[1].replace(explained, ""))]
+    assert found == []
 
 
 async def test_stored_results_are_served_as_they_are(tmp_path: Path) -> None:
