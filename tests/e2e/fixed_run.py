@@ -1,9 +1,9 @@
-"""A stored `live` run that never changes: sixteen frames of a real one, its curves and its events, in one small file.
+"""Stored `live` runs that never change, with conflict and without: frames of real ones, their curves and events.
 
-    python -m tests.e2e.fixed_run DATA_DIR    takes them from the newest run of a data folder
+    python -m tests.e2e.fixed_run DATA_DIR FILE    takes them from the newest run of a data folder
 
-`put_fixed_run` writes them into the history of a data folder, where a server shows them like any finished run.
-Arrays are rounded to float16 and curves thinned, so that the file stays below 150 kB; NaN stays NaN.
+`put_fixed_run` writes one into the history of a data folder, where a server shows it like any finished run.
+Arrays are rounded to float16 and curves thinned, so that a file stays below 150 kB; NaN stays NaN.
 """
 
 from __future__ import annotations
@@ -21,47 +21,51 @@ from backend.storage.store import Store
 from cdsp_core.wire.frames import Array, Frame, decode_frame
 from cdsp_core.wire.messages.run import Event
 
-FIXED_FILE: Final = Path(__file__).parent / "fixed" / "live-seed0.npz"
+FIXED: Final = Path(__file__).parent / "fixed"
+FIXED_FILE: Final = FIXED / "live-seed0.npz"
+TWIN_FILE: Final = FIXED / "live-seed0-lambda0.npz"
+"""the same run but for lambda 0"""
 CREATED_MS: Final = 1_767_225_600_000.0  # the first of January 2026, 00:00 UTC
-NAMED: Final = "run-fixed"
+NAMED: Final = {FIXED_FILE: "run-fixed", TWIN_FILE: "run-fixed-lambda0"}
 ROWS_KEPT_WHOLE: Final = 60
 ROWS_AFTER: Final = 240
 LONG_AGO: Final = {"worker_id": None, "worker_pid": None, "waiting": None, "pause_at": None, "steps_per_s": None}
 
 
-def put_fixed_run(folder: Path) -> str:
-    """Write the run into the history of a data folder that no server uses. Returns the run's id."""
-    with np.load(FIXED_FILE) as file:
+def put_fixed_run(folder: Path, file_of_run: Path = FIXED_FILE) -> str:
+    """Write a run into the history of a data folder that no server uses. Returns the run's id."""
+    run_id = NAMED[file_of_run]
+    with np.load(file_of_run) as file:
         head = json.loads(bytes(file["head"]))
         arrays = {name: file[name] for name in file.files if name != "head"}
     folder.mkdir(parents=True, exist_ok=True)
     store = Store(folder / "history.sqlite", gather_s=0.0)
     store.open()
     try:
-        store.save_run(NAMED, CREATED_MS, head["record"])
-        store.save_generation(NAMED, 0, None, head["record"]["description"]["scalar_names"])
+        store.save_run(run_id, CREATED_MS, head["record"])
+        store.save_generation(run_id, 0, None, head["record"]["description"]["scalar_names"])
         for n, event in enumerate(head["events"]):
-            store.save_event(NAMED, "fixed", n, Event.model_validate(event))
+            store.save_event(run_id, run_id, n, Event.model_validate(event))
         rows = arrays.pop("scalars").astype(np.float32)
         rows[:, 0] = head["steps_of_rows"]
         before = -1
         for seq, step in enumerate(head["steps"]):
-            message = _frame(arrays, seq, step).encode()
+            message = _frame(run_id, arrays, seq, step).encode()
             between = rows[(rows[:, 0] > before) & (rows[:, 0] <= step)]
-            store.save_frame(NAMED, 0, seq, after_seq=seq - 1, step=step, message=message, scalars=between)
+            store.save_frame(run_id, 0, seq, after_seq=seq - 1, step=step, message=message, scalars=between)
             before = step
         store.flush()
         assert store.error is None, store.error
     finally:
         store.close()
-    return NAMED
+    return run_id
 
 
-def _frame(arrays: dict[str, Array], seq: int, step: int) -> Frame:
+def _frame(run_id: str, arrays: dict[str, Array], seq: int, step: int) -> Frame:
     own = {name: all_[seq] for name, all_ in arrays.items()}
     full = {name: each if each.dtype == np.uint8 else each.astype(np.float32) for name, each in own.items()}
     return Frame(
-        run=NAMED,
+        run=run_id,
         epoch=0,
         seq=seq,
         step=step,
@@ -71,8 +75,8 @@ def _frame(arrays: dict[str, Array], seq: int, step: int) -> Frame:
     )
 
 
-def take_fixed_run(folder: Path) -> None:
-    """Keep the newest run of a data folder as the fixed one."""
+def take_fixed_run(folder: Path, kept_as: Path) -> None:
+    """Keep the newest run of a data folder as a fixed one."""
     archive = Archive(folder / "history.sqlite")
     record = archive.runs()[-1] | LONG_AGO
     run_id = record["run_id"]
@@ -88,7 +92,7 @@ def take_fixed_run(folder: Path) -> None:
         name: np.stack([_small(frame.arrays[name]) for frame in frames if name in frame.arrays]) for name in names
     }
     record |= {
-        "run_id": NAMED,
+        "run_id": NAMED[kept_as],
         "status": "finished",
         "step": last,
         "total_steps": last,
@@ -99,12 +103,12 @@ def take_fixed_run(folder: Path) -> None:
         "record": record,
         "steps": [frame.step for frame in frames],
         "steps_of_rows": kept[:, 0].tolist(),
-        "events": [event | {"run": NAMED} for event in archive.events(run_id)],
+        "events": [event | {"run": NAMED[kept_as]} for event in archive.events(run_id)],
     }
-    FIXED_FILE.parent.mkdir(exist_ok=True)
+    kept_as.parent.mkdir(exist_ok=True)
     text = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
-    np.savez_compressed(FIXED_FILE, head=text, scalars=kept.astype(np.float16), **arrays)
-    print(f"{FIXED_FILE.name}: {len(frames)} frames up to step {last}, {FIXED_FILE.stat().st_size / 1000:.0f} kB")
+    np.savez_compressed(kept_as, head=text, scalars=kept.astype(np.float16), **arrays)
+    print(f"{kept_as.name}: {len(frames)} frames up to step {last}, {kept_as.stat().st_size / 1000:.0f} kB")
 
 
 def _places(rows: int) -> Array:
@@ -120,4 +124,4 @@ def _small(array: Array) -> Array:
 
 
 if __name__ == "__main__":
-    take_fixed_run(Path(sys.argv[1]))
+    take_fixed_run(Path(sys.argv[1]), FIXED / sys.argv[2])

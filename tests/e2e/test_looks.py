@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.e2e.assistive import faults
-from tests.e2e.fixed_run import CREATED_MS
+from tests.e2e.fixed_run import CREATED_MS, FIXED_FILE, NAMED, TWIN_FILE, put_fixed_run
 from tests.e2e.looks import check
 from tests.e2e.page_server import PageServer
 from tests.e2e.served import Server, patiently
@@ -34,20 +34,33 @@ HEADLINES: Final = {
         {"text": "As good without ID", "verdict": "fails", "tone": "fails", "address": "/claims#c"},
     ]
 }
-LENT: Final = {"lab": "", "back": "", "threads": "#lens=threads", "new": ""}
+LENT: Final = {
+    "lab": "",
+    "back": "",
+    "threads": "#lens=threads",
+    "new": "",
+    "twin": f"#run={NAMED[FIXED_FILE]}&with={NAMED[TWIN_FILE]}",
+}
 """What follows the address of the Lab in each of its states."""
 LOADED: Final = {
     "claims": ".claim",
     "runs": "[row-id=run-00] [col-id=name]",
-    "map": ".map-square",
+    "map": ".map-square >> nth=34",
+    "going": ".map-square",
     "lessons": ".recorded-film img:visible",
 }
-"""What is there when a page is."""
+"""What is there when a page is; `going` is Map with a map that trains."""
+OF_WHAT_IS_RECORDED: Final = ("lessons", "map")
+"""Pages that show what lies in the repository."""
+ALL_SIZES: Final = ("lab", "claims", "runs", "map", "lessons")
 CASES: Final = [
-    *[(page, "light", size) for page in ("lab", *LOADED) for size in SIZES],
-    *[(page, "dark", size) for page in ("lab", *LOADED) for size in (SIZES[0], SIZES[5])],
+    *[(page, "light", size) for page in ALL_SIZES for size in SIZES],
+    *[(page, "dark", size) for page in ALL_SIZES for size in (SIZES[0], SIZES[5])],
+    ("going", "light", SIZES[0]),
     *[("back", "light", SIZES[0]), ("back", "dark", SIZES[5]), ("new", "light", SIZES[0]), ("new", "light", SIZES[2])],
     ("threads", "light", SIZES[0]),
+    *[("twin", "light", size) for size in (SIZES[0], SIZES[2], SIZES[5])],
+    ("twin", "dark", SIZES[0]),
 ]
 
 
@@ -66,6 +79,20 @@ def known_pages(all_pages: PageServer) -> PageServer:
     all_pages.runs = [_run(number) for number in range(40)]
     all_pages.sweeps = [a_map(list(CELLS))]
     return all_pages
+
+
+@pytest.fixture(scope="module")
+def stored_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the fixed run and its twin without conflict."""
+    folder = tmp_path_factory.mktemp("twin")
+    for file in (TWIN_FILE, FIXED_FILE):
+        put_fixed_run(folder, file)
+    server = Server(folder)
+    try:
+        patiently(server.is_up, "the server to answer")
+        yield server
+    finally:
+        server.close()
 
 
 def _run(number: int) -> dict[str, Any]:
@@ -87,7 +114,9 @@ def _run(number: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def opened(chromium: Browser, stored_run: Server, known_pages: PageServer) -> Iterator[Callable[[str, str], Page]]:
+def opened(
+    chromium: Browser, stored_run: Server, stored_twin: Server, known_pages: PageServer
+) -> Iterator[Callable[[str, str], Page]]:
     """A page in a theme, opened once."""
     pages: dict[tuple[str, str], Page] = {}
     wrong: list[str] = []
@@ -106,7 +135,7 @@ def opened(chromium: Browser, stored_run: Server, known_pages: PageServer) -> It
             page.add_init_script("localStorage.setItem('introduced', 'yes')")
         if name in LENT:
             page.route("**/claims/headlines.json", lambda route: route.fulfill(json=HEADLINES))
-            page.goto(f"{stored_run.url}/{LENT[name]}")
+            page.goto(f"{(stored_twin if name == 'twin' else stored_run).url}/{LENT[name]}")
             patiently(lambda: page.evaluate("window.topologyLab?.stats.frames > 0"), "the run's picture")
             patiently(lambda: page.locator(".chart-line").count() > 1, "the run's curves")
             page.wait_for_selector(".headline")
@@ -114,7 +143,8 @@ def opened(chromium: Browser, stored_run: Server, known_pages: PageServer) -> It
                 page.evaluate("topologyLab.views[0].scrubber.seekStep(400)")
                 patiently(lambda: page.evaluate("topologyLab.views[0].scrubber.pinned?.step === 400"), "the moment")
         else:
-            page.goto(f"{stored_run.url if name == 'lessons' else known_pages.url}/{name}")
+            of = stored_run if name in OF_WHAT_IS_RECORDED else known_pages
+            page.goto(f"{of.url}/{'map' if name == 'going' else name}")
             page.wait_for_selector(LOADED[name])
         page.evaluate("document.fonts.ready.then(() => true)")
         return page

@@ -20,8 +20,8 @@ class Measure:
 MEASURES: Final[dict[str, Measure]] = {
     "links_cut": Measure(label="Links cut", unit="links", text="entries of sigma(A) below 0.1, of all layers together"),
     "accuracy": Measure(label="Accuracy with ID", unit="%", text="over all test images, mean over the tasks"),
-    "blind_accuracy": Measure(label="Accuracy blind", unit="%", text="the same without task ID"),
-    "blind_gap": Measure(label="Blind gap", unit="%", text="accuracy with ID minus without"),
+    "blind_accuracy": Measure(label="Accuracy without ID", unit="%", text="the same where the task is hidden"),
+    "blind_gap": Measure(label="Gap without ID", unit="%", text="accuracy with ID minus without"),
     "diagonal_gini": Measure(label="Gini of the diagonal", text="how unequal the diagonal of sigma(A) is; 0 is equal"),
     "load_gini": Measure(label="Uneven work", text="Gini coefficient of the experts' shares of the tokens; 0 is equal"),
     "routing_overlap": Measure(
