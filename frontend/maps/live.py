@@ -180,6 +180,23 @@ def connect_card(app: Dash, maps: MapApi) -> None:
         return (f"/#run={quote(answer.body['run_id'], safe='')}", "") if answer.ok else (KEEP, answer.reason)
 
     app.clientside_callback(
+        ClientsideFunction("pages", "askedOfMap"),
+        Output("map-measure", "value"),
+        Output("map-layer", "value"),
+        Output("map-view", "value"),
+        Input("map-address", "search"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("pages", "copyMap"),
+        Output("map-copy", "children"),
+        Input("map-copy", "n_clicks"),
+        State("map-shown", "data"),
+        State("map-measure", "value"),
+        State("map-layer", "value"),
+        State("map-view", "value"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
         ClientsideFunction("pages", "squares"),
         Output("map-ready", "data"),
         Input("map-grid", "children"),

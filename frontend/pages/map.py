@@ -238,6 +238,7 @@ def taking() -> Component:
             html.P("the map, or every run in it", className="map-hint"),
             html.Div(
                 [
+                    html.Button("Copy link", id="map-copy", className="button", type="button", **aria(live="polite")),
                     html.Button("Figure (SVG)", id="map-figure", className="button", type="button"),
                     html.A("Data (Parquet)", id="map-parquet", className="button", href="/map", download=""),
                 ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -72,6 +73,26 @@ def test_a_map_is_asked_for_and_what_cannot_be_is_said_at_once(
         {"field": "lambda_conflict", "values": [0.0, 10.0]},
         {"field": "num_experts", "values": [2, 4, 8, 16, 32]},
     ]
+
+
+def test_a_copied_link_opens_the_map_as_it_was_shown(open_page: Callable[..., Page], pages: PageServer) -> None:
+    pages.sweeps = [a_map(list(CELLS)), a_map(list(CELLS), sweep_id="map-2", name="Another", recorded=True)]
+    page = open_page(f"{pages.url}/map?map=map-2", wait_for=".map-square", width=1280)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=pages.url)
+    page.get_by_role("radiogroup", name="Measure").get_by_text("Accuracy with ID").click()
+    page.get_by_text("Numbers").click()
+    page.locator("#map-copy").click()
+    expect(page.locator("#map-copy")).to_have_text("Copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    expect(page.locator("#map-copy")).to_have_text("Copy link")
+
+    again = open_page(link, wait_for=".map-square", width=1280)
+    assert "map=map-2" in again.url
+    expect(again.get_by_role("radio", name="Accuracy with ID")).to_be_checked()
+    expect(again.get_by_role("radio", name="Numbers")).to_be_checked()
+    expect(again.locator("[data-square='1-0']")).to_have_attribute("aria-label", re.compile("Accuracy with ID"))
+    again.get_by_role("radiogroup", name="Measure").get_by_text("Links cut").click()
+    expect(again.locator("[data-square='1-0']")).to_have_attribute("aria-label", re.compile("Links cut"))
 
 
 @pytest.mark.slow

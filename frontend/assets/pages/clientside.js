@@ -140,6 +140,9 @@
     next.focus();
   }
 
+  let wasOpened = false;
+  const COPIED_MS = 2000;
+
   const none = (value) => value === null || value === undefined || !Number.isFinite(value);
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
@@ -158,6 +161,29 @@
         const dialog = document.getElementById("help");
         if (asked === "help-open") dialog.showModal();
         if (asked === "help-close") dialog.close();
+      },
+      /** What a link to the map asks for, when the page is opened by it: the measure, the layer, what squares show. */
+      askedOfMap(search) {
+        const { no_update } = window.dash_clientside;
+        const asked = new URLSearchParams(wasOpened ? "" : search);
+        wasOpened = true;
+        return ["measure", "layer", "view"].map((name) => asked.get(name) ?? no_update);
+      },
+      /** Put a link to the map into the clipboard, as it is shown now. */
+      async copyMap(clicks, shown, ...chosen) {
+        const { no_update, set_props } = window.dash_clientside;
+        if (!clicks) return no_update;
+        const asked = new URLSearchParams({ map: shown || "" });
+        for (const [place, name] of ["measure", "layer", "view"].entries()) asked.set(name, chosen[place] || "");
+        const address = `${location.origin}${location.pathname}?${asked}`;
+        setTimeout(() => set_props("map-copy", { children: "Copy link" }), COPIED_MS);
+        try {
+          await navigator.clipboard.writeText(address);
+          return "Copied";
+        } catch {
+          history.replaceState(null, "", address);
+          return "It is in the address bar";
+        }
       },
       /** Mark the cards with how far one has come, and lead to the first that is not done. */
       lessons(cards) {
