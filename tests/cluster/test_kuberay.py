@@ -57,6 +57,7 @@ POD = exactly(
     spec=exactly(
         ["containers"],
         automountServiceAccountToken={"const": False},
+        shareProcessNamespace={"const": True},
         securityContext=exactly(["runAsUser"], runAsUser=WHOLE, runAsGroup=WHOLE, fsGroup=WHOLE),
         containers=list_of(CONTAINER),
         volumes=list_of(VOLUME),
@@ -150,3 +151,7 @@ def test_the_server_in_it_is_started_by_options_that_there_are() -> None:
     command = next(each for each in containers if each["name"] == "lab")["command"]
     options = _parser("lab").parse_args(command[3:])
     assert (command[:3], options.launcher, options.ray_address) == (["python", "-m", "backend"], "ray", "auto")
+
+
+def test_ray_sees_the_server_that_lives_beside_it() -> None:
+    assert documents()[1]["spec"]["headGroupSpec"]["template"]["spec"]["shareProcessNamespace"] is True

@@ -47,6 +47,12 @@ def test_each_container_of_the_cluster_is_closed_and_says_how_it_is(name: str) -
         assert port.startswith("127.0.0.1:")
 
 
+def test_the_server_shares_all_with_its_ray_node_that_ray_looks_at() -> None:
+    backend = services()["backend"]
+    assert {backend[what] for what in ("network_mode", "ipc", "pid")} == {"service:ray-head"}
+    assert "ray:/tmp/ray" in backend["volumes"]
+
+
 def test_no_two_nodes_of_the_cluster_share_a_disk_but_the_head_with_its_server() -> None:
     mounts = {
         name: {each.partition(":")[0] for each in service.get("volumes", [])} for name, service in services().items()
