@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +10,7 @@ from typing import Any, Final
 from backend.errors import NotNowError
 from backend.live.memory import Memory
 from backend.live.opening import NothingLeftError, Opening
+from backend.live.own_events import moved_steps, own_event
 from backend.live.past import Past
 from backend.live.records import to_record
 from backend.live.shown import ShownRun
@@ -27,7 +27,7 @@ from backend.workers.link import WorkerConnection
 from cdsp_core.wire.frames import Frame, decode_frame
 from cdsp_core.wire.messages.link import CommandMessage, ResultMessage, Start, Started, StoredMessage
 from cdsp_core.wire.messages.run import Event, RunInfo
-from cdsp_core.wire.messages.vocabulary import MAX_SENTENCE, EventKind, Status
+from cdsp_core.wire.messages.vocabulary import EventKind, Status
 from cdsp_core.wire.oligarchy import read_found
 from cdsp_core.wire.phases import PhaseWatch
 
@@ -217,20 +217,10 @@ class RunHub(ShownRun):
         self.generation_reason = state.origin
         self.hello_version += 1
         self.opening.forget()
-        self._tell_of_moved_steps(before)
+        if (moved := moved_steps(state, before)) is not None:
+            self.add_event("status", *moved)
         self.steering.begun()
         self._tell()
-
-    def _tell_of_moved_steps(self, before: dict[str, int]) -> None:
-        """Say so where a generation goes on from before the step at which a control had changed."""
-        state = self.state
-        moved = [name for name, step in before.items() if step > state.applied_step[name] == state.step]
-        if state.edits:  # what its recipe has set comes again by itself
-            moved = [name for name in moved if name in state.by_hand]
-        if state.parent is not None and moved:
-            told = ", ".join(f"{name} {state.applied[name]:.4g}" for name in moved)
-            data = {"controls": {name: state.applied[name] for name in moved}, "applied_step": state.step}
-            self.add_event("status", f"In force from step {state.step}, where the run goes on: {told}.", data)
 
     def on_frame(self, message: bytes) -> None:
         """A frame from the worker: keep it, store it, show it."""
@@ -332,17 +322,7 @@ class RunHub(ShownRun):
 
     def add_event(self, kind: EventKind, text: str, data: dict[str, Any], *, frame: Frame | None = None) -> None:
         """Something happened that the worker did not say."""
-        event = Event(
-            kind=kind,
-            run=self.run_id,
-            epoch=max(self.state.generation, 0),
-            step=self.state.step if frame is None else frame.step,
-            revision=self.state.revision,
-            time_ms=time.time() * 1000 if frame is None else frame.time_ms,
-            text=text[:MAX_SENTENCE],
-            data=data,
-        )
-        self.events.add(event)
+        self.events.add(own_event(self.state, kind, text, data, frame))
         self._tell()
 
     def save(self) -> None:
