@@ -1,4 +1,5 @@
-"""How long and for how many the server waits: uvicorn's HTTP with a limit on open connections and on slow requests.
+"""How long and for how many the server waits: uvicorn's HTTP with a limit on open connections and on slow requests,
+and with heads that are read strictly.
 
 uvicorn bounds the head of a request (`h11_max_incomplete_event_size`) and closes idle connections between two
 requests, but it waits for ever for a first request and for a body.
@@ -15,6 +16,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from backend.direct import DirectSockets
+from backend.strict import StrictConnection
 
 MAX_HEAD_BYTES: Final = 16_384
 WHOLE_REQUEST_S: Final = 10.0
@@ -66,6 +68,7 @@ class PatientHttp(H11Protocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.conn = StrictConnection(h11.SERVER, self.config.h11_max_incomplete_event_size or MAX_HEAD_BYTES)
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

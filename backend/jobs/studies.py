@@ -6,23 +6,30 @@ The last state of every study is kept in one JSON file of the data folder.
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
 
 from backend.errors import BusyError, NotNowError, StudyNotFoundError
+from backend.jobs.kept_files import read_object
 from backend.workers.link import WorkerConnection
 from cdsp_core.studies import NAMES, load_study
 from cdsp_core.wire.frames import to_json_text
 from cdsp_core.wire.messages.fields import Message, Number
 from cdsp_core.wire.messages.link import StudyStart, StudyStop
+from cdsp_core.wire.messages.sentences import first_problem
 from cdsp_core.wire.messages.studies import StudyInfo, StudyList, StudyReport, StudyResult
 from cdsp_core.wire.messages.vocabulary import ENDED_STUDY, StudyState
 
 logger = logging.getLogger(__name__)
+
+MOST_KEPT_BYTES: Final = 16 * 2**20
+"""of the states of all studies, each with its claims"""
 
 
 class KeptStudy(Message):
@@ -74,18 +81,27 @@ class Studies:
 
     def open(self) -> None:
         """Read what an earlier process kept. What ran then has ended, unless its worker says otherwise."""
-        try:
-            raw = json.loads(self._file.read_text())
-            kept = {name: KeptStudy.model_validate(state) for name, state in raw.items() if name in self._catalogue}
-        except FileNotFoundError:
-            kept = {}
-        except (OSError, ValueError, AttributeError) as error:
-            logger.warning("%s cannot be read, so no study has a last result: %s", self._file, error)
-            kept = {}
+        kept = {}
+        for name, state in self._read().items():
+            try:
+                if name in self._catalogue:
+                    kept[name] = KeptStudy.model_validate(state)
+            except ValidationError as error:
+                logger.warning("%s: study %s has no last result: %s", self._file, name, first_problem(error))
         self._states = kept
         for name, study in kept.items():
             if study.state not in ("idle", *ENDED_STUDY):
                 self._change(name, state="failed", reason="The server was stopped while it ran. Start it again.")
+
+    def _read(self) -> dict[str, Any]:
+        """What the file holds, by study; nothing where it cannot be read."""
+        try:
+            return read_object(self._file, MOST_KEPT_BYTES)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            logger.warning("%s cannot be read, so no study has a last result: %s", self._file, error)
+            return {}
 
     def list(self) -> StudyList:
         """Every study with its state, and why none can be started now, if so."""

@@ -67,7 +67,10 @@ class SweepFolder:
 
     def _known(self) -> tuple[Sweep, Mapping[str, Cell]]:
         """The map and its cells by key, read again when the file has changed."""
-        changed_ns = (self.path / SPEC).stat().st_mtime_ns
+        try:
+            changed_ns = (self.path / SPEC).stat().st_mtime_ns
+        except FileNotFoundError:
+            raise ValueError(f"{self.path / SPEC} is missing.") from None
         if self._read is None or self._read[0] != changed_ns:
             sweep = stored_sweep(self.path)
             assert sweep is not None

@@ -12,17 +12,20 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from backend.errors import BusyError, NotNowError, RunNotFoundError, TooManyError
+from backend.jobs.kept_files import read_object
 from backend.jobs.sweep_folder import SweepFolder
 from backend.jobs.sweep_info import Going, KeptSweep, info_of
 from backend.jobs.sweep_process import SweepCommand, SweepProcess
 from backend.launchers import JobPlace
 from cdsp_core.studies.sweeps.files import SPEC, parquet_of, store_sweep
 from cdsp_core.studies.sweeps.spec import Sweep
+from cdsp_core.wire.messages.sentences import read
 from cdsp_core.wire.messages.sweeps import SweepCell, SweepDetail, SweepInfo, SweepList
 from cdsp_core.wire.messages.vocabulary import SweepState
 
@@ -32,7 +35,17 @@ STATE: Final = "state.json"
 RECORDED: Final = "maps"
 """folder of the maps that come with the program, among the recorded runs"""
 MOST_WAITING: Final = 8
+MOST_STATE_BYTES: Final = 65_536
 GOING: Final[tuple[SweepState, ...]] = ("waiting", "running", "paused")
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Raises NotNowError where a map's folder is none, or none any more."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise NotNowError(f"The map cannot be read: {error}") from None
 
 
 class Sweeps:
@@ -68,7 +81,7 @@ class Sweeps:
         await asyncio.to_thread(self._find_recorded)
         for path in sorted(self._folder.glob(f"*/{STATE}")):
             try:
-                kept = KeptSweep.model_validate_json(path.read_text())
+                kept = read(KeptSweep, read_object(path, MOST_STATE_BYTES), called="the state of a map")
             except (OSError, ValueError) as error:
                 logger.warning("%s is no map: %s", path.parent, error)
                 continue
@@ -97,11 +110,9 @@ class Sweeps:
     async def get(self, sweep_id: str) -> SweepDetail:
         """One map with its cells. Raises RunNotFoundError, NotNowError."""
         folder = self._known(sweep_id)
-        try:
+        with _readable():
             cells = await asyncio.to_thread(folder.cells, since_ns=self._since(sweep_id))
             sweep = folder.sweep()
-        except (OSError, ValueError) as error:
-            raise NotNowError(f"The map cannot be read: {error}") from None
         return SweepDetail(**dict(self._shown(sweep_id, sweep, cells)), config=sweep.base, cells=cells)
 
     async def create(self, sweep: Sweep, name: str | None, *, waits: bool) -> SweepDetail:
@@ -172,21 +183,26 @@ class Sweeps:
         await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
     def sweep(self, sweep_id: str) -> Sweep:
-        """What a map is. Raises RunNotFoundError."""
-        return self._known(sweep_id).sweep()
+        """What a map is. Raises RunNotFoundError, NotNowError."""
+        folder = self._known(sweep_id)
+        with _readable():
+            return folder.sweep()
 
     def recording(self, sweep_id: str, key: str) -> Path:
-        """The file of a cell's recording. Raises RunNotFoundError."""
-        path = self._known(sweep_id).recording_path(key)
+        """The file of a cell's recording. Raises RunNotFoundError, NotNowError."""
+        folder = self._known(sweep_id)
+        with _readable():
+            path = folder.recording_path(key)
         if path is None:
             raise RunNotFoundError(f"The map has no picture of a cell {key[:60]!r} yet.")
         return path
 
     def replay(self, name: str) -> Path | None:
-        """The file of the cell that is called so among the recorded runs; None where there is none."""
+        """The file of the cell that is called so among the recorded runs; None for none. Raises NotNowError."""
         sweep_id, _, mark = name.rpartition(".")
         folder = self._folders.get(sweep_id)
-        return None if folder is None else folder.replay_path(mark)
+        with _readable():
+            return None if folder is None else folder.replay_path(mark)
 
     def parquet(self, sweep_id: str) -> Path:
         """The file of all finished cells. Raises RunNotFoundError."""
@@ -229,7 +245,11 @@ class Sweeps:
         cores = len(os.sched_getaffinity(0))
         processes = place.at_once or (max(1, cores - 1) if self._active() else cores)
         folder = self._folders[sweep_id]
-        done = await asyncio.to_thread(folder.ended)
+        try:
+            done = await asyncio.to_thread(folder.ended)
+        except (OSError, ValueError) as error:
+            self._change(sweep_id, state="failed", reason=f"The map cannot be read: {error}")
+            return
         try:
             command = self._command(folder.path, processes, place.options)
             process = await SweepProcess.begin(command, folder.path, processes=processes, environment=place.environment)

@@ -107,7 +107,7 @@ async def extend_sweep(request: Request, sweep_id: str, runs: SomeRuns) -> Respo
     return await told(await runs.sweeps.extend(sweep_id, sweep))
 
 
-@router.get("/{sweep_id}/cells/{key}", response_class=Response, responses=BINARY | refusals(404, 422))
+@router.get("/{sweep_id}/cells/{key}", response_class=Response, responses=BINARY | refusals(404, 422, 503))
 async def one_cell(
     sweep_id: str, key: str, runs: SomeRuns, format: Annotated[str, Query(max_length=20)] = "binary"
 ) -> Response:

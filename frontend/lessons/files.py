@@ -7,6 +7,7 @@ braces stands for a number that is computed; no digit may be typed there.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,12 +104,14 @@ def read_lesson(path: Path) -> Lesson:
     if name is None:
         raise LessonError(f"{path.name}, its name: must be 1 to 9, a hyphen and words, as in 2-what-cuts.md.")
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(MAX_BYTES + 1)
+        if size > MAX_BYTES:
+            raise LessonError(f"{path.name}, its end: must have at most {MAX_BYTES} bytes. Found {size}.")
         text = content.decode()
     except (OSError, UnicodeDecodeError) as error:
         raise LessonError(f"{path.name}, line 1: must be a text in UTF-8. Found {type(error).__name__}.") from None
-    if len(content) > MAX_BYTES:
-        raise LessonError(f"{path.name}, its end: must have at most {MAX_BYTES} bytes. Found {len(content)}.")
     return _Reader(path.name, text.splitlines()).lesson(number=int(name["number"]), key=name["key"])
 
 

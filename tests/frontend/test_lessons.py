@@ -141,6 +141,13 @@ def test_a_broken_lesson_is_one_sentence_with_file_line_and_bound(
     assert str(raised.value).startswith(sentence)
 
 
+def test_of_a_lesson_no_more_is_read_than_its_bound(tmp_path: Path) -> None:
+    with written(tmp_path, GOOD).open("ab") as file:
+        file.truncate(2**40)  # more than memory has
+    with pytest.raises(LessonError, match=r"1-what\.md, its end: must have at most 4000 bytes\. Found 1099511627776\."):
+        read_lesson(tmp_path / "1-what.md")
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -18,6 +18,7 @@ from cdsp_core.studies.sweeps.spec import Sweep, read_sweep
 
 NAME: Final = "sweep"
 SPEC: Final = "sweep.json"
+MAX_SPEC_BYTES: Final = 2**20
 CELLS: Final = "cells"
 HELD: Final = "held"
 FAILED: Final = ".failed"
@@ -29,8 +30,12 @@ def stored_sweep(folder: Path) -> Sweep | None:
     if not path.exists():
         return None
     try:
-        return read_sweep(json.loads(path.read_text()))
-    except ValueError as error:
+        with path.open("rb") as file:
+            content = file.read(MAX_SPEC_BYTES + 1)
+        if len(content) > MAX_SPEC_BYTES:
+            raise ValueError(f"more than {MAX_SPEC_BYTES} bytes.")
+        return read_sweep(json.loads(content))
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} must hold a map. Found: {error}") from None
 
 
