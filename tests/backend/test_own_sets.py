@@ -108,7 +108,9 @@ async def test_a_run_names_its_data_with_their_content_and_is_refused_without_th
         lesion = (await it.http.get(f"/api/runs/{run_id}/lesion/0/0")).json()
         assert [len(row) for row in lesion["before"]] == [3, 3], "the head has as many outputs as the largest task"
         content = (await it.http.get(f"/api/runs/{run_id}/recording")).content
-        recipe = decode(content, called=run_id).recipe
+        recording = decode(content, called=run_id)
+        assert recording.class_names == TASKS
+        recipe = recording.recipe
         assert recipe.config.train.dataset == reference
         again = {"config": recipe.to_json()["config"]}
         write_folders(it.settings.dataset_dir / "others", of_a_class=12)
