@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -44,6 +44,7 @@ class Inspector:
         self._log = log
         self._idle_s = idle_s
         self._idle: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -79,17 +80,26 @@ class Inspector:
         """Whether its process is there."""
         return self._process is not None and self._process.returncode is None
 
-    async def warm(self) -> None:
-        """Begin the process, where there may be one: a question is likely."""
-        if self._command is not None and not self._turn.locked():
-            with suppress(OSError):
-                await self._running()
-            self._count_idle()
+    def warm(self, question: Callable[[], Awaitable[AskedOf]]) -> None:
+        """Begin the process, where there may be one, and put it a question that makes it load a model: more is likely.
+
+        Nobody waits for the answer, and one that fails is asked by somebody again. A process that is there has loaded.
+        """
+        if self._command is not None and not self._turn.locked() and not self.is_running and self._warming is None:
+            self._warming = asyncio.create_task(self._warm(question))
+
+    async def _warm(self, question: Callable[[], Awaitable[AskedOf]]) -> None:
+        try:
+            with suppress(BadInputError, NotNowError, RunNotFoundError, TooManyError):
+                await self.ask(await question(), Message)
+        finally:
+            self._warming = None
 
     async def close(self) -> None:
         """End the process."""
-        if self._idle is not None:
-            self._idle.cancel()
+        for task in (self._warming, self._idle):
+            if task is not None:
+                task.cancel()
         await self._end()
 
     def _count_idle(self) -> None:

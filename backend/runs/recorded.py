@@ -113,9 +113,12 @@ def recording_of(store: Store, hub: RunHub) -> Recording:
     layers = [f"layer{layer}/connection" for layer in range(state.config.model.num_layers)]
     pictures = [(frame.step, [frame.arrays[name] for name in layers if name in frame.arrays]) for frame in frames]
     edits = _edits(past.events)
+    own = {}
+    if state.config.train.dataset and state.description is not None:
+        own = {task.name: task.class_names for task in state.description.tasks}
     try:
         recipe = Recipe(config=state.config, edits=tuple(edit for edit in edits if edit.step <= frames[-1].step))
-        return record(recipe, pictures, rows=past.rows, names=past.names)
+        return record(recipe, pictures, rows=past.rows, names=past.names, class_names=own)
     except ValueError as error:
         raise BadInputError(f"The run cannot be recorded: {error}") from None
 

@@ -6,6 +6,7 @@ two pictures is told at the later one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ RUN_PREFIX: Final = "recorded:"
 """before the name of a recorded run, where a run's id is wanted"""
 MAX_NAME: Final = 64 - len(RUN_PREFIX)
 SPARSITY: Final = "layer{}/alpha_sparsity"
+MOST_CLASSES: Final = 10
+"""of a task of own data that its note lists"""
 
 
 def hello_of(name: str, recording: Recording) -> Hello:
@@ -87,16 +90,26 @@ def _frame(name: str, recording: Recording, picture: int, kind: str, arrays: dic
 
 
 def _tasks(recording: Recording) -> list[wire.Task]:
-    """The tasks that its scalars tell of: those that this version knows, and own ones, which have their names alone."""
+    """The tasks that its scalars tell of: those that this version knows, and own ones, with the classes it knows."""
     names = [name.partition("/")[2] for name in recording.scalar_names if name.startswith("test_accuracy/")]
     own = recording.recipe.config.train.dataset
     if own:
-        return [wire.Task(name=name, label=name, note=f"A task of the data set {own}.") for name in names]
+        return [_own_task(name, recording.class_names.get(name, ()), own) for name in names]
     return [_task(TASKS[name]) for name in names if name in TASKS]
 
 
 def _task(task: Task) -> wire.Task:
     return wire.Task(name=task.name, label=task.label, note=task.note, class_names=list(task.class_names))
+
+
+def _own_task(name: str, classes: Sequence[str], dataset: str) -> wire.Task:
+    """A task of own data; what people read of it lists its classes, where the recording has them."""
+    note = f"A task of the data set {dataset}."
+    if classes:
+        more = len(classes) - MOST_CLASSES
+        listed = ", ".join(classes[:MOST_CLASSES]) + (f" and {more} more" if more > 0 else "")
+        note = f"{len(classes)} classes of the data set {dataset}: {listed}."
+    return wire.Task(name=name, label=name, note=note, class_names=list(classes))
 
 
 def _scalar_names(recording: Recording) -> list[str]:

@@ -94,6 +94,15 @@ async def lesion(
     return answer(await _inspector(request).ask(question, LesionAnswer))
 
 
+def warm(hub: RunHub, request: Request) -> None:
+    """Have a run's newest state loaded, as somebody looks closer at it: what is asked next is answered sooner."""
+
+    async def question() -> AskImages:
+        return AskImages(run=hub.run_id, state=await _state(hub, None, None))
+
+    _inspector(request).warm(question)
+
+
 def pixels_of(image: str, side: int) -> list[int]:
     """The pixels that URL-safe base64 holds, side x side of them. Raises BadInputError."""
     try:

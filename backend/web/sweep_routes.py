@@ -88,9 +88,10 @@ async def stop_sweep(sweep_id: str, runs: SomeRuns) -> Response:
     return await told(await runs.sweeps.stop(sweep_id))
 
 
-@router.post("/{sweep_id}/resume", response_model=SweepDetail, responses=refusals(404, 409, 429, 503))
+@router.post("/{sweep_id}/resume", response_model=SweepDetail, responses=refusals(404, 409, 422, 429, 503))
 async def resume_sweep(sweep_id: str, runs: SomeRuns) -> Response:
-    """Go on with a map from its finished cells. No body is read."""
+    """Go on with a map from its finished cells, where its data are still here. No body is read."""
+    await asyncio.to_thread(runs.own_data.resolved, runs.sweeps.sweep(sweep_id).base)
     return await told(await runs.sweeps.resume(sweep_id))
 
 
@@ -103,6 +104,7 @@ async def resume_sweep(sweep_id: str, runs: SomeRuns) -> Response:
 async def extend_sweep(request: Request, sweep_id: str, runs: SomeRuns) -> Response:
     """Give a map further values or seeds; what is done is not done again."""
     sweep = more_of_sweep_of(await request.body(), runs.sweeps.sweep(sweep_id))
+    await asyncio.to_thread(runs.own_data.resolved, sweep.base)
     await asyncio.to_thread(runs.admission.check_sweep, sweep)
     return await told(await runs.sweeps.extend(sweep_id, sweep))
 

@@ -6,7 +6,8 @@ pictures, L layers, E experts, P partitions, C scalars:
     connection  [T, L, E, P] uint8    255 times sigma(A), rounded; without a layer for a model without A
     scalars     [T, C] float16        each the mean over the steps since the picture before, NaN where none measured it
 The metadata are strings: `format`, `version` (of the package that wrote it), `recipe`, `scalar_names`, `accuracy` and
-`labels`, the last four as JSON; `labels` may be missing, and so may `measures`, which cells of maps have.
+`labels`, the last four as JSON; `labels` may be missing, and so may `measures`, which cells of maps have, and
+`class_names`, which runs on somebody's own data have, where they fit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import math
 import os
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,13 @@ from cdsp_core import __version__
 from cdsp_core.settings.config import MAX_STEPS
 from cdsp_core.wire.frames import Array
 from cdsp_core.wire.recipe import Recipe, read_recipe
+from cdsp_core.wire.recording_texts import (
+    MAX_SCALARS,
+    read_accuracy,
+    read_class_names,
+    read_labels,
+    read_measures,
+)
 
 FORMAT: Final = 1
 SUFFIX: Final = ".recording"
@@ -36,9 +44,6 @@ PICTURES: Final = 60
 MAX_FILE_BYTES: Final = 10_000
 MAX_CONTENT_BYTES: Final = 1_000_000
 """of a file when it is decompressed"""
-MAX_SCALARS: Final = 64
-MAX_LABELS: Final = 8
-MAX_LABEL: Final = 60
 CUT_BELOW: Final = 0.1
 """a link whose sigma(A) is lower counts as cut"""
 KEPT_SCALARS: Final = (
@@ -72,6 +77,8 @@ class Recording:
     version: str = __version__
     measures: Mapping[str, float] | None = None
     """of a map's cell at its end, by name; what has no value is not there. None for any other run, or before the end"""
+    class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """of each task of own data, in their order; empty for tasks that come with the program, and in older files"""
 
     def __post_init__(self) -> None:
         model, pictures = self.recipe.config.model, len(self.steps)
@@ -118,12 +125,15 @@ class Recording:
                 "accuracy": _text(self.accuracy),
                 **({"labels": _text(dict(self.labels))} if self.labels else {}),
                 **({"measures": _text(dict(self.measures))} if self.measures is not None else {}),
+                **({"class_names": _text(_lists(self.class_names))} if self.class_names else {}),
             },
         )
 
     def encode(self) -> bytes:
-        """The content of a file. Raises RecordingError when it is above the bound."""
+        """The content of a file; names of classes that do not fit are left out. Raises RecordingError if too large."""
         content = zlib.compress(self.message(), level=9)
+        if len(content) > MAX_FILE_BYTES and self.class_names:
+            content = zlib.compress(replace(self, class_names={}).message(), level=9)
         if len(content) > MAX_FILE_BYTES:
             raise RecordingError(f"a recorded run must have at most {MAX_FILE_BYTES} bytes. Found {len(content)}.")
         return content
@@ -143,6 +153,7 @@ class Recording:
             "accuracy": self.accuracy,
             "labels": dict(self.labels),
             "measures": None if self.measures is None else dict(self.measures),
+            "class_names": _lists(self.class_names),
         }
 
 
@@ -164,6 +175,7 @@ def record(
     accuracy: Mapping[str, Mapping[str, float]] | None = None,
     labels: Mapping[str, str] | None = None,
     measures: Mapping[str, float] | None = None,
+    class_names: Mapping[str, Sequence[str]] | None = None,
 ) -> Recording:
     """A recorded run, of pictures as step and sigma(A) per layer [E, P], and of all rows of scalars [steps, names].
 
@@ -189,6 +201,7 @@ def record(
         accuracy=accuracy,
         labels=labels or {},
         measures=measures,
+        class_names=class_names or {},
     )
 
 
@@ -214,10 +227,11 @@ def decode(content: bytes, *, called: str) -> Recording:
             connection=arrays["connection"],
             scalar_names=tuple(str(name) for name in names),
             scalars=arrays["scalars"],
-            accuracy=_read_accuracy(json.loads(meta["accuracy"])),
-            labels=_read_labels(json.loads(meta.get("labels", "{}"))),
+            accuracy=read_accuracy(json.loads(meta["accuracy"])),
+            labels=read_labels(json.loads(meta.get("labels", "{}"))),
             version=meta["version"],
-            measures=_read_measures(json.loads(meta.get("measures", "null"))),
+            measures=read_measures(json.loads(meta.get("measures", "null"))),
+            class_names=read_class_names(json.loads(meta.get("class_names", "{}"))),
         )
     except RecordingError:
         raise
@@ -253,39 +267,6 @@ def _is_kept(name: str) -> bool:
     return any(name.startswith(kept) if kept.endswith("/") else name == kept for kept in KEPT_SCALARS)
 
 
-def _read_accuracy(raw: Any) -> Mapping[str, Mapping[str, float]] | None:
-    """Raises ValueError unless it is null or shares by `known` and `blind` and by task."""
-    if raw is None:
-        return None
-    if not isinstance(raw, dict) or set(raw) != {"known", "blind"}:
-        raise ValueError("accuracy must be null or an object of known and blind. Found something else.")
-    for values in raw.values():
-        if not isinstance(values, dict) or not all(
-            isinstance(value, float) and 0 <= value <= 1 for value in values.values()
-        ):
-            raise ValueError(f"accuracy must be shares from 0 to 1. Found {values}.")
-    return {name: dict(values) for name, values in raw.items()}
-
-
-def _read_labels(raw: Any) -> Mapping[str, str]:
-    """Raises ValueError unless it is an object of few short texts."""
-    if not isinstance(raw, dict) or len(raw) > MAX_LABELS:
-        raise ValueError(f"labels must be an object of at most {MAX_LABELS} texts. Found something else.")
-    for value in (*raw, *raw.values()):
-        if not isinstance(value, str) or len(value) > MAX_LABEL:
-            raise ValueError(f"labels must be texts of at most {MAX_LABEL} characters. Found {str(value)[:20]!r}.")
-    return dict(raw)
-
-
-def _read_measures(raw: Any) -> Mapping[str, float] | None:
-    """Raises ValueError unless it is null or an object of numbers."""
-    if raw is None:
-        return None
-    if not isinstance(raw, dict) or len(raw) > MAX_SCALARS or not all(type(v) in (int, float) for v in raw.values()):
-        raise ValueError(f"measures must be null or an object of at most {MAX_SCALARS} numbers. Found something else.")
-    return dict(raw)
-
-
 def _mean(values: Array) -> float:
     """The mean of what was measured, NaN where nothing was."""
     measured = values[~np.isnan(values)]
@@ -294,3 +275,7 @@ def _mean(values: Array) -> float:
 
 def _text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _lists(class_names: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {task: list(names) for task, names in class_names.items()}

@@ -39,6 +39,8 @@ class Inspector:
         self._folder = folder
         self._load = load
         self._held: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._unmuted: dict[tuple[str, str], Any] = {}
+        """accuracy by task and class of those that are held, with nothing muted, once it was asked"""
 
     def answer(self, line: str) -> dict[str, Any]:
         """The answer to a question, or {"error": sentence}."""
@@ -62,7 +64,7 @@ class Inspector:
             case AskSurest():
                 return {**_surest(trainer, ask), **step}
             case AskLesion():
-                return {**_lesion(trainer, ask), **step}
+                return {**self._lesion(trainer, ask), **step}
 
     def _trainer(self, run: str, state: str) -> Any:
         if MILESTONE.fullmatch(state) is None and NAME.fullmatch(state) is None:
@@ -71,9 +73,42 @@ class Inspector:
         if key not in self._held:
             self._held[key] = self._load(self._folder / run, state)
             while len(self._held) > HELD:
-                self._held.popitem(last=False)
+                self._unmuted.pop(self._held.popitem(last=False)[0], None)
         self._held.move_to_end(key)
         return self._held[key]
+
+    def _lesion(self, trainer: Any, ask: AskLesion) -> dict[str, Any]:
+        from cdsp_core.training.inspection import accuracy_by_class, held_dims, muted, random_part
+
+        if not trainer.cdsp_layers:
+            raise QuestionError(f"Only a model with A can be muted. Found {trainer.config.model.architecture}.")
+        _within("layer", ask.layer, trainer.config.model.num_layers)
+        _within("expert", ask.expert, trainer.config.model.num_experts)
+        if ask.block is not None:
+            _within("block", ask.block, trainer.config.model.num_partitions)
+        began = time.monotonic()
+        part = (ask.expert, ask.block)
+        if ask.draw is not None:
+            part = random_part(trainer.cdsp_layers[ask.layer], ask.expert, ask.block, seed=ask.draw)
+        expert, block = part
+        dims_EP = held_dims(trainer.cdsp_layers[ask.layer])
+        key = (ask.run, ask.state)
+        if key not in self._unmuted:
+            self._unmuted[key] = accuracy_by_class(trainer)
+        before = self._unmuted[key]
+        with muted(trainer, ask.layer, expert, block):
+            after = accuracy_by_class(trainer)
+        return {
+            "layer": ask.layer,
+            "expert": expert,
+            "block": block,
+            "dims": int(dims_EP[expert].sum() if block is None else dims_EP[expert, block]),
+            "before": before.tolist(),
+            "after": after.tolist(),
+            "before_mean": before.nanmean(1).tolist(),
+            "after_mean": after.nanmean(1).tolist(),
+            "seconds": time.monotonic() - began,
+        }
 
 
 def _known(folder: Path, state: str) -> list[int]:
@@ -101,37 +136,6 @@ def _surest(trainer: Any, ask: AskSurest) -> dict[str, Any]:
     _within("layer", ask.layer, trainer.config.model.num_layers)
     _within("expert", ask.expert, trainer.config.model.routed_experts)
     return {"patches": surest_patches(trainer, ask.layer, ask.expert), "images": SUREST_OF * len(trainer.tasks)}
-
-
-def _lesion(trainer: Any, ask: AskLesion) -> dict[str, Any]:
-    from cdsp_core.training.inspection import accuracy_by_class, held_dims, muted, random_part
-
-    if not trainer.cdsp_layers:
-        raise QuestionError(f"Only a model with A can be muted. Found {trainer.config.model.architecture}.")
-    _within("layer", ask.layer, trainer.config.model.num_layers)
-    _within("expert", ask.expert, trainer.config.model.num_experts)
-    if ask.block is not None:
-        _within("block", ask.block, trainer.config.model.num_partitions)
-    began = time.monotonic()
-    part = (ask.expert, ask.block)
-    if ask.draw is not None:
-        part = random_part(trainer.cdsp_layers[ask.layer], ask.expert, ask.block, seed=ask.draw)
-    expert, block = part
-    dims_EP = held_dims(trainer.cdsp_layers[ask.layer])
-    before = accuracy_by_class(trainer)
-    with muted(trainer, ask.layer, expert, block):
-        after = accuracy_by_class(trainer)
-    return {
-        "layer": ask.layer,
-        "expert": expert,
-        "block": block,
-        "dims": int(dims_EP[expert].sum() if block is None else dims_EP[expert, block]),
-        "before": before.tolist(),
-        "after": after.tolist(),
-        "before_mean": before.nanmean(1).tolist(),
-        "after_mean": after.nanmean(1).tolist(),
-        "seconds": time.monotonic() - began,
-    }
 
 
 def _within(name: str, value: int, size: int) -> None:

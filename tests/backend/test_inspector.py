@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from backend.web.inspector_routes import pixels_of
 from cdsp_core.wire.checkpoint_names import checkpoint_name, milestone_name
 from cdsp_core.wire.messages.inspect import AskImages, SampleImages
 from cdsp_core.worker.checkpoints import Milestones
+from tests.backend.lab import ThreadWorker, lab, until
 from tests.backend.test_real_worker import small_run
 
 QUESTION = AskImages(run="run-1", state=milestone_name(0, 0))
@@ -93,6 +95,67 @@ async def test_a_process_that_nobody_asks_ends_and_the_next_question_begins_anot
     assert await inspector.ask(QUESTION, SampleImages) == SampleImages(images=[])
     await inspector.close()
     assert not inspector.is_running
+
+
+ANSWERS = """
+while asked := input():
+    with open(PATH, "a") as file:
+        file.write(asked + "\\n")
+    print('{"images": []}', flush=True)
+"""
+"""a program that answers and writes down what it was asked"""
+
+
+async def test_a_model_is_loaded_once_before_it_is_asked_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    inspector = Inspector([sys.executable, "-c", f"PATH = {str(asked)!r}{ANSWERS}"], tmp_path / "log")
+
+    async def question() -> AskImages:
+        return QUESTION
+
+    for _ in range(3):
+        inspector.warm(question)
+    assert not inspector.is_running, "who looks at a link does not wait for the process"
+    await until(lambda: asked.exists() and inspector.is_running)
+    inspector.warm(question)
+    assert await inspector.ask(QUESTION, SampleImages) == SampleImages(images=[])
+    await until(lambda: asked.read_text().count("\n") == 2)
+    await inspector.close()
+
+
+async def test_what_cannot_be_loaded_yet_is_asked_again_when_it_is_looked_at_next(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    inspector = Inspector([sys.executable, "-c", f"PATH = {str(asked)!r}{ANSWERS}"], tmp_path / "log")
+    tried = []
+
+    async def question() -> AskImages:
+        tried.append(1)
+        if len(tried) == 1:
+            raise RunNotFoundError("No state of this run is kept yet.")
+        return QUESTION
+
+    inspector.warm(question)
+    await until(lambda: len(tried) == 1)
+    await asyncio.sleep(0)
+    inspector.warm(question)
+    await until(asked.exists)
+    await inspector.close()
+
+
+async def test_looking_at_a_link_has_the_run_s_model_loaded(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+        it.app.state.inspector = Inspector([sys.executable, "-c", f"PATH = {str(asked)!r}{ANSWERS}"], tmp_path / "log")
+        config = {"model": {"num_layers": 1, "num_experts": 4, "num_partitions": 4}}
+        run_id = (await it.http.post("/api/runs", json={"config": config})).json()["run_id"]
+        await it.until(run_id, lambda run: run["step"] > 10)
+        await it.command(run_id, "checkpoint")
+        assert (await it.http.get(f"/api/runs/{run_id}/entries/0/0/1/2")).status_code == 200
+        await until(asked.exists)
+        await until(lambda: asked.read_text().endswith("\n"))
+        said = json.loads(asked.read_text())
+        assert (said["type"], said["run"]) == ("images", run_id)
+        await it.app.state.inspector.close()
 
 
 @pytest.mark.slow

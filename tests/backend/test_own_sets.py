@@ -14,6 +14,7 @@ from cdsp_core.data.own.stored import path_of
 from cdsp_core.wire.recording import decode
 from tests.backend.lab import Lab, lab
 from tests.backend.test_real_worker import CONFIG
+from tests.backend.test_sweeps import until_map
 from tests.core.own_data import TASKS, arrays, write_folders
 
 
@@ -108,7 +109,9 @@ async def test_a_run_names_its_data_with_their_content_and_is_refused_without_th
         lesion = (await it.http.get(f"/api/runs/{run_id}/lesion/0/0")).json()
         assert [len(row) for row in lesion["before"]] == [3, 3], "the head has as many outputs as the largest task"
         content = (await it.http.get(f"/api/runs/{run_id}/recording")).content
-        recipe = decode(content, called=run_id).recipe
+        recording = decode(content, called=run_id)
+        assert recording.class_names == TASKS
+        recipe = recording.recipe
         assert recipe.config.train.dataset == reference
         again = {"config": recipe.to_json()["config"]}
         write_folders(it.settings.dataset_dir / "others", of_a_class=12)
@@ -119,3 +122,34 @@ async def test_a_run_names_its_data_with_their_content_and_is_refused_without_th
         path_of("shapes", it.settings.dataset_dir).unlink()
         refused = await it.http.post("/api/runs", json=again)
         assert refused.json()["error"] == "There is no data set shapes here."
+
+
+@pytest.mark.slow
+async def test_a_map_on_own_data_is_trained_with_it_and_refused_in_a_sentence_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CDSP_DATASET_DIR", raising=False)
+    monkeypatch.setenv("CDSP_DATA_DIR", str(tmp_path / "elsewhere"))
+    config = {**CONFIG, "train": {**CONFIG["train"], "batch_size": 8, "dataset": "shapes"}}
+    axes = [{"field": "lambda_conflict", "values": [0, 10]}, {"field": "p_drop", "values": [0, 0.5]}]
+    asked = {"axes": axes, "steps": 10, "config": config}
+    async with lab(tmp_path / "data", launcher="local", local_workers=1) as it:
+        missing = await it.http.post("/api/sweeps", json=asked)
+        assert (missing.status_code, missing.json()["error"]) == (422, "There is no data set shapes here.")
+        write_folders(it.settings.dataset_dir / "shapes")
+        reference = (await made(it, "shapes", "shapes")).json()["reference"]
+        answer = await it.http.post("/api/sweeps", json=asked)
+        assert answer.status_code == 201, answer.text
+        sweep_id = answer.json()["sweep_id"]
+        assert answer.json()["config"]["train"]["dataset"] == reference
+        ended = await until_map(it, sweep_id, lambda found: found["state"] in ("finished", "failed"))
+        assert (ended["state"], ended["reason"]) == ("finished", None)
+        assert [cell["reason"] for cell in ended["cells"]] == [None] * 4
+        assert all(0 <= cell["measures"]["accuracy"] <= 1 for cell in ended["cells"])
+        hello = (await it.http.get(f"/api/recorded/{ended['cells'][0]['replay']}/hello")).json()
+        assert {task["name"]: tuple(task["class_names"]) for task in hello["tasks"]} == TASKS
+        path_of("shapes", it.settings.dataset_dir).unlink()
+        for what, body in (("extend", {"seeds": 2}), ("resume", {})):
+            more = await it.http.post(f"/api/sweeps/{sweep_id}/{what}", json=body)
+            assert (more.status_code, more.json().get("error")) == (422, "There is no data set shapes here."), what
+        assert (await it.http.get(f"/api/sweeps/{sweep_id}")).json()["total"] == 4

@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import load
 
 from cdsp_core.__main__ import main
+from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import decode_frame
 from cdsp_core.wire.recipe import Edit, Recipe
@@ -192,6 +193,27 @@ async def test_a_recorded_run_without_a_topology_shows_its_scalars(tmp_path: Pat
         assert [task["label"] for task in hello["tasks"]] == ["MNIST"]
         snapshot = decode_frame((await it.http.get("/api/recorded/bare/snapshot")).content)
         assert list(snapshot.arrays) == ["scalars"]
+
+
+async def test_a_recorded_run_on_own_data_names_its_tasks_and_classes(tmp_path: Path) -> None:
+    rows = np.array([[0, 0.5, 0.5], [4, 0.75, 0.5]], dtype=np.float32)
+    names = ["step", "test_accuracy/dots", "test_accuracy/many"]
+    reference = "shapes@0123456789abcdef"
+    recipe = Recipe(config=with_settings(preset("standard"), {"dataset": reference}))
+    classes = {"dots": ("few", "none"), "many": tuple(f"c{n}" for n in range(12))}
+    for name, known in (("named", classes), ("older", None)):
+        made = record(recipe, [(0, []), (4, [])], rows=rows, names=names, class_names=known)
+        write_recording(made, tmp_path / "recorded" / f"{name}.recording")
+    async with lab(tmp_path / "data", recorded_dir=tmp_path / "recorded") as it:
+        named = (await it.http.get("/api/recorded/named/hello")).json()["tasks"]
+        assert {task["name"]: tuple(task["class_names"]) for task in named} == classes
+        assert [task["note"] for task in named] == [
+            f"2 classes of the data set {reference}: few, none.",
+            f"12 classes of the data set {reference}: {', '.join(f'c{n}' for n in range(10))} and 2 more.",
+        ]
+        older = (await it.http.get("/api/recorded/older/hello")).json()["tasks"]
+        assert [(task["label"], task["class_names"]) for task in older] == [("dots", []), ("many", [])]
+        assert older[0]["note"] == f"A task of the data set {reference}."
 
 
 async def test_a_name_too_long_for_a_runs_id_is_refused(tmp_path: Path) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from cdsp_core.training import inspection
 from cdsp_core.training.checkpoint import load_checkpoint, save_checkpoint
+from cdsp_core.training.inspection import accuracy_by_class
+from cdsp_core.training.trainer import Trainer
 from cdsp_core.wire.checkpoint_names import checkpoint_name, list_checkpoints, list_states, milestone_name
 from cdsp_core.wire.messages.inspect import LesionAnswer, ProbeAnswer, SampleImages, SurestPatches
 from cdsp_core.worker.inspector import Inspector
@@ -75,3 +80,25 @@ def test_a_lesion_leaves_the_model_as_it_was(inspector: Inspector) -> None:
     with torch.random.fork_rng():
         second = ask(inspector, "lesion", layer=0, expert=0, block=None, draw=None)
     assert {**first, "seconds": 0} == {**second, "seconds": 0}
+
+
+def test_what_a_model_does_with_nothing_muted_is_measured_once_for_each_of_its_states(
+    tmp_path: Path, inspector: Inspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    def counted(trainer: Trainer) -> torch.Tensor:
+        looks.append(trainer.step)
+        return accuracy_by_class(trainer)
+
+    monkeypatch.setattr(inspection, "accuracy_by_class", counted)
+    link = {"layer": 0, "expert": 1, "block": 2, "draw": None}
+    first, again = ask(inspector, "lesion", **link), ask(inspector, "lesion", **{**link, "expert": 2})
+    assert looks == [12, 12, 12]
+    earlier = ask(inspector, "lesion", state=milestone_name(0, 5), **link)
+    assert looks[3:] == [5, 5]
+    np.testing.assert_array_equal(first["before"], again["before"])
+    load = partial(load_checkpoint, device=CPU, datasets=small_data())
+    for state, found in ((NEWEST, again), (milestone_name(0, 5), earlier)):
+        fresh = accuracy_by_class(load(tmp_path / "run-1", state))
+        np.testing.assert_array_equal(found["before"], fresh)

@@ -356,7 +356,9 @@ def test_a_recording_says_which_data_it_was_and_is_replayed_with_them_alone(
     path = tmp_path / "own.recording"
     command = ["record", "--device", "cpu", "--threads", "1", "--steps", "12", "--set", "dataset=shapes", *settings]
     assert main([*command, "--out", str(path)]) == 0
-    assert read_recording(path).recipe.config.train.dataset == about_of("shapes").reference
+    made = read_recording(path)
+    assert made.recipe.config.train.dataset == about_of("shapes").reference
+    assert dict(made.class_names) == TASKS
     assert main(["replay", str(path), "--threads", "1", "--verify"]) == 0
     assert "equal bit for bit" in capsys.readouterr().out
     path_of("shapes", folder).unlink()

@@ -69,6 +69,25 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     assert read.scalar_names == ("loss", "test_accuracy/mnist", "test_accuracy/kana")
 
 
+def test_names_of_own_tasks_and_classes_are_kept_and_older_files_without_them_still_open() -> None:
+    plain = a_recording()
+    own = {"left": ("few", "に", "many"), "right": ("a", "b")}
+    read = decode(replace(plain, class_names=own).encode(), called="own")
+    assert read.class_names == own
+    assert list(read.to_json()["class_names"]) == ["left", "right"]
+    older = plain.encode()
+    assert b"class_names" not in zlib.decompress(older), "what comes with the program is written as ever"
+    assert decode(older, called="older").class_names == {}
+
+
+def test_names_of_classes_that_do_not_fit_are_left_out_and_the_run_is_kept() -> None:
+    random = np.random.default_rng(0)
+    own = {f"task {n}": tuple(random.bytes(20).hex() for _ in range(100)) for n in range(6)}
+    read = decode(replace(a_recording(), class_names=own).encode(), called="own")
+    assert read.class_names == {}
+    assert len(read.steps) == PICTURES
+
+
 def test_scalars_are_means_over_the_steps_between_two_pictures() -> None:
     read = a_recording(steps=3000)
     steps = read.steps.tolist()
@@ -153,6 +172,17 @@ def recipe_with(**fields: Any) -> str:
         ),
         (lambda whole: changed(whole, scalar_names="7"), "b.recording must be a recorded run of format 1."),
         (lambda whole: changed(whole, accuracy='{"known": {"a": 2.0}, "blind": {}}'), "accuracy must be shares"),
+        (lambda whole: changed(whole, class_names="[]"), "class_names must be an object of at most 8 lists."),
+        (lambda whole: changed(whole, class_names='{"a": "few"}'), "class_names must be an object of at most 8 lists."),
+        (
+            lambda whole: changed(whole, class_names=json.dumps({"a": ["b"] * 101})),
+            "class_names must be at most 100 of a task. Found 101.",
+        ),
+        (
+            lambda whole: changed(whole, class_names=json.dumps({"a": ["b" * 61]})),
+            "class_names must be texts of at most 60 characters.",
+        ),
+        (lambda whole: changed(whole, class_names='{"a": [1]}'), "class_names must be texts of at most 60 characters."),
         (lambda whole: changed(whole, accuracy='{"known": 1, "blind": {}}'), "b.recording must be a recorded run"),
     ],
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 from urllib.error import HTTPError
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocket, expect
 
 from tests.e2e.assistive import faults
 from tests.e2e.served import Server, patiently
@@ -108,6 +110,79 @@ def test_viewers_look_where_they_like_until_everybody_is_brought_somewhere(
     viewer.get_by_role("button", name="For a class").click()
     viewer.get_by_role("button", name="Go where the class is").click()
     patiently(lambda: step_of(viewer) == step_of(presenter), "the viewer back with the class")
+
+
+@pytest.fixture
+def resting(running: Server) -> Iterator[Server]:
+    """A server whose run has trained and is paused, so that nothing of it changes by itself."""
+    running.train_past(60)
+    running.command("pause")
+    running.wait_for_run("paused")
+    yield running
+    with suppress(HTTPError, ValueError):
+        running.ask("POST", "/api/room/stop")
+
+
+def pumped(page: Page) -> bool:
+    """Let what has come be noted; true."""
+    page.wait_for_timeout(50)
+    return True
+
+
+def told_to(page: Page) -> list[Any]:
+    """What a page's sockets bring from now on: texts as JSON, pictures as bytes."""
+    found: list[Any] = []
+
+    def note(payload: str | bytes) -> None:
+        found.append(json.loads(payload) if isinstance(payload, str) else payload)
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", note)
+
+    page.on("websocket", listen)
+    return found
+
+
+@pytest.mark.slow
+def test_a_viewer_probes_for_itself_and_neither_presenter_nor_run_hears_of_it(
+    open_page: Callable[..., Page], resting: Server
+) -> None:
+    presenter = open_page(resting.url, width=1440, height=900)
+    link = link_of(presenter)
+    told, asked = told_to(presenter), list[str]()
+    presenter.reload()
+    viewer = open_page(link, width=1440, height=900)
+    for page in (presenter, viewer):
+        page.wait_for_function("() => window.topologyLab?.views[0].pictures.frame")
+    expect(viewer.locator("[data-part=run-pause]")).to_be_disabled()
+    expect(presenter.locator("#class-open")).to_contain_text("1")
+    run_id = resting.run()["run_id"]
+    paths = (f"/api/runs/{run_id}", f"/api/runs/{run_id}/events")
+
+    def known() -> Any:
+        return [resting.ask("GET", path) for path in paths]
+
+    before = known()
+    told.clear()
+    presenter.on("request", lambda request: asked.append(request.url))
+
+    viewer.locator(".probe-fold summary").click()
+    expect(viewer.locator(".probe-note")).to_have_text(re.compile("^As of step"))
+    viewer.locator(".probe-thumb").nth(4).click()
+    expect(viewer.locator(".probe-thumb").nth(4)).to_have_attribute("aria-pressed", "true")
+    expect(viewer.locator(".probe-patch")).to_have_text([re.compile(r"E\d")] * 16)
+    expect(viewer.locator(".probe-answers dd")).to_have_text([re.compile(r"\S+ \d+ %")] * 2)
+    viewer.locator("[data-probe=pin]").click()
+    expect(viewer.locator(".probe-pinned li")).to_have_count(1)
+
+    expect(presenter.locator(".probe-fold")).not_to_have_attribute("open", "")
+    expect(presenter.locator(".probe-pinned li")).to_have_count(0)
+    patiently(lambda: pumped(presenter) and told, "the run as it is said once a second")
+    for message in told:
+        assert message["type"] == "run"
+        assert message["run"] == {name: before[0][name] for name in message["run"]}
+    assert [url for url in asked if "/probe" in url or "/images" in url] == []
+    assert known() == before
 
 
 @pytest.mark.slow

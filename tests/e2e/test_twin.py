@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 import urllib.request
@@ -196,6 +197,26 @@ def test_a_cell_pointed_at_is_read_in_both_runs(compared: Page) -> None:
     compared.keyboard.press("ArrowDown")
     said = r"A, E0 to its own block B0: σ\(A\) \d\.\d+.*\. B: σ\(A\) \d\.\d+"
     expect(compared.locator(".twin-reading")).to_have_text(re.compile(said))
+
+
+def test_the_probe_says_what_the_twin_answers_and_how_surely(compared: Page, twins: Twins) -> None:
+    images = twins.server.ask("GET", f"/api/runs/{twins.shown}/images")["images"]
+    image = base64.urlsafe_b64encode(bytes(images[0]["pixels"])).decode().rstrip("=")
+    query = f"image={image}&task={images[0]['task']}&step={ENDS_AT}"
+    of_twin = twins.server.ask("GET", f"/api/runs/{twins.same_seed}/probe?{query}")
+    assert of_twin["step"] == ENDS_AT, "the twin has ended, so its last state is the nearest to all that A shows"
+    compared.locator(".probe-fold summary").click()
+    expect(compared.locator(".probe-answers dt")).to_have_text(["with ID", "without", "twin, with ID"])
+    answers = compared.locator(".probe-answers dd")
+    expect(answers).to_have_text([re.compile(r"^\S+ \d+ %$")] * 3)
+    told = of_twin["told"]
+    name = compared.evaluate(
+        "([q, label]) => topologyLab.views[0].model.hello.tasks[q].class_names[label]",
+        [images[0]["task"], told["label"]],
+    )
+    expect(answers.nth(2)).to_have_text(f"{name} {round(100 * told['share'])} %")
+    switch(compared).click()
+    expect(compared.locator(".probe-answers dt")).to_have_text(["with ID", "without"])
 
 
 def test_swapped_the_other_run_is_the_one_that_controls_act_on(compared: Page, twins: Twins) -> None:

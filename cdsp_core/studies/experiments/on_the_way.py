@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from cdsp_core.studies.framework.recorder import own_class_names
 from cdsp_core.studies.framework.study import Job, Row
 from cdsp_core.training.trainer import Trainer
 from cdsp_core.wire.frames import Array
@@ -70,6 +71,7 @@ class OnTheWay:
             names=trainer.log.names,
             accuracy={"known": _accuracy(measured, "own"), "blind": _accuracy(measured, "none")},
             labels=labels,
+            class_names=own_class_names(trainer),
         )
 
 

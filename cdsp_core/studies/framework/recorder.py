@@ -17,6 +17,8 @@ from cdsp_core.wire.recording import Recording, picture_steps, record
 if TYPE_CHECKING:
     import torch
 
+    from cdsp_core.training.trainer import Trainer
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
@@ -30,6 +32,13 @@ class Picture:
     names: tuple[str, ...]
     test_accuracy: Callable[[], tuple[dict[str, float], dict[str, float]]]
     """measures it now over all test images, with the task's ID and without"""
+    class_names: dict[str, tuple[str, ...]]
+    """of each task of own data"""
+
+
+def own_class_names(trainer: Trainer) -> dict[str, tuple[str, ...]]:
+    """The classes of each task of somebody's own data; empty for tasks that come with the program."""
+    return {task.name: task.class_names for task in trainer.tasks} if trainer.config.train.dataset else {}
 
 
 def recorded(
@@ -56,6 +65,7 @@ def recorded(
         rows=np.concatenate(rows),
         names=picture.names,
         accuracy={"known": known, "blind": blind},
+        class_names=picture.class_names,
     )
 
 
@@ -92,4 +102,5 @@ def pictures_of(
             rows=arrays["scalars"],
             names=tuple(trainer.log.names),
             test_accuracy=trainer.test_accuracy,
+            class_names=own_class_names(trainer),
         )

@@ -17,6 +17,7 @@ import numpy as np
 
 from cdsp_core import __version__
 from cdsp_core.settings.presets import from_dict
+from cdsp_core.studies.framework.recorder import own_class_names
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions, Tell
 from cdsp_core.studies.sweeps.files import FAILED, HELD
 from cdsp_core.studies.sweeps.measures import MEASURES
@@ -151,6 +152,7 @@ class _Watch:
                 pictures,
                 rows=np.concatenate(self._rows),
                 names=self._trainer.log.names,
+                class_names=own_class_names(self._trainer),
                 **ended,
             )
             try:
