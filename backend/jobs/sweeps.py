@@ -18,24 +18,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from backend.errors import BusyError, NotNowError, RunNotFoundError, TooManyError
-from backend.jobs.kept_files import read_object
 from backend.jobs.sweep_folder import SweepFolder
 from backend.jobs.sweep_info import Going, KeptSweep, info_of
 from backend.jobs.sweep_process import SweepCommand, SweepProcess
+from backend.jobs.sweep_state import kept_sweeps, recorded_sweeps, save_sweep
 from backend.launchers import JobPlace
-from cdsp_core.studies.sweeps.files import SPEC, parquet_of, store_sweep
+from cdsp_core.studies.sweeps.files import parquet_of, store_sweep
 from cdsp_core.studies.sweeps.spec import Sweep
-from cdsp_core.wire.messages.sentences import read
 from cdsp_core.wire.messages.sweeps import SweepCell, SweepDetail, SweepInfo, SweepList
 from cdsp_core.wire.messages.vocabulary import SweepState
 
 logger = logging.getLogger(__name__)
 
-STATE: Final = "state.json"
 RECORDED: Final = "maps"
 """folder of the maps that come with the program, among the recorded runs"""
 MOST_WAITING: Final = 8
-MOST_STATE_BYTES: Final = 65_536
 GOING: Final[tuple[SweepState, ...]] = ("waiting", "running", "paused")
 
 
@@ -79,14 +76,9 @@ class Sweeps:
     async def open(self) -> None:
         """Take up the maps of the folder; those that were going on go on."""
         await asyncio.to_thread(self._find_recorded)
-        for path in sorted(self._folder.glob(f"*/{STATE}")):
-            try:
-                kept = read(KeptSweep, read_object(path, MOST_STATE_BYTES), called="the state of a map")
-            except (OSError, ValueError) as error:
-                logger.warning("%s is no map: %s", path.parent, error)
-                continue
-            sweep_id = path.parent.name
-            self._folders[sweep_id] = SweepFolder(path.parent)
+        for path, kept in kept_sweeps(self._folder):
+            sweep_id = path.name
+            self._folders[sweep_id] = SweepFolder(path)
             self._kept[sweep_id] = kept
             if kept.state in GOING:
                 self._change(sweep_id, state="waiting")
@@ -124,7 +116,7 @@ class Sweeps:
         self._folders[sweep_id] = SweepFolder(path)
         called = name or f"{sweep.x.field} by {sweep.y.field}, {sweep.base.preset}"
         self._kept[sweep_id] = KeptSweep(name=called, waits=waits, created_ms=time.time() * 1000)
-        self._save(sweep_id)
+        save_sweep(self._folders[sweep_id].path, self._kept[sweep_id])
         await self._next()
         return await self.get(sweep_id)
 
@@ -322,8 +314,8 @@ class Sweeps:
         return going.process.began_ns if going is not None and going.sweep_id == sweep_id else None
 
     def _find_recorded(self) -> None:
-        for path in sorted(self._recorded_folder.glob(f"*/{SPEC}")):
-            self._folders.setdefault(path.parent.name, SweepFolder(path.parent))
+        for path in recorded_sweeps(self._recorded_folder):
+            self._folders.setdefault(path.name, SweepFolder(path))
 
     async def _info(self, sweep_id: str) -> SweepInfo | None:
         folder = self._folders[sweep_id]
@@ -340,14 +332,4 @@ class Sweeps:
 
     def _change(self, sweep_id: str, **news: Any) -> None:
         self._kept[sweep_id] = KeptSweep(**{**dict(self._kept[sweep_id]), **news})
-        self._save(sweep_id)
-
-    def _save(self, sweep_id: str) -> None:
-        """Put a map's state on disk; a full disk costs only what a restart would know."""
-        path = self._folders[sweep_id].path / STATE
-        temporary = path.with_suffix(".partial")
-        try:
-            temporary.write_text(self._kept[sweep_id].to_text())
-            temporary.replace(path)
-        except OSError as error:
-            logger.warning("the state of map %s cannot be written: %s", sweep_id, error)
+        save_sweep(self._folders[sweep_id].path, self._kept[sweep_id])

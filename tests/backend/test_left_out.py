@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backend.jobs import studies, sweeps
+from backend.jobs import studies, sweep_state
 from cdsp_core.settings.presets import preset
 from cdsp_core.studies.sweeps.files import MAX_SPEC_BYTES, SPEC, store_sweep
 from cdsp_core.studies.sweeps.spec import Sweep, axis_of
@@ -93,7 +93,7 @@ async def test_a_map_whose_state_is_of_another_shape_is_left_out_and_the_others_
 ) -> None:
     make_map(tmp_path / "sweeps" / "map-whole")
     (make_map(tmp_path / "sweeps" / "map-damaged") / "state.json").write_text(
-        content if content != HUGE else json.dumps(WHOLE_STATE) + " " * sweeps.MOST_STATE_BYTES
+        content if content != HUGE else json.dumps(WHOLE_STATE) + " " * sweep_state.MOST_STATE_BYTES
     )
     (tmp_path / "sweeps" / "a file").write_text("no folder")
     async with lab(tmp_path, sweep_command=tiny, recorded_dir=tmp_path / "recorded") as it:

@@ -244,7 +244,13 @@ async def test_maps_that_come_with_the_program_are_shown_and_stay_as_they_are(tm
         assert (await it.http.get("/api/recorded")).json() == {"recorded": [], "refused": []}
         await asyncio.to_thread(shutil.copytree, out, out.with_name("two"))
         listed = (await it.http.get("/api/sweeps")).json()["sweeps"]
-        assert sorted(each["sweep_id"] for each in listed) == ["one", "two"]
+        assert [each["sweep_id"] for each in listed] == ["one", "two"]
+        asked = Sweep(base=preset("live"), x=axis_of("lambda_conflict", "0,1"), y=axis_of("p_drop", "0"), steps=10)
+        out = out.with_name("wide")
+        await asyncio.to_thread(run_sweep, asked, out=out, processes=1, progress=Silent(), run=tiny_cell, set_up=set_up)
+    async with lab(tmp_path / "data", sweep_command=tiny, recorded_dir=tmp_path / "recorded") as it:
+        listed = (await it.http.get("/api/sweeps")).json()["sweeps"]
+        assert [each["sweep_id"] for each in listed] == ["wide", "one", "two"]  # the largest is shown at once
 
 
 def test_the_maps_that_come_with_the_program_are_whole() -> None:
