@@ -104,6 +104,12 @@ def _moments(options: argparse.Namespace) -> list[Result]:
     return (MomentsBench(frames=2_000, looks=20) if options.quick else MomentsBench()).run()
 
 
+def _maps(options: argparse.Namespace) -> list[Result]:
+    from bench.maps import MapsBench
+
+    return (MapsBench(cells=2, steps=60, rounds=1) if options.quick else MapsBench()).run()
+
+
 PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Result]]]] = {
     "step": _step,
     "kernels": _kernels,
@@ -115,6 +121,7 @@ PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Result]]]] = {
     "training": _training,
     "page": _page,
     "moments": _moments,
+    "maps": _maps,
 }
 
 
