@@ -77,6 +77,7 @@ lock: ## renew requirements.lock from pyproject.toml, in a new .venv
 	rm -rf .venv requirements.lock && touch requirements.lock
 	scripts/environment.sh web worker studies dev
 	$(VENV)/python -m pip freeze --all --exclude pip > requirements.lock
+	scripts/lock_images.sh
 
 clean:  ## remove the environment and every cache
 	rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results build dist *.egg-info

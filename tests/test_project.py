@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
 EXTRAS = ("web", "worker", "studies", "storage", "cluster", "fanout", "dev")
 
 
@@ -61,6 +62,35 @@ def test_installed_versions_are_the_locked_ones() -> None:
         name: version for name, version in installed.items() if version.split("+")[0] != locked.get(name, version)
     }
     assert not differing
+
+
+IMAGES = {
+    "backend": ("web",),
+    "worker": ("worker", "studies"),
+    "node": ("web", "worker", "studies", "storage", "fanout", "cluster"),
+}
+
+
+@pytest.mark.parametrize("image", [*IMAGES, "s3"])
+def test_what_is_installed_into_an_image_is_a_closed_list_of_hashed_files_at_the_locked_versions(image: str) -> None:
+    text = (ROOT / f"requirements/{image}.txt").read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    found = {}
+    for line in lines:
+        assert re.search(r"(\s--hash=sha256:[0-9a-f]{64})+$", line), f"{line[:60]} has no hash"
+        name, version = re.split(r"[ ;]", line)[0].split("==")
+        found[normalised(name)] = version
+    locked = locked_versions()
+    assert {name: version for name, version in found.items() if version != locked.get(name, version)} == {}
+    assert requirement_names(*IMAGES.get(image, ())) <= found.keys() or image == "s3"
+    assert f"scripts/install_image.sh {image} {' '.join(IMAGES.get(image, ()))}\n" in DOCKERFILE or image == "s3"
+
+
+def test_every_install_into_an_image_asks_for_hashes() -> None:
+    installs = re.findall(r".*pip install.*", DOCKERFILE)
+    assert installs == ["    pip install --cache-dir /pip-cache --require-hashes -r requirements/s3.txt"]
+    script = (ROOT / "scripts/install_image.sh").read_text()
+    assert 'exec pip install --cache-dir /pip-cache --require-hashes -r "requirements/$image.txt"\n' in script
 
 
 def test_the_web_process_does_not_require_torch() -> None:
