@@ -27,8 +27,10 @@ LEFT_OUT = ("/start", "/stop")
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")  # of what makes the requests
 @pytest.mark.parametrize("examples", [2, pytest.param(60, marks=pytest.mark.chaos)])
 async def test_no_request_of_the_description_is_answered_with_500(tmp_path: Path, examples: int) -> None:
-    waits = {"command_timeout_s": 2.0, "start_timeout_s": 0.5}  # for one worker, while many runs want it
-    async with lab(tmp_path, **waits) as it, ThreadWorker(it.port, it.settings.checkpoint_dir, step_s=0.02):
+    async with (
+        lab(tmp_path, command_timeout_s=2.0, start_timeout_s=0.5) as it,  # one worker, which many runs want
+        ThreadWorker(it.port, it.settings.checkpoint_dir, step_s=0.02),
+    ):
         run_id = await it.new_run_of_steps(10_000_000)
         await it.until(run_id, lambda run: run["step"] > 5)
         api = schemathesis.openapi.from_dict(json.loads(json.dumps(described(it.app))))
