@@ -338,7 +338,7 @@ def test_a_dead_link_says_so_and_offers_the_newest_run(open_page: OpenPage, runn
 
 
 @pytest.mark.slow
-def test_a_page_whose_modules_are_gone_loads_itself_again_and_only_once(open_page: OpenPage, running: Server) -> None:
+def test_a_page_whose_script_is_gone_loads_itself_again_and_only_once(open_page: OpenPage, running: Server) -> None:
     page = drawn(open_page(may_fail=True))
     documents: list[str] = []
 
@@ -348,13 +348,13 @@ def test_a_page_whose_modules_are_gone_loads_itself_again_and_only_once(open_pag
 
     page.on("request", note)
     page.route(
-        "**/core/store.js",
+        "**/lab/*/main.js",
         lambda route: route.fulfill(status=404) if len(documents) == 1 else route.continue_(),
     )
     page.reload()
     patiently(lambda: len(documents) == 2, "the page to load itself again")
     drawn(page)
-    page.route("**/core/store.js", lambda route: route.fulfill(status=404))
+    page.route("**/lab/*/main.js", lambda route: route.fulfill(status=404))
     page.reload()
     expect(page.locator("body")).to_contain_text("A part of the page is missing: load it again.")
     assert len(documents) == 4
