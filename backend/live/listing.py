@@ -33,7 +33,7 @@ class Listing:
         """A run's row."""
         return await asyncio.to_thread(self._row, hub, hub.memory.newest_values())
 
-    async def text(self, hubs: Iterable[RunHub]) -> str:
+    async def text(self, hubs: Iterable[RunHub]) -> bytes:
         """A row for every run, as a list in JSON.
 
         Each is text before the next is made: of thousands of rows at once Python's collection of garbage, in which
@@ -41,8 +41,8 @@ class Listing:
         """
         in_memory = [(hub, hub.memory.newest_values()) for hub in hubs]
 
-        def written() -> str:
-            return f"[{','.join(self._row(hub, values).to_text() for hub, values in in_memory)}]"
+        def written() -> bytes:
+            return f"[{','.join(self._row(hub, values).to_text() for hub, values in in_memory)}]".encode()
 
         return await asyncio.to_thread(written)
 

@@ -35,10 +35,8 @@ def csv_lines(archive: Archive, state: RunState, run: dict[str, Any]) -> Iterato
     happened: defaultdict[int, dict[int, str]] = defaultdict(dict)  # of texts alone: Python need not look into them
     for written in archive.event_texts(state.run_id):
         event = json.loads(written)
-        at_step = happened[event["epoch"]]
-        at_step[event["step"]] = (
-            f"{at_step[event['step']]} {event['text']}" if event["step"] in at_step else event["text"]
-        )
+        at_step, step = happened[event["epoch"]], event["step"]
+        at_step[step] = f"{at_step[step]} {event['text']}" if step in at_step else event["text"]
     columns = list(dict.fromkeys(name for _, (_, names) in sorted(generations.items(), reverse=True) for name in names))
     columns = columns or ["step"]
     yield _line(["epoch", *columns, "events"])
