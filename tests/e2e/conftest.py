@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from tests.e2e.fixed_run import put_fixed_run
 from tests.e2e.page_server import PageServer
-from tests.e2e.served import Server, drawn, patiently
+from tests.e2e.served import Server, drawn, serving
 
 expect.set_options(timeout=120_000)  # a machine that is busy draws late; what never comes still fails
 STEPS_PER_S = 8
@@ -24,12 +24,8 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("data"))
-    try:
-        patiently(server.is_up, "the server to answer")
+    with serving(tmp_path_factory.mktemp("data")) as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="package")
@@ -37,12 +33,8 @@ def stored_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with one finished run, which is the same each time and on every machine."""
     folder = tmp_path_factory.mktemp("stored")
     put_fixed_run(folder)
-    server = Server(folder)
-    try:
-        patiently(server.is_up, "the server to answer")
+    with serving(folder) as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="package")

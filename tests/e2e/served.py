@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,17 @@ class Server:
         self.proxy.close()
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(timeout=PATIENCE_S)
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    """A server on a data folder, once it answers, until the end of the block."""
+    server = Server(folder)
+    try:
+        patiently(server.is_up, "the server to answer")
+        yield server
+    finally:
+        server.close()
 
 
 def patiently(condition: Callable[[], Any], what: str) -> Any:

@@ -17,7 +17,7 @@ from tests.e2e.assistive import faults
 from tests.e2e.fixed_run import CREATED_MS, FIXED_FILE, NAMED, TWIN_FILE, put_fixed_run
 from tests.e2e.looks import check
 from tests.e2e.page_server import PageServer
-from tests.e2e.served import Server, patiently
+from tests.e2e.served import Server, patiently, serving
 from tests.e2e.test_claims_page import EVIDENCE, STUDIES
 from tests.frontend.test_map import CELLS, a_map
 
@@ -87,12 +87,8 @@ def stored_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("twin")
     for file in (TWIN_FILE, FIXED_FILE):
         put_fixed_run(folder, file)
-    server = Server(folder)
-    try:
-        patiently(server.is_up, "the server to answer")
+    with serving(folder) as server:
         yield server
-    finally:
-        server.close()
 
 
 def _run(number: int) -> dict[str, Any]:

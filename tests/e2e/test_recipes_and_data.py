@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.core.own_data import arrays
 from tests.e2e.assistive import faults
 from tests.e2e.fixed_run import put_fixed_run
-from tests.e2e.served import Server, patiently
+from tests.e2e.served import Server, patiently, serving
 
 pytestmark = pytest.mark.browser
 
@@ -36,12 +36,8 @@ def lent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     content: dict[str, object] = dict(arrays(images=images, task_names=np.array(TASKS)))
     content |= {"tasks": np.arange(400) % 4, "labels": np.arange(400) // 4 % 3}
     np.savez(folder / "datasets" / "My tasks.npz", **content)  # type: ignore[arg-type]
-    server = Server(folder)
-    try:
-        patiently(server.is_up, "the server to answer")
+    with serving(folder) as server:
         yield server
-    finally:
-        server.close()
 
 
 def dialog(page: Page) -> str:
