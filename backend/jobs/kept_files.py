@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from cdsp_core.settings.fields import shown
+
+
+def set_aside(path: Path) -> Path | None:
+    """Keep what a file holds now under another name, before it is replaced; None where that cannot be.
+
+    What was kept so before goes: one is enough for somebody to mend.
+    """
+    aside = path.with_suffix(f".unread{path.suffix}")
+    try:
+        shutil.copyfile(path, aside)
+    except OSError:
+        return None
+    return aside
 
 
 def read_object(path: Path, most_bytes: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from backend.errors import BusyError, NotNowError, StudyNotFoundError
-from backend.jobs.kept_files import read_object
+from backend.jobs.kept_files import read_object, set_aside
 from backend.workers.link import WorkerConnection
 from cdsp_core.studies import NAMES, load_study
 from cdsp_core.wire.frames import to_json_text
@@ -82,13 +82,16 @@ class Studies:
     def open(self) -> None:
         """Read what an earlier process kept. What ran then has ended, unless its worker says otherwise."""
         kept = {}
-        for name, state in self._read().items():
+        found = self._read()
+        for name, state in found.items():
             try:
                 if name in self._catalogue:
                     kept[name] = KeptStudy.model_validate(state)
             except ValidationError as error:
                 logger.warning("%s: study %s has no last result: %s", self._file, name, first_problem(error))
         self._states = kept
+        if found.keys() != kept.keys():
+            self._set_aside()
         for name, study in kept.items():
             if study.state not in ("idle", *ENDED_STUDY):
                 self._change(name, state="failed", reason="The server was stopped while it ran. Start it again.")
@@ -101,7 +104,14 @@ class Studies:
             return {}
         except (OSError, ValueError) as error:
             logger.warning("%s cannot be read, so no study has a last result: %s", self._file, error)
+            self._set_aside()
             return {}
+
+    def _set_aside(self) -> None:
+        """Keep what was not read, or not all of it, from being replaced by the next state."""
+        aside = set_aside(self._file)
+        if aside is not None:
+            logger.info("What %s held is kept as %s.", self._file, aside.name)
 
     def list(self) -> StudyList:
         """Every study with its state, and why none can be started now, if so."""

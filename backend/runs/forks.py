@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import shutil
 import time
@@ -30,6 +29,7 @@ from backend.storage.store import Store
 from cdsp_core.settings.config import Controls, RunConfig
 from cdsp_core.settings.overrides import with_controls
 from cdsp_core.settings.presets import from_dict
+from cdsp_core.storage.folder import flush_folder
 from cdsp_core.storage.place import StorageError
 from cdsp_core.wire.checkpoint_names import checkpoint_name, undelivered_path
 from cdsp_core.wire.frames import Array, decode_frame
@@ -175,11 +175,7 @@ def _copy_checkpoint(source: Path, found: Checkpoint, folder: Path) -> Saved:
     for file in sorted(source.glob(f"{found.checkpoint_id}.*"), key=lambda file: file.suffix == ".json"):
         if file.suffix in (".json", ".safetensors"):
             _link(file, folder / f"{name}{file.suffix}")
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush_folder(folder)
     return Saved(name=name, generation=found.epoch, step=found.step, config=config, controls=controls)
 
 

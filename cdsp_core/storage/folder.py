@@ -64,6 +64,15 @@ class FolderStorage:
             raise StorageAwayError(f"The storage {self.url} cannot be used ({said}).") from error
 
 
+def flush_folder(folder: Path) -> None:
+    """Wait until the disk holds which names a folder has: a rename counts only then. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _whole_copy(source: IO[bytes], target: Path) -> None:
     """Copy a file beside its target, flush it to disk and rename it. Raises OSError."""
     temporary = target.with_name(f".{target.name}.partial")

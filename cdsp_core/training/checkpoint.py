@@ -27,6 +27,7 @@ from cdsp_core.data.datasets import Datasets
 from cdsp_core.settings.config import to_dict
 from cdsp_core.settings.overrides import with_controls
 from cdsp_core.settings.presets import from_dict
+from cdsp_core.storage.folder import flush_folder
 from cdsp_core.training.trainer import Trainer
 
 FORMAT = 3
@@ -56,11 +57,11 @@ def save_checkpoint(trainer: Trainer, folder: Path, name: str) -> Path:
     contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     if (folder / f"{name}.json").exists():
         (folder / f"{name}.json").unlink()
-        _flush(folder)
+        flush_folder(folder)
     _write(folder / f"{name}.safetensors", lambda path: save_file(contiguous, path))
     whole = {**head, "sha256": _checksum(head, folder / f"{name}.safetensors")}
     _write(folder / f"{name}.json", lambda path: path.write_text(json.dumps(whole)))
-    _flush(folder)
+    flush_folder(folder)
     return folder / f"{name}.json"
 
 
@@ -151,11 +152,3 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(path)
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

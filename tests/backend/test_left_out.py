@@ -59,6 +59,7 @@ async def test_a_study_of_another_shape_has_no_last_result_and_the_others_have_t
         assert await reasons(it) == {"blind": None, "table": "It was stopped."}
     sentence = said(caplog)
     assert "study blind has no last result" in sentence
+    assert json.loads((tmp_path / "studies.unread.json").read_text())["blind"] == state
     assert part in sentence
 
 
@@ -73,6 +74,7 @@ async def test_a_file_of_studies_that_is_none_is_left_out_in_one_sentence(
         assert await reasons(it) == {"blind": None, "table": None}
     sentence = said(caplog)
     assert "studies.json cannot be read, so no study has a last result" in sentence
+    assert (tmp_path / "studies.unread.json").read_bytes() == (tmp_path / "studies.json").read_bytes()
     assert ("at most 500000 bytes" in sentence) == (content == HUGE)
 
 

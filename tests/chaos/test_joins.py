@@ -33,7 +33,9 @@ COMES_BACK = ("?after=999:1", "", "?after=0:0")
 
 async def join(url: str, number: int) -> None:
     """Come as a new page, or as one that comes again; read or do not; go politely, or without a word."""
-    async with connect(url + COMES_BACK[number % len(COMES_BACK)], proxy=None, compression=None, max_size=None) as socket:
+    async with connect(
+        url + COMES_BACK[number % len(COMES_BACK)], proxy=None, compression=None, max_size=None
+    ) as socket:
         if number % 2:
             assert json.loads(await socket.recv())["type"] in ("hello", "reset")
         if number % 5 == 0:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
-from tests.e2e.served import Server, drawn, patiently
+from tests.e2e.served import Server, drawn, patiently, serving
 
 pytestmark = pytest.mark.browser
 
@@ -72,17 +72,13 @@ def marks(page: Page) -> int:
 
 @pytest.mark.slow
 def test_without_a_run_the_page_says_so_and_starts_one(open_page: OpenPage, tmp_path: Path) -> None:
-    server = Server(tmp_path)
-    try:
-        patiently(server.is_up, "the server to answer")
+    with serving(tmp_path) as server:
         page = open_page(server.url)
         expect(part(page, "notice")).to_contain_text("No run yet")
         page.click("text=Start the live run")
         drawn(page)
         assert server.run()["run_id"] in page.url
         page.close()
-    finally:
-        server.close()
 
 
 def test_every_picture_shows_the_run_and_moves_with_it(lab: Page) -> None:

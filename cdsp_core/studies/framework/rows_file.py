@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cdsp_core.storage.folder import flush_folder
 from cdsp_core.studies.framework.study import Row
 
 FORMAT: Final = 1
@@ -45,7 +46,7 @@ def write_whole(path: Path, content: bytes, *, open_file: OpenFile | None = None
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
 
 
 def parquet_bytes(rows: Sequence[Row], metadata: dict[str, Any]) -> bytes:
@@ -103,11 +104,3 @@ def said_in_a_sentence(path: Path) -> Iterator[None]:
 
 def _open_to_write(path: Path) -> BinaryIO:
     return path.open("wb")
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
