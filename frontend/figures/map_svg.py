@@ -10,7 +10,8 @@ from typing import Final
 
 from frontend.figures.map_colours import GROUND, SIGMA, colour, ink_on
 from frontend.figures.palette import palette_of
-from frontend.maps.data import Square, View, field_label, measured_text, sentence, short_text, value_text
+from frontend.maps.data import Square, View, field_label, measured_text, short_text, value_text
+from frontend.maps.story import sentence
 
 PITCH: Final = 98
 SIDE: Final = 92

@@ -150,16 +150,6 @@ def place_text(view: View, square: Square) -> str:
     )
 
 
-def sentence(view: View) -> str:
-    """What the finished runs say of the measure: how far each setting moves it, the other averaged over."""
-    moved = [part for axis in (0, 1) if (part := _moved(view, axis))]
-    if not moved:
-        return "A map of when modules emerge: no run has ended yet."
-    seeds = int(view.body["seeds"])
-    over = "one seed a square" if seeds == 1 else f"means of {seeds} seeds a square"
-    return f"{view.about['label']}: {'; '.join(moved)}. {over[0].upper()}{over[1:]}."
-
-
 def progress_text(body: Mapping[str, Any]) -> tuple[str, str]:
     """How far the map is, and how long it will take, or why it does not go on."""
     ended = sum(cell["state"] in ("done", "failed") for cell in body["cells"])
@@ -180,22 +170,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _moved(view: View, axis: int) -> str:
-    means = view.margin(axis).mean
-    values = view.axes[axis]["values"]
-    known = [(at, mean) for at, mean in enumerate(means) if math.isfinite(mean)]
-    if len(known) < 2:
-        return ""
-    (low_at, low), (high_at, high) = (pick(known, key=lambda each: each[1]) for pick in (min, max))
-    unit, label = view.about["unit"], field_label(view.axes[axis]["field"])
-    if measured_text(low, unit) == measured_text(high, unit):
-        return f"{measured_text(low, unit)} at every {label}"
-    return (
-        f"{measured_text(low, unit)} at {label} {value_text(values[low_at])}, "
-        f"{measured_text(high, unit)} at {value_text(values[high_at])}"
-    )
 
 
 def _top(body: Mapping[str, Any], measure: str, found: Iterable[float]) -> float:

@@ -17,8 +17,10 @@ from frontend.figures.palette import palette_of
 from frontend.maps.api import MapApi, number_of, path_of
 from frontend.maps.asked import GOES, connect_form
 from frontend.maps.card import card
-from frontend.maps.data import field_label, label_px, layers_of, progress_text, sentence, square_of, view_of
+from frontend.maps.data import field_label, label_px, layers_of, progress_text, square_of, view_of
+from frontend.maps.film import Films, MapFilm
 from frontend.maps.squares import grid, legend
+from frontend.maps.story import seeds_text, sentence
 from frontend.pages.map import measure_options
 
 KEEP = no_update
@@ -27,6 +29,7 @@ KEEP = no_update
 def connect(app: Dash, api: Api) -> None:
     """Add the callbacks of the page to `app`."""
     maps = MapApi(api)
+    films = Films(maps)
     connect_form(app, maps)
     connect_card(app, maps)
 
@@ -70,7 +73,7 @@ def connect(app: Dash, api: Api) -> None:
         runs, left = progress_text(body)
         lead = (
             f"A map of when modules emerge: {len(view.squares)} small networks of preset {body['preset']}, "
-            f"two settings varied, {body['steps']:,} steps each."
+            f"two settings varied, {body['steps']:,} steps each, {seeds_text(view)}."
         )
         goes, own = body["state"] in GOES, not body["recorded"]
         return (
@@ -102,24 +105,38 @@ def connect(app: Dash, api: Api) -> None:
         Output("map-beside", "figure"),
         Output("map-legend", "children"),
         Output("map-parquet", "href"),
+        Output("map-moments", "data"),
+        Output("map-film-bar", "hidden"),
         Input("map-seen", "data"),
         Input("theme", "data"),
         Input("map-layer", "value"),
         Input("map-view", "value"),
         State("map-address", "search"),
         State("map-measure", "value"),
+        State("map-moments", "data"),
     )
-    async def draw(seen: Any, theme: Any, layer: Any, how: Any, search: Any, measure: Any) -> tuple[Any, ...]:
+    async def draw(
+        seen: Any, theme: Any, layer: Any, how: Any, search: Any, measure: Any, before: Any
+    ) -> tuple[Any, ...]:
         body, _, _ = await maps.shown(search)
         if body is None or theme is None:
-            return (KEEP,) * 7
+            return (KEEP,) * 9
         view, palette = view_of(body, measure), palette_of(theme)
-        squares = grid(view, theme=theme, layer=number_of(layer), pictures=how != "Numbers")
+        film = await films.of(view) if how == "Film" else MapFilm()
+        steps = list(film.steps)
+        squares = grid(view, theme=theme, layer=number_of(layer), pictures=how != "Numbers", film=film)
         across, down = view.axes
-        size = {"--columns": len(across["values"]), "--rows": len(down["values"]), "--label": f"{label_px(view)}px"}
+        size = {
+            "--columns": len(across["values"]),
+            "--rows": len(down["values"]),
+            "--label": f"{label_px(view)}px",
+            "--moments": len(steps),
+        }
         sides = (margin_figure(view, 0, palette), margin_figure(view, 1, palette))
         parquet = f"{path_of(body['sweep_id'])}/parquet"
-        return squares, "false", size, *sides, legend(view, theme=theme), parquet
+        moved = KEEP if steps == before else steps
+        below = [] if how == "Film" else legend(view, theme=theme)
+        return squares, "false", size, *sides, below, parquet, moved, how != "Film"
 
     @app.callback(
         Output("map-download", "data"),
@@ -200,6 +217,21 @@ def connect_card(app: Dash, maps: MapApi) -> None:
         ClientsideFunction("pages", "squares"),
         Output("map-ready", "data"),
         Input("map-grid", "children"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("pages", "film"),
+        Output("map-moment", "max"),
+        Output("map-moment", "value"),
+        Output("map-play", "children"),
+        Input("map-moments", "data"),
+        Input("map-play", "n_clicks"),
+        State("map-moment", "value"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("pages", "moment"),
+        Output("map-step", "children"),
+        Input("map-moment", "value"),
+        Input("map-moments", "data"),
     )
 
 

@@ -18,6 +18,7 @@ from frontend.maps.data import (
     short_text,
     value_text,
 )
+from frontend.maps.film import MapFilm
 
 STATES = {
     "training": "training now",
@@ -27,8 +28,8 @@ STATES = {
 }
 
 
-def grid(view: View, *, theme: str, layer: int, pictures: bool) -> list[Component]:
-    """Every square, row by row, with the values of both axes around them."""
+def grid(view: View, *, theme: str, layer: int, pictures: bool, film: MapFilm | None = None) -> list[Component]:
+    """Every square, row by row, with the values of both axes around them; with a film, what moves and nothing else."""
     across, down = view.axes
     columns = len(across["values"])
     rows = len(down["values"])
@@ -36,7 +37,9 @@ def grid(view: View, *, theme: str, layer: int, pictures: bool) -> list[Componen
     for row, value in enumerate(down["values"]):
         found.append(html.Span(value_text(value), className="map-row", style=at(row + 1, 1)))
         found += [
-            square(view, each, theme=theme, layer=layer, pictures=pictures) for each in view.squares if each.y == row
+            square(view, each, theme=theme, layer=layer, pictures=pictures, film=film)
+            for each in view.squares
+            if each.y == row
         ]
     for column, value in enumerate(across["values"]):
         found.append(html.Span(value_text(value), className="map-column", style=at(rows + 1, column + 2)))
@@ -53,25 +56,32 @@ def at(row: int, column: int) -> dict[str, str]:
     return {"gridArea": f"{row} / {column}"}
 
 
-def square(view: View, shown: Square, *, theme: str, layer: int, pictures: bool) -> Component:
+def square(
+    view: View, shown: Square, *, theme: str, layer: int, pictures: bool, film: MapFilm | None = None
+) -> Component:
     """One square, which is a button."""
     values, unit = shown.values(view.measure), view.about["unit"]
     state = shown.state
     parts: list[Component] = []
     cell = shown.pictured
-    if pictures and cell is not None and layer < len(cell["connection"]):
+    strip = "" if film is None else film.strip(shown, layer, theme)
+    if strip and cell is not None:
+        matrix = cell["connection"][layer]
+        look = {"backgroundImage": f"url({strip})", "aspectRatio": f"{len(matrix[0])} / {len(matrix)}"}
+        parts.append(html.Span(className="map-moment", style=look))
+    elif pictures and cell is not None and layer < len(cell["connection"]):
         parts.append(html.Img(src=thumbnail(cell["connection"][layer], theme), alt=""))
-    if values:
+    if values and not strip:
         spread = f" ±{short_text((max(values) - min(values)) / 2, unit)}" if len(values) > 1 else ""
         parts.append(html.B(short_text(fmean(values), unit) + spread))
-    elif state == "training":
+    elif state == "training" and not strip:
         steps = view.body["steps"] * len(shown.cells)
         done = sum(each["step"] for each in shown.cells if each["state"] == "training")
         parts.append(html.Progress(value=str(done), max=str(steps), **aria(label="steps")))
     elif state == "failed":
         parts.append(html.B("×"))
     style = at(shown.y + 1, shown.x + 2)
-    if values:
+    if values and not strip:
         ground = colour(GROUND[theme], view.share(fmean(values)))
         style |= {"backgroundColor": ground, "color": ink_on(ground)}
     said = f"{view.about['label']} {measured_text(fmean(values), unit)}" if values else STATES[state]

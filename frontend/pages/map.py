@@ -15,7 +15,7 @@ from frontend.attributes import aria, data
 from frontend.maps.choices import setting_options, suggested_values
 
 CLOCK_MS: Final = 1500
-VIEWS: Final = ("Pictures", "Numbers")
+VIEWS: Final = ("Pictures", "Numbers", "Film")
 PRESET: Final = "live"
 BESIDE: Final = {"shares": "Shares the cores with a run", "waits": "Waits while a run trains"}
 
@@ -27,7 +27,7 @@ def layout() -> Component:
             dcc.Location(id="map-address", refresh=False),
             dcc.Location(id="map-goto", refresh=True),
             dcc.Interval(id="map-clock", interval=CLOCK_MS),
-            *(dcc.Store(id=f"map-{name}") for name in ("seen", "shown", "under", "done", "ready")),
+            *(dcc.Store(id=f"map-{name}") for name in ("seen", "shown", "under", "done", "ready", "moments")),
             html.Div([story(), picture()], className="map-middle"),
             html.Section(
                 [*maps(), *axes(), *each_run(), *measures(), *where(), *going()],
@@ -81,6 +81,7 @@ def picture() -> Component:
                 ],
                 className="map-switches",
             ),
+            film_bar(),
             html.Div(
                 [
                     html.Div(
@@ -101,6 +102,21 @@ def picture() -> Component:
         ],
         className="panel map-picture",
         **aria(label="The map"),
+    )
+
+
+def film_bar() -> Component:
+    """What moves through the film of the map; there only where squares show it."""
+    moment = dcc.Input(id="map-moment", type="range", value=0, min=0, max=1, step=1)
+    return html.Div(
+        [
+            html.Button("Play", id="map-play", className="button", type="button"),
+            html.Label([html.Span("Moment of the film", className="visually-hidden"), moment]),
+            html.Span("", id="map-step", className="map-hint"),
+        ],
+        id="map-film-bar",
+        className="map-film-bar",
+        hidden=True,
     )
 
 

@@ -84,7 +84,8 @@ class PageServer:
         @app.get("/api/sweeps/{sweep_id}/cells/{key}")
         async def cell(sweep_id: str, key: str) -> Any:
             found = next(each for each in (await sweep(sweep_id))["cells"] if each["key"] == key)
-            return {"steps": [0, found["step"]], "connection": [found["connection"]] * 2}
+            untrained = [[[128] * len(row) for row in layer] for layer in found["connection"]]
+            return {"steps": [0, found["step"]], "connection": [untrained, found["connection"]]}
 
         @app.get("/api/studies")
         async def studies() -> Any:

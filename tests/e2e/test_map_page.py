@@ -24,9 +24,7 @@ def test_a_map_is_seen_by_pointer_and_keyboard_and_a_cell_that_ends_fills_in(
     pages.sweeps = [a_map(list(CELLS))]
     page = open_page(f"{pages.url}/map", wait_for=".map-square", width=width, theme=theme)
     expect(page.locator(".map-square")).to_have_count(4)
-    expect(page.locator("#map-sentence")).to_have_text(
-        "Links cut: 1 at λ 0, 4 at 10; 2 at every p_drop. One seed a square."
-    )
+    expect(page.locator("#map-sentence")).to_have_text("1 of 4 links are cut at λ 0, 4 at 10. p_drop hardly matters.")
     expect(page.locator("#map-runs")).to_have_text("3 of 4 runs")
     expect(page.locator("#map-top .main-svg").first).to_be_visible()
 
@@ -93,6 +91,42 @@ def test_a_copied_link_opens_the_map_as_it_was_shown(open_page: Callable[..., Pa
     expect(again.locator("[data-square='1-0']")).to_have_attribute("aria-label", re.compile("Accuracy with ID"))
     again.get_by_role("radiogroup", name="Measure").get_by_text("Links cut").click()
     expect(again.locator("[data-square='1-0']")).to_have_attribute("aria-label", re.compile("Links cut"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+def test_the_film_plays_by_itself_stops_where_asked_and_goes_to_any_moment(
+    open_page: Callable[..., Page], pages: PageServer, width: int, theme: str
+) -> None:
+    pages.sweeps = [a_map(list(CELLS))]
+    page = open_page(f"{pages.url}/map", wait_for=".map-square", width=width, theme=theme)
+    expect(page.locator("#map-film-bar")).to_be_hidden()
+    page.get_by_role("radiogroup", name="What a square shows").get_by_text("Film").click()
+    expect(page.locator(".map-moment")).to_have_count(3)
+    expect(page.locator("#map-play")).to_have_text("Pause")
+    expect(page.locator("#map-step")).to_have_text("step 100 of 100")
+    expect(page.locator("#map-play")).to_have_text("Play")
+    square = page.locator("[data-square='1-0'] .map-moment")
+    trained = square.screenshot()
+    moment = page.get_by_label("Moment of the film")
+    moment.fill("0")
+    expect(page.locator("#map-step")).to_have_text("step 0 of 100")
+    assert square.screenshot() != trained
+    moment.fill(str(moment.get_attribute("max")))
+    expect(page.locator("#map-step")).to_have_text("step 100 of 100")
+    assert square.screenshot() == trained
+
+    page.locator("#map-play").click()
+    expect(page.locator("#map-play")).to_have_text("Pause")
+    page.locator("#map-play").click()
+    expect(page.locator("#map-play")).to_have_text("Play")
+    assert page.locator("#map-step").inner_text() != "step 100 of 100"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert faults(page) == []
+
+    page.get_by_role("radiogroup", name="What a square shows").get_by_text("Pictures").click()
+    expect(page.locator("#map-film-bar")).to_be_hidden()
+    expect(page.locator(".map-square img")).to_have_count(3)
 
 
 @pytest.mark.slow

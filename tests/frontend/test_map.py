@@ -13,17 +13,20 @@ import pytest
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import PRESETS, preset
 from cdsp_core.studies.sweeps.spec import axis_of
+from frontend.api import Answer
 from frontend.figures.map_colours import GROUND, colour, ink_on, thumbnail
 from frontend.figures.map_margins import margin_figure
 from frontend.figures.map_svg import map_svg
 from frontend.figures.palette import LIGHT
-from frontend.maps.api import number_of
+from frontend.maps.api import MapApi, number_of
 from frontend.maps.asked import axis_json, filled
 from frontend.maps.card import card
 from frontend.maps.choices import kept_or_suggested, setting_options, suggested_values
-from frontend.maps.data import progress_text, sentence, square_of, value_text, view_of
+from frontend.maps.data import progress_text, square_of, value_text, view_of
+from frontend.maps.film import Films
 from frontend.maps.live import names_of, option
 from frontend.maps.squares import grid
+from frontend.maps.story import sentence
 from frontend.rendered import to_html
 
 
@@ -82,11 +85,42 @@ def test_margins_are_means_and_ranges_of_the_runs_that_have_ended() -> None:
     assert all(map(math.isnan, empty))
 
 
-def test_the_sentence_says_how_far_each_setting_moves_the_measure() -> None:
-    said = sentence(view_of(a_map(CELLS), "links_cut"))
-    assert said == "Links cut: 1 at λ 0, 4 at 10; 2 at every p_drop. One seed a square."
-    several = sentence(view_of(a_map(CELLS, seeds=3), "links_cut"))
-    assert several.endswith("2 at every p_drop. Means of 3 seeds a square.")
+LINKS, ACCURACY = "links_cut", "accuracy"
+
+
+@pytest.mark.parametrize(
+    ("measure", "rows", "said"),
+    [
+        (LINKS, [[0, 1, 4, 4]] * 2, "4 of 4 links are cut from λ 3 on, 0 below. p_drop hardly matters."),
+        (LINKS, [[0, 1, 2, 3]] * 2, "0 of 4 links are cut at λ 0, 3 at 30. p_drop hardly matters."),
+        (LINKS, [[0, 0, 4, 4], [0, 0, 2, 2]], "3 of 4 links are cut from λ 3 on, 0 below. By p_drop: 2 at 0, 1 at 1."),
+        (LINKS, [[0] * 4, [4] * 4], "0 of 4 links are cut at p_drop 0, 4 at 1. λ hardly matters."),
+        (LINKS, [[2] * 4] * 2, "2 of 4 links are cut at every λ. p_drop hardly matters."),
+        (LINKS, [[0, 4, 0, 4]] * 2, "0 of 4 links are cut at λ 0, 4 at 1. p_drop hardly matters."),
+        (
+            ACCURACY,
+            [[0.8, 0.5, 0.5, 0.5]] * 2,
+            "Accuracy with ID is 50.0 % from λ 1 on, 80.0 % below. p_drop hardly matters.",
+        ),
+        (ACCURACY, [[None, 0.5, None, 0.75]], "Accuracy with ID is 50.0 % at λ 1, 75.0 % at 30."),
+    ],
+)
+def test_the_sentence_says_where_a_setting_turns_the_measure_and_whether_the_other_matters(
+    measure: str, rows: list[list[float | None]], said: str
+) -> None:
+    cells = [
+        {**cell(x, y, value), "measures": {} if value is None else {measure: value}}
+        for y, row in enumerate(rows)
+        for x, value in enumerate(row)
+    ]
+    axes = [
+        {"field": "lambda_conflict", "values": [0.0, 1.0, 3.0, 30.0]},
+        {"field": "p_drop", "values": [0.0, 1.0][: len(rows)]},
+    ]
+    assert sentence(view_of(a_map(cells, axes=axes), measure)) == said
+
+
+def test_before_a_run_has_ended_the_sentence_says_so() -> None:
     none = sentence(view_of(a_map([cell(0, 0, None)]), "links_cut"))
     assert none == "A map of when modules emerge: no run has ended yet."
 
@@ -214,3 +248,42 @@ def test_what_people_type_becomes_an_axis() -> None:
     assert number_of("Layer 2") == 1
     assert number_of(None) == 0
     assert value_text(0.3) == "0.3"
+
+
+class Told:
+    """An API of which a film needs nothing but a cell's recording; it counts how often it is asked."""
+
+    def __init__(self, *, status: int = 200) -> None:
+        self.asked = 0
+        self._status = status
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Answer:
+        self.asked += 1
+        return Answer(
+            status=self._status,
+            body={"steps": [0, 7], "connection": [[[[128, 128], [128, 128]]], [[[255, 0], [0, 9]]]]},
+        )
+
+
+async def test_a_film_shows_every_square_at_the_same_moments_and_reads_a_recording_once() -> None:
+    api = Told()
+    films, view = Films(MapApi(api)), view_of(a_map(CELLS), "links_cut")
+    film = await films.of(view)
+    assert (film.steps[0], film.steps[-1], len(film.steps)) == (0, 100, 30)
+    assert film.layers.keys() == {"0-0", "1-0", "0-1"}
+    untrained, trained = [[[128, 128], [128, 128]]], [[[255, 0], [0, 9]]]
+    assert list(film.layers["0-0"]) == [untrained if step < 7 else trained for step in film.steps]
+    assert film.strip(view.squares[0], 0, "light").startswith("data:image/png")
+    assert film.strip(view.squares[0], 1, "light") == ""
+    assert film.strip(view.squares[3], 0, "light") == ""
+    await films.of(view)
+    assert api.asked == 3
+
+
+async def test_a_map_of_too_many_squares_has_no_film_and_a_recording_that_is_away_leaves_its_square_out() -> None:
+    api = Told()
+    many = view_of(a_map([cell(x, 0, 1) for x in range(376)]), "links_cut")
+    assert (await Films(MapApi(api)).of(many)).steps == ()
+    assert api.asked == 0
+    away = await Films(MapApi(Told(status=404))).of(view_of(a_map(CELLS), "links_cut"))
+    assert not away.layers

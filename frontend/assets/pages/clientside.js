@@ -140,6 +140,28 @@
     next.focus();
   }
 
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const MOMENT_MS = 150;
+  const CALM_MOMENT_MS = 1000;
+  let playing = 0;
+
+  /** Go from a moment of the map's film to its last, then rest there. */
+  function play(from, last) {
+    const { set_props } = window.dash_clientside;
+    let moment = from;
+    playing = setInterval(() => {
+      moment += 1;
+      set_props("map-moment", { value: moment });
+      if (moment >= last) rest();
+    }, calm.matches ? CALM_MOMENT_MS : MOMENT_MS);
+  }
+
+  function rest() {
+    clearInterval(playing);
+    playing = 0;
+    window.dash_clientside.set_props("map-play", { children: "Play" });
+  }
+
   let wasOpened = false;
   const COPIED_MS = 2000;
 
@@ -184,6 +206,26 @@
           history.replaceState(null, "", address);
           return "It is in the address bar";
         }
+      },
+      /** The film of the map begins by itself where motion is welcome; the button stops it, and goes on or plays it anew. */
+      film(steps, clicks, value) {
+        const { callback_context, no_update } = window.dash_clientside;
+        const last = Math.max(1, (steps || []).length - 1);
+        const pressed = callback_context.triggered_id === "map-play";
+        const stops = playing || !steps?.length;
+        if (playing) rest();
+        if (stops && pressed) return [last, no_update, "Play"];
+        if (!steps?.length || (calm.matches && !pressed)) return [last, last, "Play"];
+        const from = pressed && Number(value) < last ? Number(value) : 0;
+        play(from, last);
+        return [last, from, "Pause"];
+      },
+      /** Show a moment of the map's film in every square, and say its step. */
+      moment(value, steps) {
+        document.getElementById("map-grid").style.setProperty("--moment", value);
+        if (!steps?.length) return "There is no film of this map: it has too many squares, or none that has begun.";
+        const at = Math.min(Number(value), steps.length - 1);
+        return `step ${steps[at].toLocaleString("en-US")} of ${steps[steps.length - 1].toLocaleString("en-US")}`;
       },
       /** Mark the cards with how far one has come, and lead to the first that is not done. */
       lessons(cards) {
