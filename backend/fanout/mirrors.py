@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 from typing import Final
 
 from backend.errors import ApiError
@@ -23,7 +24,12 @@ COUNTED_S: Final = 5
 """a count of viewers that is not said again is forgotten after so long"""
 AT_ONCE: Final = 200
 """entries read together"""
+BACK_S: Final = 8.0
+"""for which pages are told that Redis answers again"""
 THEN: Final = "what you see is the newest that has come, and the run trains on."
+REDIS_AWAY: Final = f"Redis does not answer: {THEN}"
+"""what pages are told; whoever runs the server reads its address and why in /healthz and the log"""
+REDIS_BACK: Final = "Redis answers again: the steps that were missed come now, none is lost."
 
 
 class Mirrors:
@@ -38,6 +44,9 @@ class Mirrors:
         self._ticking: asyncio.Task[None] | None = None
         self.problem: str | None = None
         """why Redis cannot be read, in one sentence"""
+        self._told: str | None = None
+        """what every page is told of Redis"""
+        self._back_at_s = -BACK_S
 
     @property
     def count(self) -> int:
@@ -79,10 +88,16 @@ class Mirrors:
         problem = None if error is None else away(self._url, error, then=THEN)
         if (problem is None) != (self.problem is None):
             logger.error("%s", problem) if problem else logger.info("Redis answers again.")
+            self._back_at_s = time.monotonic()
         self.problem = problem
+        is_news = time.monotonic() - self._back_at_s < BACK_S
+        told = REDIS_AWAY if problem else REDIS_BACK if is_news else None
+        if told == self._told:
+            return
+        self._told = told
         for followed in self._followed.values():
             if followed.run.begun:
-                followed.run.suffer(problem)
+                followed.run.suffer(told)
 
     async def _tick(self) -> None:
         while True:
@@ -106,6 +121,7 @@ class Mirrors:
         run = followed.run
         position = await self._newest(run.run_id)
         await self._catch_up(run)
+        run.suffer(self._told)
         followed.is_ready()
         while position is None:
             await asyncio.sleep(AGAIN_S)
@@ -151,6 +167,7 @@ class Mirrors:
         while True:
             try:
                 await self._catch_up(run, upto=upto)
+                run.suffer(self._told)
                 return
             except OwnerAwayError as error:
                 run.suffer(str(error))

@@ -18,6 +18,7 @@ import uvicorn
 from redis.asyncio import Redis
 from websockets.exceptions import InvalidStatus
 
+from backend.fanout.mirrors import REDIS_AWAY, REDIS_BACK
 from backend.patience import PatientSockets
 from backend.settings import Settings
 from backend.viewer_app import create_viewer_app
@@ -234,8 +235,11 @@ async def test_redis_killed_and_started_again_leaves_no_gap_and_nothing_double(
                     said = await asyncio.to_thread(httpx.get, f"{address}/healthz", trust_env=False)
                     (sentence,) = said.json()["problems"]
                     assert f"Redis at {redis.url} cannot be used" in sentence
-                    await told(group, sentence)
+                    await told(group, REDIS_AWAY)
+                for each in watchers:
+                    each.reasons.discard(REDIS_BACK)
                 await redis.start()
+                await told(watchers, REDIS_BACK)
                 await reached(watchers, len(beside.steps))
             paused = await owner.pause(run_id)
             await reached([*watchers, beside], paused["step"])
