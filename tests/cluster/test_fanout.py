@@ -265,6 +265,33 @@ async def test_a_redis_that_comes_back_empty_leaves_no_gap_either(tmp_path: Path
         watcher.leave()
 
 
+async def test_a_redis_that_takes_no_more_writes_is_told_of_until_it_does(tmp_path: Path, redis: RedisServer) -> None:
+    admin: Any = Redis.from_url(redis.url)  # its commands have no types
+    async with (
+        admin,
+        lab(tmp_path / "data", fanout=redis.url) as owner,
+        viewer_process(redis, owner) as elsewhere,
+        ThreadWorker(owner.port, owner.settings.checkpoint_dir, step_s=0.02),
+    ):
+        run_id = await owner.new_run()
+        await owner.until(run_id, lambda run: run["step"] > 10)
+        (watcher,) = await watch(f"http://127.0.0.1:{elsewhere.port}", run_id, 1)
+        (beside,) = await watch(f"http://127.0.0.1:{owner.port}", run_id, 1)
+        await admin.config_set("maxmemory", 1)
+        await told([watcher], REDIS_AWAY)
+        await reached([beside], len(beside.steps) + 200)  # some seconds, in which what can be read is read
+        assert REDIS_BACK not in watcher.reasons
+        for site in (owner, elsewhere):
+            (problem,) = (await site.http.get("/healthz")).json()["problems"]
+            assert "command not allowed when used memory > 'maxmemory'" in problem
+        await admin.config_set("maxmemory", 0)
+        await told([watcher], REDIS_BACK)
+        await reached([watcher], len(beside.steps))
+        assert watcher.is_whole
+        for each in (watcher, beside):
+            each.leave()
+
+
 async def test_users_with_the_rights_that_are_named_are_enough(tmp_path: Path, redis: RedisServer) -> None:
     written = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
     rights = re.findall(r"`(~topology-lab:\* [^`]*)`", written)
