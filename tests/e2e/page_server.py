@@ -84,7 +84,8 @@ class PageServer:
         @app.get("/api/sweeps/{sweep_id}/cells/{key}")
         async def cell(sweep_id: str, key: str) -> Any:
             found = next(each for each in (await sweep(sweep_id))["cells"] if each["key"] == key)
-            return {"steps": [0, found["step"]], "connection": [found["connection"]] * 2}
+            recipe = {"config": {"preset": "live"}}
+            return {"steps": [0, found["step"]], "connection": [found["connection"]] * 2, "recipe": recipe}
 
         @app.get("/api/studies")
         async def studies() -> Any:
@@ -109,6 +110,8 @@ class PageServer:
             return study
         if parts[0] == "sweeps":
             return self.sweeps[0]
+        if path == "runs":
+            return {"run_id": "begun"}
         run = next((each for each in self.runs if each["run_id"] == parts[1]), None)
         if run is None:
             raise HTTPException(404)
