@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import errno
 import os
 import signal
@@ -71,6 +72,7 @@ def main(arguments: list[str] | None = None, *, program: str = "python -m backen
         settings = _settings(options)
         if settings.fanout is not None:
             check_url(settings.fanout)
+            _try_fanout(settings)
         if options.device == "cuda" and settings.role == "owner" and launcher_class(settings.launcher).same_machine:
             _check_cuda()
         if settings.storage is not None:
@@ -203,6 +205,13 @@ def _try_storage(url: str) -> None:
         print(f"{error} Runs begin, and their checkpoints are stored once it can be.", file=sys.stderr)
     except StorageError as error:
         raise SettingsError(str(error)) from None
+
+
+def _try_fanout(settings: Settings) -> None:
+    """Refuse a Redis or an owner that this server cannot use. Raises SettingsError."""
+    from backend.fanout.trial import try_fanout  # of the extra `fanout`
+
+    asyncio.run(try_fanout(settings))
 
 
 def _number(name: str, default: float) -> float:

@@ -1,7 +1,7 @@
 """The command `topology-lab` of an installed package: serves the page, or passes a core command on.
 
 topology-lab [OPTION ...]                          as `python -m backend`
-topology-lab train | study | presets | evidence    as `python -m cdsp_core`
+topology-lab train | study | sweep | ...           as `python -m cdsp_core`
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import sys
 from typing import Final
 
 PROGRAM: Final = "topology-lab"
-CORE_COMMANDS: Final = ("train", "study", "presets", "evidence")
+CORE_COMMANDS: Final = (
+    "train", "data", "record", "replay", "presets", "study", "sweep", "evidence", "oligarchy",
+)  # fmt: skip
+"""those of cdsp_core.__main__, which imports torch"""
 
 
 def main(arguments: list[str] | None = None) -> int:

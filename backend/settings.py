@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, get_args
+from urllib.parse import urlsplit
 
 from backend.launchers import launcher_class, launcher_names
 from backend.quotas import Limits
@@ -119,7 +120,7 @@ class Settings:
             raise SettingsError(f"--ray-address (CDSP_RAY_ADDRESS) needs --launcher ray. Found {self.launcher}.")
         if self.role == "viewer" and self.fanout is None:
             raise SettingsError("--role viewer needs --fanout redis://HOST:PORT (CDSP_FANOUT), where runs come from.")
-        if not re.fullmatch(r"https?://[^/@\s?#]+", self.owner):
+        if not is_origin(self.owner):
             raise SettingsError(f"--owner (CDSP_OWNER) must be like http://127.0.0.1:8000. Found {self.owner[:60]!r}.")
         if not 0 < self.worker_cpus <= MOST_OF_A_NODE:
             raise SettingsError(
@@ -213,6 +214,14 @@ class Settings:
         """Where a browser on this machine finds the page."""
         name = "127.0.0.1" if self.host in ("0.0.0.0", "::", "127.0.0.1") else self.host
         return f"http://{f'[{name}]' if ':' in name else name}:{self.port}/"
+
+
+def is_origin(url: str) -> bool:
+    """Whether this is scheme, host and port of a web server, and nothing more."""
+    try:
+        return re.fullmatch(r"https?://[^/@\s?#]+", url) is not None and urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -105,9 +105,12 @@ def _moments(options: argparse.Namespace) -> list[Result]:
 
 
 def _maps(options: argparse.Namespace) -> list[Result]:
+    from bench.beside_map import BesideMapBench
     from bench.maps import MapsBench
 
-    return (MapsBench(cells=2, steps=60, rounds=1) if options.quick else MapsBench()).run()
+    maps = MapsBench(cells=2, steps=60, rounds=1) if options.quick else MapsBench()
+    beside = BesideMapBench(rounds=1, warm_up_s=1.0, window_s=3.0) if options.quick else BesideMapBench()
+    return maps.run() + beside.run()
 
 
 PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Result]]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from typing import Final
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from backend.settings import SettingsError
 
 SCHEMES: Final = ("redis", "rediss")
+PIPELINED: Final = re.compile(r"""^Command # .* of pipeline caused error: (?:\(['"])?(.*?)(?:['"],\))?$""")
+"""what redis-py writes around what Redis says of one of several commands"""
 
 
 def check_url(url: str) -> None:
@@ -30,10 +33,21 @@ def check_url(url: str) -> None:
 
 def away(url: str, error: Exception, *, then: str) -> str:
     """Why Redis cannot be used and what that means, in one sentence."""
-    why = " ".join(str(error).split())[:160].rstrip(".") or type(error).__name__
-    return f"Redis at {without_password(url)} cannot be used ({why}); {then}"
+    return f"Redis at {without_password(url)} cannot be used ({reason_of(error)}); {then}"
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, in a line: what the system said first, if it did."""
+    known: BaseException | None = error
+    while known is not None and not (isinstance(known, OSError) and known.errno is not None):
+        known = known.__cause__ or known.__context__
+    if isinstance(known, OSError) and known.errno is not None:
+        found = os.strerror(known.errno) if known.errno > 0 else known.strerror or ""
+    else:
+        found = PIPELINED.sub(r"\1", " ".join(str(error).split()))[:160].rstrip(".")
+    return found or type(error).__name__
 
 
 def without_password(url: str) -> str:
     """The address as it may be shown."""
-    return re.sub(r"//[^@/]*@", "//", url)[:100]
+    return re.sub(r"//.*@", "//", url).partition("?")[0][:100]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 from typing import Final
 
 from backend.errors import ApiError
@@ -23,7 +24,15 @@ COUNTED_S: Final = 5
 """a count of viewers that is not said again is forgotten after so long"""
 AT_ONCE: Final = 200
 """entries read together"""
+READING: Final = "reading"
+COUNTING: Final = "counting"
+"""what is done in Redis"""
+BACK_S: Final = 8.0
+"""for which pages are told that Redis answers again"""
 THEN: Final = "what you see is the newest that has come, and the run trains on."
+REDIS_AWAY: Final = f"Redis cannot be used: {THEN}"
+"""what pages are told; whoever runs the server reads its address and why in /healthz and the log"""
+REDIS_BACK: Final = "Redis can be used again: the steps that were missed come now, none is lost."
 
 
 class Mirrors:
@@ -37,7 +46,12 @@ class Mirrors:
         self._process = secrets.token_hex(8)
         self._ticking: asyncio.Task[None] | None = None
         self.problem: str | None = None
-        """why Redis cannot be read, in one sentence"""
+        """why Redis cannot be used, in one sentence"""
+        self._problems: dict[str, str] = {}
+        """the same by what is done there"""
+        self._told: str | None = None
+        """what every page is told of Redis"""
+        self._back_at_s = -BACK_S
 
     @property
     def count(self) -> int:
@@ -74,15 +88,25 @@ class Mirrors:
             raise
         return followed.run
 
-    def note(self, error: Exception | None) -> None:
-        """Redis has answered, or has not."""
-        problem = None if error is None else away(self._url, error, then=THEN)
+    def note(self, doing: str, error: Exception | None) -> None:
+        """Redis has let this process do something, or has not. One that takes no writes can still be read."""
+        if error is None:
+            self._problems.pop(doing, None)
+        else:
+            self._problems[doing] = away(self._url, error, then=THEN)
+        problem = next(iter(self._problems.values()), None)
         if (problem is None) != (self.problem is None):
-            logger.error("%s", problem) if problem else logger.info("Redis answers again.")
+            logger.error("%s", problem) if problem else logger.info("Redis can be used again.")
+            self._back_at_s = time.monotonic()
         self.problem = problem
+        is_news = time.monotonic() - self._back_at_s < BACK_S
+        told = REDIS_AWAY if problem else REDIS_BACK if is_news else None
+        if told == self._told:
+            return
+        self._told = told
         for followed in self._followed.values():
             if followed.run.begun:
-                followed.run.suffer(problem)
+                followed.run.suffer(told)
 
     async def _tick(self) -> None:
         while True:
@@ -91,12 +115,14 @@ class Mirrors:
                 if followed.unused_ticks > UNUSED_TICKS or followed.task.done():
                     followed.task.cancel()
                     del self._followed[run_id]
+            if not self._followed:
+                self._problems.pop(READING, None)  # nobody reads, who could say that it works
             counts = {run_id: len(each.run.viewers) for run_id, each in self._followed.items() if each.run.viewers}
             try:
                 await self._streams.say_counts(self._process, counts, seconds=COUNTED_S)
-                self.note(None)
+                self.note(COUNTING, None)
             except AWAY as error:
-                self.note(error)
+                self.note(COUNTING, error)
             await asyncio.sleep(TICK_S)
 
     # one run
@@ -106,6 +132,7 @@ class Mirrors:
         run = followed.run
         position = await self._newest(run.run_id)
         await self._catch_up(run)
+        run.suffer(self._told)
         followed.is_ready()
         while position is None:
             await asyncio.sleep(AGAIN_S)
@@ -115,10 +142,10 @@ class Mirrors:
             try:
                 entries = await self._streams.after(stream_of(run.run_id), position, most=AT_ONCE)
             except AWAY as error:
-                self.note(error)
+                self.note(READING, error)
                 await asyncio.sleep(AGAIN_S)
                 continue
-            self.note(None)
+            self.note(READING, None)
             for entry_id, message in entries:
                 await self._take(run, message)
                 position = entry_id
@@ -128,9 +155,9 @@ class Mirrors:
         try:
             newest = await self._streams.newest(stream_of(run_id))
         except AWAY as error:
-            self.note(error)
+            self.note(READING, error)
             return None
-        self.note(None)
+        self.note(READING, None)
         return newest
 
     async def _take(self, run: MirroredRun, message: str | bytes) -> None:
@@ -151,6 +178,7 @@ class Mirrors:
         while True:
             try:
                 await self._catch_up(run, upto=upto)
+                run.suffer(self._told)
                 return
             except OwnerAwayError as error:
                 run.suffer(str(error))

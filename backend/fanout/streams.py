@@ -17,6 +17,8 @@ BEGIN: Final = "0-0"
 """a position before every entry"""
 VIEWERS: Final = "topology-lab:viewers:"
 """before a viewer process's name: the key under which it says how many watch"""
+TRIAL: Final = "topology-lab:trial"
+"""a key to try at the start whether all may be done"""
 
 TEXT: Final = b"text"
 BINARY: Final = b"binary"
@@ -55,6 +57,22 @@ class Streams:
         """Hang up."""
         with contextlib.suppress(*AWAY):
             await self._redis.aclose()
+
+    async def try_as_owner(self) -> None:
+        """Do once whatever an owner does; of that, nothing stays longer than a second."""
+        await self.keep(TRIAL, 1)  # before there is anything: who may not would leave it
+        await self.add(TRIAL, "*", "", most=1)
+        await self.keep(TRIAL, 1)
+        await self.has(TRIAL, await self.newest(TRIAL))
+        await self.counts()
+        await self._redis.hgetall(f"{VIEWERS}{TRIAL}")  # counts() asks only for those that are there
+
+    async def try_as_viewer(self) -> None:
+        """Do once whatever a viewer process does; of that, nothing stays longer than a second."""
+        await self.newest(TRIAL)
+        await self._redis.xread({TRIAL: BEGIN}, count=1)
+        await self.say_counts(TRIAL, {TRIAL: 0}, seconds=1)
+        await self.say_counts(TRIAL, {}, seconds=1)
 
     async def add(self, key: str, entry_id: str, message: str | bytes, *, most: int) -> bool:
         """Append a message under an id; False where the stream's newest id is no smaller."""

@@ -29,6 +29,7 @@ from backend.web.inspector_routes import warm
 from backend.web.reference import BINARY, TEXT, refusals, takes
 from backend.web.roles import WATCH_ONLY
 from backend.web.stream import read_after
+from cdsp_core import __version__
 from cdsp_core.settings.presets import PRESETS
 from cdsp_core.wire.frames import MAX_COUNT
 from cdsp_core.wire.messages.api import (
@@ -57,7 +58,7 @@ async def asker(request: Request) -> Response:
     """Whether who asks may steer; without tokens everybody may."""
     role = request.scope.get("role", "presenter")
     room = request.app.state.classroom.room is not None
-    return answer(Asker(role=role, why_not=WATCH_ONLY if role == "viewer" else None, room=room))
+    return answer(Asker(role=role, why_not=WATCH_ONLY if role == "viewer" else None, room=room, version=__version__))
 
 
 @router.get("/api/presets", response_model=list[Preset])

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from backend.web.roles import NO_ROOM, WATCH_ONLY
 from backend.web.room_routes import code_of
+from cdsp_core import __version__
 from tests.backend.lab import PATIENCE_S, Lab, Page, ThreadWorker, lab, until
 
 TOKEN = "a-long-enough-token-of-the-tests"
@@ -99,6 +100,7 @@ async def test_a_viewers_link_lets_watch_and_predict_and_nothing_else(tmp_path: 
             "role": "viewer",
             "why_not": WATCH_ONLY,
             "room": True,
+            "version": __version__,
         }
         for path in ("/api/room/start", "/api/room/stop", "/api/runs"):
             answer = await it.http.post(path, headers=viewer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
@@ -14,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.__main__ import main
 from backend.storage.folder import locked
 from tests.backend.lab import PATIENCE_S, lab
+from tests.backend.starting import refused
 
 ROOT = Path(__file__).resolve().parents[2]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("CDSP_")}
@@ -93,20 +92,6 @@ def test_what_cannot_work_is_one_sentence(
     said = capsys.readouterr().err
     assert part in said
     assert len(said.strip().splitlines()) == 1
-
-
-def refused(*options: str) -> int:
-    """Exit status of a backend in this process, whose settings must be refused; log and umask stay the tests' own."""
-    root, mask = logging.getLogger(), os.umask(0o077)
-    handlers, level = root.handlers[:], root.level
-    try:
-        return main(["--no-browser", "--no-autostart", *options])
-    except SystemExit as end:
-        return int(end.code or 0)
-    finally:
-        os.umask(mask)
-        root.handlers[:] = handlers
-        root.setLevel(level)
 
 
 def test_a_damaged_history_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -> None:

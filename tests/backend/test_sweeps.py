@@ -215,6 +215,27 @@ async def test_bad_input_is_one_sentence(tmp_path: Path, fields: dict[str, Any],
         assert [each for each in (await it.http.get("/api/sweeps")).json()["sweeps"] if not each["recorded"]] == []
 
 
+async def test_what_is_refused_leaves_a_run_and_a_map_as_they_are(tmp_path: Path) -> None:
+    command = Holding()
+    async with lab(tmp_path, sweep_command=command) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+        run_id = await it.new_run()
+        await it.until_status(run_id, "running")
+        made = await new_map(it)
+        await until_ran(it, made["sweep_id"])
+        for refused in (
+            {"axes": [AXES[0], AXES[0]]},
+            {"axes": [AXES[0], {"field": "p_drop", "values": [2]}]},
+            {"seeds": 501},
+        ):
+            assert (await it.http.post("/api/sweeps", json={**SMALL, **refused})).status_code == 422
+        step = (await it.run(run_id))["step"]
+        run = await it.until(run_id, lambda run: run["step"] > step + 20)
+        assert (run["status"], run["reason"]) == ("running", None)
+        command.free()
+        ended = await until_map(it, made["sweep_id"], is_("finished"))
+        assert (ended["done"], ended["reason"]) == (4, None)
+
+
 async def test_a_server_whose_workers_run_elsewhere_trains_no_maps_and_says_so(tmp_path: Path) -> None:
     async with lab(tmp_path) as it:
         answer = await it.http.post("/api/sweeps", json=SMALL)

@@ -25,12 +25,13 @@ def redis_path() -> str:
 
 
 class RedisServer:
-    """On loopback; its port and folder stay when it is started again."""
+    """On loopback; its port and folder stay when it is started again. `options` are further ones of redis-server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port = int(listener.getsockname()[1])
         self._folder = folder
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -47,14 +48,14 @@ class RedisServer:
                 writer.write(b"PING\r\n")
                 answered = await reader.readline()
                 writer.close()
-                if answered == b"+PONG\r\n":
+                if answered.startswith((b"+PONG", b"-NOAUTH")):
                     return
             await asyncio.sleep(0.02)
         raise TimeoutError("redis-server does not answer.")
 
     def _begin(self) -> None:
         options = ("--bind", "127.0.0.1", "--port", str(self.port), "--appendonly", "yes", "--save", "")
-        command = [redis_path(), *options, "--dir", str(self._folder)]
+        command = [redis_path(), *options, "--dir", str(self._folder), *self._options]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     async def lose_everything(self) -> None:

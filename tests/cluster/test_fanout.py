@@ -18,6 +18,7 @@ import uvicorn
 from redis.asyncio import Redis
 from websockets.exceptions import InvalidStatus
 
+from backend.fanout.mirrors import REDIS_AWAY, REDIS_BACK
 from backend.patience import PatientSockets
 from backend.settings import Settings
 from backend.viewer_app import create_viewer_app
@@ -234,8 +235,11 @@ async def test_redis_killed_and_started_again_leaves_no_gap_and_nothing_double(
                     said = await asyncio.to_thread(httpx.get, f"{address}/healthz", trust_env=False)
                     (sentence,) = said.json()["problems"]
                     assert f"Redis at {redis.url} cannot be used" in sentence
-                    await told(group, sentence)
+                    await told(group, REDIS_AWAY)
+                for each in watchers:
+                    each.reasons.discard(REDIS_BACK)
                 await redis.start()
+                await told(watchers, REDIS_BACK)
                 await reached(watchers, len(beside.steps))
             paused = await owner.pause(run_id)
             await reached([*watchers, beside], paused["step"])
@@ -259,6 +263,33 @@ async def test_a_redis_that_comes_back_empty_leaves_no_gap_either(tmp_path: Path
         await reached([watcher], len(watcher.steps) + 100)
         assert watcher.is_whole
         watcher.leave()
+
+
+async def test_a_redis_that_takes_no_more_writes_is_told_of_until_it_does(tmp_path: Path, redis: RedisServer) -> None:
+    admin: Any = Redis.from_url(redis.url)  # its commands have no types
+    async with (
+        admin,
+        lab(tmp_path / "data", fanout=redis.url) as owner,
+        viewer_process(redis, owner) as elsewhere,
+        ThreadWorker(owner.port, owner.settings.checkpoint_dir, step_s=0.02),
+    ):
+        run_id = await owner.new_run()
+        await owner.until(run_id, lambda run: run["step"] > 10)
+        (watcher,) = await watch(f"http://127.0.0.1:{elsewhere.port}", run_id, 1)
+        (beside,) = await watch(f"http://127.0.0.1:{owner.port}", run_id, 1)
+        await admin.config_set("maxmemory", 1)
+        await told([watcher], REDIS_AWAY)
+        await reached([beside], len(beside.steps) + 200)  # some seconds, in which what can be read is read
+        assert REDIS_BACK not in watcher.reasons
+        for site in (owner, elsewhere):
+            (problem,) = (await site.http.get("/healthz")).json()["problems"]
+            assert "command not allowed when used memory > 'maxmemory'" in problem
+        await admin.config_set("maxmemory", 0)
+        await told([watcher], REDIS_BACK)
+        await reached([watcher], len(beside.steps))
+        assert watcher.is_whole
+        for each in (watcher, beside):
+            each.leave()
 
 
 async def test_users_with_the_rights_that_are_named_are_enough(tmp_path: Path, redis: RedisServer) -> None:

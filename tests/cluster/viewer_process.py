@@ -10,11 +10,13 @@ from types import TracebackType
 
 
 class ViewerProcess:
-    """On a free port of loopback, without pages; ended with the block."""
+    """On a free port of loopback, without pages unless they are asked for; ended with the block."""
 
-    def __init__(self, folder: Path, *, fanout: str, owner: str, **environment: str) -> None:
+    def __init__(self, folder: Path, *, fanout: str, owner: str, with_page: bool = False, **environment: str) -> None:
         self._log = folder / f"viewer-{os.urandom(3).hex()}.log"
-        options = ("--role", "viewer", "--fanout", fanout, "--owner", owner, "--port", "0", "--no-page", "--no-browser")
+        options = ["--role", "viewer", "--fanout", fanout, "--owner", owner, "--port", "0", "--no-browser"]
+        if not with_page:
+            options.append("--no-page")
         known = {name: value for name, value in os.environ.items() if not name.startswith("CDSP_")}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -85,7 +85,11 @@ class PageServer:
         async def cell(sweep_id: str, key: str) -> Any:
             found = next(each for each in (await sweep(sweep_id))["cells"] if each["key"] == key)
             untrained = [[[128] * len(row) for row in layer] for layer in found["connection"]]
-            return {"steps": [0, found["step"]], "connection": [untrained, found["connection"]]}
+            return {
+                "steps": [0, found["step"]],
+                "connection": [untrained, found["connection"]],
+                "recipe": {"config": {"preset": "live"}},
+            }
 
         @app.get("/api/studies")
         async def studies() -> Any:
@@ -110,6 +114,8 @@ class PageServer:
             return study
         if parts[0] == "sweeps":
             return self.sweeps[0]
+        if path == "runs":
+            return {"run_id": "begun"}
         run = next((each for each in self.runs if each["run_id"] == parts[1]), None)
         if run is None:
             raise HTTPException(404)

@@ -23,12 +23,12 @@ PATIENCE_S = 120.0
 
 
 class Server:
-    """`python -m backend`, reached directly or through a proxy that can be cut."""
+    """`python -m backend` with further options, reached directly or through a proxy that can be cut."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *more: str) -> None:
         self.port = _free_port()
         self.proxy = Proxy(self.port)
-        options = ["--port", str(self.port), "--data-dir", str(data_dir), "--no-browser", "--no-autostart"]
+        options = ["--port", str(self.port), "--data-dir", str(data_dir), "--no-browser", "--no-autostart", *more]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "CDSP_ALLOWED_HOSTS": f"127.0.0.1:{self.proxy.port}"}
         self._process = subprocess.Popen([sys.executable, "-m", "backend", *options], env=environment)
 
@@ -82,9 +82,9 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, *options: str) -> Iterator[Server]:
     """A server on a data folder, once it answers, until the end of the block."""
-    server = Server(folder)
+    server = Server(folder, *options)
     try:
         patiently(server.is_up, "the server to answer")
         yield server

@@ -148,3 +148,26 @@ def test_two_squares_pressed_are_offered_as_a_twin_and_escape_frees_them(
     page.get_by_text("λ by p_drop, 4 runs").click()
     expect(page).to_have_url(f"{pages.url}/map?map=map-2")
     expect(page.locator("#map-stop")).to_be_hidden()
+
+
+@pytest.mark.slow
+def test_a_square_is_larger_under_the_pointer_and_is_begun_as_a_run_of_ones_own(
+    open_page: Callable[..., Page], pages: PageServer
+) -> None:
+    pages.sweeps = [a_map(list(CELLS))]
+    page = open_page(f"{pages.url}/map", wait_for=".map-square", width=1440, may_fail=True)  # the Lab finds no run here
+    square = page.locator("[data-square='1-0']")
+
+    def width() -> float:
+        return float(square.evaluate("it => it.getBoundingClientRect().width"))
+
+    before = width()
+    square.hover()
+    patiently(lambda: width() > 1.02 * before, "the square under the pointer to grow")
+    square.click()
+    expect(page.locator("#map-card h2")).to_have_text("λ 10, p_drop 0")
+    expect(page.get_by_role("link", name="Open in the Lab")).to_have_attribute("href", "/#recorded=map-1.10")
+    page.get_by_role("button", name="Start as a run").click()
+    patiently(lambda: any(path == "runs" for _, path, _ in pages.asked), "the run to be asked for")
+    assert pages.asked == [("POST", "runs", {"config": {"preset": "live"}, "name": "1-0-0"})]
+    expect(page).to_have_url(f"{pages.url}/#run=begun")

@@ -156,6 +156,8 @@ class Asker(Message):
     """why nothing can be steered, in one sentence; null for who may"""
     room: bool
     """whether a room is open, in which who asks is"""
+    version: str
+    """of the server that keeps the runs; a viewer process must have the same"""
 
 
 class Preset(Message):

@@ -116,6 +116,7 @@ export interface Asker {
   role: "presenter" | "viewer";
   why_not: string | null;
   room: boolean;
+  version: string;
 }
 
 /** Default, bounds and wording of one control, from /api/schema. */

@@ -13,7 +13,7 @@ import { stats } from "../core/stats.js";
 /** @import { Parts } from "../core/parts.js" */
 
 const QUIET_MS = 400; // a reconnect shorter than this is not worth a banner
-const TELL_WHY = ["failed", "interrupted", "running"]; // a run that trains has a reason where nothing of it comes
+const TELL_WHY = ["failed", "interrupted", "running", "paused"]; // the last two have a reason where nothing of them comes
 
 const FACTS = ["chip-model", "chip-step", "chip-total", "chip-speed", "chip-device", "chip-watching"];
 
