@@ -208,10 +208,15 @@ def _try_storage(url: str) -> None:
 
 
 def _try_fanout(settings: Settings) -> None:
-    """Refuse a Redis or an owner that this server cannot use. Raises SettingsError."""
-    from backend.fanout.trial import try_fanout  # of the extra `fanout`
+    """Refuse a Redis or an owner that this server cannot use; an owner's Redis may come back. Raises SettingsError."""
+    from backend.fanout.trial import RedisAwayError, try_fanout  # of the extra `fanout`
 
-    asyncio.run(try_fanout(settings))
+    try:
+        asyncio.run(try_fanout(settings))
+    except RedisAwayError as error:
+        if settings.role == "viewer":
+            raise
+        print(f"{error} Runs go on, and viewer processes get them once it can be used.", file=sys.stderr)
 
 
 def _number(name: str, default: float) -> float:

@@ -1,7 +1,7 @@
 """Before anything is served: whether Redis and, for a viewer process, the owner can be used as they are named.
 
-Whoever starts a server reads why not in one sentence, and the process ends. What fails later is told to those who watch
-(`address.away`), and is tried again.
+Whoever starts a server reads why not in one sentence, and the process ends; but an owner, which has runs to train, only
+says that Redis is away and serves. What fails later is told to those who watch (`address.away`), and is tried again.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ TAKES_NO_WRITES: Final = ("MISCONF", "NOREPLICAS")
 """how Redis begins to say it, beside the errors that have a type"""
 
 
+class RedisAwayError(SettingsError):
+    """Redis does not answer, or takes no writes, which can pass by itself."""
+
+
 async def try_fanout(settings: Settings) -> None:
     """Use Redis as this server will, and ask the owner. Raises SettingsError, one sentence and a way out."""
     assert settings.fanout is not None
@@ -61,14 +65,14 @@ async def _try_redis(url: str, role: RoleName) -> None:
             f"What follows the ? of --fanout (CDSP_FANOUT) cannot be used ({why[2] or why[0]}). Leave it out."
         ) from None
     except (RedisError, OSError) as error:
-        raise SettingsError(_why_not(error, at, role)) from None
+        raise _why_not(error, at, role) from None
 
 
-def _why_not(error: Exception, at: str, role: RoleName) -> str:
+def _why_not(error: Exception, at: str, role: RoleName) -> SettingsError:
     why = reason_of(error)
     match error:
         case AuthenticationError():
-            return (
+            return SettingsError(
                 f"Redis at {at} does not let this server in ({why}). "
                 "Give the user and the password in CDSP_FANOUT: redis://USER:PASSWORD@HOST:6379/0."
             )
@@ -77,23 +81,29 @@ def _why_not(error: Exception, at: str, role: RoleName) -> str:
         case ResponseError() if any(each in why for each in NO_TRANSACTION):
             return _lacks_a_right(at, why, role)
         case InvalidResponse():
-            return f"What answers at {at} is no Redis ({why}). Give another address by --fanout (CDSP_FANOUT)."
+            return SettingsError(
+                f"What answers at {at} is no Redis ({why}). Give another address by --fanout (CDSP_FANOUT)."
+            )
         case OutOfMemoryError() | ReadOnlyError():
             return _takes_no_writes(at, why)
         case ResponseError() if why.startswith(TAKES_NO_WRITES):
             return _takes_no_writes(at, why)
         case ResponseError():
-            return f"Redis at {at} cannot be used ({why}). Give one from version 5 on by --fanout, and its database 0."
+            return SettingsError(
+                f"Redis at {at} cannot be used ({why}). Give one from version 5 on by --fanout, and its database 0."
+            )
         case _:
-            return f"No Redis answers at {at} ({why}). Start it, or give another address by --fanout (CDSP_FANOUT)."
+            return RedisAwayError(
+                f"No Redis answers at {at} ({why}). Start it, or give another address by --fanout (CDSP_FANOUT)."
+            )
 
 
-def _lacks_a_right(at: str, why: str, role: RoleName) -> str:
-    return f"The user at Redis {at} lacks a right ({why}). Let it have {RIGHTS[role]} by ACL SETUSER."
+def _lacks_a_right(at: str, why: str, role: RoleName) -> SettingsError:
+    return SettingsError(f"The user at Redis {at} lacks a right ({why}). Let it have {RIGHTS[role]} by ACL SETUSER.")
 
 
-def _takes_no_writes(at: str, why: str) -> str:
-    return (
+def _takes_no_writes(at: str, why: str) -> SettingsError:
+    return RedisAwayError(
         f"Redis at {at} takes no writes ({why}). Give it more memory (maxmemory) and disk, "
         "or name one that is no replica."
     )

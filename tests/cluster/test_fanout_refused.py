@@ -8,15 +8,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 from redis.asyncio import Redis
 
-from backend.fanout.trial import RIGHTS
+from backend.fanout.trial import RIGHTS, RedisAwayError, try_fanout
+from backend.settings import Settings
 from cdsp_core import __version__
 from tests.backend.lab import PATIENCE_S, lab
 from tests.backend.starting import refused
@@ -112,13 +114,13 @@ async def test_an_option_that_redis_has_not_is_named_and_no_password_beside_it(s
     )
 
 
-async def test_a_redis_that_is_not_there_is_named(said: Said, role: str) -> None:
+async def test_a_redis_that_is_not_there_is_named(said: Said) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert await said(role, f"redis://me:secret@127.0.0.1:{port}/0") == (
+    assert await said("viewer", f"redis://me:secret@127.0.0.1:{port}/0") == (
         f"No Redis answers at redis://127.0.0.1:{port}/0 (Connection refused). {AT_FANOUT}"
     )
-    sentence = await said(role, "redis://no-such-host.invalid:6379")
+    sentence = await said("viewer", "redis://no-such-host.invalid:6379")
     assert sentence.startswith("No Redis answers at redis://no-such-host.invalid:6379 (")
     assert sentence.endswith(f"). {AT_FANOUT}")
 
@@ -132,9 +134,9 @@ async def test_what_is_no_redis_is_named(said: Said, role: str) -> None:
     )
 
 
-async def test_what_takes_connections_and_says_nothing_is_given_up(said: Said, role: str) -> None:
+async def test_what_takes_connections_and_says_nothing_is_given_up(said: Said) -> None:
     with answering(b"") as port:
-        sentence = await said(role, f"redis://127.0.0.1:{port}/0")
+        sentence = await said("viewer", f"redis://127.0.0.1:{port}/0")
     assert sentence == (
         f"No Redis answers at redis://127.0.0.1:{port}/0 (Timeout reading from 127.0.0.1:{port}). {AT_FANOUT}"
     )
@@ -184,13 +186,17 @@ def test_the_rights_that_are_named_are_those_of_the_guide() -> None:
     ids=["full", "replica", "alone"],
 )
 async def test_a_redis_that_takes_no_writes_says_why(
-    tmp_path: Path, said: Said, role: str, options: tuple[str, ...], why: str
+    tmp_path: Path, said: Said, options: tuple[str, ...], why: str
 ) -> None:
     async with redis_with(tmp_path / "redis", *options) as redis:
-        assert await said(role, redis.url) == (
+        sentence = await said("viewer", redis.url)
+        assert sentence == (
             f"Redis at {redis.url} takes no writes ({why}). "
             "Give it more memory (maxmemory) and disk, or name one that is no replica."
         )
+        with pytest.raises(RedisAwayError) as of_an_owner:  # which says it and serves
+            await try_fanout(Settings(data_dir=tmp_path, fanout=redis.url))
+        assert str(of_an_owner.value) == sentence
 
 
 async def test_without_the_extra_its_package_is_named(said: Said, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +254,7 @@ async def test_a_server_started_by_hand_ends_with_the_sentence_and_no_traceback(
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CDSP_")}
     done = await asyncio.to_thread(
         subprocess.run,
-        [*command, "--fanout", "redis://127.0.0.1:1/0"],
+        [*command, "--role", "viewer", "--fanout", "redis://127.0.0.1:1/0"],
         env=clean,
         capture_output=True,
         text=True,
@@ -257,3 +263,27 @@ async def test_a_server_started_by_hand_ends_with_the_sentence_and_no_traceback(
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"No Redis answers at redis://127.0.0.1:1/0 (Connection refused). {AT_FANOUT}\n"
+
+
+async def test_an_owner_whose_redis_is_away_says_so_and_serves(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "backend", "--no-browser", "--no-autostart", "--data-dir", str(tmp_path)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CDSP_")}
+    process = await asyncio.create_subprocess_exec(
+        *command, "--port", str(port), "--fanout", "redis://127.0.0.1:1/0", env=clean, stderr=subprocess.PIPE
+    )
+    try:
+        assert process.stderr is not None
+        said = (await asyncio.wait_for(process.stderr.readline(), PATIENCE_S)).decode()
+        way_on = "Runs go on, and viewer processes get them once it can be used."
+        assert said == f"No Redis answers at redis://127.0.0.1:1/0 (Connection refused). {AT_FANOUT} {way_on}\n"
+        async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(PATIENCE_S):
+            while True:
+                with suppress(httpx.TransportError):
+                    assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+                    return
+                await asyncio.sleep(0.1)
+    finally:
+        process.terminate()
+        await process.wait()
