@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import secrets
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from backend import errors
+from backend.jobs.asked_ahead import AFTER_START_S, keep_ready
 from backend.jobs.inspector import Inspector, inspector_command
 from backend.jobs.studies import Catalogue, all_studies
 from backend.jobs.sweep_process import SweepCommand
@@ -69,7 +71,10 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runs.open()
         await make_ready(app, settings)
+        after_start_s = AFTER_START_S if settings.autostart else None
+        ready = asyncio.create_task(keep_ready(lambda: app.state.inspector, runs.list, after_start_s=after_start_s))
         yield
+        ready.cancel()
         await inspector.close()
         await runs.close()
 

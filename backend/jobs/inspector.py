@@ -1,10 +1,14 @@
-"""Questions about runs, put to a process with torch that reads their checkpoints: begun when first asked, then kept."""
+"""Questions about runs, put to a process with torch that reads their checkpoints: begun before it is asked, if it can.
+
+It is kept while somebody looks at a run and for a while after that.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +17,9 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from backend.errors import BadInputError, NotNowError, RunNotFoundError, TooManyError
+from backend.live.hub import RunHub
 from backend.settings import Settings
+from cdsp_core.storage.place import StorageError
 from cdsp_core.wire.checkpoint_names import list_states
 from cdsp_core.wire.messages.fields import Message
 from cdsp_core.wire.messages.inspect import AskedOf
@@ -23,7 +29,9 @@ M = TypeVar("M", bound=Message)
 ANSWER_TIMEOUT_S: Final = 60.0
 """with the start of the process"""
 IDLE_S: Final = 600.0
-"""after which the process ends that nobody asks; it holds some 400 MB"""
+"""after which the process ends that nobody asks, where nobody looks at a run either; it holds some 400 MB"""
+AGAIN_S: Final = 30.0
+"""between two times that it is begun before it is asked: one that cannot live is not begun all the time"""
 MOST_WAITING: Final = 32
 MAX_ANSWER_BYTES: Final = 4_000_000
 ELSEWHERE: Final = "A model is asked where the server trains by itself: this one's workers are elsewhere."
@@ -39,10 +47,16 @@ def inspector_command(settings: Settings) -> list[str]:
 class Inspector:
     """At most one process, and one question at a time. `command` is None where no model can be asked here."""
 
-    def __init__(self, command: Sequence[str] | None, log: Path, *, idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self, command: Sequence[str] | None, log: Path, *, idle_s: float = IDLE_S, again_s: float = AGAIN_S
+    ) -> None:
         self._command = command
         self._log = log
         self._idle_s = idle_s
+        self._again_s = again_s
+        self._not_before = 0.0
+        """when it may be begun before it is asked"""
+        self._ends_at = 0.0
         self._idle: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -83,15 +97,21 @@ class Inspector:
     def warm(self, question: Callable[[], Awaitable[AskedOf]]) -> None:
         """Begin the process, where there may be one, and put it a question that makes it load a model: more is likely.
 
-        Nobody waits for the answer, and one that fails is asked by somebody again. A process that is there has loaded.
+        Nobody waits for the answer, and one that fails is asked by somebody again. A process that is there has loaded
+        and stays the longer.
         """
-        if self._command is not None and not self._turn.locked() and not self.is_running and self._warming is None:
+        if self.is_running:
+            self._count_idle()
+        elif self._command is not None and self._warming is None and time.monotonic() >= self._not_before:
+            self._not_before = time.monotonic() + self._again_s
             self._warming = asyncio.create_task(self._warm(question))
 
     async def _warm(self, question: Callable[[], Awaitable[AskedOf]]) -> None:
         try:
-            with suppress(BadInputError, NotNowError, RunNotFoundError, TooManyError):
+            with suppress(BadInputError, NotNowError, TooManyError):
                 await self.ask(await question(), Message)
+        except RunNotFoundError:
+            self._not_before = 0.0  # nothing was begun: there is no state yet
         finally:
             self._warming = None
 
@@ -103,14 +123,16 @@ class Inspector:
         await self._end()
 
     def _count_idle(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-        self._idle = asyncio.create_task(self._end_idle())
+        self._ends_at = time.monotonic() + self._idle_s
+        if self._idle is None or self._idle.done():
+            self._idle = asyncio.create_task(self._end_idle())
 
     async def _end_idle(self) -> None:
-        await asyncio.sleep(self._idle_s)
-        async with self._turn:
-            await self._end()
+        while self.is_running:
+            await asyncio.sleep(self._ends_at - time.monotonic())
+            async with self._turn:
+                if time.monotonic() >= self._ends_at:
+                    await self._end()
 
     async def _end(self) -> None:
         process, self._process = self._process, None
@@ -153,6 +175,17 @@ class Inspector:
                     start_new_session=True,
                 )
         return self._process
+
+
+async def kept_state(hub: RunHub, epoch: int | None, step: int | None) -> str:
+    """Name of a run's state to ask, here to be read. Raises RunNotFoundError, NotNowError."""
+    generation = max(hub.state.generation, 0) if epoch is None else epoch
+    state = await asyncio.to_thread(state_of, hub.folder, generation, step)
+    try:
+        await asyncio.to_thread(hub.shelf.fetch, state)
+    except StorageError as error:
+        raise NotNowError(str(error)) from None
+    return state
 
 
 def state_of(folder: Path, generation: int, step: int | None) -> str:

@@ -91,6 +91,8 @@ class Viewer:
         self._run_version = -1
         self._next_event = 0
         self._in_flight: deque[int] = deque()
+        self.has_drawn = False
+        """whether the page has drawn a frame since somebody set this to False"""
 
     def wake(self, *, frame_only: bool = False) -> None:
         """There is something new; a frame alone does not wake a viewer without credit."""
@@ -116,6 +118,7 @@ class Viewer:
         """The page has drawn this frame, and so every one before it."""
         if generation != self._generation:
             return
+        self.has_drawn = True
         while self._in_flight and self._in_flight[0] <= seq:
             self._in_flight.popleft()
         if len(self._in_flight) < IN_FLIGHT and self._seq < self._run.history.last_seq:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -14,6 +14,7 @@ from typing import Any, Final
 from backend.errors import BadInputError, RunNotFoundError
 from backend.live.hub import RunHub
 from backend.live.listing import own_settings
+from backend.live.state import RunState
 from backend.runs.replays import MAX_NAME
 from backend.storage.lineage import past_of
 from backend.storage.store import Store
@@ -21,6 +22,7 @@ from cdsp_core.studies.sweeps.files import CELLS
 from cdsp_core.wire.messages.api import RecordedRun, RecordedRuns
 from cdsp_core.wire.recipe import Edit, Recipe
 from cdsp_core.wire.recording import SUFFIX, Recording, RecordingError, picture_steps, read_recording, record
+from cdsp_core.wire.recording_texts import read_class_names
 
 NO_PICTURES: Final = "The run has no pictures yet. It has them as soon as it has begun to train."
 
@@ -113,12 +115,9 @@ def recording_of(store: Store, hub: RunHub) -> Recording:
     layers = [f"layer{layer}/connection" for layer in range(state.config.model.num_layers)]
     pictures = [(frame.step, [frame.arrays[name] for name in layers if name in frame.arrays]) for frame in frames]
     edits = _edits(past.events)
-    own = {}
-    if state.config.train.dataset and state.description is not None:
-        own = {task.name: task.class_names for task in state.description.tasks}
     try:
         recipe = Recipe(config=state.config, edits=tuple(edit for edit in edits if edit.step <= frames[-1].step))
-        return record(recipe, pictures, rows=past.rows, names=past.names, class_names=own)
+        return record(recipe, pictures, rows=past.rows, names=past.names, class_names=_own_names(state))
     except ValueError as error:
         raise BadInputError(f"The run cannot be recorded: {error}") from None
 
@@ -129,6 +128,15 @@ def file_of(store: Store, hub: RunHub) -> bytes:
         return recording_of(store, hub).encode()
     except RecordingError as error:
         raise BadInputError(f"The run cannot be recorded: {error}") from None
+
+
+def _own_names(state: RunState) -> Mapping[str, Sequence[str]]:
+    """Tasks that do not come with the program, with their classes; none where they do not fit into a recording."""
+    if state.description is None or not (state.config.train.dataset or state.watcher):
+        return {}
+    with contextlib.suppress(ValueError):
+        return read_class_names({task.name: list(task.class_names) for task in state.description.tasks})
+    return {}
 
 
 def _edits(events: list[dict[str, Any]]) -> list[Edit]:

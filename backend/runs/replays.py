@@ -90,16 +90,22 @@ def _frame(name: str, recording: Recording, picture: int, kind: str, arrays: dic
 
 
 def _tasks(recording: Recording) -> list[wire.Task]:
-    """The tasks that its scalars tell of: those that this version knows, and own ones, with the classes it knows."""
+    """The tasks that its scalars tell of: those of the program, and own ones, with the classes it knows."""
     names = [name.partition("/")[2] for name in recording.scalar_names if name.startswith("test_accuracy/")]
     own = recording.recipe.config.train.dataset
     if own:
         return [_own_task(name, recording.class_names.get(name, ()), own) for name in names]
-    return [_task(TASKS[name]) for name in names if name in TASKS]
+    known = {name: task for name, task in TASKS.items() if name not in recording.class_names}
+    return [_task(known[name]) if name in known else _watched_task(name) for name in names]
 
 
 def _task(task: Task) -> wire.Task:
     return wire.Task(name=task.name, label=task.label, note=task.note, class_names=list(task.class_names))
+
+
+def _watched_task(name: str) -> wire.Task:
+    """A task of a model that was only watched: its program names it, and no more."""
+    return wire.Task(name=name, label=name, note="A task of the program that trained this model.", class_names=[])
 
 
 def _own_task(name: str, classes: Sequence[str], dataset: str) -> wire.Task:

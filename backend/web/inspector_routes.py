@@ -5,20 +5,19 @@ They are GET, so whoever may watch may ask.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from backend.errors import BadInputError, NotNowError
-from backend.jobs.inspector import Inspector, state_of
+from backend.errors import BadInputError
+from backend.jobs.asked_ahead import warm
+from backend.jobs.inspector import Inspector, kept_state
 from backend.live.hub import RunHub
 from backend.web.asked import Hub, answer
 from backend.web.reference import refusals
 from cdsp_core.settings.config import MAX_SEED, MAX_STEPS
-from cdsp_core.storage.place import StorageError
 from cdsp_core.wire.messages.inspect import (
     AskImages,
     AskLesion,
@@ -53,7 +52,7 @@ async def probe(
 ) -> Response:
     """What the model says of an image: its pixels, a byte each, in URL-safe base64. As it was nearest to a step."""
     side = hub.state.config.model.image_size
-    state = await _state(hub, epoch, step)
+    state = await kept_state(hub, epoch, step)
     question = AskProbe(run=hub.run_id, state=state, pixels=pixels_of(image, side), task=task)
     return answer(await _inspector(request).ask(question, ProbeAnswer))
 
@@ -61,7 +60,7 @@ async def probe(
 @router.get("/api/runs/{run_id}/images", response_model=SampleImages, responses=ERRORS)
 async def images(hub: Hub, request: Request) -> Response:
     """Nine test images to begin with, three of each task."""
-    question = AskImages(run=hub.run_id, state=await _state(hub, None, None))
+    question = AskImages(run=hub.run_id, state=await kept_state(hub, None, None))
     return answer(await _inspector(request).ask(question, SampleImages))
 
 
@@ -71,7 +70,7 @@ async def surest(
 ) -> Response:
     """The patches of test images that an expert takes with the largest weight."""
     _check(layer=layer, expert=expert)
-    state = await _state(hub, epoch, step)
+    state = await kept_state(hub, epoch, step)
     question = AskSurest(run=hub.run_id, state=state, layer=layer, expert=expert)
     return answer(await _inspector(request).ask(question, SurestPatches))
 
@@ -89,18 +88,14 @@ async def lesion(
 ) -> Response:
     """Accuracy with an expert, or its link to a block, muted on a copy. `draw`: another of the same size instead."""
     _check(layer=layer, expert=expert)
-    state = await _state(hub, epoch, step)
+    state = await kept_state(hub, epoch, step)
     question = AskLesion(run=hub.run_id, state=state, layer=layer, expert=expert, block=block, draw=draw)
     return answer(await _inspector(request).ask(question, LesionAnswer))
 
 
-def warm(hub: RunHub, request: Request) -> None:
-    """Have a run's newest state loaded, as somebody looks closer at it: what is asked next is answered sooner."""
-
-    async def question() -> AskImages:
-        return AskImages(run=hub.run_id, state=await _state(hub, None, None))
-
-    _inspector(request).warm(question)
+def look_closer(hub: RunHub, request: Request) -> None:
+    """Somebody looks closer at a run: what is asked next is answered sooner."""
+    warm(_inspector(request), hub)
 
 
 def pixels_of(image: str, side: int) -> list[int]:
@@ -112,16 +107,6 @@ def pixels_of(image: str, side: int) -> list[int]:
     if len(found) != side * side:
         raise BadInputError(f"image must hold {side * side} pixels, {side} rows of {side}. Found {len(found)}.")
     return list(found)
-
-
-async def _state(hub: RunHub, epoch: int | None, step: int | None) -> str:
-    generation = max(hub.state.generation, 0) if epoch is None else epoch
-    state = await asyncio.to_thread(state_of, hub.folder, generation, step)
-    try:
-        await asyncio.to_thread(hub.shelf.fetch, state)
-    except StorageError as error:
-        raise NotNowError(str(error)) from None
-    return state
 
 
 def _check(**places: int) -> None:

@@ -25,7 +25,7 @@ from backend.storage.history import scalars_message
 from backend.web.asked import Hub, SomeRuns, answer, binary
 from backend.web.bodies import change_of, command_of, new_fork_of, new_run_of
 from backend.web.export import csv_lines, frames_json, json_parts
-from backend.web.inspector_routes import warm
+from backend.web.inspector_routes import look_closer
 from backend.web.reference import BINARY, TEXT, refusals, takes
 from backend.web.roles import WATCH_ONLY
 from backend.web.stream import read_after
@@ -265,7 +265,7 @@ async def entry(
 ) -> Response:
     """One entry of A through an epoch and what it was continued from: sigma(A), and what pushed it at each step."""
     place = checked_place(hub.state.config.model, layer=layer, expert=expert, block=block)
-    warm(hub, request)
+    look_closer(hub, request)
     ask = partial(history_of_entry, runs.store.archive, hub.run_id, _small(epoch), place)
     return answer(await asyncio.to_thread(ask, is_told=hub.state.config.model.tells_gradient))
 

@@ -7,7 +7,7 @@ pictures, L layers, E experts, P partitions, C scalars:
     scalars     [T, C] float16        each the mean over the steps since the picture before, NaN where none measured it
 The metadata are strings: `format`, `version` (of the package that wrote it), `recipe`, `scalar_names`, `accuracy` and
 `labels`, the last four as JSON; `labels` may be missing, and so may `measures`, which cells of maps have, and
-`class_names`, which runs on somebody's own data have, where they fit.
+`class_names`, which runs on somebody's own data have, where they fit, and watched ones, without a class.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Recording:
     measures: Mapping[str, float] | None = None
     """of a map's cell at its end, by name; what has no value is not there. None for any other run, or before the end"""
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """of each task of own data, in their order; empty for tasks that come with the program, and in older files"""
+    """of each task of own data or of a watched model; empty for tasks that come with the program, and in older files"""
 
     def __post_init__(self) -> None:
         model, pictures = self.recipe.config.model, len(self.steps)

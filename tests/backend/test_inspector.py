@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import BadInputError, NotNowError, RunNotFoundError
+from backend.jobs.asked_ahead import LOOK_S, keep_ready
 from backend.jobs.inspector import ELSEWHERE, Inspector, state_of
 from backend.web.inspector_routes import pixels_of
 from cdsp_core.wire.checkpoint_names import checkpoint_name, milestone_name
@@ -106,18 +107,22 @@ while asked := input():
 """a program that answers and writes down what it was asked"""
 
 
+def writes_down(asked: Path) -> list[str]:
+    return [sys.executable, "-c", f"PATH = {str(asked)!r}{ANSWERS}"]
+
+
+async def the_question() -> AskImages:
+    return QUESTION
+
+
 async def test_a_model_is_loaded_once_before_it_is_asked_and_nobody_waits_for_it(tmp_path: Path) -> None:
     asked = tmp_path / "asked"
-    inspector = Inspector([sys.executable, "-c", f"PATH = {str(asked)!r}{ANSWERS}"], tmp_path / "log")
-
-    async def question() -> AskImages:
-        return QUESTION
-
+    inspector = Inspector(writes_down(asked), tmp_path / "log")
     for _ in range(3):
-        inspector.warm(question)
+        inspector.warm(the_question)
     assert not inspector.is_running, "who looks at a link does not wait for the process"
     await until(lambda: asked.exists() and inspector.is_running)
-    inspector.warm(question)
+    inspector.warm(the_question)
     assert await inspector.ask(QUESTION, SampleImages) == SampleImages(images=[])
     await until(lambda: asked.read_text().count("\n") == 2)
     await inspector.close()
@@ -125,7 +130,7 @@ async def test_a_model_is_loaded_once_before_it_is_asked_and_nobody_waits_for_it
 
 async def test_what_cannot_be_loaded_yet_is_asked_again_when_it_is_looked_at_next(tmp_path: Path) -> None:
     asked = tmp_path / "asked"
-    inspector = Inspector([sys.executable, "-c", f"PATH = {str(asked)!r}{ANSWERS}"], tmp_path / "log")
+    inspector = Inspector(writes_down(asked), tmp_path / "log")
     tried = []
 
     async def question() -> AskImages:
@@ -145,7 +150,7 @@ async def test_what_cannot_be_loaded_yet_is_asked_again_when_it_is_looked_at_nex
 async def test_looking_at_a_link_has_the_run_s_model_loaded(tmp_path: Path) -> None:
     asked = tmp_path / "asked"
     async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
-        it.app.state.inspector = Inspector([sys.executable, "-c", f"PATH = {str(asked)!r}{ANSWERS}"], tmp_path / "log")
+        it.app.state.inspector = Inspector(writes_down(asked), tmp_path / "log")
         config = {"model": {"num_layers": 1, "num_experts": 4, "num_partitions": 4}}
         run_id = (await it.http.post("/api/runs", json={"config": config})).json()["run_id"]
         await it.until(run_id, lambda run: run["step"] > 10)
@@ -156,6 +161,67 @@ async def test_looking_at_a_link_has_the_run_s_model_loaded(tmp_path: Path) -> N
         said = json.loads(asked.read_text())
         assert (said["type"], said["run"]) == ("images", run_id)
         await it.app.state.inspector.close()
+
+
+async def test_a_page_that_draws_a_run_has_its_model_ready_before_anything_is_asked(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+        inspector = it.app.state.inspector = Inspector(writes_down(asked), tmp_path / "log")
+        run_id = await it.new_run()
+        await it.until(run_id, lambda run: run["step"] > 10)
+        await it.command(run_id, "checkpoint")
+        async with it.page(run_id) as page:
+            await page.frame("snapshot", ack=False)
+            await asyncio.sleep(2 * LOOK_S)
+            assert not inspector.is_running, "for a page in the background nothing is begun"
+            await page.ack(page.frames[-1])
+            await until(lambda: asked.exists() and asked.read_text().endswith("\n"))
+        said = json.loads(asked.read_text())
+        assert (said["type"], said["run"]) == ("images", run_id)
+        await inspector.close()
+
+
+async def test_a_server_that_begins_a_run_itself_is_ready_for_it_once_without_a_page(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    inspector = Inspector(writes_down(asked), tmp_path / "log", idle_s=0.3)
+    async with lab(tmp_path) as it, ThreadWorker(it.port, it.settings.checkpoint_dir):
+        await it.new_run()
+        ready = asyncio.create_task(keep_ready(lambda: inspector, it.runs.list, after_start_s=0.1, look_s=0.02))
+        await until(asked.exists)
+        await until(lambda: not inspector.is_running)
+        await asyncio.sleep(0.5)
+        assert not inspector.is_running, "nobody looks"
+        ready.cancel()
+    await inspector.close()
+
+
+async def test_the_process_stays_while_somebody_looks_and_ends_a_while_after(tmp_path: Path) -> None:
+    inspector = Inspector(writes_down(tmp_path / "asked"), tmp_path / "log", idle_s=1.0)
+    await inspector.ask(QUESTION, SampleImages)
+    for _ in range(8):
+        await asyncio.sleep(0.2)
+        inspector.warm(the_question)
+        assert inspector.is_running
+    await until(lambda: not inspector.is_running)
+    await inspector.close()
+
+
+async def test_a_process_that_dies_is_ready_again_for_who_looks_but_not_begun_all_the_time(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    program = f"open({str(begun)!r}, 'a').write('x')"
+    inspector = Inspector([sys.executable, "-c", program], tmp_path / "log", again_s=3600.0)
+    inspector.warm(the_question)
+    await until(lambda: begun.exists() and not inspector.is_running)
+    for _ in range(20):
+        inspector.warm(the_question)
+        await asyncio.sleep(0.02)
+    assert begun.read_text() == "x"
+    often = Inspector([sys.executable, "-c", program], tmp_path / "log", again_s=0.0)
+    while begun.read_text() != "xxx":
+        often.warm(the_question)
+        await asyncio.sleep(0.02)
+    for each in (inspector, often):
+        await each.close()
 
 
 @pytest.mark.slow

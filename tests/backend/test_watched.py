@@ -76,6 +76,35 @@ async def test_every_step_and_the_layers_of_a_program_reach_the_page(tmp_path: P
         assert set(rows[:, names.index("test_accuracy/digits")]) == {0.25}
 
 
+@pytest.mark.parametrize(
+    "tasks", [("mnist", "letters of my own"), ("x" * 61, "long"), tuple(f"task {n}" for n in range(9))]
+)
+async def test_a_recording_of_a_watched_run_names_its_tasks(tmp_path: Path, tasks: tuple[str, ...]) -> None:
+    async with lab(tmp_path, recorded_dir=tmp_path / "recorded") as it:
+
+        def program() -> str:
+            model = Layers()
+            options: dict[str, Any] = {"address": f"http://127.0.0.1:{it.port}", "worker_token": WORKER_TOKEN}
+            with watch(model, tasks=tasks, **options) as lab_of:
+                for _ in range(3):
+                    loss = model(torch.randn(2, 3, SIZES.d_model)).sum()
+                    lab_of.step(loss=loss, accuracy=dict.fromkeys(tasks, 0.25))
+                assert lab_of.run_id is not None
+                return lab_of.run_id
+
+        run_id = await asyncio.to_thread(program)
+        live = it.runs.get(run_id).state.description
+        await it.until_status(run_id, "finished")
+        recording = (await it.http.get(f"/api/runs/{run_id}/recording")).content
+        (tmp_path / "recorded").mkdir()
+        (tmp_path / "recorded" / "mine.recording").write_bytes(recording)
+        hello = (await it.http.get("/api/recorded/mine/hello")).json()
+        assert live is not None
+        assert [(task["name"], task["label"]) for task in hello["tasks"]] == [(t.name, t.label) for t in live.tasks]
+        assert tuple(task["label"] for task in hello["tasks"]) == tasks
+        assert hello["tasks"][0]["class_names"] == [], "a task that is called as one of the program's is none of it"
+
+
 async def test_people_change_what_the_program_lets_them_and_pause_it(tmp_path: Path) -> None:
     seen: list[float] = []
 

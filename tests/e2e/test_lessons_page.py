@@ -26,6 +26,41 @@ def test_every_page_says_what_it_shows_when_it_is_asked(open_page: Callable[...,
         expect(said).to_be_hidden()
 
 
+WORDS_OVER_A_PLACE = """() => [...document.querySelectorAll(".is-asking .panel")].filter((panel) => {
+  const words = getComputedStyle(panel, "::after");
+  const stands = panel.getClientRects().length > 0;
+  return words.content.includes("Shown with") && words.position === "absolute" && !stands;
+}).map((panel) => panel.className)"""
+"""Panels that are no box, and whose words would stand wherever the page begins."""
+NAMED_BUT_EMPTY = """() => [...document.querySelectorAll(".is-asking .panel-holds")].filter(
+  (panel) => !getComputedStyle(panel, "::after").content.includes("Shown with the answer.")
+).length"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_question_answer_and_the_way_on_are_seen_and_lie_on_nothing(
+    open_page: Callable[..., Page], stored_run: Server, width: int, height: int
+) -> None:
+    page = open_page(f"{stored_run.url}/lessons", wait_for=".lesson-card", width=width, height=height)
+    page.get_by_role("link", name=re.compile("What carves the structure")).click()
+    answer = page.get_by_role("button", name=re.compile("as many as in A"))
+    expect(answer).to_be_in_viewport(ratio=1)
+    assert page.evaluate(WORDS_OVER_A_PLACE) == []
+    assert page.evaluate(NAMED_BUT_EMPTY) == 0
+    answer.click()
+    expect(page.get_by_role("button", name=re.compile("what happened"))).to_be_visible()
+    way_on = page.get_by_role("button", name="Next lesson")
+    expect(way_on).to_be_in_viewport(ratio=1)
+    way_on.click(trial=True)  # nothing lies on it
+    claim = page.get_by_role("link", name="The topology becomes sparse because of the conflict")
+    if width > 1000:
+        claim.click(trial=True)
+        said, on = claim.bounding_box(), page.get_by_role("link", name="All lessons").bounding_box()
+        assert said is not None
+        assert on is not None
+        assert said["y"] + said["height"] <= on["y"], "the verdict is covered by the buttons"
+
+
 @pytest.mark.slow
 def test_every_lesson_is_played_through_from_its_card_to_its_claim(
     open_page: Callable[..., Page], stored_run: Server

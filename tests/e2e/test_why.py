@@ -154,5 +154,9 @@ def test_an_expert_is_muted_on_a_copy_and_the_run_does_not_hear_of_it(lab: Page,
     assert faults(lab) == []
     lab.locator("[data-lesion=undo]").click()
     expect(lesion.locator("table")).to_have_count(0)
+    click_cell(lab, 5, 5)
+    expect(lab.locator("[data-lesion=random]")).to_have_text("A random link")
+    lab.locator("[data-lesion=mute]").click()
+    expect(lesion.locator("caption").first).to_contain_text("E5 to B5, ")
     after = [event["text"] for event in running.ask("GET", f"/api/runs/{run_id}/events")]
     assert not [text for text in after[len(before) :] if "mute" in text.lower() or "lesion" in text.lower()]

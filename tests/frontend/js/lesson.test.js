@@ -175,6 +175,20 @@ test("a link to no lesson says so", async () => {
   assert.match(words(), /There is no lesson “third” here\./);
 });
 
+test("a run whose seeds lie apart takes no more height than it needs", async () => {
+  const { dots } = await import("../../../frontend/assets/lab/lessons/dots.js");
+  const group = (/** @type {number[]} */ values) => ({ values, seeds: values.map((_, seed) => seed), shown: 0 });
+  const height = (/** @type {number[][]} */ ...runs) =>
+    Number(
+      dots({ groups: runs.map(group), axis: [0, 64], unit: "links" })
+        .getAttribute("viewBox")
+        ?.split(" ")[3],
+    );
+  const [together, apart] = [Array(10).fill(56), [2, 9, 16, 26]];
+  assert.equal(height(together, apart) - height(together), height(apart, apart) - height(apart));
+  assert.ok(height(together, apart) < height(together, together));
+});
+
 test("dots in one place stand on one another", () => {
   assert.deepEqual(stacked([10, 11, 30, 12]), [0, 1, 0, 2]);
 });

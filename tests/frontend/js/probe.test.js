@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Answers, nearest } from "../../../frontend/assets/lab/probe/answers.js";
+import { Pinned } from "../../../frontend/assets/lab/probe/images.js";
 import { PatchGrid } from "../../../frontend/assets/lab/probe/patch_grid.js";
 
 const QUESTION = { run: "a-run", epoch: 0, step: 130, image: "AAAA", task: 1 };
@@ -39,6 +40,31 @@ test("what a state said is asked once, and known again at every step that is nea
   assert.equal(answers.remembered({ ...QUESTION, step: 5000 })?.step, 141);
   assert.equal(answers.remembered({ ...QUESTION, step: 90 }), null, "the state of step 100 was not asked");
   assert.deepEqual(answers.known(QUESTION), [0, 100, 141]);
+});
+
+test("eight images are pinned, a ninth is refused with the bound, and one that is let go makes place", () => {
+  let released = 0;
+  const pinned = new Pinned(() => (released += 1));
+  const image = (/** @type {number} */ n) => ({ pixels: new Uint8Array(4), task: 0, name: `image ${n}` });
+  for (let n = 0; n < 8; n += 1) assert.equal(pinned.add(image(n)), "");
+  assert.equal(pinned.add(image(8)), "At most 8 images may be pinned. Found as many: let one go first.");
+  pinned.show(
+    2,
+    ({ name }) => `says ${name}`,
+    () => {},
+  );
+  const said = Array.from(pinned.list.querySelectorAll("li > span"), (each) => each.textContent);
+  assert.deepEqual(
+    said,
+    [0, 1, 2, 3, 4, 5, 6, 7].map((n) => `says image ${n}`),
+  );
+  /** @type {HTMLElement} */ (pinned.list.querySelector('[aria-label="Let go of image 2"]')).click();
+  assert.equal(released, 1);
+  assert.equal(pinned.add(image(8)), "");
+  assert.deepEqual(
+    pinned.images.map(({ name }) => name),
+    [0, 1, 3, 4, 5, 6, 7, 8].map((n) => `image ${n}`),
+  );
 });
 
 test("what is refused is a sentence and nothing is remembered", async () => {

@@ -32,14 +32,16 @@ export function dots({ groups, axis: [low, high], unit }) {
   const at = (/** @type {number} */ value) => LEFT + ((WIDTH - LEFT - RIGHT) * (value - first)) / (last - first);
   const rows = groups.map((group) => {
     const xs = group.values.map(at);
-    return { xs, levels: stacked(xs) };
+    const levels = stacked(xs);
+    return { xs, levels, room: Math.max(LEAST_ROW, 16 + 2 * DOT * (1 + Math.max(0, ...levels))) };
   });
-  const row = Math.max(LEAST_ROW, 16 + 2 * DOT * (1 + Math.max(0, ...rows.flatMap(({ levels }) => levels))));
-  const height = row * groups.length + 18;
+  const height = rows.reduce((sum, { room }) => sum + room, 18);
   const drawn = svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", class: "lesson-dots" });
   drawn.setAttribute("aria-label", groups.map((group, i) => inWords(group, i, groups.length, unit)).join(" "));
+  let y = -6;
   for (const [i, group] of groups.entries()) {
-    const y = row * (i + 1) - 6;
+    const { xs, levels, room } = rows[i];
+    y += room;
     const letter = groups.length > 1 ? LETTERS[i].toLowerCase() : "a";
     drawn.append(svg("path", { d: `M${LEFT} ${y}H${WIDTH - RIGHT}`, class: "dots-axis" }));
     if (groups.length > 1) drawn.append(svg("text", { x: 2, y: y + 4, class: `dots-letter is-${letter}` }, LETTERS[i]));
@@ -48,7 +50,6 @@ export function dots({ groups, axis: [low, high], unit }) {
       const [from, to] = [at(Math.max(first, mean - half)), at(Math.min(last, mean + half))];
       drawn.append(svg("path", { d: `M${from} ${y}H${Math.max(to, from + 1)}`, class: `dots-band is-${letter}` }));
     }
-    const { xs, levels } = rows[i];
     for (const [k, x] of xs.entries()) {
       const isShown = group.seeds[k] === group.shown;
       const cy = y - 4 - levels[k] * 2 * DOT;
