@@ -10,6 +10,7 @@ from typing import Final
 
 from frontend.figures.map_colours import GROUND, SIGMA, colour, ink_on
 from frontend.figures.palette import palette_of
+from frontend.figures.svg import svg_text
 from frontend.maps.data import Square, View, field_label, measured_text, short_text, value_text
 from frontend.maps.story import sentence
 
@@ -34,7 +35,7 @@ def map_svg(view: View, *, theme: str, layer: int) -> str:
         f'font-family="Inter, system-ui, sans-serif" font-size="13" fill="{palette.ink}">',
         f"<title>{escape(view.body['name'])}</title>",
         f'<rect width="{width}" height="{height}" fill="{ground}"/>',
-        _text(16, 28, sentence(view), anchor="start", size=16, bold=True),
+        svg_text(16, 28, sentence(view), anchor="start", size=16, bold=True),
         *(part for square in view.squares for part in _square(view, square, theme, layer)),
         *_axes(view),
         *_margin(view, 0, palette.accent, palette.ink),
@@ -55,7 +56,7 @@ def _square(view: View, square: Square, theme: str, layer: int) -> Iterator[str]
         ground = colour(GROUND[theme], view.share(fmean(values)))
         yield f'<rect x="{x}" y="{y}" width="{SIDE}" height="{SIDE}" rx="8" fill="{ground}"/>'
         text = short_text(fmean(values), view.about["unit"])
-        yield _text(x + SIDE / 2, y + SIDE - 7, text, bold=True, fill=ink_on(ground))
+        yield svg_text(x + SIDE / 2, y + SIDE - 7, text, bold=True, fill=ink_on(ground))
     cell = square.pictured
     if cell is None or layer >= len(cell["connection"]):
         return
@@ -73,11 +74,11 @@ def _axes(view: View) -> Iterator[str]:
     across, down = view.axes
     bottom = TOP + PITCH * len(down["values"])
     for at, value in enumerate(across["values"]):
-        yield _text(LEFT + PITCH * at + SIDE / 2, bottom + 14, value_text(value))
+        yield svg_text(LEFT + PITCH * at + SIDE / 2, bottom + 14, value_text(value))
     for at, value in enumerate(down["values"]):
-        yield _text(LEFT - 12, TOP + PITCH * at + SIDE / 2 + 4, value_text(value), anchor="end")
-    yield _text(LEFT + PITCH * len(across["values"]) / 2, bottom + 36, field_label(across["field"]))
-    yield _text(16, TOP - 12, field_label(down["field"]), anchor="start")
+        yield svg_text(LEFT - 12, TOP + PITCH * at + SIDE / 2 + 4, value_text(value), anchor="end")
+    yield svg_text(LEFT + PITCH * len(across["values"]) / 2, bottom + 36, field_label(across["field"]))
+    yield svg_text(16, TOP - 12, field_label(down["field"]), anchor="start")
 
 
 def _margin(view: View, axis: int, accent: str, ink: str) -> Iterator[str]:
@@ -103,27 +104,17 @@ def _margin(view: View, axis: int, accent: str, ink: str) -> Iterator[str]:
     ends = ((view.bottom, 0.0), (view.top, 1.0))
     for value, share in ends:
         if axis == 0:
-            yield _text(LEFT - 12, TOP - 8 - MARGIN * share, measured_text(value, unit), anchor="end", size=12)
+            yield svg_text(LEFT - 12, TOP - 8 - MARGIN * share, measured_text(value, unit), anchor="end", size=12)
         else:
             bottom = TOP + PITCH * len(view.axes[1]["values"]) + 14
-            yield _text(far + MARGIN * share, bottom, measured_text(value, unit), size=12)
+            yield svg_text(far + MARGIN * share, bottom, measured_text(value, unit), size=12)
 
 
 def _scale(view: View, theme: str, y: float) -> Iterator[str]:
     about = view.about
-    yield _text(LEFT, y + 10, f"ground: {about['label'].lower()}", anchor="start")
+    yield svg_text(LEFT, y + 10, f"ground: {about['label'].lower()}", anchor="start")
     for step in range(20):
         fill = colour(GROUND[theme], step / 19)
         yield f'<rect x="{LEFT + 200 + 6 * step}" y="{y}" width="6" height="12" fill="{fill}"/>'
-    yield _text(LEFT + 192, y + 10, measured_text(view.bottom, about["unit"]), anchor="end")
-    yield _text(LEFT + 328, y + 10, measured_text(view.top, about["unit"]), anchor="start")
-
-
-def _text(
-    x: float, y: float, text: str, *, anchor: str = "middle", size: int = 13, bold: bool = False, fill: str = ""
-) -> str:
-    weight = ' font-weight="650"' if bold else ""
-    coloured = f' fill="{fill}"' if fill else ""
-    return (
-        f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-size="{size}"{weight}{coloured}>{escape(text)}</text>'
-    )
+    yield svg_text(LEFT + 192, y + 10, measured_text(view.bottom, about["unit"]), anchor="end")
+    yield svg_text(LEFT + 328, y + 10, measured_text(view.top, about["unit"]), anchor="start")

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from frontend.api import Api
+from frontend.figures.map_film_svg import map_film_svg
 from frontend.figures.map_margins import margin_figure
 from frontend.figures.map_svg import map_svg
 from frontend.figures.palette import palette_of
@@ -141,18 +142,24 @@ def connect(app: Dash, api: Api) -> None:
     @app.callback(
         Output("map-download", "data"),
         Input("map-figure", "n_clicks"),
+        Input("map-film", "n_clicks"),
         State("theme", "data"),
         State("map-layer", "value"),
         State("map-address", "search"),
         State("map-measure", "value"),
         prevent_initial_call=True,
     )
-    async def take(clicks: Any, theme: Any, layer: Any, search: Any, measure: Any) -> Any:
+    async def take(figures: Any, moving: Any, theme: Any, layer: Any, search: Any, measure: Any) -> Any:
         body, _, _ = await maps.shown(search)
-        if body is None or not clicks:
+        if body is None or not (figures or moving):
             return KEEP
-        content = map_svg(view_of(body, measure), theme=str(theme or "light"), layer=number_of(layer))
-        return {"content": content, "filename": f"{body['sweep_id']}.svg", "type": "image/svg+xml"}
+        view, look, which = view_of(body, measure), str(theme or "light"), number_of(layer)
+        if ctx.triggered_id == "map-film":
+            content, name = map_film_svg(view, await films.of(view), theme=look, layer=which), "-film"
+        else:
+            content, name = map_svg(view, theme=look, layer=which), ""
+        file = {"content": content, "filename": f"{body['sweep_id']}{name}.svg", "type": "image/svg+xml"}
+        return file if content else KEEP
 
 
 def connect_card(app: Dash, maps: MapApi) -> None:

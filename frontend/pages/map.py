@@ -256,6 +256,7 @@ def taking() -> Component:
                 [
                     html.Button("Copy link", id="map-copy", className="button", type="button", **aria(live="polite")),
                     html.Button("Figure (SVG)", id="map-figure", className="button", type="button"),
+                    html.Button("Film (SVG)", id="map-film", className="button", type="button"),
                     html.A("Data (Parquet)", id="map-parquet", className="button", href="/map", download=""),
                 ],
                 className="map-tools",

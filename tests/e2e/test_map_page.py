@@ -124,6 +124,11 @@ def test_the_film_plays_by_itself_stops_where_asked_and_goes_to_any_moment(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert faults(page) == []
 
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Film (SVG)").click()
+    assert taken.value.suggested_filename == "map-1-film.svg"
+    assert taken.value.path().read_text().count("<image") == 3
+
     page.get_by_role("radiogroup", name="What a square shows").get_by_text("Pictures").click()
     expect(page.locator("#map-film-bar")).to_be_hidden()
     expect(page.locator(".map-square img")).to_have_count(3)

@@ -15,6 +15,7 @@ from cdsp_core.settings.presets import PRESETS, preset
 from cdsp_core.studies.sweeps.spec import axis_of
 from frontend.api import Answer
 from frontend.figures.map_colours import GROUND, colour, ink_on, thumbnail
+from frontend.figures.map_film_svg import map_film_svg
 from frontend.figures.map_margins import margin_figure
 from frontend.figures.map_svg import map_svg
 from frontend.figures.palette import LIGHT
@@ -23,7 +24,7 @@ from frontend.maps.asked import axis_json, filled
 from frontend.maps.card import card
 from frontend.maps.choices import kept_or_suggested, setting_options, suggested_values
 from frontend.maps.data import progress_text, square_of, value_text, view_of
-from frontend.maps.film import Films
+from frontend.maps.film import Films, MapFilm
 from frontend.maps.live import names_of, option
 from frontend.maps.squares import grid
 from frontend.maps.story import sentence
@@ -278,6 +279,20 @@ async def test_a_film_shows_every_square_at_the_same_moments_and_reads_a_recordi
     assert film.strip(view.squares[3], 0, "light") == ""
     await films.of(view)
     assert api.asked == 3
+
+
+async def test_the_film_as_a_file_is_one_svg_that_moves_without_a_script() -> None:
+    view = view_of(a_map(CELLS), "links_cut")
+    film = await Films(MapApi(Told())).of(view)
+    content = map_film_svg(view, film, theme="light", layer=0)
+    root = ElementTree.fromstring(content)
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}image"))) == 3
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[0] == sentence(view)
+    assert [text for text in texts if text and text.startswith("step ")] == [f"step {step}" for step in film.steps]
+    assert "steps(29,end)" in content
+    assert "script" not in content
+    assert map_film_svg(view, MapFilm(), theme="light", layer=0) == ""
 
 
 async def test_a_map_of_too_many_squares_has_no_film_and_a_recording_that_is_away_leaves_its_square_out() -> None:
