@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from frontend.figures.palette import Palette, faded
 from frontend.maps.data import Margin, View, field_label, label_px, measured_text, value_text
 
 Figure = dict[str, Any]
+NOTHING_YET: Final[Figure] = {
+    "data": [],
+    "layout": {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "xaxis": {"visible": False, "fixedrange": True},
+        "yaxis": {"visible": False, "fixedrange": True},
+    },
+}
+"""A margin of which nothing is known yet; plotly's own would have axes from -1 to 6."""
 
 
 def margin_figure(view: View, axis: int, palette: Palette) -> Figure:

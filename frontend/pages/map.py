@@ -12,6 +12,7 @@ from cdsp_core.settings.presets import PRESETS, preset
 from cdsp_core.studies.sweeps.measures import MEASURES
 from cdsp_core.wire.messages.sweeps import MAX_CELLS
 from frontend.attributes import aria, data
+from frontend.figures.map_margins import NOTHING_YET
 from frontend.maps.choices import setting_options, suggested_values
 
 CLOCK_MS: Final = 1500
@@ -123,7 +124,11 @@ def film_bar() -> Component:
 def margin(name: str) -> Component:
     """The figure of one margin."""
     return dcc.Graph(
-        id=name, figure={}, config={"displayModeBar": False, "responsive": True}, className="map-graph", responsive=True
+        id=name,
+        figure=NOTHING_YET,
+        config={"displayModeBar": False, "responsive": True},
+        className="map-graph",
+        responsive=True,
     )
 
 

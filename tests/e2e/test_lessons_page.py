@@ -37,6 +37,19 @@ NAMED_BUT_EMPTY = """() => [...document.querySelectorAll(".is-asking .panel-hold
 ).length"""
 
 
+def test_a_link_to_a_run_puts_the_lesson_away_that_was_open(open_page: Callable[..., Page], stored_run: Server) -> None:
+    page = open_page(f"{stored_run.url}/#lesson=what-does-an-expert-own", width=1440, height=900)
+    asking = page.locator(".is-asking")
+    expect(asking).to_have_count(1)
+    run_id = stored_run.run()["run_id"]
+    page.evaluate("(run) => (location.hash = `#run=${run}`)", run_id)
+    expect(asking).to_have_count(0)
+    page.wait_for_function("(run) => window.topologyLab.views[0].stream.runId === run", arg=run_id)
+    page.go_back()
+    expect(page.get_by_role("button", name="about three")).to_be_visible()
+    assert faults(page) == []
+
+
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
 def test_question_answer_and_the_way_on_are_seen_and_lie_on_nothing(
     open_page: Callable[..., Page], stored_run: Server, width: int, height: int

@@ -38,7 +38,7 @@ def taken(page: Page, group: str, name: str) -> bytes:
 
 
 def test_a_picture_and_the_chart_are_taken_as_svg_and_png_with_their_caption(taking: Page) -> None:
-    for name in ("topology", "routing", "conflict", "chart"):
+    for name in ("topology", "threads", "routing", "conflict", "chart"):
         root = ET.fromstring(taken(taking, "figure", f"{name}-svg"))
         words = " ".join("".join(each.itertext()) for each in root.iter("{http://www.w3.org/2000/svg}text"))
         assert "live, seed 0" in words

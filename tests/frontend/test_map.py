@@ -28,6 +28,7 @@ from frontend.maps.film import Films, MapFilm
 from frontend.maps.live import names_of, option
 from frontend.maps.squares import grid
 from frontend.maps.story import sentence
+from frontend.pages.map import margin
 from frontend.rendered import to_html
 
 
@@ -119,6 +120,12 @@ def test_the_sentence_says_where_a_setting_turns_the_measure_and_whether_the_oth
         {"field": "p_drop", "values": [0.0, 1.0][: len(rows)]},
     ]
     assert sentence(view_of(a_map(cells, axes=axes), measure)) == said
+
+
+@pytest.mark.parametrize("name", ["map-top", "map-beside"])
+def test_before_a_map_is_read_its_margins_show_no_axes(name: str) -> None:
+    layout = margin(name).figure["layout"]  # type: ignore[attr-defined]  # a component's properties are made when Dash starts
+    assert [layout[axis]["visible"] for axis in ("xaxis", "yaxis")] == [False, False]
 
 
 def test_before_a_run_has_ended_the_sentence_says_so() -> None:

@@ -170,6 +170,11 @@ function begin(root) {
 
   addEventListener("popstate", () => {
     const now = readAddress();
+    if (now.lesson && now.lesson !== view.lesson.key) {
+      view.lesson.open(now.lesson);
+      return;
+    }
+    if (!now.lesson) view.lesson.close(); // it hides what tells its answer, of another run too
     const named = linkedRun(now);
     if (named && named !== view.stream.runId) {
       view.openLinked(named, besideOf(now.with), now.lens);

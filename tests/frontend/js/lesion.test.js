@@ -36,7 +36,16 @@ const press = (lesion, name) => /** @type {HTMLElement} */ (lesion.root.querySel
 test("a part has a name and a difference its sign", () => {
   assert.equal(partName({ expert: 3, block: null }), "E3");
   assert.equal(partName({ expert: 3, block: 5 }), "E3 to B5");
-  assert.deepEqual([-0.504, 0.02, 0.001].map(points), ["−50", "+2", "0"]);
+  const pairs = [
+    [0.9, 0.396],
+    [0.8, 0.82],
+    [0.8, 0.8001],
+  ];
+  assert.deepEqual(
+    pairs.map(([before, after]) => points(before, after)),
+    ["−50.4", "+2.0", "0"],
+  );
+  assert.equal(points(0.8264, 0.8236), "−0.2", "what a person gets who subtracts 82.6 and 82.4");
 });
 
 test("what is muted is told task by task, and a click undoes it", async () => {
@@ -46,7 +55,7 @@ test("what is muted is told task by task, and a click undoes it", async () => {
   await soon();
   assert.equal(asked.at(-1), "/api/runs/a-run/lesion/0/3?epoch=0&step=150");
   const rows = Array.from(lesion.root.querySelectorAll("table tbody tr"), (row) => row.textContent);
-  assert.deepEqual(rows.slice(0, 2), ["MNIST90 %40 %−50", "Kana80 %80 %0"]);
+  assert.deepEqual(rows.slice(0, 2), ["MNIST90.0 %40.0 %−50.0", "Kana80.0 %80.0 %0"]);
   assert.equal(rows[3], "MNIST 1no images");
   lesion.offer({ ...OF, step: 160 });
   assert.ok(lesion.root.querySelector("table"), "a further step of the same run takes nothing away");

@@ -118,6 +118,18 @@ test("a frame that does not follow the one before is asked for again, after the 
   assert.match(Socket.opened[1].url, /\?after=0:1$/);
 });
 
+test("what is taken away is of the moment shown, also behind another lens", () => {
+  const { view, socket } = connected("a");
+  socket.hear(frame(1, 0.5));
+  view.draw(0);
+  assert.equal(view.pictures.toTake("threads")?.matrix.rows, 2, "a picture that was never on the page is there");
+  view.pictures.setLens("threads");
+  socket.hear(frame(2, 0.25));
+  view.draw(1000);
+  assert.equal(view.pictures.frame?.step, 2);
+  assert.equal(view.pictures.toTake("topology")?.matrix.text(0, 0), ".25");
+});
+
 test("an event moves into the log, onto the charts and under the slider", () => {
   const { view, socket } = connected("a");
   const values = { p_drop: 0.9, lambda_conflict: 10, lr_ratio: 3 };

@@ -19,6 +19,9 @@ import { Heatmap } from "./heatmap.js";
  * @property {() => void} free
  */
 
+/** Of a picture that was never on the page, px. */
+const USUAL = { width: 340, height: 280 };
+
 export class PicturePanel {
   #scale = element("div", { className: "legend" });
   #legend = element("div", { className: "legend picture-foot" });
@@ -120,12 +123,30 @@ export class PicturePanel {
    * @param {string} absent why there is no picture
    */
   show(frame, layer, context, absent) {
-    const arrays = layerOf(frame, layer);
-    if (arrays && this.picture.needs.every((name) => name in arrays)) {
+    const matrix = this.matrixOf(frame, layer, context);
+    if (matrix) {
       const lit = context.target ? this.picture.lit(context.target) : { row: null, col: null };
-      this.heatmap.show(this.picture.matrix(arrays, context), lit);
+      this.heatmap.show(matrix, lit);
       this.#explain();
     } else this.heatmap.say(absent);
+  }
+
+  /**
+   * What is drawn of a frame; null where the frame has not what it takes.
+   *
+   * @param {Frame} frame
+   * @param {number} layer
+   * @param {Context} context
+   */
+  matrixOf(frame, layer, context) {
+    const arrays = layerOf(frame, layer);
+    return arrays && this.picture.needs.every((name) => name in arrays) ? this.picture.matrix(arrays, context) : null;
+  }
+
+  /** Size of the picture in a file, px: as on the page, or usual where the page has not shown it yet. */
+  get sizeToTake() {
+    const { size } = this.heatmap;
+    return size.width ? size : USUAL;
   }
 
   /**

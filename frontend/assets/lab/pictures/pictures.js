@@ -115,6 +115,18 @@ export class Pictures {
     return { hello, step: this.frame.step, clashes, target: this.focus.target };
   }
 
+  /**
+   * A picture of what the page shows, drawn or not: behind another lens the last one drawn may be of another step.
+   *
+   * @param {string} name
+   */
+  toTake(name) {
+    const panel = this.panels.find(({ picture }) => picture.name === name);
+    const context = this.#context();
+    const matrix = this.frame && context && panel ? panel.matrixOf(this.frame, this.layer, context) : null;
+    return panel && matrix ? { matrix, picture: panel.picture, size: panel.sizeToTake } : null;
+  }
+
   /** For screen readers and the card; once a second is often enough. */
   describe() {
     const context = this.#context();

@@ -127,12 +127,12 @@ export class Take {
 
   /** @param {string} name @param {"svg" | "png"} kind */
   async #picture(name, kind) {
-    const { panels, layer } = this.#shown.pictures;
-    const panel = panels.find(({ picture }) => picture.name === name);
-    const matrix = panel?.heatmap.matrix;
-    if (!panel || !matrix) throw new Error(`There is no picture of ${name} at the moment: it is not shown.`);
-    const { width, height } = panel.heatmap.size;
-    const title = `${panel.picture.title}, layer ${layer + 1}: ${panel.picture.subtitle}`;
+    const { layer } = this.#shown.pictures;
+    const taken = this.#shown.pictures.toTake(name);
+    if (!taken) throw new Error(`There is no picture of ${name}: what is shown does not hold it.`);
+    const { matrix, picture, size } = taken;
+    const { width, height } = size;
+    const title = `${picture.title}, layer ${layer + 1}: ${picture.subtitle}`;
     const drawn = figureOf(matrix, { width, height, title, caption: this.#caption });
     if (kind === "svg") save(new Blob([svgOf(drawn)], { type: "image/svg+xml" }), `${this.#name}-${name}.svg`);
     else save(await pngOf(canvasOf(drawn)), `${this.#name}-${name}.png`);
