@@ -120,7 +120,8 @@ class Placement:
             found += (f"{len(silent)} of {len(self.workers)} workers have not answered, for up to {longest:.0f} s.",)
         found += tuple(dict.fromkeys(hub.storage_problem for hub in self._hubs.values() if hub.storage_problem))
         if self._queue and not self.workers:
-            found += (f"{len(self._queue)} runs wait and no worker is connected.",)
+            waiting = "A run waits" if len(self._queue) == 1 else f"{len(self._queue)} runs wait"
+            found += (f"{waiting} and no worker is connected.",)
         return found
 
     def unused_log(self, worker_id: str | None) -> Path | None:

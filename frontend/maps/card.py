@@ -14,7 +14,7 @@ from cdsp_core.wire.recording import CUT_BELOW
 from frontend.attributes import aria
 from frontend.figures.map_colours import SIGMA, colour, ink_on, thumbnail
 from frontend.maps.api import cell_path
-from frontend.maps.data import Square, View, measured_text, place_text
+from frontend.maps.data import Square, View, links_of, measured_text, place_text
 
 MOST_NUMBERED: Final = 10
 """experts or blocks up to which every entry of sigma(A) has its number"""
@@ -43,7 +43,7 @@ def card(
         parts.append(picture(connection[layer], theme=theme, layer=layer))
     if cell["reason"]:
         parts.append(html.P(cell["reason"], className="note is-wrong"))
-    parts.append(html.Dl([part for about in view.body["measures"] for part in _measured(shown, about)]))
+    parts.append(html.Dl([part for about in view.body["measures"] for part in _measured(view, shown, about)]))
     if recording is not None and recording["steps"]:
         parts.append(html.Div(_film(recording, theme=theme, layer=layer), className="map-film"))
     tools = [
@@ -103,13 +103,15 @@ def _replay(square: Square) -> str:
     return quote(cell["replay"], safe="") if cell is not None and cell["replay"] else ""
 
 
-def _measured(shown: Square, about: Mapping[str, Any]) -> list[Component]:
+def _measured(view: View, shown: Square, about: Mapping[str, Any]) -> list[Component]:
     values = shown.values(about["name"])
     if not values:
         return []
     text = measured_text(fmean(values), about["unit"])
     if len(values) > 1:
         text += f" ({measured_text(min(values), about['unit'])} to {measured_text(max(values), about['unit'])})"
+    if about["unit"] == "links":
+        text += f" of {links_of(view.body)}"
     return [html.Dt(about["label"], title=about["text"]), html.Dd(text)]
 
 

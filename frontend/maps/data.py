@@ -175,11 +175,16 @@ def duration(seconds: float) -> str:
 def _top(body: Mapping[str, Any], measure: str, found: Iterable[float]) -> float:
     unit = next(each["unit"] for each in body["measures"] if each["name"] == measure)
     if unit == "links":
-        model = body["config"]["model"]
-        return float(model["num_layers"] * model["num_experts"] * model["num_partitions"])
+        return float(links_of(body))
     if measure in ("accuracy", "blind_accuracy", "routing_overlap", "entropy"):
         return 1.0
     return max(found, default=1.0) or 1.0
+
+
+def links_of(body: Mapping[str, Any]) -> int:
+    """How many entries A has in all layers of a square's model."""
+    model = body["config"]["model"]
+    return int(model["num_layers"] * model["num_experts"] * model["num_partitions"])
 
 
 def label_px(view: View) -> int:

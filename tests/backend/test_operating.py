@@ -97,7 +97,7 @@ async def test_waiting_runs_without_a_worker_are_counted_and_said(tmp_path: Path
         await it.new_run()
         found = await numbers(it)
         assert (found["runs_waiting"], found["workers"], found["problems"]) == (1, 0, 1)
-        assert "1 runs wait" in (await it.http.get("/healthz")).json()["problems"][0]
+        assert "A run waits" in (await it.http.get("/healthz")).json()["problems"][0]
 
 
 @pytest.fixture

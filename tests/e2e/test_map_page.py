@@ -32,7 +32,7 @@ def test_a_map_is_seen_by_pointer_and_keyboard_and_a_cell_that_ends_fills_in(
     expect(page.locator("#map-card h2")).to_have_text("λ 0, p_drop 0")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#map-card h2")).to_have_text("λ 10, p_drop 0")
-    expect(page.locator("#map-card dd").first).to_have_text("4")
+    expect(page.locator("#map-card dd").first).to_have_text("4 of 4")
     expect(page.locator(".map-film img")).to_have_count(2)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert faults(page) == []
