@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from frontend.pages import DASH_PAGES
 from tests.e2e.assistive import faults
@@ -24,6 +24,26 @@ def test_every_page_says_what_it_shows_when_it_is_asked(open_page: Callable[...,
         expect(said.get_by_role("link", name="The paper")).to_be_visible()
         said.get_by_role("button", name="Close").click()
         expect(said).to_be_hidden()
+
+
+def test_cards_are_there_before_the_gallery_is(open_page: Callable[..., Page], stored_run: Server) -> None:
+    page = open_page(stored_run.url, width=1440, height=900)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "recorded-grid" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/_dash-update-component*", hold)
+    page.goto(f"{stored_run.url}/lessons")
+    expect(page.locator(".lesson-card")).to_have_count(6)
+    expect(page.locator("#lessons-go-on")).to_be_visible()
+    expect(page.locator(".recorded-film")).to_have_count(0)
+    (gallery,) = held
+    gallery.continue_()
+    expect(page.locator(".recorded-film").first).to_be_visible()
 
 
 WORDS_OVER_A_PLACE = """() => [...document.querySelectorAll(".is-asking .panel")].filter((panel) => {
