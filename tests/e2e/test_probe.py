@@ -135,6 +135,7 @@ def test_the_answer_of_the_twin_stands_beside_that_of_the_run(open_page: Callabl
         answers = page.locator(".probe-answers dd").all_inner_texts()
         assert answers[0].endswith(f"{100 * own:.0f} %")
         assert answers[2].endswith(f"{100 * twin:.0f} %")
+        page.close()  # before its server ends
 
 
 def test_a_patch_lights_its_expert_with_the_pointer_and_by_keyboard(lab: Page) -> None:
