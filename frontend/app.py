@@ -91,12 +91,13 @@ def mount(
     """
     lab_hashes = _mount_lab(app)
     _mount_results(app, evidence)
-    lessons_live.mount_lessons(app, recorded, EvidenceFile(evidence))
+    every_lesson = lessons_live.Told(recorded, EvidenceFile(evidence))
+    lessons_live.mount_lessons(app, recorded, every_lesson)
     pages = mount_pages(app, DASH_PAGES, assets=ASSETS, style_nonce=style_nonce)
     api = OwnApi(app)
     claims_live.connect(pages, EvidenceFile(evidence), api)
     map_live.connect(pages, api)
-    lessons_live.connect(pages, recorded, EvidenceFile(evidence))
+    lessons_live.connect(pages, recorded, every_lesson)
     runs_live.connect(pages, api)
     return lambda: (*lab_hashes, *pages.csp_hashes())  # Dash gathers its scripts until the first request
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from cdsp_core.settings.config import to_dict
 from cdsp_core.wire.recording import Recording
 from frontend.claims.evidence import Claim, Evidence
 from frontend.claims.verdicts import tone_of
@@ -92,14 +91,11 @@ def one(lesson: Lesson, recorded: Mapping[str, Recording], evidence: Evidence) -
 
 
 def alike(one: Recording, other: Recording) -> bool:
-    """Whether two recorded runs differ in their seed alone."""
-    return bool(_without_seed(one) == _without_seed(other))
-
-
-def _without_seed(recording: Recording) -> Any:
-    recipe = recording.recipe
-    config = replace(recipe.config, train=replace(recipe.config.train, seed=0))
-    return to_dict(config), recipe.edits, int(recording.steps[-1])
+    """Whether two recorded runs differ in their seed alone. What is cheap to compare is compared first."""
+    own, its = one.recipe.config, other.recipe.config
+    if own.model != its.model or one.recipe.edits != other.recipe.edits or one.steps[-1] != other.steps[-1]:
+        return False
+    return replace(own, train=replace(own.train, seed=its.train.seed)) == its
 
 
 def _recording(lesson: Lesson, field: str, name: str, recorded: Mapping[str, Recording]) -> Recording:
@@ -129,6 +125,16 @@ def _group(lesson: Lesson, measure: Measure, like: Recording, recorded: Mapping[
     return {"seeds": list(known), "values": list(known.values()), "shown": like.recipe.config.train.seed}
 
 
+def _spread(measure: Measure, values: list[float]) -> str:
+    """How far the seeds are from one another, as it stands after their mean."""
+    low, high = measure.text(min(values)), measure.text(max(values))
+    if len(values) == 1:
+        return "in the one recorded seed"
+    if low == high:
+        return f"in each of {len(values)} recorded seeds"
+    return f"on average ({low} to {high} over {len(values)} recorded seeds)"
+
+
 def _after(
     lesson: Lesson,
     own: dict[str, Any],
@@ -145,6 +151,7 @@ def _after(
         "low": measure.text(min(own["values"])),
         "high": measure.text(max(own["values"])),
         "seeds": str(len(own["values"])),
+        "spread": _spread(measure, own["values"]),
         "beside": measure.text(fmean(other["values"])) if other["values"] else "no value",
         "beside_seeds": str(len(other["values"])),
         "claim": claim.summary,

@@ -27,7 +27,19 @@ LENSES: Final = ("matrix", "threads")
 ASKED: Final = ("beside", "run")
 """which of two runs the question is about"""
 CHARTS: Final = ("cut", "accuracy", "loss")
-VALUES: Final = ("shown", "mean", "low", "high", "seeds", "beside", "beside_seeds", "also", "claim", "verdict")
+VALUES: Final = (
+    "shown",
+    "mean",
+    "low",
+    "high",
+    "seeds",
+    "spread",
+    "beside",
+    "beside_seeds",
+    "also",
+    "claim",
+    "verdict",
+)
 """what a name in braces may stand for"""
 MAX_STEP: Final = 1_000_000
 

@@ -26,7 +26,7 @@ class Told:
     A class asks for them all at once, and counting takes a hundred milliseconds.
     """
 
-    def __init__(self, recorded: Recorded, evidence: EvidenceFile, folder: Path) -> None:
+    def __init__(self, recorded: Recorded, evidence: EvidenceFile, folder: Path = FOLDER) -> None:
         self._recorded = recorded
         self._evidence = evidence
         self._folder = folder
@@ -44,10 +44,8 @@ class Told:
             return self._told
 
 
-def mount_lessons(app: FastAPI, recorded: Recorded, evidence: EvidenceFile, *, folder: Path = FOLDER) -> None:
+def mount_lessons(app: FastAPI, recorded: Recorded, every: Told) -> None:
     """Serve lessons as JSON, and films of recorded runs as pictures."""
-
-    every = Told(recorded, evidence, folder)
 
     @app.get("/lessons/lessons.json", include_in_schema=False)
     async def lessons() -> dict[str, Any]:
@@ -71,17 +69,20 @@ def mount_lessons(app: FastAPI, recorded: Recorded, evidence: EvidenceFile, *, f
         return Response(content, media_type="image/png", headers=KEPT)
 
 
-def connect(app: Dash, recorded: Recorded, evidence: EvidenceFile, *, folder: Path = FOLDER) -> None:
-    """Add the callbacks of the page to `app`."""
+def connect(app: Dash, recorded: Recorded, every: Told) -> None:
+    """Add the callbacks of the page to `app`. Cards do not wait for the gallery, which stands below them."""
 
     @app.callback(
         Output("lessons-cards", "children"),
         Output("lessons-note", "children"),
-        Output("recorded-grid", "rowData"),
         Input("lessons-asked", "data"),
     )
     async def show(asked: Any) -> tuple[Any, ...]:
         return await asyncio.to_thread(drawn)
+
+    @app.callback(Output("recorded-grid", "rowData"), Input("lessons-asked", "data"))
+    async def show_gallery(asked: Any) -> list[dict[str, Any]]:
+        return await asyncio.to_thread(lambda: rows(recorded()))
 
     app.clientside_callback(
         ClientsideFunction("pages", "lessons"),
@@ -94,10 +95,10 @@ def connect(app: Dash, recorded: Recorded, evidence: EvidenceFile, *, folder: Pa
 
     def drawn() -> tuple[Any, ...]:
         runs = recorded()
-        shown, refused = told(read_lessons(folder), runs, evidence.read())
+        shown, refused = every()
         cards = []
         for each in shown:
             named = [name for name in (each["look"]["run"], each["look"]["beside"]) if name is not None]
             films = [name for name in named if runs[name].recipe.config.model.has_topology]
             cards.append(page.card(each, films, page.card_steps(each, runs[named[0]])))
-        return cards, [html.P(sentence) for sentence in refused], rows(runs)
+        return cards, [html.P(sentence) for sentence in refused]

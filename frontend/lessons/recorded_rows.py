@@ -23,19 +23,22 @@ SIZES: Final = ("patch_size", "d_model", "d_base", "d_task", "num_heads", "num_k
 
 def rows(recorded: Mapping[str, Recording]) -> list[dict[str, Any]]:
     """A row for every recorded run, by preset, settings and seed."""
-    made = [_row(name, each, recorded) for name, each in recorded.items()]
+    apart = {name: differences(each) for name, each in recorded.items()}
+    made = [_row(name, each, recorded, apart) for name, each in recorded.items()]
     return sorted(made, key=lambda row: (row["preset"], row["what"], row["seed"]))
 
 
-def _row(name: str, recording: Recording, recorded: Mapping[str, Recording]) -> dict[str, Any]:
+def _row(
+    name: str, recording: Recording, recorded: Mapping[str, Recording], apart: Mapping[str, list[str]]
+) -> dict[str, Any]:
     config, measured = recording.recipe.config, recording.accuracy
-    beside = partner(name, recording, recorded)
+    beside = partner(name, recorded, apart)
     address = f"/#recorded={quote(name, safe='')}"
     links = int(np.prod(recording.connection.shape[1:]))
     return {
         "name": name,
         "preset": config.preset,
-        "what": ", ".join(differences(recording)),
+        "what": ", ".join(apart[name]),
         "seed": config.train.seed,
         "special": special(recording),
         "steps": int(recording.steps[-1]),
@@ -94,17 +97,22 @@ def special(recording: Recording) -> str:
     return f"{own} experts hold their own block, {crossing} {crosses}; first cut by step {first:,}"
 
 
-def partner(name: str, recording: Recording, recorded: Mapping[str, Recording]) -> str | None:
-    """The recorded run to look at beside one: of the same preset, seed and length, with fewest settings apart."""
-    own = recording.recipe.config
+def partner(name: str, recorded: Mapping[str, Recording], apart: Mapping[str, list[str]]) -> str | None:
+    """The recorded run to look at beside one: of the same preset, seed and length, with fewest settings apart.
+
+    `apart` has the `differences` of every recorded run; found anew for every pair they took seconds.
+    """
+    if not recorded[name].connection.shape[1]:
+        return None
+    own, here = recorded[name].recipe.config, set(apart[name])
     found: list[tuple[int, int, str]] = []
     for other, each in recorded.items():
         config = each.recipe.config
         if other == name or config.preset != own.preset or not each.connection.shape[1]:
             continue
-        here, there = set(differences(recording)), set(differences(each))
+        there = set(apart[other])
         is_other_seed = config.train.seed != own.train.seed
         if is_other_seed and here != there:
             continue
         found.append((is_other_seed, len(here ^ there), other))
-    return min(found)[2] if found and recording.connection.shape[1] else None
+    return min(found)[2] if found else None

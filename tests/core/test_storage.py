@@ -214,6 +214,23 @@ def test_a_map_whose_folder_is_a_storage_goes_on_from_there(s3: S3) -> None:
         assert "sweep/sweep.parquet" in storage.list("sweep")
 
 
+def test_a_map_for_a_bucket_without_rights_is_refused_in_one_sentence(
+    s3: S3, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["sweep", "--x", "lambda_conflict=0", "--y", "p_drop=0", "--steps", "2", "--out", "s3://lab/denied-map"]
+    s3.deny()
+    try:
+        assert main(asked) == 2
+    finally:
+        s3.allow()
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.strip().splitlines()
+    assert "s3://lab/denied-map" in line
+    assert "(access denied): give its credentials s3:ListBucket, s3:GetObject" in line
+    assert open_storage("s3://lab/denied-map").list("") == {}
+
+
 def test_a_recorded_run_and_a_final_checkpoint_are_written_to_a_storage(s3: S3, tmp_path: Path) -> None:
     run = ["--preset", "live", "--steps", "2", *(f"--set={name}={value}" for name, value in SMALL.items())]
     assert main(["record", *run, "--out", "s3://lab/recorded/small.recording"]) == 0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from frontend.pages import DASH_PAGES
 from tests.e2e.assistive import faults
@@ -26,9 +26,29 @@ def test_every_page_says_what_it_shows_when_it_is_asked(open_page: Callable[...,
         expect(said).to_be_hidden()
 
 
+def test_cards_are_there_before_the_gallery_is(open_page: Callable[..., Page], stored_run: Server) -> None:
+    page = open_page(stored_run.url, width=1440, height=900)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "recorded-grid" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/_dash-update-component*", hold)
+    page.goto(f"{stored_run.url}/lessons")
+    expect(page.locator(".lesson-card")).to_have_count(6)
+    expect(page.locator("#lessons-go-on")).to_be_visible()
+    expect(page.locator(".recorded-film")).to_have_count(0)
+    (gallery,) = held
+    gallery.continue_()
+    expect(page.locator(".recorded-film").first).to_be_visible()
+
+
 WORDS_OVER_A_PLACE = """() => [...document.querySelectorAll(".is-asking .panel")].filter((panel) => {
   const words = getComputedStyle(panel, "::after");
-  const stands = panel.getClientRects().length > 0;
+  const stands = panel.getClientRects().length > 0 || getComputedStyle(panel).display === "none";
   return words.content.includes("Shown with") && words.position === "absolute" && !stands;
 }).map((panel) => panel.className)"""
 """Panels that are no box, and whose words would stand wherever the page begins."""
@@ -72,6 +92,24 @@ def test_question_answer_and_the_way_on_are_seen_and_lie_on_nothing(
         assert said is not None
         assert on is not None
         assert said["y"] + said["height"] <= on["y"], "the verdict is covered by the buttons"
+
+
+def test_take_away_stands_whole_below_a_lesson_before_and_after_its_answer(
+    open_page: Callable[..., Page], stored_run: Server
+) -> None:
+    page = open_page(
+        f"{stored_run.url}/#lesson=what-carves-the-structure", wait_for="[data-answer]", width=1440, height=900
+    )
+    for is_told in (False, True):
+        if is_told:
+            page.locator("[data-answer='2']").click()
+            expect(page.locator(".lesson-after")).to_be_in_viewport(ratio=1)
+            expect(page.locator("[data-answer='2']")).to_be_in_viewport(ratio=1)
+            expect(page.get_by_role("button", name="Next lesson")).to_be_in_viewport(ratio=1)
+        expect(page.locator(".panel-take")).to_be_in_viewport(ratio=1)
+        page.locator("[data-takes=data] summary").click(trial=True)  # nothing lies on it
+        expect(page.locator(".panel-log")).to_be_in_viewport(ratio=1)
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 @pytest.mark.slow

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.assistive import faults
 from tests.e2e.page_server import PageServer
-from tests.e2e.served import patiently
+from tests.e2e.served import Server, patiently
 from tests.frontend.test_map import CELLS, a_map, cell
 
 pytestmark = pytest.mark.browser
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.slow
@@ -91,6 +95,44 @@ def test_a_copied_link_opens_the_map_as_it_was_shown(open_page: Callable[..., Pa
     expect(again.locator("[data-square='1-0']")).to_have_attribute("aria-label", re.compile("Accuracy with ID"))
     again.get_by_role("radiogroup", name="Measure").get_by_text("Links cut").click()
     expect(again.locator("[data-square='1-0']")).to_have_attribute("aria-label", re.compile("Links cut"))
+
+
+def test_the_figure_is_an_svg_file_with_the_sentence_of_the_page(
+    open_page: Callable[..., Page], pages: PageServer
+) -> None:
+    pages.sweeps = [a_map(list(CELLS))]
+    page = open_page(f"{pages.url}/map", wait_for=".map-square", width=1440, height=900)
+    said = page.locator("#map-sentence").inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Figure (SVG)").click()
+    assert download.value.suggested_filename == "map-1.svg"
+    root = ET.fromstring(Path(download.value.path()).read_bytes())
+    assert root.tag == f"{SVG}svg"
+    words = " ".join("".join(each.itertext()) for each in root.iter(f"{SVG}text"))
+    assert said == "1 of 4 links are cut at λ 0, 4 at 10. p_drop hardly matters."
+    assert said in words
+    assert len(list(root.iter(f"{SVG}rect"))) > len(CELLS)
+
+
+def test_a_square_of_the_map_that_comes_with_the_program_opens_in_the_lab_as_a_replay(
+    open_page: Callable[..., Page], stored_run: Server
+) -> None:
+    page = open_page(f"{stored_run.url}/map?map=lambda-by-p_drop", wait_for=".map-square", width=1440, height=900)
+    square = page.locator("[data-square]:has(img)").last
+    square.click()
+    named = page.locator("#map-card h2").inner_text()
+    assert named.startswith("λ ")
+    link = page.get_by_role("link", name="Open in the Lab")
+    address = str(link.get_attribute("href"))
+    link.click()
+    page.wait_for_function("() => window.topologyLab?.views[0].pictures.frame")
+    assert page.url.startswith(f"{stored_run.url}{address}")
+    expect(page.locator("[data-part=chip-words]")).to_have_text("Recorded")
+    expect(page.get_by_role("button", name="Start from its settings")).to_be_visible()
+    shown = page.evaluate("topologyLab.views[0].pictures.frame.step")
+    assert shown > 0
+    page.evaluate("topologyLab.views[0].scrubber.seekStep(0)")
+    page.wait_for_function("() => topologyLab.views[0].pictures.frame.step === 0")
 
 
 @pytest.mark.slow

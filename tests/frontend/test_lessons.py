@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import re
 import struct
 from pathlib import Path
@@ -25,7 +26,7 @@ from frontend.lessons.answers import told
 from frontend.lessons.files import FOLDER, LessonError, read_lesson, read_lessons
 from frontend.lessons.live import Told
 from frontend.lessons.measures import MEASURES
-from frontend.lessons.recorded_rows import partner, rows, special
+from frontend.lessons.recorded_rows import rows, special
 from frontend.pages.lessons import CARD_PICTURES, CARD_SHOWN, card, card_steps
 from tests.frontend.components import components
 
@@ -192,6 +193,31 @@ def test_an_answer_is_the_mean_over_the_recorded_seeds_of_the_same_settings(tmp_
     assert (lesson["right"], lesson["after"]) == (1, "It was 28, from 0 to 56.")
 
 
+def test_seeds_that_agree_are_told_as_such_and_not_as_a_range(tmp_path: Path) -> None:
+    written(tmp_path, GOOD.replace(", from {low} to {high}", " {spread}"))
+    one, same = (a_run(seed, [0.5, 0.5, 0.01]) for seed in (0, 1))
+    for recorded, after in (
+        ({"a-seed0": one}, "It was 56 in the one recorded seed."),
+        ({"a-seed0": one, "a-seed1": same}, "It was 56 in each of 2 recorded seeds."),
+        (
+            {"a-seed0": one, "a-seed1": a_run(1, [0.5, 0.5, 0.5])},
+            "It was 28 on average (0 to 56 over 2 recorded seeds).",
+        ),
+    ):
+        ((lesson,), refused) = told(read_lessons(tmp_path), recorded, EvidenceFile(EVIDENCE).read())
+        assert refused == []
+        assert lesson["after"] == after
+
+
+def test_no_stored_lesson_tells_a_range_of_seeds_that_agree() -> None:
+    lessons, refused = told(read_lessons(FOLDER), RecordedFolder(RECORDED).all(), EvidenceFile(EVIDENCE).read())
+    assert refused == []
+    for lesson in lessons:
+        assert not re.search(r"\((.+) to \1 over", lesson["after"]), lesson["after"]
+    assert "1 in each of 10 recorded seeds" in lessons[0]["after"]
+    assert [len(group["seeds"]) for group in lessons[4]["groups"]] == [10, 10]
+
+
 def test_a_lesson_asks_about_the_run_beside_unless_it_says_otherwise(tmp_path: Path) -> None:
     recorded = {"a-seed0": a_run(0, [0.5, 0.5, 0.5]), "b-seed0": a_run(0, [0.5, 0.5, 0.01], edit=5)}
     for asked, right, after in (("", 2, "It was 56, A 0."), ("asked: run\n", 0, "It was 0, A 56.")):
@@ -245,9 +271,18 @@ def test_the_gallery_has_a_row_for_every_recorded_run_and_names_one_to_compare_w
     assert set(found) == set(recorded)
     cdsp = found["paper-cdsp-seed2"]
     assert (cdsp["steps"], cdsp["links"], cdsp["open"]) == (4680, 128, "/#recorded=paper-cdsp-seed2")
-    assert partner("paper-lambda_0-seed2", recorded["paper-lambda_0-seed2"], recorded) == "paper-cdsp-seed2"
+    assert found["paper-lambda_0-seed2"]["beside"] == "paper-cdsp-seed2"
     assert found["standard-dropout-seed0"]["cut"] is None
     assert found["standard-dropout-seed0"]["compare"] is None
+
+
+def test_the_gallery_compares_every_run_with_its_preset_once() -> None:
+    recorded = {f"a-seed{seed}": a_run(seed, [0.5, 0.5, 0.01]) for seed in range(9)}
+    profile = cProfile.Profile()
+    made = profile.runcall(rows, recorded)
+    assert [row["beside"] for row in made] == ["a-seed1", *["a-seed0"] * 8]
+    calls = {getattr(each.code, "co_name", ""): each.callcount for each in profile.getstats()}
+    assert calls["differences"] == 9
 
 
 def test_a_film_is_a_small_picture_a_pixel_a_link() -> None:

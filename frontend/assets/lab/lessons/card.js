@@ -8,6 +8,8 @@ import { Answers } from "./answers.js";
 import { dots } from "./dots.js";
 import { note } from "./progress.js";
 
+const ABOVE_PX = 12; // what is seen above the answers
+
 /** @import { Room, RoomLesson } from "../room/room.js" */
 /** @import { Lesson, Look } from "./told.js" */
 
@@ -162,6 +164,14 @@ export class LessonCard {
     this.#answers.show(this.#state);
     this.#setOn(true, !this.#isTold);
     if (this.#isTold) this.#answers.focus();
+    this.#scroll(this.#answers.elements[0]);
+  }
+
+  /** A card too low for all of it begins with its question, or with the answers once they are told. @param {Element} answers */
+  #scroll(answers) {
+    this.#host.scrollTop = 0;
+    const above = answers.getBoundingClientRect().top - this.#host.getBoundingClientRect().top;
+    if (this.#isTold) this.#host.scrollTop = above - ABOVE_PX;
   }
 
   /** @param {string} text */
