@@ -124,7 +124,8 @@ def connect(app: Dash, api: Api) -> None:
         view, palette = view_of(body, measure), palette_of(theme)
         film = await films.of(view) if how == "Film" else MapFilm()
         steps = list(film.steps)
-        squares = grid(view, theme=theme, layer=number_of(layer), pictures=how != "Numbers", film=film)
+        shown = number_of(layer)
+        squares = await films.drawn(lambda: grid(view, theme=theme, layer=shown, pictures=how != "Numbers", film=film))
         across, down = view.axes
         size = {
             "--columns": len(across["values"]),
