@@ -75,6 +75,7 @@ def create_app(
         ready = asyncio.create_task(keep_ready(lambda: app.state.inspector, runs.list, after_start_s=after_start_s))
         yield
         ready.cancel()
+        await asyncio.gather(ready, return_exceptions=True)
         await inspector.close()
         await runs.close()
 

@@ -6,6 +6,7 @@ token: a callback may do what its visitor may do. Nothing of the backend is impo
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -77,8 +78,12 @@ async def _exchange(app: ASGIApp, scope: dict[str, Any], content: bytes) -> Answ
     status = 500
     parts: list[bytes] = []
 
+    asked = iter([{"type": "http.request", "body": content, "more_body": False}])
+
     async def receive() -> Message:
-        return {"type": "http.request", "body": content, "more_body": False}
+        """The request; after it nothing comes, which who writes piece by piece waits for in a loop."""
+        message = next(asked, None)
+        return await asyncio.Future() if message is None else message
 
     async def send(message: Message) -> None:
         nonlocal status

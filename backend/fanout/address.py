@@ -6,7 +6,7 @@ import importlib.util
 import os
 import re
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from backend.settings import SettingsError
 
@@ -33,21 +33,46 @@ def check_url(url: str) -> None:
 
 def away(url: str, error: Exception, *, then: str) -> str:
     """Why Redis cannot be used and what that means, in one sentence."""
-    return f"Redis at {without_password(url)} cannot be used ({reason_of(error)}); {then}"
+    return f"Redis at {without_password(url)} cannot be used ({reason_of(error, url=url)}); {then}"
 
 
-def reason_of(error: BaseException) -> str:
-    """What an error says, in a line: what the system said first, if it did."""
+def reason_of(error: BaseException, *, url: str = "") -> str:
+    """What an error says, in a line: what the system said first, if it did. `url`: its password is not repeated.
+
+    Something in between may answer with the command that it was given, as a Redis does to one that it has not.
+    """
     known: BaseException | None = error
     while known is not None and not (isinstance(known, OSError) and known.errno is not None):
         known = known.__cause__ or known.__context__
     if isinstance(known, OSError) and known.errno is not None:
         found = os.strerror(known.errno) if known.errno > 0 else known.strerror or ""
     else:
-        found = PIPELINED.sub(r"\1", " ".join(str(error).split()))[:160].rstrip(".")
+        said = str(error)
+        for secret in _secrets(url):
+            said = said.replace(secret, "***")
+        found = PIPELINED.sub(r"\1", in_a_line(said))[:160].rstrip(".")
     return found or type(error).__name__
 
 
+def in_a_line(text: str) -> str:
+    """What somebody else says, without what a terminal or a log would take for more than letters."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def without_password(url: str) -> str:
-    """The address as it may be shown."""
-    return re.sub(r"//.*@", "//", url).partition("?")[0][:100]
+    """The address as it may be shown, also one that is none: whatever is before an @ may be a password."""
+    scheme = re.match(r"[a-z]*://", url)
+    start = scheme[0] if scheme else ""
+    secret, _, rest = url[len(start) :].rpartition("@")
+    rest = "..." if "?" in secret else rest.partition("?")[0]  # else its end might be that of ?password=
+    return in_a_line(start + rest)[:100]
+
+
+def _secrets(url: str) -> list[str]:
+    """The password in an address, as it is written there and as it is meant, too long to be part of another word."""
+    try:
+        parts = urlsplit(url)
+        written = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    except ValueError:
+        return []
+    return [secret for each in written for secret in (unquote(each), each) if len(secret) >= 4]

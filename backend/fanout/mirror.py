@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from backend.errors import ApiError
 from backend.live.shown import ShownRun
 from backend.live.state import NOT_BEGUN
@@ -18,13 +20,16 @@ from backend.storage.history import History
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.settings.presets import preset
 from cdsp_core.wire.frames import Frame, decode_frame, to_json_text
-from cdsp_core.wire.messages.run import Description, RecipeEdit, RunInfo, undescribed
-from cdsp_core.wire.messages.viewer import Hello, RunMessage
+from cdsp_core.wire.messages.run import Description, Event, RecipeEdit, RunInfo, undescribed
+from cdsp_core.wire.messages.sentences import read_text
+from cdsp_core.wire.messages.viewer import ErrorMessage, Hello, ResetMessage, RunMessage, ServerMessage
 
 AskScalars = Callable[[tuple[int, int], int], Awaitable[tuple[int, bytes] | None]]
 """Scalars of the frames after one, at least as far as another, from the owner: how far, and a message."""
 REMEMBERED: Final = 64
 """answers of the owner that pages come for again"""
+TOLD: Final[TypeAdapter[Any]] = TypeAdapter(ServerMessage)
+KINDS: Final = ("frame", "snapshot", "scalars")
 
 
 class GapError(LookupError):
@@ -121,23 +126,25 @@ class MirroredRun(ShownRun):
             self._tell()
 
     def feed(self, message: str | bytes) -> None:
-        """Take what a page would be told; what is known already changes nothing. Raises GapError."""
+        """Take what a page would be told; what is known already changes nothing.
+
+        Raises GapError, and ValueError for what no page is ever told: then nothing has changed.
+        """
         if isinstance(message, bytes):
             self._feed_frame(decode_frame(message), message)
             return
-        text: dict[str, Any] = json.loads(message)
-        match text["type"]:
-            case "hello" if text["run"]["epoch"] >= self.state.generation:
-                self._greet(Hello.model_validate_json(message), text["events"])
-            case "reset" if text["epoch"] >= self.state.generation:
-                self.generation_reason, self._anew = text["reason"], True
-            case "event":
-                self._add_events([text])
-            case "run" if text["run"]["epoch"] >= self.state.generation:
-                self._info = RunMessage.model_validate_json(message).run
+        match told := read_text(TOLD, message):
+            case Hello() if told.run.epoch >= self.state.generation:
+                self._greet(told, json.loads(message)["events"])
+            case ResetMessage() if told.epoch >= self.state.generation:
+                self.generation_reason, self._anew = told.reason, True
+            case Event():
+                self._add_events([json.loads(message)])
+            case RunMessage() if told.run.epoch >= self.state.generation:
+                self._info = told.run
                 self._tell()
-            case "error":
-                self.leave_for_good(text["reason"])
+            case ErrorMessage():
+                self.leave_for_good(told.reason)
 
     def _greet(self, hello: Hello, events: list[dict[str, Any]]) -> None:
         known = {name: getattr(hello, name) for name in Description.model_fields if name != "device"}
@@ -166,6 +173,10 @@ class MirroredRun(ShownRun):
         history = self.history
         if frame.run != self.run_id or frame.epoch != history.generation:
             return
+        rows, columns = frame.arrays.get("scalars"), len(self.state.described.scalar_names)
+        if frame.kind not in KINDS or rows is None or rows.ndim != 2 or rows.shape[1] != columns:
+            found = "none" if rows is None else list(rows.shape)
+            raise ValueError(f"a frame must have scalars [steps, {columns}]. Found {found} in a {frame.kind}.")
         if frame.kind == "snapshot":
             if history.newest is None and history.last_seq < 0:
                 history.begin_with(frame)

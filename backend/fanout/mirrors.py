@@ -10,7 +10,7 @@ import time
 from typing import Final
 
 from backend.errors import ApiError
-from backend.fanout.address import away
+from backend.fanout.address import away, reason_of
 from backend.fanout.mirror import GapError, MirroredRun
 from backend.fanout.owner import Owner, OwnerAwayError
 from backend.fanout.streams import AGAIN_S, AWAY, Streams, stream_of
@@ -24,6 +24,8 @@ COUNTED_S: Final = 5
 """a count of viewers that is not said again is forgotten after so long"""
 AT_ONCE: Final = 200
 """entries read together"""
+MOST_ASKED: Final = 5
+"""times that the owner is asked for what lies before one entry, which may lie before none"""
 READING: Final = "reading"
 COUNTING: Final = "counting"
 """what is done in Redis"""
@@ -161,17 +163,23 @@ class Mirrors:
         return newest
 
     async def _take(self, run: MirroredRun, message: str | bytes) -> None:
-        """Take a message of the stream; where others are missing before it, those first, from the owner."""
-        while run.gone is None:
+        """Take a message of the stream; where others are missing before it, those first, from the owner.
+
+        What cannot be read, or continues nothing that the owner has, is passed over: one entry stops no page.
+        """
+        for _ in range(MOST_ASKED):
+            if run.gone is not None:
+                return
             try:
                 run.feed(message)
                 return
             except GapError as gap:
                 logger.info("Run %s: the owner is asked for frames up to %d.", run.run_id, gap.upto)
                 await self._caught_up(run, upto=gap.upto)
-            except (ValueError, KeyError) as error:
-                logger.warning("Run %s: an entry of its stream cannot be read (%s).", run.run_id, error)
+            except ValueError as error:
+                logger.warning("Run %s: an entry of its stream cannot be read (%s).", run.run_id, reason_of(error))
                 return
+        logger.warning("Run %s: an entry of its stream continues no frame that the owner has.", run.run_id)
 
     async def _caught_up(self, run: MirroredRun, *, upto: int = -1) -> None:
         """Catch up as soon as the owner can be asked."""
@@ -187,8 +195,12 @@ class Mirrors:
     async def _catch_up(self, run: MirroredRun, *, upto: int = -1) -> None:
         """Take what the owner tells a page that comes now. Raises ApiError."""
         for message in await self._owner.told(run.run_id, run.reached, upto=upto):
-            with contextlib.suppress(GapError):
+            try:
                 run.feed(message)
+            except GapError:
+                continue
+            except ValueError as error:
+                raise OwnerAwayError(f"What the server that trains says cannot be read ({reason_of(error)}).") from None
 
 
 class _Followed:

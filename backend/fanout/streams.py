@@ -17,6 +17,8 @@ BEGIN: Final = "0-0"
 """a position before every entry"""
 VIEWERS: Final = "topology-lab:viewers:"
 """before a viewer process's name: the key under which it says how many watch"""
+MOST_COUNTED: Final = 1_000_000
+"""pages of one viewer process, whatever it says"""
 TRIAL: Final = "topology-lab:trial"
 """a key to try at the start whether all may be done"""
 
@@ -118,7 +120,7 @@ class Streams:
         found: Counter[str] = Counter()
         async for key in self._redis.scan_iter(match=f"{VIEWERS}*", count=1000):
             for run_id, count in (await self._redis.hgetall(key)).items():
-                found[run_id.decode()] += int(count)
+                found[run_id.decode()] += max(0, min(int(count), MOST_COUNTED))
         return found
 
 

@@ -20,7 +20,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from backend.fanout.address import reason_of, without_password
+from backend.fanout.address import in_a_line, reason_of, without_password
 from backend.fanout.streams import Streams
 from backend.settings import RoleName, Settings, SettingsError
 from cdsp_core import __version__
@@ -51,7 +51,6 @@ async def try_fanout(settings: Settings) -> None:
 
 
 async def _try_redis(url: str, role: RoleName) -> None:
-    at = without_password(url)
     try:
         streams = Streams(url)
         try:
@@ -65,11 +64,11 @@ async def _try_redis(url: str, role: RoleName) -> None:
             f"What follows the ? of --fanout (CDSP_FANOUT) cannot be used ({why[2] or why[0]}). Leave it out."
         ) from None
     except (RedisError, OSError) as error:
-        raise _why_not(error, at, role) from None
+        raise _why_not(error, url, role) from None
 
 
-def _why_not(error: Exception, at: str, role: RoleName) -> SettingsError:
-    why = reason_of(error)
+def _why_not(error: Exception, url: str, role: RoleName) -> SettingsError:
+    at, why = without_password(url), reason_of(error, url=url)
     match error:
         case AuthenticationError():
             return SettingsError(
@@ -130,13 +129,15 @@ async def _try_token(client: httpx.AsyncClient, at: str, name: str, token: str |
         found = "needs a token" if token is None else f"knows another {name}"
         raise SettingsError(f"The owner at {at} {found}. Set {name} to the one that it has.")
     if answer.status_code >= 400 and "error" in said:
-        raise SettingsError(f"The owner at {at} does not answer this server: {said['error']}")
+        raise SettingsError(f"The owner at {at} does not answer this server: {in_a_line(str(said['error']))[:160]}")
     if answer.status_code != 200 or "role" not in said:
         raise SettingsError(
             f"What answers at {at} is no owner (status {answer.status_code}). Give its address by --owner (CDSP_OWNER)."
         )
     if (found := said.get("version", "an older one")) != __version__:
-        raise SettingsError(f"The owner at {at} must have this server's version, {__version__}. Found {found}.")
+        raise SettingsError(
+            f"The owner at {at} must have this server's version, {__version__}. Found {in_a_line(str(found))[:40]}."
+        )
 
 
 def _parsed(answer: httpx.Response) -> dict[str, Any]:

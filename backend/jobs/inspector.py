@@ -116,10 +116,11 @@ class Inspector:
             self._warming = None
 
     async def close(self) -> None:
-        """End the process."""
-        for task in (self._warming, self._idle):
-            if task is not None:
-                task.cancel()
+        """End the process, and what may begin or end one."""
+        tasks = [task for task in (self._warming, self._idle) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._end()
 
     def _count_idle(self) -> None:
@@ -136,10 +137,13 @@ class Inspector:
 
     async def _end(self) -> None:
         process, self._process = self._process, None
-        if process is None or process.returncode is not None:
+        if process is None:
             return
-        with suppress(ProcessLookupError):
-            process.kill()
+        if process.stdin is not None:
+            process.stdin.close()
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
         await process.wait()
 
     async def _answered(self, line: str) -> bytes:

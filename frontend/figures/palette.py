@@ -52,6 +52,11 @@ DARK: Final = Palette(
 )
 
 
+def theme_of(said: object) -> str:
+    """The theme that a browser says it shows: light where it is not "dark"."""
+    return "dark" if said == "dark" else "light"
+
+
 def palette_of(theme: str | None) -> Palette:
     """The colours of a theme; light where it is not "dark"."""
     return DARK if theme == "dark" else LIGHT

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, quote
 
 from frontend.api import Answer, Api
 from frontend.maps.data import Square, View, square_of, strongest, view_of
+
+MOST_DIGITS: Final = 4
+"""of the number of a layer; Python refuses to read thousands"""
 
 
 class MapApi:
@@ -62,4 +65,4 @@ def address_of(sweep_id: str) -> str:
 def number_of(layer: Any) -> int:
     """The layer that "Layer 2" names, from 0."""
     digits = str(layer or "").rpartition(" ")[2]
-    return max(0, int(digits) - 1) if digits.isdecimal() else 0
+    return max(0, int(digits) - 1) if digits.isdecimal() and len(digits) <= MOST_DIGITS else 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import numpy as np
+
+from cdsp_core.wire.frames import Array
 from cdsp_core.wire.recording import picture_steps
 from frontend.figures.map_colours import thumbnail
 from frontend.maps.api import MapApi
@@ -18,12 +20,17 @@ MOST_PICTURES: Final = 3000
 """of all squares together"""
 LEAST_MOMENTS: Final = 8
 AT_ONCE: Final = 8
-"""recordings that are read at once"""
-MOST_KEPT: Final = 1000
+"""recordings that are read at once, whoever asks"""
+MOST_KEPT_BYTES: Final = 64_000_000
+"""of pictures; the first that were read go first"""
 
-Matrix = Sequence[Sequence[int]]
-Layers = Sequence[Sequence[Matrix]]
-"""sigma(A) in 255ths of every moment and layer"""
+Layers = Array
+"""sigma(A) in 255ths [moments, layers, experts, partitions]"""
+
+
+Name = tuple[str, str, int, tuple[int, ...]]
+"""a map, its cell, the step that the cell has reached, and the moments"""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,18 +43,21 @@ class MapFilm:
 
     def strip(self, square: Square, layer: int, theme: str) -> str:
         """A square's moments below each other, as the address of a PNG; empty where it has none."""
-        moments = self.layers.get(square.name, ())
-        if not moments or layer >= len(moments[0]):
+        film = self.layers.get(square.name)
+        if film is None or layer >= film.shape[1]:
             return ""
-        return thumbnail([row for moment in moments for row in moment[layer]], theme)
+        return thumbnail(film[:, layer].reshape(-1, film.shape[3]).tolist(), theme)
 
 
 class Films:
-    """Of every map. A cell's pictures are read once for each step that it has reached."""
+    """Of every map. A cell's pictures are read once for each step that it has reached, however many look at it."""
 
     def __init__(self, maps: MapApi) -> None:
         self._maps = maps
-        self._kept: dict[tuple[str, str, int, int], Layers] = {}
+        self._kept: dict[Name, Layers] = {}
+        self._kept_bytes = 0
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._drawing = asyncio.Lock()
 
     async def of(self, view: View) -> MapFilm:
         """A map's film."""
@@ -55,29 +65,38 @@ class Films:
         begun = [square for square in view.squares if square.pictured is not None]
         if not moments or not begun:
             return MapFilm()
-        turn = asyncio.Semaphore(AT_ONCE)
-
-        async def read(square: Square) -> Layers:
-            async with turn:
-                return await self._layers(view, square, moments)
-
-        found = await asyncio.gather(*(read(square) for square in begun))
+        found = await asyncio.gather(*(self._layers(view, square, moments) for square in begun))
         return MapFilm(
-            steps=moments, layers={square.name: each for square, each in zip(begun, found, strict=True) if each}
+            steps=moments,
+            layers={square.name: each for square, each in zip(begun, found, strict=True) if each is not None},
         )
 
-    async def _layers(self, view: View, square: Square, moments: Sequence[int]) -> Layers:
+    async def drawn(self, draw: Callable[[], T]) -> T:
+        """What `draw` makes of a map, in a thread: its pictures take as long as a hundred requests. One at a time."""
+        async with self._drawing:
+            return await asyncio.to_thread(draw)
+
+    async def _layers(self, view: View, square: Square, moments: Sequence[int]) -> Layers | None:
         cell = square.pictured
         assert cell is not None
-        name = (str(view.body["sweep_id"]), str(cell["key"]), int(cell["step"]), len(moments))
-        if name not in self._kept:
-            answer = await self._maps.recording(view, square)
-            if answer is None or not answer.ok:
-                return ()
-            if len(self._kept) >= MOST_KEPT:
-                self._kept.clear()
-            self._kept[name] = at_moments(answer.body, moments)
-        return self._kept[name]
+        name = (str(view.body["sweep_id"]), str(cell["key"]), int(cell["step"]), tuple(moments))
+        if name in self._kept:
+            return self._kept[name]
+        async with self._turn:
+            if name not in self._kept:  # nobody has read it meanwhile
+                answer = await self._maps.recording(view, square)
+                if answer is None or not answer.ok:
+                    return None
+                self._keep(name, at_moments(answer.body, moments))
+            return self._kept.get(name)
+
+    def _keep(self, name: Name, film: Layers | None) -> None:
+        if film is None:
+            return
+        self._kept[name] = film
+        self._kept_bytes += film.nbytes
+        while self._kept_bytes > MOST_KEPT_BYTES:
+            self._kept_bytes -= self._kept.pop(next(iter(self._kept))).nbytes
 
 
 def moments_of(view: View) -> Sequence[int]:
@@ -86,7 +105,13 @@ def moments_of(view: View) -> Sequence[int]:
     return picture_steps(int(view.body["steps"]), pictures=each) if each >= LEAST_MOMENTS else ()
 
 
-def at_moments(recording: Mapping[str, Any], moments: Sequence[int]) -> Layers:
-    """What a recording shows at these steps: its newest picture then, and its last where it has not come so far."""
-    steps = recording["steps"]
-    return [recording["connection"][max(0, bisect_right(steps, moment) - 1)] for moment in moments] if steps else ()
+def at_moments(recording: Mapping[str, Any], moments: Sequence[int]) -> Layers | None:
+    """What a recording shows at these steps: its newest picture then, and its last where it has not come so far.
+
+    None where it has no pictures, as that of a model without A.
+    """
+    connection = np.array(recording["connection"], dtype=np.uint8)
+    if connection.ndim != 4:
+        return None
+    newest = np.searchsorted(recording["steps"], moments, side="right") - 1
+    return np.ascontiguousarray(connection[np.maximum(newest, 0)])

@@ -14,7 +14,7 @@ from frontend.api import Api
 from frontend.figures.map_film_svg import map_film_svg
 from frontend.figures.map_margins import margin_figure
 from frontend.figures.map_svg import map_svg
-from frontend.figures.palette import palette_of
+from frontend.figures.palette import palette_of, theme_of
 from frontend.maps.api import MapApi, number_of, path_of
 from frontend.maps.asked import GOES, connect_form
 from frontend.maps.card import card
@@ -122,10 +122,11 @@ def connect(app: Dash, api: Api) -> None:
         body, _, _ = await maps.shown(search)
         if body is None or theme is None:
             return (KEEP,) * 9
-        view, palette = view_of(body, measure), palette_of(theme)
+        view, palette, look = view_of(body, measure), palette_of(theme), theme_of(theme)
         film = await films.of(view) if how == "Film" else MapFilm()
         steps = list(film.steps)
-        squares = grid(view, theme=theme, layer=number_of(layer), pictures=how != "Numbers", film=film)
+        shown = number_of(layer)
+        squares = await films.drawn(lambda: grid(view, theme=look, layer=shown, pictures=how != "Numbers", film=film))
         across, down = view.axes
         size = {
             "--columns": len(across["values"]),
@@ -136,7 +137,7 @@ def connect(app: Dash, api: Api) -> None:
         sides = (margin_figure(view, 0, palette), margin_figure(view, 1, palette))
         parquet = f"{path_of(body['sweep_id'])}/parquet"
         moved = KEEP if steps == before else steps
-        below = [] if how == "Film" else legend(view, theme=theme)
+        below = [] if how == "Film" else legend(view, theme=look)
         return squares, "false", size, *sides, below, parquet, moved, how != "Film"
 
     @app.callback(
@@ -153,11 +154,12 @@ def connect(app: Dash, api: Api) -> None:
         body, _, _ = await maps.shown(search)
         if body is None or not (figures or moving):
             return KEEP
-        view, look, which = view_of(body, measure), str(theme or "light"), number_of(layer)
+        view, look, which = view_of(body, measure), theme_of(theme), number_of(layer)
         if ctx.triggered_id == "map-film":
-            content, name = map_film_svg(view, await films.of(view), theme=look, layer=which), "-film"
+            film, name = await films.of(view), "-film"
+            content = await films.drawn(lambda: map_film_svg(view, film, theme=look, layer=which))
         else:
-            content, name = map_svg(view, theme=look, layer=which), ""
+            content, name = await films.drawn(lambda: map_svg(view, theme=look, layer=which)), ""
         file = {"content": content, "filename": f"{body['sweep_id']}{name}.svg", "type": "image/svg+xml"}
         return file if content else KEEP
 
@@ -182,7 +184,7 @@ def connect_card(app: Dash, maps: MapApi) -> None:
         recording = await maps.recording(view, square)
         told = recording.body if recording is not None and recording.ok else None
         beside = square_of(view, before)
-        return card(view, square, told, beside=beside, theme=theme, layer=number_of(layer))
+        return card(view, square, told, beside=beside, theme=theme_of(theme), layer=number_of(layer))
 
     @app.callback(
         Output("map-goto", "href"),

@@ -65,7 +65,7 @@ def square(
     parts: list[Component] = []
     cell = shown.pictured
     strip = "" if film is None else film.strip(shown, layer, theme)
-    if strip and cell is not None:
+    if strip and cell is not None and layer < len(cell["connection"]):
         matrix = cell["connection"][layer]
         look = {"backgroundImage": f"url({strip})", "aspectRatio": f"{len(matrix[0])} / {len(matrix)}"}
         parts.append(html.Span(className="map-moment", style=look))

@@ -13,18 +13,15 @@ import pytest
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import PRESETS, preset
 from cdsp_core.studies.sweeps.spec import axis_of
-from frontend.api import Answer
 from frontend.figures.map_colours import GROUND, colour, ink_on, thumbnail
-from frontend.figures.map_film_svg import map_film_svg
 from frontend.figures.map_margins import margin_figure
 from frontend.figures.map_svg import map_svg
-from frontend.figures.palette import LIGHT
-from frontend.maps.api import MapApi, number_of
+from frontend.figures.palette import LIGHT, theme_of
+from frontend.maps.api import number_of
 from frontend.maps.asked import axis_json, filled
 from frontend.maps.card import card
 from frontend.maps.choices import kept_or_suggested, setting_options, suggested_values
 from frontend.maps.data import progress_text, square_of, value_text, view_of
-from frontend.maps.film import Films, MapFilm
 from frontend.maps.live import names_of, option
 from frontend.maps.squares import grid
 from frontend.maps.story import sentence
@@ -255,57 +252,12 @@ def test_what_people_type_becomes_an_axis() -> None:
     assert axis_json(" p_drop ", "0:1:3") == {"field": "p_drop", "values": [0.0, 0.5, 1.0]}
     assert number_of("Layer 2") == 1
     assert number_of(None) == 0
+    assert number_of("Layer " + "9" * 5000) == 0  # which Python refuses to read
     assert value_text(0.3) == "0.3"
 
 
-class Told:
-    """An API of which a film needs nothing but a cell's recording; it counts how often it is asked."""
-
-    def __init__(self, *, status: int = 200) -> None:
-        self.asked = 0
-        self._status = status
-
-    async def ask(self, method: str, path: str, body: Any = None) -> Answer:
-        self.asked += 1
-        return Answer(
-            status=self._status,
-            body={"steps": [0, 7], "connection": [[[[128, 128], [128, 128]]], [[[255, 0], [0, 9]]]]},
-        )
-
-
-async def test_a_film_shows_every_square_at_the_same_moments_and_reads_a_recording_once() -> None:
-    api = Told()
-    films, view = Films(MapApi(api)), view_of(a_map(CELLS), "links_cut")
-    film = await films.of(view)
-    assert (film.steps[0], film.steps[-1], len(film.steps)) == (0, 100, 30)
-    assert film.layers.keys() == {"0-0", "1-0", "0-1"}
-    untrained, trained = [[[128, 128], [128, 128]]], [[[255, 0], [0, 9]]]
-    assert list(film.layers["0-0"]) == [untrained if step < 7 else trained for step in film.steps]
-    assert film.strip(view.squares[0], 0, "light").startswith("data:image/png")
-    assert film.strip(view.squares[0], 1, "light") == ""
-    assert film.strip(view.squares[3], 0, "light") == ""
-    await films.of(view)
-    assert api.asked == 3
-
-
-async def test_the_film_as_a_file_is_one_svg_that_moves_without_a_script() -> None:
-    view = view_of(a_map(CELLS), "links_cut")
-    film = await Films(MapApi(Told())).of(view)
-    content = map_film_svg(view, film, theme="light", layer=0)
-    root = ElementTree.fromstring(content)
-    assert len(list(root.iter("{http://www.w3.org/2000/svg}image"))) == 3
-    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert texts[0] == sentence(view)
-    assert [text for text in texts if text and text.startswith("step ")] == [f"step {step}" for step in film.steps]
-    assert "steps(29,end)" in content
-    assert "script" not in content
-    assert map_film_svg(view, MapFilm(), theme="light", layer=0) == ""
-
-
-async def test_a_map_of_too_many_squares_has_no_film_and_a_recording_that_is_away_leaves_its_square_out() -> None:
-    api = Told()
-    many = view_of(a_map([cell(x, 0, 1) for x in range(376)]), "links_cut")
-    assert (await Films(MapApi(api)).of(many)).steps == ()
-    assert api.asked == 0
-    away = await Films(MapApi(Told(status=404))).of(view_of(a_map(CELLS), "links_cut"))
-    assert not away.layers
+@pytest.mark.parametrize(
+    ("said", "theme"), [("dark", "dark"), ("light", "light"), ("x", "light"), (None, "light"), ([], "light")]
+)
+def test_a_theme_that_no_page_has_is_light(said: object, theme: str) -> None:
+    assert theme_of(said) == theme
