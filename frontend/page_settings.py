@@ -121,7 +121,7 @@ CONTROLS: Final = {
     "l1": ControlText(
         label="L1",
         name="L1",
-        gloss="pulls every link back to .5; λ scales it",
+        gloss="pulls links to .5; λ scales it",
         at_zero="off: nothing pulls links to .5",
         ticks=(0, 1e-4, 1),
         decades=6,
