@@ -60,10 +60,15 @@ class SweepFolder:
         path = self.path / CELLS / f"{key}{SUFFIX}"
         return path if path.exists() else None
 
-    def replay_path(self, mark: str) -> Path | None:
-        """The file of the cell whose `replay` ends with that; None where there is none."""
-        key = next((key for key in self._known()[1] if mark_of(key) == mark), None)
-        return None if key is None else self.recording_path(key)
+    def replay(self, mark: str) -> tuple[Path, str] | None:
+        """The file of the cell whose `replay` ends with that, and what sets it apart in words; None for none."""
+        sweep, cells = self._known()
+        cell = next((cell for cell in cells.values() if mark_of(cell.key) == mark), None)
+        path = None if cell is None else self.recording_path(cell.key)
+        if cell is None or path is None:
+            return None
+        x, y = (value if isinstance(value, str) else f"{value:g}" for value in (cell.x, cell.y))
+        return path, f"{sweep.x.field} {x}, {sweep.y.field} {y}, seed {cell.seed}"
 
     def _known(self) -> tuple[Sweep, Mapping[str, Cell]]:
         """The map and its cells by key, read again when the file has changed."""

@@ -189,12 +189,12 @@ class Sweeps:
             raise RunNotFoundError(f"The map has no picture of a cell {key[:60]!r} yet.")
         return path
 
-    def replay(self, name: str) -> Path | None:
-        """The file of the cell that is called so among the recorded runs; None for none. Raises NotNowError."""
+    def replay(self, name: str) -> tuple[Path, str] | None:
+        """The file and the words of the cell that is called so among the recorded runs. Raises NotNowError."""
         sweep_id, _, mark = name.rpartition(".")
         folder = self._folders.get(sweep_id)
         with _readable():
-            return None if folder is None else folder.replay_path(mark)
+            return None if folder is None else folder.replay(mark)
 
     def parquet(self, sweep_id: str) -> Path:
         """The file of all finished cells. Raises RunNotFoundError."""

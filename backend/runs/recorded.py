@@ -37,8 +37,8 @@ class RecordedFolder:
     Of two of the same name the one is served whose path comes first.
     """
 
-    def __init__(self, *folders: Path, cell: Callable[[str], Path | None] = lambda name: None) -> None:
-        """`cell` finds the file of a map's cell, which can be asked for by name and is not listed."""
+    def __init__(self, *folders: Path, cell: Callable[[str], tuple[Path, str] | None] = lambda name: None) -> None:
+        """`cell` finds a map's cell, which can be asked for by name and is not listed: its file, and what it is."""
         self._folders = folders
         self._cell = cell
         self._read: dict[Path, tuple[int, Recording]] = {}
@@ -47,7 +47,7 @@ class RecordedFolder:
         """Every recorded run, and why a file is none; the cells of maps that `also` names come last."""
         recorded: list[RecordedRun] = []
         refused: list[str] = []
-        cells = {name: path for name in also if (path := self._cell(name)) is not None}
+        cells = {name: cell[0] for name in also if (cell := self._cell(name)) is not None}
         for name, path in (*sorted(self._files().items()), *cells.items()):
             try:
                 recorded.append(_row(name, path, self._recording(path)))
@@ -66,7 +66,9 @@ class RecordedFolder:
     def get(self, name: str) -> Recording:
         """The recorded run of that name. Raises RunNotFoundError, BadInputError for a broken file."""
         files = self._files()
-        path = files.get(name) or self._cell(name)
+        path = files.get(name)
+        if path is None and (cell := self._cell(name)) is not None:
+            path = cell[0]
         if path is None:
             near = difflib.get_close_matches(name, files, n=1, cutoff=0.0)
             way_out = f"The nearest is {near[0]}." if near else "There are none."
@@ -75,6 +77,11 @@ class RecordedFolder:
             return self._recording(path)
         except RecordingError as error:
             raise BadInputError(str(error)) from None
+
+    def called(self, name: str) -> str:
+        """What people call the recorded run of that name: a map's cell by its settings."""
+        cell = None if name in self._files() else self._cell(name)
+        return name if cell is None else cell[1]
 
     def _files(self) -> dict[str, Path]:
         files: dict[str, Path] = {}

@@ -18,6 +18,7 @@ from cdsp_core.settings.overrides import with_controls
 from cdsp_core.wire.frames import Array, Frame
 from cdsp_core.wire.messages import run as wire
 from cdsp_core.wire.messages.viewer import Hello, hello_head
+from cdsp_core.wire.messages.vocabulary import MAX_NAME as MAX_CALLED
 from cdsp_core.wire.oligarchy import read_found
 from cdsp_core.wire.phases import PhaseWatch
 from cdsp_core.wire.recording import CUT_BELOW, Recording
@@ -30,15 +31,15 @@ MOST_CLASSES: Final = 10
 """of a task of own data that its note lists"""
 
 
-def hello_of(name: str, recording: Recording) -> Hello:
-    """What the socket of a run says first, with the events that the recording tells of."""
+def hello_of(name: str, recording: Recording, *, called: str) -> Hello:
+    """What the socket of a run says first, with the events that the recording tells of; people read `called`."""
     model = recording.recipe.config.model
     static = wire.Description(
         tasks=_tasks(recording),
         scalar_names=_scalar_names(recording),
         **wire.sizes(model),
     )
-    info = _info(name, recording)
+    info = _info(name, recording, called)
     head = hello_head(info, recording.recipe.config, schema()["controls"], static, resumed=False)
     return Hello(**dict(head), events=_events(name, recording))
 
@@ -129,7 +130,7 @@ def _rows(recording: Recording) -> Array:
     return np.column_stack([recording.steps, recording.scalars, cut_tl]).astype(np.float32)
 
 
-def _info(name: str, recording: Recording) -> wire.RunInfo:
+def _info(name: str, recording: Recording, called: str) -> wire.RunInfo:
     recipe, last = recording.recipe, int(recording.steps[-1])
     controls, since = recipe.config.controls, dict.fromkeys(asdict(recipe.config.controls), 0)
     for edit in recipe.edits:
@@ -138,7 +139,7 @@ def _info(name: str, recording: Recording) -> wire.RunInfo:
     values = asdict(controls)
     return wire.RunInfo(
         run_id=f"{RUN_PREFIX}{name}",
-        name=name,
+        name=called[:MAX_CALLED],
         note="",
         preset=recipe.config.preset,
         seed=recipe.config.train.seed,

@@ -98,7 +98,8 @@ async def test_a_map_trains_to_its_end_and_every_cell_has_its_measures_and_its_p
         key = ended["cells"][0]["key"]
         assert (await it.http.get(f"/api/sweeps/{made['sweep_id']}/cells/{key}?format=json")).json()["steps"] == [0, 10]
         name = ended["cells"][0]["replay"]
-        assert (await it.http.get(f"/api/recorded/{name}/hello")).json()["run"]["run_id"] == f"recorded:{name}"
+        shown = (await it.http.get(f"/api/recorded/{name}/hello")).json()["run"]
+        assert (shown["run_id"], shown["name"]) == (f"recorded:{name}", "lambda_conflict 0, p_drop 0, seed 0")
         replay = await it.http.get(f"/api/recorded/{name}?format=json")
         assert replay.json()["recipe"]["config"]["controls"]["lambda_conflict"] == 0.0
         listed = (await it.http.get(f"/api/recorded?also={name},none")).json()["recorded"]

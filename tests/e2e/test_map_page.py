@@ -120,14 +120,14 @@ def test_a_square_of_the_map_that_comes_with_the_program_opens_in_the_lab_as_a_r
     page = open_page(f"{stored_run.url}/map?map=lambda-by-p_drop", wait_for=".map-square", width=1440, height=900)
     square = page.locator("[data-square]:has(img)").last
     square.click()
-    named = page.locator("#map-card h2").inner_text()
-    assert named.startswith("λ ")
+    expect(page.locator("#map-card h2")).to_have_text("λ 100, p_drop 1")
     link = page.get_by_role("link", name="Open in the Lab")
     address = str(link.get_attribute("href"))
     link.click()
     page.wait_for_function("() => window.topologyLab?.views[0].pictures.frame")
     assert page.url.startswith(f"{stored_run.url}{address}")
     expect(page.locator("[data-part=chip-words]")).to_have_text("Recorded")
+    expect(page.locator("header")).to_contain_text("lambda_conflict 100, p_drop 1, seed 0")
     expect(page.get_by_role("button", name="Start from its settings")).to_be_visible()
     shown = page.evaluate("topologyLab.views[0].pictures.frame.step")
     assert shown > 0

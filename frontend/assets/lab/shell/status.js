@@ -157,7 +157,9 @@ function statusInWords(run) {
 
 /** @param {Run} run */
 const nameOf = (run) =>
-  recordedName(run.run_id) ?? `${run.name && run.name !== run.preset ? run.name : run.preset}, seed ${run.seed}`;
+  recordedName(run.run_id) === null
+    ? `${run.name && run.name !== run.preset ? run.name : run.preset}, seed ${run.seed}`
+    : run.name;
 
 /** @param {Run} run */
 function speedOf({ status, steps_per_s }) {
