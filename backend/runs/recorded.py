@@ -65,23 +65,22 @@ class RecordedFolder:
 
     def get(self, name: str) -> Recording:
         """The recorded run of that name. Raises RunNotFoundError, BadInputError for a broken file."""
+        return self.get_called(name)[0]
+
+    def get_called(self, name: str) -> tuple[Recording, str]:
+        """The recorded run of that name, and what people call it: a cell by its settings. Raises as `get` does."""
         files = self._files()
-        path = files.get(name)
+        path, called = files.get(name), name
         if path is None and (cell := self._cell(name)) is not None:
-            path = cell[0]
+            path, called = cell
         if path is None:
             near = difflib.get_close_matches(name, files, n=1, cutoff=0.0)
             way_out = f"The nearest is {near[0]}." if near else "There are none."
             raise RunNotFoundError(f"There is no recorded run {name[:60]!r}. {way_out}")
         try:
-            return self._recording(path)
+            return self._recording(path), called
         except RecordingError as error:
             raise BadInputError(str(error)) from None
-
-    def called(self, name: str) -> str:
-        """What people call the recorded run of that name: a map's cell by its settings."""
-        cell = None if name in self._files() else self._cell(name)
-        return name if cell is None else cell[1]
 
     def _files(self) -> dict[str, Path]:
         files: dict[str, Path] = {}

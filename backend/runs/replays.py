@@ -31,7 +31,7 @@ MOST_CLASSES: Final = 10
 """of a task of own data that its note lists"""
 
 
-def hello_of(name: str, recording: Recording, *, called: str) -> Hello:
+def hello_of(name: str, recording: Recording, called: str) -> Hello:
     """What the socket of a run says first, with the events that the recording tells of; people read `called`."""
     model = recording.recipe.config.model
     static = wire.Description(

@@ -48,7 +48,7 @@ async def one_recorded(
 @router.get("/api/recorded/{name}/hello", response_model=Hello, responses=refusals(404, 422))
 async def recorded_hello(name: str, recorded: Recorded) -> Response:
     """What the socket of a run says first, of a recorded run: its run_id is `recorded:` and its name."""
-    return await asyncio.to_thread(lambda: answer(hello_of(name, recorded.get(name), called=recorded.called(name))))
+    return await asyncio.to_thread(lambda: answer(hello_of(name, *recorded.get_called(name))))
 
 
 @router.get("/api/recorded/{name}/snapshot", response_class=Response, responses=BINARY | refusals(404, 422))

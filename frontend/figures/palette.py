@@ -59,7 +59,7 @@ def theme_of(said: object) -> str:
 
 def palette_of(theme: str | None) -> Palette:
     """The colours of a theme; light where it is not "dark"."""
-    return DARK if theme == "dark" else LIGHT
+    return DARK if theme_of(theme) == "dark" else LIGHT
 
 
 def faded(colour: str, share: float) -> str:

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,15 @@ class RedisServer:
             self._process.kill()
             await asyncio.to_thread(self._process.wait)
             self._process = None
+
+
+@contextlib.asynccontextmanager
+async def redis_in(folder: Path, *options: str) -> AsyncIterator[RedisServer]:
+    """One that answers, in a folder that it makes, until the end of the block."""
+    await asyncio.to_thread(folder.mkdir)
+    server = RedisServer(folder, *options)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.kill()

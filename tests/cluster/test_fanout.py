@@ -24,7 +24,7 @@ from backend.settings import Settings
 from backend.viewer_app import create_viewer_app
 from tests.backend.lab import PATIENCE_S, Lab, ThreadWorker, lab, until
 from tests.cluster.many import Watcher, watch
-from tests.cluster.redis_server import RedisServer
+from tests.cluster.redis_server import RedisServer, redis_in
 from tests.cluster.viewer_process import ViewerProcess
 
 pytestmark = pytest.mark.slow  # several processes at a Redis
@@ -32,12 +32,8 @@ pytestmark = pytest.mark.slow  # several processes at a Redis
 
 @pytest.fixture
 async def redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    server = RedisServer(folder)
-    await server.start()
-    yield server
-    await server.kill()
+    async with redis_in(tmp_path / "redis") as server:
+        yield server
 
 
 class QuietServer(uvicorn.Server):
@@ -85,28 +81,38 @@ async def viewer_process(redis: RedisServer, owner: Lab, **options: Any) -> Asyn
         await serving
 
 
+@asynccontextmanager
+async def run_seen_elsewhere(folder: Path, redis: RedisServer, *, step_s: float) -> AsyncIterator[tuple[Lab, Lab, str]]:
+    """An owner whose run has begun to train, a viewer process beside it, and the run's id."""
+    async with (
+        lab(folder, fanout=redis.url) as owner,
+        viewer_process(redis, owner) as elsewhere,
+        ThreadWorker(owner.port, owner.settings.checkpoint_dir, step_s=step_s),
+    ):
+        run_id = await owner.new_run()
+        await owner.until(run_id, lambda run: run["step"] > 10)
+        yield owner, elsewhere, run_id
+
+
 async def test_a_page_at_a_viewer_process_is_told_what_a_page_at_the_owner_is(
     tmp_path: Path, redis: RedisServer
 ) -> None:
     async with (
-        lab(tmp_path / "data", fanout=redis.url) as owner,
-        viewer_process(redis, owner) as elsewhere,
-        ThreadWorker(owner.port, owner.settings.checkpoint_dir, step_s=0.005),
+        run_seen_elsewhere(tmp_path / "data", redis, step_s=0.005) as (owner, elsewhere, run_id),
+        elsewhere.page(run_id) as page,
+        owner.page(run_id) as beside,
     ):
-        run_id = await owner.new_run()
-        await owner.until(run_id, lambda run: run["step"] > 10)
-        async with elsewhere.page(run_id) as page, owner.page(run_id) as beside:
-            hello, own = await page.text("hello"), await beside.text("hello")
-            assert {**hello, "run": None, "events": None} == {**own, "run": None, "events": None}
-            await page.until_step(150)
-            paused = await elsewhere.pause(run_id)
-            assert paused == await owner.run(run_id)
-            await page.until_step(paused["step"])
-            await beside.until_step(paused["step"])
-            steps = page.scalars[:, 0].tolist()
-            assert steps == list(range(1, paused["step"] + 1))
-            assert steps == beside.scalars[:, 0].tolist()
-            assert page.frames[-1].arrays.keys() == beside.frames[-1].arrays.keys()
+        hello, own = await page.text("hello"), await beside.text("hello")
+        assert {**hello, "run": None, "events": None} == {**own, "run": None, "events": None}
+        await page.until_step(150)
+        paused = await elsewhere.pause(run_id)
+        assert paused == await owner.run(run_id)
+        await page.until_step(paused["step"])
+        await beside.until_step(paused["step"])
+        steps = page.scalars[:, 0].tolist()
+        assert steps == list(range(1, paused["step"] + 1))
+        assert steps == beside.scalars[:, 0].tolist()
+        assert page.frames[-1].arrays.keys() == beside.frames[-1].arrays.keys()
 
 
 async def test_a_page_that_comes_back_goes_on_exactly_at_another_viewer_process(
@@ -251,13 +257,7 @@ async def test_redis_killed_and_started_again_leaves_no_gap_and_nothing_double(
 
 
 async def test_a_redis_that_comes_back_empty_leaves_no_gap_either(tmp_path: Path, redis: RedisServer) -> None:
-    async with (
-        lab(tmp_path / "data", fanout=redis.url) as owner,
-        viewer_process(redis, owner) as elsewhere,
-        ThreadWorker(owner.port, owner.settings.checkpoint_dir, step_s=0.02),
-    ):
-        run_id = await owner.new_run()
-        await owner.until(run_id, lambda run: run["step"] > 10)
+    async with run_seen_elsewhere(tmp_path / "data", redis, step_s=0.02) as (_owner, elsewhere, run_id):
         (watcher,) = await watch(f"http://127.0.0.1:{elsewhere.port}", run_id, 1)
         await redis.lose_everything()
         await reached([watcher], len(watcher.steps) + 100)
@@ -267,14 +267,7 @@ async def test_a_redis_that_comes_back_empty_leaves_no_gap_either(tmp_path: Path
 
 async def test_a_redis_that_takes_no_more_writes_is_told_of_until_it_does(tmp_path: Path, redis: RedisServer) -> None:
     admin: Any = Redis.from_url(redis.url)  # its commands have no types
-    async with (
-        admin,
-        lab(tmp_path / "data", fanout=redis.url) as owner,
-        viewer_process(redis, owner) as elsewhere,
-        ThreadWorker(owner.port, owner.settings.checkpoint_dir, step_s=0.02),
-    ):
-        run_id = await owner.new_run()
-        await owner.until(run_id, lambda run: run["step"] > 10)
+    async with admin, run_seen_elsewhere(tmp_path / "data", redis, step_s=0.02) as (owner, elsewhere, run_id):
         (watcher,) = await watch(f"http://127.0.0.1:{elsewhere.port}", run_id, 1)
         (beside,) = await watch(f"http://127.0.0.1:{owner.port}", run_id, 1)
         await admin.config_set("maxmemory", 1)

@@ -18,9 +18,8 @@ from backend.fanout.streams import VIEWERS, stream_of
 from backend.fanout.trial import try_fanout
 from backend.settings import Settings, SettingsError
 from cdsp_core.wire.frames import Frame
-from tests.backend.lab import ThreadWorker, lab
-from tests.cluster.redis_server import RedisServer
-from tests.cluster.test_fanout import viewer_process
+from tests.cluster.redis_server import redis_in
+from tests.cluster.test_fanout import run_seen_elsewhere
 from tests.cluster.test_fanout_refused import answering
 
 RUN = "run-1"
@@ -71,30 +70,23 @@ def test_a_frame_of_another_shape_changes_nothing() -> None:
 
 @pytest.mark.slow
 async def test_pages_of_a_viewer_process_go_on_whatever_is_put_into_their_stream(tmp_path: Path) -> None:
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    redis = RedisServer(folder)
-    await redis.start()
     async with (
-        lab(tmp_path / "data", fanout=redis.url) as owner,
-        viewer_process(redis, owner) as elsewhere,
-        ThreadWorker(owner.port, owner.settings.checkpoint_dir, step_s=0.005),
+        redis_in(tmp_path / "redis") as redis,
+        run_seen_elsewhere(tmp_path / "data", redis, step_s=0.005) as (owner, elsewhere, run_id),
+        elsewhere.page(run_id) as page,
+        Redis.from_url(redis.url) as hostile,
     ):
-        run_id = await owner.new_run()
-        await owner.until(run_id, lambda run: run["step"] > 10)
-        async with elsewhere.page(run_id) as page, Redis.from_url(redis.url) as hostile:
-            await page.until_step(20)
-            for text in (*map(json.dumps, TEXTS.values()), "[" * 5000):
-                await hostile.xadd(stream_of(run_id), {"text": text})
-            for message in frames(run_id, 0):
-                await hostile.xadd(stream_of(run_id), {"binary": message})
-            await hostile.xadd(stream_of(run_id), {"neither": "1"})
-            await hostile.hset(f"{VIEWERS}hostile", mapping={run_id: "9" * 40})
-            await page.until_step((await owner.run(run_id))["step"] + 100)
-            steps = page.scalars[:, 0].tolist()
-            assert steps == list(range(1, len(steps) + 1))
-            await owner.until(run_id, lambda run: run["viewers"] > 1000)  # which a run can say of itself
-    await redis.kill()
+        await page.until_step(20)
+        for text in (*map(json.dumps, TEXTS.values()), "[" * 5000):
+            await hostile.xadd(stream_of(run_id), {"text": text})
+        for message in frames(run_id, 0):
+            await hostile.xadd(stream_of(run_id), {"binary": message})
+        await hostile.xadd(stream_of(run_id), {"neither": "1"})
+        await hostile.hset(f"{VIEWERS}hostile", mapping={run_id: "9" * 40})
+        await page.until_step((await owner.run(run_id))["step"] + 100)
+        steps = page.scalars[:, 0].tolist()
+        assert steps == list(range(1, len(steps) + 1))
+        await owner.until(run_id, lambda run: run["viewers"] > 1000)  # which a run can say of itself
 
 
 @pytest.mark.parametrize(

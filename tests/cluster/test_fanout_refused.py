@@ -7,8 +7,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -22,7 +22,7 @@ from backend.settings import Settings
 from cdsp_core import __version__
 from tests.backend.lab import PATIENCE_S, lab
 from tests.backend.starting import refused
-from tests.cluster.redis_server import RedisServer
+from tests.cluster.redis_server import redis_in
 
 pytestmark = pytest.mark.slow  # a Redis for each
 AT_FANOUT = "Start it, or give another address by --fanout (CDSP_FANOUT)."
@@ -32,17 +32,6 @@ GONE = -2
 """what Redis gives for the time left of a key that is no more"""
 
 Said = Callable[..., Any]
-
-
-@asynccontextmanager
-async def redis_with(folder: Path, *options: str) -> AsyncIterator[RedisServer]:
-    await asyncio.to_thread(folder.mkdir)
-    server = RedisServer(folder, *options)
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.kill()
 
 
 @pytest.fixture
@@ -144,7 +133,7 @@ async def test_what_takes_connections_and_says_nothing_is_given_up(said: Said) -
 
 async def test_a_wrong_password_and_none_say_where_to_put_it(tmp_path: Path, said: Said, role: str) -> None:
     way_out = "Give the user and the password in CDSP_FANOUT: redis://USER:PASSWORD@HOST:6379/0."
-    async with redis_with(tmp_path / "redis", "--requirepass", "secret") as redis:
+    async with redis_in(tmp_path / "redis", "--requirepass", "secret") as redis:
         for user, why in (
             (":wrong@", "invalid username-password pair or user is disabled"),
             ("", "Authentication required"),
@@ -155,7 +144,7 @@ async def test_a_wrong_password_and_none_say_where_to_put_it(tmp_path: Path, sai
 
 
 async def test_a_user_without_rights_is_told_which_are_needed(tmp_path: Path, said: Said, role: Any) -> None:
-    async with redis_with(tmp_path / "redis") as redis:
+    async with redis_in(tmp_path / "redis") as redis:
         admin: Any = Redis.from_url(redis.url)  # its commands have no types
         async with admin:
             for right in RIGHTS[role].split():
@@ -188,7 +177,7 @@ def test_the_rights_that_are_named_are_those_of_the_guide() -> None:
 async def test_a_redis_that_takes_no_writes_says_why(
     tmp_path: Path, said: Said, options: tuple[str, ...], why: str
 ) -> None:
-    async with redis_with(tmp_path / "redis", *options) as redis:
+    async with redis_in(tmp_path / "redis", *options) as redis:
         sentence = await said("viewer", redis.url)
         assert sentence == (
             f"Redis at {redis.url} takes no writes ({why}). "
@@ -207,7 +196,7 @@ async def test_without_the_extra_its_package_is_named(said: Said, role: str, mon
 
 
 async def test_an_owner_that_does_not_answer_is_named(tmp_path: Path, said: Said) -> None:
-    async with redis_with(tmp_path / "redis") as redis:
+    async with redis_in(tmp_path / "redis") as redis:
         with socket.create_server(("127.0.0.1", 0)) as free:
             owner = f"http://127.0.0.1:{free.getsockname()[1]}"
         assert await said("viewer", redis.url, "--owner", owner) == (
@@ -226,7 +215,7 @@ async def test_an_owner_that_does_not_answer_is_named(tmp_path: Path, said: Said
 async def test_an_owner_with_other_tokens_or_of_another_version_is_named(
     tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with redis_with(tmp_path / "redis") as redis, lab(tmp_path / "owner", fanout=redis.url, **TOKENS) as owner:
+    async with redis_in(tmp_path / "redis") as redis, lab(tmp_path / "owner", fanout=redis.url, **TOKENS) as owner:
         at = f"http://127.0.0.1:{owner.port}"
 
         async def of_a_viewer(**environment: str) -> str:
