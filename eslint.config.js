@@ -24,7 +24,7 @@ export default defineConfig([
   { ignores: ["**/vendor/", ".venv/"] },
   { files: ["frontend/assets/lab/**/*.js"], languageOptions: { globals: globals.browser }, rules: strict },
   {
-    files: ["frontend/assets/theme.js"],
+    files: ["frontend/assets/theme.js", "frontend/assets/pages/*.js"],
     languageOptions: { globals: globals.browser, sourceType: "script" },
     rules: strict,
   },

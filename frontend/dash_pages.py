@@ -59,6 +59,7 @@ INDEX: Final = """<!DOCTYPE html>
   <script src="OWN_LOOKS" nonce="STYLE_NONCE"></script>
   <script src="/assets/theme.js"></script>
   <script src="CLIENTSIDE"></script>
+  <script src="OF_THE_MAP"></script>
 </head>
 <body>
   {%app_entry%}
@@ -210,6 +211,7 @@ class _OwnAddresses:
 def _index(assets: Path, sheets: StyleSheets) -> str:
     page = INDEX.replace("STYLES", sheets.link).replace("PLOTLY", address(assets, "vendor/plotly-cartesian.min.js"))
     page = page.replace("OWN_LOOKS", address(assets, "pages/own_styles.js"))
+    page = page.replace("OF_THE_MAP", address(assets, "pages/map.js"))
     return page.replace("CLIENTSIDE", address(assets, "pages/clientside.js"))
 
 

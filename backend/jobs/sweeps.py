@@ -99,11 +99,11 @@ class Sweeps:
         infos = [info for each in order if (info := await self._info(each)) is not None]
         return SweepList(unavailable=self._why_unavailable(), sweeps=infos)
 
-    async def get(self, sweep_id: str) -> SweepDetail:
-        """One map with its cells. Raises RunNotFoundError, NotNowError."""
+    async def get(self, sweep_id: str, *, packed: bool = False) -> SweepDetail:
+        """One map with its cells, their pictures as lists or packed. Raises RunNotFoundError, NotNowError."""
         folder = self._known(sweep_id)
         with _readable():
-            cells = await asyncio.to_thread(folder.cells, since_ns=self._since(sweep_id))
+            cells = await asyncio.to_thread(folder.cells, since_ns=self._since(sweep_id), packed=packed)
             sweep = folder.sweep()
         return SweepDetail(**dict(self._shown(sweep_id, sweep, cells)), config=sweep.base, cells=cells)
 
@@ -320,7 +320,7 @@ class Sweeps:
     async def _info(self, sweep_id: str) -> SweepInfo | None:
         folder = self._folders[sweep_id]
         try:
-            cells = await asyncio.to_thread(folder.cells, since_ns=self._since(sweep_id))
+            cells = await asyncio.to_thread(folder.cells, since_ns=self._since(sweep_id), packed=True)
             return self._shown(sweep_id, folder.sweep(), cells)
         except (OSError, ValueError, KeyError) as error:
             logger.warning("The map %s cannot be read: %s", sweep_id, error)

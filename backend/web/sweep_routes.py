@@ -1,4 +1,4 @@
-"""The HTTP API of maps, under /api/sweeps. Thin, as `routes.py`."""
+"""The HTTP API of maps, under /api/sweeps. Thin, as `routes.py`; a map of two thousand cells is read in threads."""
 
 from __future__ import annotations
 
@@ -31,8 +31,17 @@ async def told(detail: SweepDetail, *, status: int = 200) -> Response:
 
 def cell_by_cell(detail: SweepDetail) -> str:
     """What `detail.to_text()` says; no other thread waits for more than one cell."""
-    before, after = detail.model_copy(update={"cells": []}).to_text().split('"cells":[]')
+    before, after = _without_cells(detail).split('"cells":[]')
     return f'{before}"cells":[{",".join(cell.to_text() for cell in detail.cells)}]{after}'
+
+
+def lines_of(detail: SweepDetail) -> str:
+    """The map without its cells, then every cell, a line each."""
+    return "\n".join([_without_cells(detail), *(cell.to_text() for cell in detail.cells)])
+
+
+def _without_cells(detail: SweepDetail) -> str:
+    return detail.model_copy(update={"cells": []}).to_text()
 
 
 @router.get("", response_model=SweepList)
@@ -50,17 +59,25 @@ async def list_sweeps(runs: SomeRuns) -> Response:
 )
 async def create_sweep(request: Request, runs: SomeRuns) -> Response:
     """Train a map: a grid of small runs over two settings. One trains at a time, others wait."""
-    sweep, asked = new_sweep_of(await request.body(), data=runs.settings.data)
+    sweep, asked = await asyncio.to_thread(new_sweep_of, await request.body(), data=runs.settings.data)
     own = await asyncio.to_thread(runs.own_data.resolved, sweep.base)
     sweep = replace(sweep, base=own)
     await asyncio.to_thread(runs.admission.check_sweep, sweep)
     return await told(await runs.sweeps.create(sweep, asked.name, waits=asked.waits), status=201)
 
 
-@router.get("/{sweep_id}", response_model=SweepDetail, responses=refusals(404, 503))
-async def one_sweep(sweep_id: str, runs: SomeRuns) -> Response:
-    """One map with its cells, each as far as it has come."""
-    return await told(await runs.sweeps.get(sweep_id))
+@router.get("/{sweep_id}", response_model=SweepDetail, responses=refusals(404, 422, 503))
+async def one_sweep(sweep_id: str, runs: SomeRuns, format: Annotated[str, Query(max_length=20)] = "json") -> Response:
+    """One map with its cells, each as far as it has come. `lines`: JSON Lines, the map and then a cell a line.
+
+    Of the lines each picture is packed, and each can be read by itself: nobody must read two thousand cells at once.
+    """
+    if format not in ("json", "lines"):
+        raise BadInputError(f"format must be json or lines. Found {format!r}.")
+    if format == "json":
+        return await told(await runs.sweeps.get(sweep_id))
+    detail = await runs.sweeps.get(sweep_id, packed=True)
+    return binary((await asyncio.to_thread(lines_of, detail)).encode(), media="application/jsonl")
 
 
 @router.patch(
@@ -91,7 +108,8 @@ async def stop_sweep(sweep_id: str, runs: SomeRuns) -> Response:
 @router.post("/{sweep_id}/resume", response_model=SweepDetail, responses=refusals(404, 409, 422, 429, 503))
 async def resume_sweep(sweep_id: str, runs: SomeRuns) -> Response:
     """Go on with a map from its finished cells, where its data are still here. No body is read."""
-    await asyncio.to_thread(runs.own_data.resolved, runs.sweeps.sweep(sweep_id).base)
+    sweep = await asyncio.to_thread(runs.sweeps.sweep, sweep_id)
+    await asyncio.to_thread(runs.own_data.resolved, sweep.base)
     return await told(await runs.sweeps.resume(sweep_id))
 
 
@@ -103,7 +121,8 @@ async def resume_sweep(sweep_id: str, runs: SomeRuns) -> Response:
 )
 async def extend_sweep(request: Request, sweep_id: str, runs: SomeRuns) -> Response:
     """Give a map further values or seeds; what is done is not done again."""
-    sweep = more_of_sweep_of(await request.body(), runs.sweeps.sweep(sweep_id))
+    before = await asyncio.to_thread(runs.sweeps.sweep, sweep_id)
+    sweep = await asyncio.to_thread(more_of_sweep_of, await request.body(), before)
     await asyncio.to_thread(runs.own_data.resolved, sweep.base)
     await asyncio.to_thread(runs.admission.check_sweep, sweep)
     return await told(await runs.sweeps.extend(sweep_id, sweep))
@@ -116,12 +135,12 @@ async def one_cell(
     """A cell as a recorded run, as far as it has come: one safetensors message, the content of a file, or json."""
     if format not in ("binary", "file", "json"):
         raise BadInputError(f"format must be binary, file or json. Found {format!r}.")
-    path = runs.sweeps.recording(sweep_id, key)
+    path = await asyncio.to_thread(runs.sweeps.recording, sweep_id, key)
     if format == "file":
         return FileResponse(path, media_type="application/octet-stream", filename=f"{key}{SUFFIX}")
     found = await asyncio.to_thread(read_recording, path)
     if format == "json":
-        return JSONResponse(found.to_json())
+        return JSONResponse(await asyncio.to_thread(found.to_json))
     return Response(found.message(), media_type="application/octet-stream")
 
 

@@ -7,9 +7,13 @@ import itertools
 import struct
 import zlib
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Final
 
+import numpy as np
+
 from cdsp_core.wire import sigma_colours
+from cdsp_core.wire.frames import Array
 
 Rgb = tuple[int, int, int]
 Stops = Sequence[tuple[float, str]]
@@ -24,6 +28,10 @@ GROUND: Final[dict[str, Stops]] = {
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 SQUARE: Final = 5
 """pixels of an entry of sigma(A) in a thumbnail, beside one of gap"""
+MOST_COLOURS: Final = 255
+"""of a picture, beside the gap"""
+MOST_KEPT: Final = 4096
+"""thumbnails, which a map of many squares shows again whenever one of them changes"""
 
 
 def colour(stops: Stops, share: float) -> str:
@@ -37,19 +45,32 @@ def ink_on(ground: str) -> str:
     return "#000000" if 1.05 / (_luminance(ground) + 0.05) < (_luminance(ground) + 0.05) / 0.05 else "#ffffff"
 
 
-def thumbnail(connection: Sequence[Sequence[int]], theme: str) -> str:
-    """sigma(A) of one layer in 255ths, experts by blocks, as the address of a small PNG."""
-    stops = SIGMA[theme]
-    palette = b"".join(bytes(_between(stops, level / 254)) for level in range(255)) + b"\0\0\0"
-    lines = []
-    for row in connection:
-        line = b"".join(bytes([min(value, 254)] * SQUARE + [255]) for value in row)
-        lines += [b"\0" + line] * SQUARE + [b"\0" + b"\xff" * len(line)]
-    width, height = len(connection[0]) * (SQUARE + 1), len(lines)
+def thumbnail(picture: Array, theme: str) -> str:
+    """sigma(A) of one layer in 255ths, [experts, blocks] uint8, as the address of a small PNG."""
+    experts, blocks = picture.shape
+    return _thumbnail(picture.tobytes(), experts, blocks, theme)
+
+
+@lru_cache(MOST_KEPT)
+def _thumbnail(entries: bytes, experts: int, blocks: int, theme: str) -> str:
+    """A palette of the colours that are there, after the gap, which is transparent: most pictures have few."""
+    shown = np.minimum(np.frombuffer(entries, np.uint8), MOST_COLOURS - 1)
+    levels, numbers = np.unique(shown, return_inverse=True)
+    palette = b"\0\0\0" + b"".join(_colours(theme)[level] for level in levels)
+    pixels = np.zeros((experts, SQUARE + 1, blocks, SQUARE + 1), np.uint8)
+    pixels[:, :SQUARE, :, :SQUARE] = numbers.reshape(experts, 1, blocks, 1) + 1
+    height, width = experts * (SQUARE + 1), blocks * (SQUARE + 1)
+    lines = np.pad(pixels.reshape(height, width), ((0, 0), (1, 0)))  # a line of a PNG begins with its filter: none
     head = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    parts = ((b"IHDR", head), (b"PLTE", palette), (b"tRNS", b"\xff" * 255 + b"\0"))
-    content = b"".join(_chunk(*part) for part in (*parts, (b"IDAT", zlib.compress(b"".join(lines))), (b"IEND", b"")))
+    parts = ((b"IHDR", head), (b"PLTE", palette), (b"tRNS", b"\0"), (b"IDAT", zlib.compress(lines.tobytes())))
+    content = b"".join(_chunk(*part) for part in (*parts, (b"IEND", b"")))
     return f"data:image/png;base64,{base64.b64encode(SIGNATURE + content).decode()}"
+
+
+@cache
+def _colours(theme: str) -> list[bytes]:
+    """Of every level of sigma(A) in 255ths."""
+    return [bytes(_between(SIGMA[theme], level / 255)) for level in range(256)]
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

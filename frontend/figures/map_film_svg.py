@@ -54,10 +54,10 @@ def map_film_svg(view: View, film: MapFilm, *, theme: str, layer: int) -> str:
         svg_text(16, TOP - 12, field_label(down["field"]), anchor="start"),
     ]
     for square in view.squares:
-        strip, cell = film.strip(square, layer, theme), square.pictured
-        if not strip or cell is None:
+        strip, picture = film.strip(square, layer, theme), square.picture(layer)
+        if not strip or picture is None:
             continue
-        experts, blocks = len(cell["connection"][layer]), len(cell["connection"][layer][0])
+        experts, blocks = picture.shape
         scale = SIDE / max(experts, blocks)
         wide, high = scale * blocks, scale * experts
         x, y = LEFT + PITCH * square.x + (SIDE - wide) / 2, TOP + PITCH * square.y + (SIDE - high) / 2

@@ -57,13 +57,13 @@ def _square(view: View, square: Square, theme: str, layer: int) -> Iterator[str]
         yield f'<rect x="{x}" y="{y}" width="{SIDE}" height="{SIDE}" rx="8" fill="{ground}"/>'
         text = short_text(fmean(values), view.about["unit"])
         yield svg_text(x + SIDE / 2, y + SIDE - 7, text, bold=True, fill=ink_on(ground))
-    cell = square.pictured
-    if cell is None or layer >= len(cell["connection"]):
+    picture = square.picture(layer)
+    if picture is None:
         return
-    matrix = cell["connection"][layer]
-    side = PICTURE / max(len(matrix), len(matrix[0]))
-    left, top = x + (SIDE - side * len(matrix[0])) / 2, y + 6 + (PICTURE - side * len(matrix)) / 2
-    for row, line in enumerate(matrix):
+    experts, blocks = picture.shape
+    side = PICTURE / max(experts, blocks)
+    left, top = x + (SIDE - side * blocks) / 2, y + 6 + (PICTURE - side * experts) / 2
+    for row, line in enumerate(picture.tolist()):
         for column, value in enumerate(line):
             fill = colour(SIGMA[theme], value / 255)
             at = f'x="{left + side * column:.2f}" y="{top + side * row:.2f}"'

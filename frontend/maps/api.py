@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import parse_qs, quote
 
@@ -13,6 +15,17 @@ MOST_DIGITS: Final = 4
 """of the number of a layer; Python refuses to read thousands"""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """What the page shows: a map, every map there is, and why there is none."""
+
+    body: Mapping[str, Any] | None = None
+    listed: Sequence[Mapping[str, Any]] = ()
+    problem: str = ""
+    stamp: int = 0
+    """another where any of that has changed"""
+
+
 class MapApi:
     """Maps of the server that serves the page."""
 
@@ -20,31 +33,53 @@ class MapApi:
         self._api = api
         self.ask = api.ask
 
-    async def shown(self, search: Any) -> tuple[Mapping[str, Any] | None, list[Mapping[str, Any]], str]:
-        """The map that the address names, else the first; every map; and why there is none."""
+    async def shown(self, search: Any) -> Shown:
+        """The map that the address names, else the first, and every map."""
         listed = await self.ask("GET", "/api/sweeps")
         if not listed.ok or not isinstance(listed.body, dict):
-            return None, [], listed.reason
+            return Shown(problem=listed.reason, stamp=listed.stamp)
         maps = listed.body["sweeps"]
-        asked = parse_qs(str(search or "").removeprefix("?")).get("map", [""])[0]
-        name = asked or (maps[0]["sweep_id"] if maps else "")
+        name = named_in(search) or (maps[0]["sweep_id"] if maps else "")
         if not name:
-            return None, maps, listed.body["unavailable"] or ""
-        answer = await self.ask("GET", path_of(name))
-        return (answer.body if answer.ok else None), maps, "" if answer.ok else answer.reason
+            return Shown(listed=maps, problem=listed.body["unavailable"] or "", stamp=listed.stamp)
+        answer = await self._map(name)
+        body, problem = (answer.body, "") if answer.ok else (None, answer.reason)
+        return Shown(body=body, listed=maps, problem=problem, stamp=listed.stamp ^ answer.stamp)
+
+    async def map(self, search: Any) -> Mapping[str, Any] | None:
+        """The map that the address names, else the first; None where there is none."""
+        name = named_in(search)
+        if not name:
+            return (await self.shown(search)).body
+        answer = await self._map(name)
+        body: Mapping[str, Any] | None = answer.body if answer.ok else None
+        return body
+
+    async def _map(self, name: str) -> Answer:
+        """As lines, so that nothing else waits while two thousand squares are read."""
+        answer = await self.ask("GET", f"{path_of(name)}?format=lines")
+        if not answer.ok:
+            return answer
+        told, *cells = answer.body
+        return replace(answer, body={**told, "cells": cells})
 
     async def square(self, name: Any, search: Any, measure: Any) -> tuple[View | None, Square | None]:
         """The map shown, and its square of that name; with no name that of the highest measure, as an example."""
-        body, _, _ = await self.shown(search)
+        body = await self.map(search)
         if body is None:
             return None, None
-        view = view_of(body, measure)
+        view = await asyncio.to_thread(view_of, body, measure)
         return view, square_of(view, name) if name else strongest(view)
 
     async def recording(self, view: View, square: Square) -> Answer | None:
         """The recorded run of the cell that a square shows; None where it shows none."""
         cell = square.pictured
         return await self.ask("GET", f"{cell_path(view, cell['key'])}?format=json") if cell else None
+
+
+def named_in(search: Any) -> str:
+    """The map that an address names; empty for none."""
+    return parse_qs(str(search or "").removeprefix("?")).get("map", [""])[0]
 
 
 def path_of(sweep_id: str) -> str:

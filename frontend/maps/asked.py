@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +43,7 @@ def connect_form(app: Dash, maps: MapApi) -> None:
         shown: Any, x: Any, y: Any, chosen: Any, xs: Any, ys: Any, search: Any
     ) -> tuple[Any, Any, Any, Any, Any, Any, Any, Any]:
         if ctx.triggered_id == "map-shown":
-            body, _, _ = await maps.shown(search)
+            body = await maps.map(search)
             return (KEEP,) * 8 if body is None else filled(body)
         if chosen not in PRESETS:
             return (KEEP,) * 8
@@ -61,18 +62,7 @@ def connect_form(app: Dash, maps: MapApi) -> None:
         Input("map-steps", "value"),
     )
     async def size_up(x: Any, x_values: Any, y: Any, y_values: Any, chosen: Any, seeds: Any, steps: Any) -> str:
-        try:
-            across, down = (axis_of(str(field), str(values)) for field, values in ((x, x_values), (y, y_values)))
-            sweep = Sweep(
-                base=preset(str(chosen)),
-                x=across,
-                y=down,
-                seeds=whole_number("Seeds a square", seeds),
-                steps=whole_number("Steps", steps),
-            )
-        except ValueError as error:
-            return str(error)
-        return f"{sweep.size:,} runs of {sweep.steps:,} steps."
+        return await asyncio.to_thread(size_text, (x, x_values), (y, y_values), chosen, seeds, steps)
 
     @app.callback(
         Output("map-done", "data"),
@@ -103,7 +93,7 @@ def connect_form(app: Dash, maps: MapApi) -> None:
         except ValueError as error:
             return KEEP, KEEP, str(error)
         if ctx.triggered_id == "map-extend":
-            body, _, _ = await maps.shown(search)
+            body = await maps.map(search)
             if body is None:
                 return KEEP, KEEP, "There is no map to add to."
             answer = await maps.ask(
@@ -134,7 +124,7 @@ def connect_form(app: Dash, maps: MapApi) -> None:
     )
     async def hold(waits: Any, search: Any) -> tuple[Any, Any]:
         """A map that goes on waits, or goes on, from now."""
-        body, _, _ = await maps.shown(search)
+        body = await maps.map(search)
         if body is None or body["recorded"] or body["state"] not in GOES or body["waits"] == (waits == "waits"):
             return KEEP, KEEP
         answer = await maps.ask("PATCH", path_of(body["sweep_id"]), {"waits": waits == "waits"})
@@ -161,7 +151,7 @@ def connect_form(app: Dash, maps: MapApi) -> None:
         prevent_initial_call=True,
     )
     async def act(stops: Any, resumes: Any, deletes: Any, search: Any) -> tuple[Any, Any, Any]:
-        body, _, _ = await maps.shown(search)
+        body = await maps.map(search)
         if body is None or not (stops or resumes or deletes):
             return KEEP, KEEP, KEEP
         path = path_of(body["sweep_id"])
@@ -171,6 +161,25 @@ def connect_form(app: Dash, maps: MapApi) -> None:
             answer = await maps.ask("POST", f"{path}/{'stop' if ctx.triggered_id == 'map-stop' else 'resume'}")
         gone = "" if answer.ok and ctx.triggered_id == "map-confirm" else KEEP
         return [ctx.triggered_id, stops, resumes, deletes], gone, "" if answer.ok else answer.reason
+
+
+def size_text(across: tuple[Any, Any], down: tuple[Any, Any], chosen: Any, seeds: Any, steps: Any) -> str:
+    """How much a map would be to train, or why it cannot be. An axis is its field and its values, as they were typed.
+
+    Every cell is checked: two thousand take half a second.
+    """
+    try:
+        x, y = (axis_of(str(field), str(values)) for field, values in (across, down))
+        sweep = Sweep(
+            base=preset(str(chosen)),
+            x=x,
+            y=y,
+            seeds=whole_number("Seeds a square", seeds),
+            steps=whole_number("Steps", steps),
+        )
+    except ValueError as error:
+        return str(error)
+    return f"{sweep.size:,} runs of {sweep.steps:,} steps."
 
 
 def filled(body: Mapping[str, Any]) -> tuple[Any, Any, Any, Any, Any, Any, Any, Any]:

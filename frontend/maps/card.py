@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import fmean
 from typing import Any, Final
 from urllib.parse import quote
 
+import numpy as np
 from dash import html
 from dash.development.base_component import Component
 
+from cdsp_core.wire.frames import Array
 from cdsp_core.wire.recording import CUT_BELOW
 from frontend.attributes import aria
 from frontend.figures.map_colours import SIGMA, colour, ink_on, thumbnail
@@ -32,15 +34,15 @@ def card(
 ) -> list[Component]:
     """A square at the side. `beside` is the one picked before it, with which it can be compared."""
     cell = shown.pictured or shown.cells[0]
-    connection = cell["connection"]
+    shown_now = shown.picture(layer)
     seeds = [each["seed"] for each in shown.cells]
     said, which = (f"seed {seeds[0]}", "") if len(seeds) == 1 else (f"{len(seeds)} seeds", f"seed {cell['seed']}, ")
     parts: list[Component] = [
         html.Div([html.H2(place_text(view, shown)), html.Span(said)], className="map-card-head"),
         html.P(f"{which}layer {layer + 1}, step {cell['step']:,}", className="map-hint"),
     ]
-    if connection and layer < len(connection):
-        parts.append(picture(connection[layer], theme=theme, layer=layer))
+    if shown_now is not None:
+        parts.append(picture(shown_now, theme=theme, layer=layer))
     if cell["reason"]:
         parts.append(html.P(cell["reason"], className="note is-wrong"))
     parts.append(html.Dl([part for about in view.body["measures"] for part in _measured(view, shown, about)]))
@@ -55,16 +57,16 @@ def card(
     return parts
 
 
-def picture(connection: Sequence[Sequence[int]], *, theme: str, layer: int) -> Component:
+def picture(connection: Array, *, theme: str, layer: int) -> Component:
     """sigma(A) of a layer in 255ths: with every number where there are few, else as an image."""
-    experts, blocks = len(connection), len(connection[0])
+    experts, blocks = connection.shape
     said = f"sigma(A) of layer {layer + 1}: {experts} experts by {blocks} blocks"
     if max(experts, blocks) > MOST_NUMBERED:
         return html.Img(src=thumbnail(connection, theme), alt=said, className="map-large")
     head = html.Tr([html.Td(), *(html.Th(f"B{block}", scope="col") for block in range(blocks))])
     rows = [
         html.Tr([html.Th(f"E{expert}", scope="row"), *(_entry(value, theme) for value in row)])
-        for expert, row in enumerate(connection)
+        for expert, row in enumerate(connection.tolist())
     ]
     return html.Table(
         [html.Caption(said, className="visually-hidden"), html.Tbody([head, *rows])], className="map-held"
@@ -122,7 +124,7 @@ def _film(recording: Mapping[str, Any], *, theme: str, layer: int) -> list[Compo
     return [
         html.Figure(
             [
-                html.Img(src=thumbnail(recording["connection"][at][layer], theme), alt=""),
+                html.Img(src=thumbnail(np.array(recording["connection"][at][layer], np.uint8), theme), alt=""),
                 html.Figcaption(f"{recording['steps'][at]:,}"),
             ]
         )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
+from cdsp_core.wire.frames import Array
 from frontend.numbers import fixed, plain
 from frontend.page_settings import CONTROLS
 
@@ -38,6 +42,15 @@ class Square:
         """The cell that it shows: one that trains, else the first with a picture."""
         pictured = [cell for cell in self.cells if cell["connection"]]
         return next((cell for cell in pictured if cell["state"] == "training"), pictured[0] if pictured else None)
+
+    def picture(self, layer: int) -> Array | None:
+        """sigma(A) of a layer of that cell in 255ths, [experts, blocks] uint8; None where it shows none."""
+        cell = self.pictured
+        if cell is None or layer >= cell["connection"]["shape"][0]:
+            return None
+        layers = np.frombuffer(base64.b64decode(cell["connection"]["base64"]), np.uint8)
+        found: Array = layers.reshape(cell["connection"]["shape"])[layer]
+        return found
 
     def values(self, measure: str) -> list[float]:
         """The measure of each seed that has ended."""

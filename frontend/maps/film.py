@@ -46,7 +46,7 @@ class MapFilm:
         film = self.layers.get(square.name)
         if film is None or layer >= film.shape[1]:
             return ""
-        return thumbnail(film[:, layer].reshape(-1, film.shape[3]).tolist(), theme)
+        return thumbnail(film[:, layer].reshape(-1, film.shape[3]), theme)
 
 
 class Films:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import zlib
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +14,7 @@ from frontend.figures.map_film_svg import map_film_svg
 from frontend.figures.map_margins import margin_figure
 from frontend.figures.map_svg import map_svg
 from frontend.figures.palette import palette_of, theme_of
-from frontend.maps.api import MapApi, number_of, path_of
+from frontend.maps.api import MapApi, Shown, number_of, path_of
 from frontend.maps.asked import GOES, connect_form
 from frontend.maps.card import card
 from frontend.maps.data import field_label, label_px, layers_of, progress_text, square_of, view_of
@@ -61,45 +60,14 @@ def connect(app: Dash, api: Api) -> None:
         State("map-shown", "data"),
     )
     async def look(ticks: Any, search: Any, measure: Any, done: Any, seen: Any, before: Any) -> tuple[Any, ...]:
-        body, listed, problem = await maps.shown(search)
-        stamp = [zlib.crc32(json.dumps([body, listed, problem]).encode()), measure, done, search]
+        shown = await maps.shown(search)
+        stamp = [shown.stamp, measure, done, search]
         if stamp == seen:
             return (KEEP,) * 18
-        options = [option(each) for each in listed]
-        if body is None:
-            lead = "Choose two settings and train one, or look at one of those on the list."
-            said = ("Map", lead, "", "", "0", "1", True, True, True, True)
-            return (stamp, KEEP, options, None, *said, ["Layer 1"], KEEP, "", problem)
-        view = view_of(body, measure)
-        runs, left = progress_text(body)
-        lead = (
-            f"A map of when modules emerge: {len(view.squares)} small networks of preset {body['preset']}, "
-            f"two settings varied, {body['steps']:,} steps each, {seeds_text(view)}."
-        )
-        goes, own = body["state"] in GOES, not body["recorded"]
-        return (
-            stamp,
-            KEEP if body["sweep_id"] == before else body["sweep_id"],
-            options,
-            body["sweep_id"],
-            sentence(view),
-            lead,
-            runs,
-            left,
-            str(body["done"]),
-            str(body["total"]),
-            not (own and goes),
-            not (own and body["state"] in ("stopped", "failed")),
-            not (own and not goes),
-            not own,
-            [f"Layer {n + 1}" for n in range(layers_of(body))],
-            measure_options(body["measures"]),
-            where_text(body),
-            body["reason"] if body["state"] == "failed" else "",
-        )
+        return stamp, *await asyncio.to_thread(looked, shown, measure, before)
 
     @app.callback(
-        Output("map-grid", "children"),
+        Output("map-drawn", "data"),
         Output("map-grid", "aria-busy"),
         Output("map-plot", "style"),
         Output("map-top", "figure"),
@@ -119,22 +87,22 @@ def connect(app: Dash, api: Api) -> None:
     async def draw(
         seen: Any, theme: Any, layer: Any, how: Any, search: Any, measure: Any, before: Any
     ) -> tuple[Any, ...]:
-        body, _, _ = await maps.shown(search)
+        body = await maps.map(search)
         if body is None or theme is None:
             return (KEEP,) * 9
-        view, palette, look = view_of(body, measure), palette_of(theme), theme_of(theme)
+        look, shown = theme_of(theme), number_of(layer)
+        view = await asyncio.to_thread(view_of, body, measure)
         film = await films.of(view) if how == "Film" else MapFilm()
-        steps = list(film.steps)
-        shown = number_of(layer)
         squares = await films.drawn(lambda: grid(view, theme=look, layer=shown, pictures=how != "Numbers", film=film))
+        sides = await asyncio.to_thread(lambda: [margin_figure(view, axis, palette_of(theme)) for axis in (0, 1)])
         across, down = view.axes
+        steps = list(film.steps)
         size = {
             "--columns": len(across["values"]),
             "--rows": len(down["values"]),
             "--label": f"{label_px(view)}px",
             "--moments": len(steps),
         }
-        sides = (margin_figure(view, 0, palette), margin_figure(view, 1, palette))
         parquet = f"{path_of(body['sweep_id'])}/parquet"
         moved = KEEP if steps == before else steps
         below = [] if how == "Film" else legend(view, theme=look)
@@ -151,10 +119,10 @@ def connect(app: Dash, api: Api) -> None:
         prevent_initial_call=True,
     )
     async def take(figures: Any, moving: Any, theme: Any, layer: Any, search: Any, measure: Any) -> Any:
-        body, _, _ = await maps.shown(search)
+        body = await maps.map(search)
         if body is None or not (figures or moving):
             return KEEP
-        view, look, which = view_of(body, measure), theme_of(theme), number_of(layer)
+        view, look, which = await asyncio.to_thread(view_of, body, measure), theme_of(theme), number_of(layer)
         if ctx.triggered_id == "map-film":
             film, name = await films.of(view), "-film"
             content = await films.drawn(lambda: map_film_svg(view, film, theme=look, layer=which))
@@ -206,14 +174,14 @@ def connect_card(app: Dash, maps: MapApi) -> None:
         return (f"/#run={quote(answer.body['run_id'], safe='')}", "") if answer.ok else (KEEP, answer.reason)
 
     app.clientside_callback(
-        ClientsideFunction("pages", "askedOfMap"),
+        ClientsideFunction("map", "asked"),
         Output("map-measure", "value"),
         Output("map-layer", "value"),
         Output("map-view", "value"),
         Input("map-address", "search"),
     )
     app.clientside_callback(
-        ClientsideFunction("pages", "copyMap"),
+        ClientsideFunction("map", "copy"),
         Output("map-copy", "children"),
         Input("map-copy", "n_clicks"),
         State("map-shown", "data"),
@@ -223,12 +191,12 @@ def connect_card(app: Dash, maps: MapApi) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
-        ClientsideFunction("pages", "squares"),
+        ClientsideFunction("map", "squares"),
         Output("map-ready", "data"),
-        Input("map-grid", "children"),
+        Input("map-drawn", "data"),
     )
     app.clientside_callback(
-        ClientsideFunction("pages", "film"),
+        ClientsideFunction("map", "film"),
         Output("map-moment", "max"),
         Output("map-moment", "value"),
         Output("map-play", "children"),
@@ -237,10 +205,46 @@ def connect_card(app: Dash, maps: MapApi) -> None:
         State("map-moment", "value"),
     )
     app.clientside_callback(
-        ClientsideFunction("pages", "moment"),
+        ClientsideFunction("map", "moment"),
         Output("map-step", "children"),
         Input("map-moment", "value"),
         Input("map-moments", "data"),
+    )
+
+
+def looked(shown: Shown, measure: Any, before: Any) -> tuple[Any, ...]:
+    """What the page says of a map. `before`: the map that it showed."""
+    options = [option(each) for each in shown.listed]
+    body = shown.body
+    if body is None:
+        lead = "Choose two settings and train one, or look at one of those on the list."
+        said = ("Map", lead, "", "", "0", "1", True, True, True, True)
+        return (KEEP, options, None, *said, ["Layer 1"], KEEP, "", shown.problem)
+    view = view_of(body, measure)
+    runs, left = progress_text(body)
+    lead = (
+        f"A map of when modules emerge: {len(view.squares):,} small networks of preset {body['preset']}, "
+        f"two settings varied, {body['steps']:,} steps each, {seeds_text(view)}."
+    )
+    goes, own = body["state"] in GOES, not body["recorded"]
+    return (
+        KEEP if body["sweep_id"] == before else body["sweep_id"],
+        options,
+        body["sweep_id"],
+        sentence(view),
+        lead,
+        runs,
+        left,
+        str(body["done"]),
+        str(body["total"]),
+        not (own and goes),
+        not (own and body["state"] in ("stopped", "failed")),
+        not (own and not goes),
+        not own,
+        [f"Layer {n + 1}" for n in range(layers_of(body))],
+        measure_options(body["measures"]),
+        where_text(body),
+        body["reason"] if body["state"] == "failed" else "",
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from html import escape
 from statistics import fmean
+from typing import Any
 
 from dash import html
 from dash.development.base_component import Component
 
-from frontend.attributes import aria, data
 from frontend.figures.map_colours import GROUND, colour, ink_on, thumbnail
 from frontend.maps.data import (
     Square,
@@ -19,6 +20,7 @@ from frontend.maps.data import (
     value_text,
 )
 from frontend.maps.film import MapFilm
+from frontend.rendered import to_html
 
 STATES = {
     "training": "training now",
@@ -28,27 +30,35 @@ STATES = {
 }
 
 
-def grid(view: View, *, theme: str, layer: int, pictures: bool, film: MapFilm | None = None) -> list[Component]:
-    """Every square, row by row, with the values of both axes around them; with a film, what moves and nothing else."""
+def grid(view: View, *, theme: str, layer: int, pictures: bool, film: MapFilm | None = None) -> dict[str, Any]:
+    """What assets/pages/map.js draws: what stands around the squares, and every square by its name, all as HTML.
+
+    With a film the squares show what moves and nothing else.
+    """
+    squares = [
+        [each.name, square(view, each, theme=theme, layer=layer, pictures=pictures, film=film)] for each in view.squares
+    ]
+    return {"around": to_html(around(view)), "squares": squares}
+
+
+def around(view: View) -> list[Component]:
+    """The values of both axes, and what they are."""
     across, down = view.axes
-    columns = len(across["values"])
-    rows = len(down["values"])
-    found: list[Component] = []
-    for row, value in enumerate(down["values"]):
-        found.append(html.Span(value_text(value), className="map-row", style=at(row + 1, 1)))
-        found += [
-            square(view, each, theme=theme, layer=layer, pictures=pictures, film=film)
-            for each in view.squares
-            if each.y == row
-        ]
-    for column, value in enumerate(across["values"]):
-        found.append(html.Span(value_text(value), className="map-column", style=at(rows + 1, column + 2)))
-    found.append(
-        html.Span(name_of(down["field"]), className="map-down", style={"gridArea": f"1 / 1 / span {rows} / auto"})
-    )
+    columns, rows = len(across["values"]), len(down["values"])
+    found: list[Component] = [
+        html.Span(value_text(value), className="map-row", style=at(row + 1, 1))
+        for row, value in enumerate(down["values"])
+    ]
+    found += [
+        html.Span(value_text(value), className="map-column", style=at(rows + 1, column + 2))
+        for column, value in enumerate(across["values"])
+    ]
     label = f"{rows + 2} / 2 / auto / span {columns}"
-    found.append(html.Span(name_of(across["field"]), className="map-across", style={"gridArea": label}))
-    return found
+    return [
+        *found,
+        html.Span(name_of(down["field"]), className="map-down", style={"gridArea": f"1 / 1 / span {rows} / auto"}),
+        html.Span(name_of(across["field"]), className="map-across", style={"gridArea": label}),
+    ]
 
 
 def at(row: int, column: int) -> dict[str, str]:
@@ -56,42 +66,37 @@ def at(row: int, column: int) -> dict[str, str]:
     return {"gridArea": f"{row} / {column}"}
 
 
-def square(
-    view: View, shown: Square, *, theme: str, layer: int, pictures: bool, film: MapFilm | None = None
-) -> Component:
-    """One square, which is a button."""
+def square(view: View, shown: Square, *, theme: str, layer: int, pictures: bool, film: MapFilm | None = None) -> str:
+    """One square as HTML, which is a button."""
     values, unit = shown.values(view.measure), view.about["unit"]
     state = shown.state
-    parts: list[Component] = []
-    cell = shown.pictured
+    inside = ""
+    picture = shown.picture(layer)
     strip = "" if film is None else film.strip(shown, layer, theme)
-    if strip and cell is not None and layer < len(cell["connection"]):
-        matrix = cell["connection"][layer]
-        look = {"backgroundImage": f"url({strip})", "aspectRatio": f"{len(matrix[0])} / {len(matrix)}"}
-        parts.append(html.Span(className="map-moment", style=look))
-    elif pictures and cell is not None and layer < len(cell["connection"]):
-        parts.append(html.Img(src=thumbnail(cell["connection"][layer], theme), alt=""))
+    if strip and picture is not None:
+        experts, blocks = picture.shape
+        look = f"background-image:url({strip});aspect-ratio:{blocks} / {experts}"
+        inside += f'<span class="map-moment" data-style="{look}"></span>'
+    elif pictures and picture is not None:
+        inside += f'<img src="{thumbnail(picture, theme)}" alt="">'
     if values and not strip:
         spread = f" ±{short_text((max(values) - min(values)) / 2, unit)}" if len(values) > 1 else ""
-        parts.append(html.B(short_text(fmean(values), unit) + spread))
+        inside += f"<b>{escape(short_text(fmean(values), unit) + spread)}</b>"
     elif state == "training" and not strip:
         steps = view.body["steps"] * len(shown.cells)
         done = sum(each["step"] for each in shown.cells if each["state"] == "training")
-        parts.append(html.Progress(value=str(done), max=str(steps), **aria(label="steps")))
+        inside += f'<progress value="{done}" max="{steps}" aria-label="steps"></progress>'
     elif state == "failed":
-        parts.append(html.B("×"))
-    style = at(shown.y + 1, shown.x + 2)
+        inside += "<b>×</b>"
+    style = f"grid-area:{shown.y + 1} / {shown.x + 2}"
     if values and not strip:
         ground = colour(GROUND[theme], view.share(fmean(values)))
-        style |= {"backgroundColor": ground, "color": ink_on(ground)}
+        style += f";background-color:{ground};color:{ink_on(ground)}"
     said = f"{view.about['label']} {measured_text(fmean(values), unit)}" if values else STATES[state]
-    return html.Button(
-        parts,
-        className=f"map-square is-{state}",
-        type="button",
-        style=style,
-        **data(square=shown.name),
-        **aria(label=f"{place_text(view, shown)}: {said}"),
+    label = escape(f"{place_text(view, shown)}: {said}")
+    return (
+        f'<button class="map-square is-{state}" type="button" data-square="{shown.name}" data-style="{style}" '
+        f'aria-label="{label}">{inside}</button>'
     )
 
 

@@ -28,7 +28,7 @@ def layout() -> Component:
             dcc.Location(id="map-address", refresh=False),
             dcc.Location(id="map-goto", refresh=True),
             dcc.Interval(id="map-clock", interval=CLOCK_MS),
-            *(dcc.Store(id=f"map-{name}") for name in ("seen", "shown", "under", "done", "ready", "moments")),
+            *(dcc.Store(id=f"map-{name}") for name in ("seen", "shown", "drawn", "under", "done", "ready", "moments")),
             html.Div([story(), picture()], className="map-middle"),
             html.Section(
                 [*maps(), *axes(), *each_run(), *measures(), *where(), *going()],

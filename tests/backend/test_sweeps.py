@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from backend.jobs.sweep_folder import SweepFolder
@@ -94,6 +97,16 @@ async def test_a_map_trains_to_its_end_and_every_cell_has_its_measures_and_its_p
         assert ended["cells"][0]["connection"][0][0][0] == 128
         detail = await it.runs.sweeps.get(made["sweep_id"])
         assert cell_by_cell(detail) == detail.to_text()
+        lines = await it.http.get(f"/api/sweeps/{made['sweep_id']}?format=lines")
+        assert lines.headers["content-type"] == "application/jsonl"
+        told, *cells = map(json.loads, lines.text.splitlines())
+        assert {**told, "cells": len(cells)} == {**ended, "cells": 4}
+        for cell, whole in zip(cells, ended["cells"], strict=True):
+            content = np.frombuffer(base64.b64decode(cell["connection"]["base64"]), np.uint8)
+            assert content.reshape(cell["connection"]["shape"]).tolist() == whole["connection"]
+            assert {**cell, "connection": None} == {**whole, "connection": None}
+        refused = await it.http.get(f"/api/sweeps/{made['sweep_id']}?format=xml")
+        assert (refused.status_code, refused.json()["error"]) == (422, "format must be json or lines. Found 'xml'.")
         assert [measure["name"] for measure in ended["measures"]] == ["links_cut"]
         key = ended["cells"][0]["key"]
         assert (await it.http.get(f"/api/sweeps/{made['sweep_id']}/cells/{key}?format=json")).json()["steps"] == [0, 10]

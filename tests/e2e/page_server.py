@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from backend.nonces import style_nonce
@@ -56,6 +58,9 @@ class PageServer:
         self.studies = {"unavailable": None, "studies": []}
         self.evidence.unlink(missing_ok=True)
 
+    def _sweep(self, sweep_id: str) -> dict[str, Any]:
+        return next(each for each in self.sweeps if each["sweep_id"] == sweep_id)
+
     def _app(self) -> FastAPI:
         app = FastAPI()
 
@@ -78,16 +83,19 @@ class PageServer:
             return {"unavailable": None, "sweeps": self.sweeps}
 
         @app.get("/api/sweeps/{sweep_id}")
-        async def sweep(sweep_id: str) -> Any:
-            return next(each for each in self.sweeps if each["sweep_id"] == sweep_id)
+        async def sweep(sweep_id: str) -> Response:
+            found = self._sweep(sweep_id)
+            lines = [json.dumps(each) for each in ({**found, "cells": []}, *found["cells"])]
+            return Response("\n".join(lines), media_type="application/jsonl")
 
         @app.get("/api/sweeps/{sweep_id}/cells/{key}")
         async def cell(sweep_id: str, key: str) -> Any:
-            found = next(each for each in (await sweep(sweep_id))["cells"] if each["key"] == key)
-            untrained = [[[128] * len(row) for row in layer] for layer in found["connection"]]
+            found = next(each for each in self._sweep(sweep_id)["cells"] if each["key"] == key)
+            content = base64.b64decode(found["connection"]["base64"])
+            shown = np.frombuffer(content, np.uint8).reshape(found["connection"]["shape"])
             return {
                 "steps": [0, found["step"]],
-                "connection": [untrained, found["connection"]],
+                "connection": [np.full_like(shown, 128).tolist(), shown.tolist()],
                 "recipe": {"config": {"preset": "live"}},
             }
 

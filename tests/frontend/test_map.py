@@ -8,12 +8,13 @@ import xml.etree.ElementTree as ElementTree
 import zlib
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import PRESETS, preset
 from cdsp_core.studies.sweeps.spec import axis_of
-from frontend.figures.map_colours import GROUND, colour, ink_on, thumbnail
+from frontend.figures.map_colours import GROUND, SIGMA, colour, ink_on, thumbnail
 from frontend.figures.map_margins import margin_figure
 from frontend.figures.map_svg import map_svg
 from frontend.figures.palette import LIGHT, theme_of
@@ -21,12 +22,18 @@ from frontend.maps.api import number_of
 from frontend.maps.asked import axis_json, filled
 from frontend.maps.card import card
 from frontend.maps.choices import kept_or_suggested, setting_options, suggested_values
-from frontend.maps.data import progress_text, square_of, value_text, view_of
+from frontend.maps.data import View, progress_text, square_of, value_text, view_of
 from frontend.maps.live import names_of, option
 from frontend.maps.squares import grid
 from frontend.maps.story import sentence
 from frontend.pages.map import margin
 from frontend.rendered import to_html
+
+
+def packed(layers: list[list[list[int]]]) -> dict[str, Any]:
+    """Pictures as the API says them to the page."""
+    found = np.array(layers, np.uint8)
+    return {"shape": list(found.shape), "base64": base64.b64encode(found.tobytes()).decode()}
 
 
 def cell(x: int, y: int, links: float | None, *, seed: int = 0, **fields: Any) -> dict[str, Any]:
@@ -41,7 +48,7 @@ def cell(x: int, y: int, links: float | None, *, seed: int = 0, **fields: Any) -
         "step": 100 if done else 0,
         "reason": None,
         "measures": {"links_cut": links, "accuracy": 0.5} if done else {},
-        "connection": [[[255, 0], [0, 128]]] if done else None,
+        "connection": packed([[[255, 0], [0, 128]]]) if done else None,
         **fields,
     }
 
@@ -146,13 +153,18 @@ def test_progress_says_how_long_and_where(fields: dict[str, Any], said: str) -> 
     assert progress_text(a_map(CELLS, **fields)) == ("3 of 4 runs", said)
 
 
+def drawn(view: View, *, pictures: bool) -> str:
+    """Every square's HTML."""
+    return "".join(html for _, html in grid(view, theme="light", layer=0, pictures=pictures)["squares"])
+
+
 def test_a_square_is_a_button_that_says_its_place_and_value_and_shows_the_spread_of_seeds() -> None:
     two = [cell(0, 0, 1), cell(0, 0, 3, seed=1)]
-    html = to_html(grid(view_of(a_map(two), "links_cut"), theme="light", layer=0, pictures=True))
+    html = drawn(view_of(a_map(two), "links_cut"), pictures=True)
     assert 'aria-label="λ 0, p_drop 0: Links cut 2"' in html
     assert "2 ±1" in html
     assert 'data-square="0-0"' in html
-    numbers = to_html(grid(view_of(a_map(two), "links_cut"), theme="light", layer=0, pictures=False))
+    numbers = drawn(view_of(a_map(two), "links_cut"), pictures=False)
     assert "<img" not in numbers
 
 
@@ -216,13 +228,27 @@ def test_the_form_is_filled_as_it_would_ask_for_the_map_again() -> None:
 
 
 def test_a_thumbnail_is_a_png_whose_pixels_are_the_entries() -> None:
-    address = thumbnail([[255, 0], [0, 128]], "light")
+    address = thumbnail(np.array([[255, 0], [0, 128]], np.uint8), "light")
     content = base64.b64decode(address.removeprefix("data:image/png;base64,"))
     assert content.startswith(b"\x89PNG")
-    start = content.index(b"IDAT") + 4
+    start, colours = content.index(b"IDAT") + 4, content[content.index(b"PLTE") + 4 :]
     lines = zlib.decompress(content[start : content.index(b"IEND") - 8])
-    assert lines[1] == 254
-    assert lines[7] == 0
+
+    def at(row: int, column: int) -> int:
+        return lines[row * 13 + 1 + column]  # 12 pixels and a filter a line
+
+    for row, column, level in ((0, 0, 254), (0, 6, 0), (6, 0, 0), (10, 10, 128)):
+        number = at(row, column)
+        red, green, blue = colours[3 * number : 3 * number + 3]
+        assert f"#{red:02x}{green:02x}{blue:02x}" == colour(SIGMA["light"], level / 255)
+    assert {at(5, 0), at(0, 5)} == {0}  # the gap, which is transparent
+    assert content[content.index(b"tRNS") + 4 :][:1] == b"\0"
+
+
+def test_a_picture_with_every_level_is_a_png_too() -> None:
+    content = base64.b64decode(thumbnail(np.arange(256, dtype=np.uint8).reshape(16, 16), "dark").split(",")[1])
+    length = int.from_bytes(content[content.index(b"PLTE") - 4 :][:4], "big")
+    assert length == 3 * 256
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

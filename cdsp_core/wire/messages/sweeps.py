@@ -154,6 +154,14 @@ class SweepInfo(Message):
     created_ms: Number | None
 
 
+class PackedPicture(Message):
+    """sigma(A) of every layer in 255ths, as a byte an entry."""
+
+    shape: list[Count]
+    """layers, experts, blocks"""
+    base64: str
+
+
 class SweepCell(Message):
     """One run of a map."""
 
@@ -171,7 +179,7 @@ class SweepCell(Message):
     """why it failed"""
     measures: dict[str, Number]
     """at its end, by name; what has no value is not there"""
-    connection: list[list[list[int]]] | None
+    connection: list[list[list[int]]] | PackedPicture | None
     """sigma(A) of every layer in 255ths, experts by blocks; null before the first picture, or where it is too large"""
 
 

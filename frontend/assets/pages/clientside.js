@@ -1,5 +1,6 @@
 "use strict";
 // What the Dash pages do in the browser itself: the theme, going to what a link names, and how cells of a table read.
+// The map's own is in map.js.
 (function () {
   const root = document.documentElement;
 
@@ -67,112 +68,10 @@
   }
   writeHtml();
 
-  let follows_squares = false;
-  /** Names of the squares that were pressed, the newest first. */
-  let picked = [];
-
-  /** What the pointer or the focus is on stands at the side; a press keeps it there, beside the one pressed before. */
-  function followSquares() {
-    if (follows_squares) return;
-    follows_squares = true;
-    let timer = 0;
-    const tell = (names) => {
-      clearTimeout(timer);
-      timer = setTimeout(() => window.dash_clientside.set_props("map-under", { data: names }), SOON_MS);
-    };
-    const nameOf = (event) => event.target.closest?.("[data-square]")?.dataset.square;
-    const mark = () => {
-      for (const each of document.querySelectorAll("[data-square]")) {
-        const place = picked.indexOf(each.dataset.square);
-        each.setAttribute("aria-pressed", String(place >= 0));
-        each.dataset.picked = place < 0 ? "" : place ? "before" : "now";
-      }
-    };
-    for (const kind of ["pointerover", "focusin"]) {
-      document.addEventListener(kind, (event) => {
-        const name = nameOf(event);
-        if (name && !picked.length) tell([name]);
-      });
-    }
-    document.addEventListener("click", (event) => {
-      const name = nameOf(event);
-      if (!name) return;
-      picked = picked.includes(name) ? picked.filter((each) => each !== name) : [name, ...picked].slice(0, 2);
-      tell(picked.length ? picked : [name]);
-      mark();
-    });
-    document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") picked = [];
-      mark();
-      moveAmongSquares(event, nameOf(event));
-    });
-    new MutationObserver(mark).observe(document.getElementById("map-grid"), { childList: true });
-    const choices = { childList: true, subtree: true, attributes: true, attributeFilter: ["role", "aria-selected"] };
-    new MutationObserver(nameChoices).observe(document.getElementById("page"), choices);
-    nameChoices();
-  }
-
-  /** Dash calls a list of radio buttons a list box, which may hold no buttons: they are what they are, under its name. */
-  function nameChoices() {
-    for (const list of document.querySelectorAll(".dash-options-list[role=listbox]")) {
-      list.setAttribute("role", list.querySelector("[type=radio]") ? "radiogroup" : "group");
-      const label = list.closest("[data-choice]")?.dataset.choice;
-      if (label) list.setAttribute("aria-label", label);
-    }
-    for (const option of document.querySelectorAll(".dash-options-list :is([role=option], [aria-selected])")) {
-      option.removeAttribute("role");
-      option.removeAttribute("aria-selected");
-    }
-    // a field that only hands the focus of a label on: hidden, it must not be reached by Tab, as its button is
-    for (const target of document.querySelectorAll(".dash-dropdown-focus-target")) target.tabIndex = -1;
-  }
-
-  const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-  /** An arrow goes to the next square in its direction. */
-  function moveAmongSquares(event, name) {
-    const step = STEPS[event.key];
-    if (!step || !name) return;
-    const [x, y] = name.split("-").map(Number);
-    const next = document.querySelector(`[data-square="${x + step[0]}-${y + step[1]}"]`);
-    if (!next) return;
-    event.preventDefault();
-    next.focus();
-  }
-
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  const MOMENT_MS = 150;
-  const CALM_MOMENT_MS = 1000;
-  let playing = 0;
-
-  /** Go from a moment of the map's film to its last, then rest there. */
-  function play(from, last) {
-    const { set_props } = window.dash_clientside;
-    let moment = from;
-    playing = setInterval(() => {
-      moment += 1;
-      set_props("map-moment", { value: moment });
-      if (moment >= last) rest();
-    }, calm.matches ? CALM_MOMENT_MS : MOMENT_MS);
-  }
-
-  function rest() {
-    clearInterval(playing);
-    playing = 0;
-    window.dash_clientside.set_props("map-play", { children: "Play" });
-  }
-
-  let wasOpened = false;
-  const COPIED_MS = 2000;
-
   const none = (value) => value === null || value === undefined || !Number.isFinite(value);
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     pages: {
-      squares() {
-        followSquares();
-        return true;
-      },
       theme(clicks) {
         followSystem();
         return clicks ? show(root.dataset.theme === "dark" ? "light" : "dark", true) : root.dataset.theme;
@@ -183,49 +82,6 @@
         const dialog = document.getElementById("help");
         if (asked === "help-open") dialog.showModal();
         if (asked === "help-close") dialog.close();
-      },
-      /** What a link to the map asks for, when the page is opened by it: the measure, the layer, what squares show. */
-      askedOfMap(search) {
-        const { no_update } = window.dash_clientside;
-        const asked = new URLSearchParams(wasOpened ? "" : search);
-        wasOpened = true;
-        return ["measure", "layer", "view"].map((name) => asked.get(name) ?? no_update);
-      },
-      /** Put a link to the map into the clipboard, as it is shown now. */
-      async copyMap(clicks, shown, ...chosen) {
-        const { no_update, set_props } = window.dash_clientside;
-        if (!clicks) return no_update;
-        const asked = new URLSearchParams({ map: shown || "" });
-        for (const [place, name] of ["measure", "layer", "view"].entries()) asked.set(name, chosen[place] || "");
-        const address = `${location.origin}${location.pathname}?${asked}`;
-        setTimeout(() => set_props("map-copy", { children: "Copy link" }), COPIED_MS);
-        try {
-          await navigator.clipboard.writeText(address);
-          return "Copied";
-        } catch {
-          history.replaceState(null, "", address);
-          return "It is in the address bar";
-        }
-      },
-      /** The film of the map begins by itself where motion is welcome; the button stops it, and goes on or plays it anew. */
-      film(steps, clicks, value) {
-        const { callback_context, no_update } = window.dash_clientside;
-        const last = Math.max(1, (steps || []).length - 1);
-        const pressed = callback_context.triggered_id === "map-play";
-        const stops = playing || !steps?.length;
-        if (playing) rest();
-        if (stops && pressed) return [last, no_update, "Play"];
-        if (!steps?.length || (calm.matches && !pressed)) return [last, last, "Play"];
-        const from = pressed && Number(value) < last ? Number(value) : 0;
-        play(from, last);
-        return [last, from, "Pause"];
-      },
-      /** Show a moment of the map's film in every square, and say its step. */
-      moment(value, steps) {
-        document.getElementById("map-grid").style.setProperty("--moment", value);
-        if (!steps?.length) return "There is no film of this map: it has too many squares, or none that has begun.";
-        const at = Math.min(Number(value), steps.length - 1);
-        return `step ${steps[at].toLocaleString("en-US")} of ${steps[steps.length - 1].toLocaleString("en-US")}`;
       },
       /** Mark the cards with how far one has come, and lead to the first that is not done. */
       lessons(cards) {
