@@ -50,10 +50,13 @@ def card(
         parts.append(html.Div(_film(recording, theme=theme, layer=layer), className="map-film"))
     tools = [
         *_opening(shown, None if beside is None or beside.name == shown.name else beside, view),
-        html.Button("Start as a run", id="map-open", className="button", type="button"),
+        html.Button("Go on from here", id="map-open", className="button", type="button"),
         html.A("Recording", href=f"{cell_path(view, cell['key'])}?format=file", className="button", download=""),
     ]
     parts.append(html.Div(tools, className="map-tools"))
+    if cell["step"]:
+        again = f"Going on trains the same {cell['step']:,} steps again, as a run of your own, then pauses for you."
+        parts.append(html.P(again, className="map-hint"))
     return parts
 
 

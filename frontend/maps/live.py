@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
+from cdsp_core.settings.config import MAX_STEPS
+from cdsp_core.wire.messages.vocabulary import MAX_NAME
 from frontend.api import Api
 from frontend.figures.map_film_svg import map_film_svg
 from frontend.figures.map_margins import margin_figure
@@ -24,6 +26,8 @@ from frontend.maps.story import seeds_text, sentence
 from frontend.pages.map import measure_options
 
 KEEP = no_update
+GOES_ON_TIMES: Final = 10
+"""as long as a cell a run goes on that began from it"""
 
 
 def connect(app: Dash, api: Api) -> None:
@@ -162,15 +166,14 @@ def connect_card(app: Dash, maps: MapApi) -> None:
         State("map-address", "search"),
         prevent_initial_call=True,
     )
-    async def start_run(clicks: Any, under: Any, search: Any) -> tuple[Any, Any]:
+    async def go_on(clicks: Any, under: Any, search: Any) -> tuple[Any, Any]:
         view, square = await maps.square(names_of(under)[0], search, None)
         recording = None if view is None or square is None else await maps.recording(view, square)
         if not clicks or square is None or square.pictured is None or recording is None:
             return KEEP, KEEP
         if not recording.ok:
             return KEEP, recording.reason
-        asked = {"config": recording.body["recipe"]["config"], "name": square.pictured["key"][:80]}
-        answer = await maps.ask("POST", "/api/runs", asked)
+        answer = await maps.ask("POST", "/api/runs", going_on(recording.body["recipe"]["config"], square.pictured))
         return (f"/#run={quote(answer.body['run_id'], safe='')}", "") if answer.ok else (KEEP, answer.reason)
 
     app.clientside_callback(
@@ -246,6 +249,14 @@ def looked(shown: Shown, measure: Any, before: Any) -> tuple[Any, ...]:
         where_text(body),
         body["reason"] if body["state"] == "failed" else "",
     )
+
+
+def going_on(config: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
+    """The run that goes on from a cell: a cell keeps no weights, so it is trained again as far, and then waits."""
+    step = int(cell["step"])
+    train = {**config["train"], "steps": min(GOES_ON_TIMES * max(1, step), MAX_STEPS)}
+    asked = {"config": {**config, "train": train}, "name": cell["key"][:MAX_NAME]}
+    return asked | ({"pause_at": step} if step else {})
 
 
 def names_of(under: Any) -> tuple[str, str]:

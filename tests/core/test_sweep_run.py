@@ -99,7 +99,8 @@ def test_a_cell_is_the_ordinary_run_and_keeps_first_log_spaced_and_last_pictures
     config = with_settings(preset("live"), {**SMALL, "steps": 8})
     job = Job(key="cell", seed=0, settings={"config": to_dict(config)})
     (row,) = run_cell(job, StudyOptions(record=tmp_path), lambda done_frac, text: None)
-    trainer = Trainer(config, device=torch.device("cpu"))
+    longer = with_settings(config, {"steps": 80})  # what goes on from a cell: until there it is the same
+    trainer = Trainer(longer, device=torch.device("cpu"))
     for _ in range(8):
         trainer.train_step()
     recording = read_recording(tmp_path / "cell.recording")

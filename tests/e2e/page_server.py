@@ -96,7 +96,7 @@ class PageServer:
             return {
                 "steps": [0, found["step"]],
                 "connection": [np.full_like(shown, 128).tolist(), shown.tolist()],
-                "recipe": {"config": {"preset": "live"}},
+                "recipe": {"config": {"preset": "live", "train": {"seed": 0, "steps": 100}}},
             }
 
         @app.get("/api/studies")

@@ -214,7 +214,8 @@ def test_a_square_is_larger_under_the_pointer_and_is_begun_as_a_run_of_ones_own(
     square.click()
     expect(page.locator("#map-card h2")).to_have_text("λ 10, p_drop 0")
     expect(page.get_by_role("link", name="Open in the Lab")).to_have_attribute("href", "/#recorded=map-1.10")
-    page.get_by_role("button", name="Start as a run").click()
+    page.get_by_role("button", name="Go on from here").click()
     patiently(lambda: any(path == "runs" for _, path, _ in pages.asked), "the run to be asked for")
-    assert pages.asked == [("POST", "runs", {"config": {"preset": "live"}, "name": "1-0-0"})]
+    asked = {"config": {"preset": "live", "train": {"seed": 0, "steps": 1000}}, "name": "1-0-0", "pause_at": 100}
+    assert pages.asked == [("POST", "runs", asked)]
     expect(page).to_have_url(f"{pages.url}/#run=begun")
