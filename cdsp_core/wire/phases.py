@@ -181,10 +181,10 @@ class PhaseWatch:
         side = "above" if rule.above else "below"
         detail = (
             f"{IN_WORDS[rule.measure]}: {_share(value)}, {side} {_share(rule.threshold)}; "
-            f"the rule errs in {self._oligarchy.errors} of {self._oligarchy.runs} runs"
+            f"the test for it erred in {self._oligarchy.errors} of {self._oligarchy.runs} runs"
         )
         data = {"phase": "oligarchic", "layer": None, "value": value, "threshold": rule.threshold}
-        return [Phase(name="oligarchic", text=f"An oligarchy by the rule. {detail}.", data=data)]
+        return [Phase(name="oligarchic", text=f"An oligarchy: few links are left. {detail}.", data=data)]
 
     def _accuracy(self, rows: Array | None) -> list[Phase]:
         """Marks that the mean of the last tests passes, over all tasks, with and without ID."""

@@ -42,11 +42,11 @@ test("a link has been cut since it last went below .1 and stayed there", () => {
 test("the sentence says when it was cut and whose push it was until then", () => {
   assert.equal(
     verdict(HISTORY, 1000),
-    "Cut between step 10 and 50. Of what pushed it down at 2 steps until then, conflict was 97 %, L1 3 %.",
+    "Cut between step 10 and 50. Conflict gave 97 % of the push down, L1 3 % (seen at 2 steps).",
   );
   assert.equal(
     verdict(HISTORY, 10),
-    "Not cut: σ(A) .30 at step 10. Of what pushed it down at the one step until then, conflict was 100 %.",
+    "Not cut: σ(A) .30 at step 10. Conflict gave 100 % of the push down (seen at one step).",
   );
   assert.equal(verdict({ ...HISTORY, gradient: HISTORY.steps.map(() => NaN) }, 1000), "Cut between step 10 and 50.");
 });

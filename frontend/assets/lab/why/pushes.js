@@ -109,6 +109,7 @@ function whatPushed(told, isDown) {
   if (!whole) return `Nothing pushed it ${way}.`;
   const [first, second] = sums;
   const rest = second.sum / whole >= 0.005 ? `, ${second.label} ${percent(second.sum / whole)}` : "";
-  const steps = moments.length === 1 ? "the one step" : `${moments.length} steps`;
-  return `Of what pushed it ${way} at ${steps} until then, ${first.label} was ${percent(first.sum / whole)}${rest}.`;
+  const steps = moments.length === 1 ? "one step" : `${moments.length} steps`;
+  const label = first.label[0].toUpperCase() + first.label.slice(1);
+  return `${label} gave ${percent(first.sum / whole)} of the push ${way}${rest} (seen at ${steps}).`;
 }
