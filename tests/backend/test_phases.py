@@ -182,7 +182,8 @@ def test_an_oligarchy_is_told_once_by_the_rule_with_its_error_rate_after_three_f
     (phase,) = told(watch, frame(cut(8), 105), *[frame(cut(8), step) for step in range(106, 500)])
     assert (phase.name, phase.data["layer"], phase.data["value"]) == ("oligarchic", None, 0.5)
     assert phase.text == (
-        "An oligarchy: few links are left. Share of the links that are cut: .50, above .40; the test for it erred in 1 of 20 runs."
+        "An oligarchy: few links are left. Share of the links that are cut: .50, above .40; "
+        "the test for it erred in 1 of 20 runs."
     )
 
 
