@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from frontend.pages import DASH_PAGES
 from tests.e2e.assistive import faults
-from tests.e2e.served import Server
+from tests.e2e.served import Server, patiently
 
 pytestmark = pytest.mark.browser
 
@@ -58,7 +58,7 @@ NAMED_BUT_EMPTY = """() => [...document.querySelectorAll(".is-asking .panel-hold
 
 
 def test_a_link_to_a_run_puts_the_lesson_away_that_was_open(open_page: Callable[..., Page], stored_run: Server) -> None:
-    page = open_page(f"{stored_run.url}/#lesson=what-does-an-expert-own", width=1440, height=900)
+    page = open_page(f"{stored_run.url}/#lesson=what-does-an-expert-own", wait_for=".is-asking", width=1440)
     asking = page.locator(".is-asking")
     expect(asking).to_have_count(1)
     run_id = stored_run.run()["run_id"]
@@ -68,6 +68,17 @@ def test_a_link_to_a_run_puts_the_lesson_away_that_was_open(open_page: Callable[
     page.go_back()
     expect(page.get_by_role("button", name="about three")).to_be_visible()
     assert faults(page) == []
+
+
+def test_a_run_chosen_in_the_header_puts_the_lesson_away_that_was_open(
+    open_page: Callable[..., Page], stored_run: Server
+) -> None:
+    page = open_page(f"{stored_run.url}/#lesson=what-does-an-expert-own", wait_for=".is-asking", width=1440)
+    expect(page.locator(".is-asking")).to_have_count(1)
+    run_id = stored_run.run()["run_id"]
+    page.locator("[data-part='run-list']").select_option(run_id)
+    expect(page.locator(".has-lesson")).to_have_count(0)
+    patiently(lambda: page.evaluate("topologyLab.views[0].stream.runId") == run_id, "the run to be shown")
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])

@@ -77,7 +77,11 @@ export class RunView {
     this.charts = new FilmAndTime(parts, model, this.scrubber, () => this.pictures.layer);
     this.status = new Status(parts, model, () => this.scrubber.pinned, page.titled);
     this.controls = new Controls(parts, model, (runId) => this.open(runId));
-    this.runs = new RunList(parts, model, (runId) => this.open(runId), this.#ended.signal);
+    const choose = (/** @type {string} */ runId) => {
+      this.lesson.close(); // it asks about other runs
+      this.open(runId);
+    };
+    this.runs = new RunList(parts, model, choose, this.#ended.signal);
     this.facts = parts.find("facts");
     this.take = new Take(parts.find("take"), model, {
       pictures: this.pictures,
