@@ -64,6 +64,15 @@ def test_the_film_is_taken_as_a_strip_and_as_a_moving_picture(taking: Page) -> N
     assert b"live, seed 0" in moving.info.get("comment", b"")
 
 
+def test_what_cannot_be_taken_says_why_where_it_is_seen(open_page: Callable[..., Page], stored_run: Server) -> None:
+    page = open_page(stored_run.url, width=1440, height=700, may_fail=True)
+    page.wait_for_function("() => window.topologyLab?.views[0].pictures.frame")
+    page.route("**/film.mp4?*", lambda route: route.fulfill(status=503, json={"error": "No film can be made now."}))
+    page.locator("[data-takes=film] summary").click(timeout=20_000)
+    page.locator("[data-take=mp4]").click(timeout=20_000)
+    expect(page.get_by_text("No film can be made now.")).to_be_in_viewport(ratio=1)
+
+
 @pytest.mark.slow
 def test_the_data_are_taken_as_parquet_and_all_of_a_run_as_a_page_that_works_offline(
     taking: Page, chromium: Browser, tmp_path: Path

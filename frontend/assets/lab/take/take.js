@@ -185,6 +185,7 @@ export class Take {
         announce(`${made.getAttribute("aria-label") ?? text}: saved.`);
       } catch (error) {
         this.#note.textContent = error instanceof Error ? error.message : String(error);
+        this.#note.scrollIntoView({ block: "nearest" }); // the panel may be longer than the window
       }
       made.disabled = false;
     });
