@@ -38,7 +38,7 @@ def grid(view: View, *, theme: str, layer: int, pictures: bool, film: MapFilm | 
     squares = [
         [each.name, square(view, each, theme=theme, layer=layer, pictures=pictures, film=film)] for each in view.squares
     ]
-    return {"around": to_html(around(view)), "squares": squares}
+    return {"map": view.body["sweep_id"], "around": to_html(around(view)), "squares": squares}
 
 
 def around(view: View) -> list[Component]:
