@@ -82,7 +82,7 @@ class SweepFolder:
         path = None if cell is None else self.recording_path(cell.key)
         if cell is None or path is None:
             return None
-        x, y = (value if isinstance(value, str) else f"{value:g}" for value in (cell.x, cell.y))
+        x, y = (f"{value:g}" if isinstance(value, float) else value for value in (cell.x, cell.y))
         return path, f"{sweep.x.field} {x}, {sweep.y.field} {y}, seed {cell.seed}"
 
     def _known(self) -> tuple[Sweep, Mapping[str, Cell]]:

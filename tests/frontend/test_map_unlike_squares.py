@@ -10,6 +10,7 @@ from cdsp_core.studies.sweeps.spec import axis_of
 from frontend.maps.card import card
 from frontend.maps.choices import typed
 from frontend.maps.data import View, layers_of, links_of, square_of, value_text, view_of
+from frontend.maps.squares import grid
 from frontend.maps.story import sentence
 from frontend.rendered import to_html
 from tests.frontend.test_map import a_map, cell, packed
@@ -78,3 +79,10 @@ def test_a_whole_number_is_said_whole_and_no_zero_is_below_zero() -> None:
     assert value_text(1234567) == "1234567"
     assert value_text(-3) == "−3"
     assert str(axis_of("lambda_conflict", "-0").values[0]) == "0.0"
+
+
+def test_a_square_that_ended_without_the_measure_is_seen() -> None:
+    body = a_map([cell(0, 0, 1, measures={}, connection=None), cell(1, 0, None)])
+    drawn = dict(grid(view_of(body, "links_cut"), theme="light", layer=0, pictures=True)["squares"])
+    assert "<b>–</b>" in drawn["0-0"]
+    assert "<b>" not in drawn["1-0"]

@@ -26,10 +26,7 @@
     const sameMap = grid.firstChild && around === drawn.around && now.size === drawn.squares.size;
     if (sameMap && names.every((name) => drawn.squares.has(name))) {
       for (const name of names.filter((each) => now.get(each) !== drawn.squares.get(each))) {
-        const old = squareOf(name);
-        const hadFocus = old === document.activeElement;
-        old.replaceWith(made(now.get(name)));
-        if (hadFocus) focusAgain(squareOf(name));
+        renew(squareOf(name), made(now.get(name)).firstElementChild);
       }
     } else {
       grid.replaceChildren(made(around + [...now.values()].join("")));
@@ -38,11 +35,13 @@
     drawn = { map, around, squares: now };
   }
 
-  /** A square that was drawn anew has the focus of the old one, which nobody moved. */
-  function focusAgain(square) {
-    refocuses = true;
-    square.focus({ preventScroll: true });
-    refocuses = false;
+  /** A square that changed stays the same button: the pointer that rests on it neither leaves it nor comes anew. */
+  function renew(square, now) {
+    for (const name of now.getAttributeNames().filter((each) => each !== "style")) {
+      square.setAttribute(name, now.getAttribute(name));
+    }
+    square.style.cssText = now.style.cssText;
+    square.replaceChildren(...now.childNodes);
   }
 
   /** Squares of another map are other squares, whatever they are called. */
@@ -53,7 +52,8 @@
 
   const squareOf = (name) => document.querySelector(`[data-square="${name}"]`);
 
-  let refocuses = false;
+  /** Where the pointer came to a square last; at the same place again it did not move, what is under it did. */
+  let pointedAt = "";
   let follows = false;
   /** Names of the squares that were pressed, the newest first. */
   let picked = [];
@@ -80,8 +80,11 @@
     const nameOf = (event) => event.target.closest?.("[data-square]")?.dataset.square;
     for (const kind of ["pointerover", "focusin"]) {
       document.addEventListener(kind, (event) => {
+        const place = kind === "focusin" ? "" : `${event.clientX} ${event.clientY}`;
+        const rests = place && place === pointedAt;
+        pointedAt = place || pointedAt;
         const name = nameOf(event);
-        if (name && !picked.length && !refocuses) tell([name]);
+        if (name && !picked.length && !rests) tell([name]);
       });
     }
     document.addEventListener("click", (event) => {
