@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from cdsp_core.studies.sweeps.spec import axis_of
+from frontend.figures.map_margins import margin_figure
+from frontend.figures.palette import LIGHT
 from frontend.maps.card import card
 from frontend.maps.choices import typed
 from frontend.maps.data import View, layers_of, links_of, square_of, value_text, view_of
@@ -86,3 +88,9 @@ def test_a_square_that_ended_without_the_measure_is_seen() -> None:
     drawn = dict(grid(view_of(body, "links_cut"), theme="light", layer=0, pictures=True)["squares"])
     assert "<b>–</b>" in drawn["0-0"]
     assert "<b>" not in drawn["1-0"]
+
+
+def test_ticks_of_both_margins_stand_upright_however_wide_their_words_are() -> None:
+    view = view_of(a_map([cell(0, 0, 1), cell(1, 0, 2)]), "accuracy")
+    assert margin_figure(view, 0, LIGHT)["layout"]["yaxis"]["tickangle"] == 0
+    assert margin_figure(view, 1, LIGHT)["layout"]["xaxis"]["tickangle"] == 0
