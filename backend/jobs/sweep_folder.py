@@ -19,6 +19,8 @@ from cdsp_core.wire.recording import SUFFIX, Recording, RecordingError, read_rec
 
 MOST_SHOWN: Final = 4096
 """entries of sigma(A) that a list of cells shows of one"""
+MOST_REASON_BYTES: Final = 300
+"""of why a cell failed"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -71,7 +73,7 @@ class SweepFolder:
         if key not in self._known()[1]:
             return None
         path = self.path / CELLS / f"{key}{SUFFIX}"
-        return path if path.exists() else None
+        return path if path.is_file() else None
 
     def replay(self, mark: str) -> tuple[Path, str] | None:
         """The file of the cell whose `replay` ends with that, and what sets it apart in words; None for none."""
@@ -80,7 +82,7 @@ class SweepFolder:
         path = None if cell is None else self.recording_path(cell.key)
         if cell is None or path is None:
             return None
-        x, y = (value if isinstance(value, str) else f"{value:g}" for value in (cell.x, cell.y))
+        x, y = (f"{value:g}" if isinstance(value, float) else value for value in (cell.x, cell.y))
         return path, f"{sweep.x.field} {x}, {sweep.y.field} {y}, seed {cell.seed}"
 
     def _known(self) -> tuple[Sweep, Mapping[str, Cell]]:
@@ -150,8 +152,10 @@ class SweepFolder:
 
     @staticmethod
     def _failure(path: Path) -> str | None:
+        """Why a cell failed; of a file that is no text what can be read of it."""
         try:
-            return path.read_text()[:300]
+            with path.open("rb") as file:
+                return file.read(MOST_REASON_BYTES).decode(errors="replace")
         except OSError:
             return None
 

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
-from backend.errors import BadInputError
+from backend.errors import BadInputError, NotNowError
 from backend.web.asked import SomeRuns, answer, binary
 from backend.web.bodies import more_of_sweep_of, new_sweep_of, sweep_change_of
 from backend.web.reference import BINARY, refusals, takes
 from cdsp_core.wire.messages.sweeps import MoreOfSweep, NewSweep, SweepChange, SweepDetail, SweepList
-from cdsp_core.wire.recording import SUFFIX, read_recording
+from cdsp_core.wire.recording import SUFFIX, RecordingError, read_recording
 
 router = APIRouter(prefix="/api/sweeps")
 
@@ -138,7 +138,10 @@ async def one_cell(
     path = await asyncio.to_thread(runs.sweeps.recording, sweep_id, key)
     if format == "file":
         return FileResponse(path, media_type="application/octet-stream", filename=f"{key}{SUFFIX}")
-    found = await asyncio.to_thread(read_recording, path)
+    try:
+        found = await asyncio.to_thread(read_recording, path)
+    except RecordingError as error:
+        raise NotNowError(f"The cell cannot be read: {error}") from None
     if format == "json":
         return JSONResponse(await asyncio.to_thread(found.to_json))
     return Response(found.message(), media_type="application/octet-stream")

@@ -30,7 +30,8 @@ def margin_figure(view: View, axis: int, palette: Palette) -> Figure:
     along = {"range": ends if axis == 0 else ends[::-1], "visible": False, "fixedrange": True}
     across = {
         "range": _padded(view),
-        "nticks": 4,
+        "nticks": 4 if axis == 0 else 3,
+        "tickangle": 0,
         "fixedrange": True,
         "gridcolor": palette.line,
         "zeroline": False,

@@ -72,8 +72,8 @@ class MapApi:
         return view, square_of(view, name) if name else strongest(view)
 
     async def recording(self, view: View, square: Square) -> Answer | None:
-        """The recorded run of the cell that a square shows; None where it shows none."""
-        cell = square.pictured
+        """The recorded run of the cell that stands at the side for a square; None where none has begun."""
+        cell = square.begun
         return await self.ask("GET", f"{cell_path(view, cell['key'])}?format=json") if cell else None
 
 
@@ -84,17 +84,22 @@ def named_in(search: Any) -> str:
 
 def path_of(sweep_id: str) -> str:
     """Where the API has a map."""
-    return f"/api/sweeps/{quote(str(sweep_id), safe='')}"
+    return f"/api/sweeps/{_quoted(sweep_id)}"
 
 
 def cell_path(view: View, key: str) -> str:
     """Where the API has a cell's recording."""
-    return f"{path_of(view.body['sweep_id'])}/cells/{quote(key, safe='')}"
+    return f"{path_of(view.body['sweep_id'])}/cells/{_quoted(key)}"
 
 
 def address_of(sweep_id: str) -> str:
     """What the page's address says of a map."""
-    return f"?map={quote(sweep_id, safe='')}"
+    return f"?map={_quoted(sweep_id)}"
+
+
+def _quoted(name: str) -> str:
+    """A part of an address; what is no text, as half a character, becomes a question mark."""
+    return quote(str(name), safe="", errors="replace")
 
 
 def number_of(layer: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update
 
-from cdsp_core.settings.presets import PRESETS, preset
+from cdsp_core.settings.presets import preset
 from cdsp_core.studies.sweeps.spec import Sweep, axis_of
 from frontend.api import Answer
 from frontend.maps.api import MapApi, address_of, path_of
@@ -45,11 +45,12 @@ def connect_form(app: Dash, maps: MapApi) -> None:
         if ctx.triggered_id == "map-shown":
             body = await maps.map(search)
             return (KEEP,) * 8 if body is None else filled(body)
-        if chosen not in PRESETS:
+        try:
+            base = preset(str(chosen))
+            across, down = (kept_or_suggested(str(field), str(text), base) for field, text in ((x, xs), (y, ys)))
+        except ValueError:  # a preset or a setting that there is not, which no page asks for
             return (KEEP,) * 8
-        base = preset(chosen)
-        values = (kept_or_suggested(str(field), str(text), base) for field, text in ((x, xs), (y, ys)))
-        return KEEP, next(values), KEEP, next(values), KEEP, KEEP, KEEP, KEEP
+        return KEEP, across, KEEP, down, KEEP, KEEP, KEEP, KEEP
 
     @app.callback(
         Output("map-size", "children"),

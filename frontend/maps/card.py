@@ -33,13 +33,14 @@ def card(
     layer: int,
 ) -> list[Component]:
     """A square at the side. `beside` is the one picked before it, with which it can be compared."""
-    cell = shown.pictured or shown.cells[0]
+    begun = shown.begun
+    cell = begun or shown.cells[0]
     shown_now = shown.picture(layer)
     seeds = [each["seed"] for each in shown.cells]
     said, which = (f"seed {seeds[0]}", "") if len(seeds) == 1 else (f"{len(seeds)} seeds", f"seed {cell['seed']}, ")
     parts: list[Component] = [
         html.Div([html.H2(place_text(view, shown)), html.Span(said)], className="map-card-head"),
-        html.P(f"{which}layer {layer + 1}, step {cell['step']:,}", className="map-hint"),
+        html.P(f"{which}{_layer_text(shown, layer)}step {cell['step']:,}", className="map-hint"),
     ]
     if shown_now is not None:
         parts.append(picture(shown_now, theme=theme, layer=layer))
@@ -48,16 +49,24 @@ def card(
     parts.append(html.Dl([part for about in view.body["measures"] for part in _measured(view, shown, about)]))
     if recording is not None and recording["steps"]:
         parts.append(html.Div(_film(recording, theme=theme, layer=layer), className="map-film"))
-    tools = [
-        *_opening(shown, None if beside is None or beside.name == shown.name else beside, view),
-        html.Button("Go on from here", id="map-open", className="button", type="button"),
-        html.A("Recording", href=f"{cell_path(view, cell['key'])}?format=file", className="button", download=""),
-    ]
-    parts.append(html.Div(tools, className="map-tools"))
+    if begun is not None:
+        tools = [
+            *_opening(shown, None if beside is None or beside.name == shown.name else beside, view),
+            html.Button("Go on from here", id="map-open", className="button", type="button"),
+            html.A("Recording", href=f"{cell_path(view, cell['key'])}?format=file", className="button", download=""),
+        ]
+        parts.append(html.Div(tools, className="map-tools"))
     if cell["step"]:
         again = f"Going on trains the same {cell['step']:,} steps again, as a run of your own, then pauses for you."
         parts.append(html.P(again, className="map-hint"))
     return parts
+
+
+def _layer_text(shown: Square, layer: int) -> str:
+    """Which layer is shown; one that the square's model has not is named, nothing where it shows none."""
+    if shown.pictured is None:
+        return ""
+    return f"layer {layer + 1}, " if shown.picture(layer) is not None else f"no layer {layer + 1}, "
 
 
 def picture(connection: Array, *, theme: str, layer: int) -> Component:
@@ -104,7 +113,7 @@ def _opening(shown: Square, beside: Square | None, view: View) -> list[Component
 
 def _replay(square: Square) -> str:
     """What the Lab calls the run that a square shows; empty where it shows none."""
-    cell = square.pictured
+    cell = square.begun
     return quote(cell["replay"], safe="") if cell is not None and cell["replay"] else ""
 
 
@@ -116,7 +125,7 @@ def _measured(view: View, shown: Square, about: Mapping[str, Any]) -> list[Compo
     if len(values) > 1:
         text += f" ({measured_text(min(values), about['unit'])} to {measured_text(max(values), about['unit'])})"
     if about["unit"] == "links":
-        text += f" of {links_of(view.body)}"
+        text += f" of {links_of(view.body, shown)}"
     return [html.Dt(about["label"], title=about["text"]), html.Dd(text)]
 
 

@@ -36,8 +36,11 @@ def suggested_values(field: str, base: RunConfig) -> str:
 
 
 def typed(value: Number | str) -> str:
-    """A value of an axis as people type it."""
-    return value if isinstance(value, str) else f"{value:g}"
+    """A value of an axis as people type it: what they type is this value, whatever its digits."""
+    if isinstance(value, str):
+        return value
+    short = f"{value:g}"
+    return short if float(short) == value and "e+" not in short else repr(value)
 
 
 def kept_or_suggested(field: str, text: str, base: RunConfig) -> str:

@@ -7,15 +7,17 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from cdsp_core.wire.frames import Array
-from frontend.numbers import fixed, plain
+from frontend.numbers import fixed, minus, plain
 from frontend.page_settings import CONTROLS
 
 Cell = Mapping[str, Any]
+LINKS_ARE: Final = ("num_layers", "num_experts", "num_partitions")
+"""settings whose product is the number of links"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +53,11 @@ class Square:
         layers = np.frombuffer(base64.b64decode(cell["connection"]["base64"]), np.uint8)
         found: Array = layers.reshape(cell["connection"]["shape"])[layer]
         return found
+
+    @property
+    def begun(self) -> Cell | None:
+        """The cell that stands at the side: the one that it shows, else the first with a recording, as without A."""
+        return self.pictured or next((cell for cell in self.cells if cell["replay"]), None)
 
     def values(self, measure: str) -> list[float]:
         """The measure of each seed that has ended."""
@@ -138,8 +145,10 @@ def name_of(field: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A value of an axis: numbers as short as they are."""
-    return plain(value) if isinstance(value, int | float) else str(value)
+    """A value of an axis: numbers as short as they are, whole ones whole."""
+    if isinstance(value, int):
+        return minus(str(value))
+    return plain(value) if isinstance(value, float) else str(value)
 
 
 def measured_text(value: float, unit: str) -> str:
@@ -194,10 +203,18 @@ def _top(body: Mapping[str, Any], measure: str, found: Iterable[float]) -> float
     return max(found, default=1.0) or 1.0
 
 
-def links_of(body: Mapping[str, Any]) -> int:
-    """How many entries A has in all layers of a square's model."""
-    model = body["config"]["model"]
-    return int(model["num_layers"] * model["num_experts"] * model["num_partitions"])
+def links_of(body: Mapping[str, Any], square: Square | None = None) -> int:
+    """How many entries A has in all layers of a square's model; of the largest in the map without a square."""
+    sizes = {name: int(body["config"]["model"][name]) for name in LINKS_ARE}
+    for axis, at in zip(body["axes"], (None, None) if square is None else (square.x, square.y), strict=True):
+        if axis["field"] in sizes:
+            sizes[axis["field"]] = int(max(axis["values"]) if at is None else axis["values"][at])
+    return math.prod(sizes.values())
+
+
+def are_alike(body: Mapping[str, Any]) -> bool:
+    """Whether A has as many entries in every square."""
+    return not any(axis["field"] in LINKS_ARE for axis in body["axes"])
 
 
 def label_px(view: View) -> int:
@@ -207,8 +224,9 @@ def label_px(view: View) -> int:
 
 
 def layers_of(body: Mapping[str, Any]) -> int:
-    """How many layers the squares can show."""
-    return int(body["config"]["model"]["num_layers"])
+    """How many layers the squares can show: those of the deepest."""
+    varied = [max(axis["values"]) for axis in body["axes"] if axis["field"] == "num_layers"]
+    return int(varied[0] if varied else body["config"]["model"]["num_layers"])
 
 
 def strongest(view: View) -> Square | None:

@@ -23,7 +23,7 @@ from frontend.maps.data import field_label, label_px, layers_of, progress_text, 
 from frontend.maps.film import Films, MapFilm
 from frontend.maps.squares import grid, legend
 from frontend.maps.story import seeds_text, sentence
-from frontend.pages.map import measure_options
+from frontend.pages.map import measure_options, nothing_at_the_side
 
 KEEP = no_update
 GOES_ON_TIMES: Final = 10
@@ -151,8 +151,10 @@ def connect_card(app: Dash, maps: MapApi) -> None:
     async def tell(under: Any, seen: Any, theme: Any, layer: Any, search: Any, measure: Any) -> Any:
         shown, before = names_of(under)
         view, square = await maps.square(shown, search, measure)
-        if view is None or square is None or theme is None:
+        if view is None or theme is None:
             return KEEP
+        if square is None:
+            return nothing_at_the_side()
         recording = await maps.recording(view, square)
         told = recording.body if recording is not None and recording.ok else None
         beside = square_of(view, before)
@@ -164,16 +166,17 @@ def connect_card(app: Dash, maps: MapApi) -> None:
         Input("map-open", "n_clicks"),
         State("map-under", "data"),
         State("map-address", "search"),
+        State("map-measure", "value"),
         prevent_initial_call=True,
     )
-    async def go_on(clicks: Any, under: Any, search: Any) -> tuple[Any, Any]:
-        view, square = await maps.square(names_of(under)[0], search, None)
+    async def go_on(clicks: Any, under: Any, search: Any, measure: Any) -> tuple[Any, Any]:
+        view, square = await maps.square(names_of(under)[0], search, measure)
         recording = None if view is None or square is None else await maps.recording(view, square)
-        if not clicks or square is None or square.pictured is None or recording is None:
+        if not clicks or square is None or square.begun is None or recording is None:
             return KEEP, KEEP
         if not recording.ok:
             return KEEP, recording.reason
-        answer = await maps.ask("POST", "/api/runs", going_on(recording.body["recipe"]["config"], square.pictured))
+        answer = await maps.ask("POST", "/api/runs", going_on(recording.body["recipe"]["config"], square.begun))
         return (f"/#run={quote(answer.body['run_id'], safe='')}", "") if answer.ok else (KEEP, answer.reason)
 
     app.clientside_callback(
@@ -198,6 +201,14 @@ def connect_card(app: Dash, maps: MapApi) -> None:
         Output("map-ready", "data"),
         Input("map-drawn", "data"),
     )
+    for name in ("layer", "measure"):  # another map may lack the one that was chosen, and so may the one of a link
+        app.clientside_callback(
+            ClientsideFunction("map", "among"),
+            Output(f"map-{name}", "value", allow_duplicate=True),
+            Input(f"map-{name}", "options"),
+            State(f"map-{name}", "value"),
+            prevent_initial_call=True,
+        )
     app.clientside_callback(
         ClientsideFunction("map", "film"),
         Output("map-moment", "max"),

@@ -28,6 +28,8 @@ STATES = {
     "failed": "failed",
     "done": "done",
 }
+NO_VALUE = {"failed": "×", "done": "–"}
+"""what a square says that has ended without the measure"""
 
 
 def grid(view: View, *, theme: str, layer: int, pictures: bool, film: MapFilm | None = None) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def grid(view: View, *, theme: str, layer: int, pictures: bool, film: MapFilm | 
     squares = [
         [each.name, square(view, each, theme=theme, layer=layer, pictures=pictures, film=film)] for each in view.squares
     ]
-    return {"around": to_html(around(view)), "squares": squares}
+    return {"map": view.body["sweep_id"], "around": to_html(around(view)), "squares": squares}
 
 
 def around(view: View) -> list[Component]:
@@ -86,8 +88,8 @@ def square(view: View, shown: Square, *, theme: str, layer: int, pictures: bool,
         steps = view.body["steps"] * len(shown.cells)
         done = sum(each["step"] for each in shown.cells if each["state"] == "training")
         inside += f'<progress value="{done}" max="{steps}" aria-label="steps"></progress>'
-    elif state == "failed":
-        inside += "<b>×</b>"
+    elif state == "failed" or (state == "done" and not strip):
+        inside += f"<b>{NO_VALUE[state]}</b>"
     style = f"grid-area:{shown.y + 1} / {shown.x + 2}"
     if values and not strip:
         ground = colour(GROUND[theme], view.share(fmean(values)))

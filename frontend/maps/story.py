@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any, Final
 
-from frontend.maps.data import View, field_label, measured_text, value_text
+from frontend.maps.data import View, are_alike, field_label, measured_text, value_text
 
 TURNS_FROM: Final = 0.6
 """share of an axis's whole range that lies between two neighbours for it to turn there"""
@@ -52,10 +52,20 @@ def sentence(view: View) -> str:
     """What the finished runs say of the measure, means over the squares of a row or column."""
     axes = sorted((found for axis in (0, 1) if (found := _moved(view, axis))), key=lambda each: -each.range)
     if not axes:
-        return "A map of when modules emerge: no run has ended yet."
+        return _without_axes(view)
     first = axes[0]
     said = _first(view, first)
     return said + (_second(view, first, axes[1]) if len(axes) == 2 else "")
+
+
+def _without_axes(view: View) -> str:
+    """What is said before a setting has two values to compare."""
+    values = [value for square in view.squares for value in square.values(view.measure)]
+    if values:
+        return f"{_said(view, fmean(values))} in the runs that have ended."
+    if any(cell["state"] == "done" for cell in view.body["cells"]):
+        return f"{view.about['label']} has no value in these runs."
+    return "A map of when modules emerge: no run has ended yet."
 
 
 def seeds_text(view: View) -> str:
@@ -99,12 +109,10 @@ def _second(view: View, first: Moved, axis: Moved) -> str:
 
 def _said(view: View, value: float) -> str:
     """A value of the measure as the beginning of a sentence."""
-    links = view.about["unit"] == "links"
-    return (
-        f"{_text(view, value)} of {view.top:.0f} links are cut"
-        if links
-        else f"{view.about['label']} is {_text(view, value)}"
-    )
+    if view.about["unit"] != "links":
+        return f"{view.about['label']} is {_text(view, value)}"
+    of = f" of {view.top:.0f}" if are_alike(view.body) else ""
+    return f"{_text(view, value)}{of} links are cut"
 
 
 def _text(view: View, value: float) -> str:

@@ -230,11 +230,16 @@ def chooser(name: str, options: list[Any], value: str | None, label: str) -> Com
 def card() -> Component:
     """The square under the pointer, or the one that was pressed."""
     return html.Section(
-        html.P("Point at a square, or go to one by Tab.", className="map-hint"),
+        nothing_at_the_side(),
         id="map-card",
         className="panel map-card",
         **aria(label="The square"),
     )
+
+
+def nothing_at_the_side() -> Component:
+    """What stands there as long as there is no square to show."""
+    return html.P("Point at a square, or go to one by Tab.", className="map-hint")
 
 
 def reading() -> Component:

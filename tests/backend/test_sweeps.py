@@ -292,3 +292,26 @@ def test_the_maps_that_come_with_the_program_are_whole() -> None:
     for path in (Path(__file__).parents[2] / "docs" / "recorded" / "maps").iterdir():
         assert {cell.state for cell in SweepFolder(path).cells(since_ns=None)} == {"done"}, path
         assert parquet_of(path).exists()
+
+
+async def test_files_of_a_cell_that_cannot_be_read_are_told_and_break_nothing(tmp_path: Path) -> None:
+    asked = Sweep(base=preset("live"), x=axis_of("lambda_conflict", "0,1"), y=axis_of("p_drop", "0"), steps=10)
+    out = tmp_path / "recorded" / "maps" / "one"
+    await asyncio.to_thread(run_sweep, asked, out=out, processes=1, progress=Silent(), run=tiny_cell, set_up=set_up)
+    broken, failed = sorted((out / "cells").glob("*.recording"))
+    broken.write_bytes(b"nothing")
+    failed.with_suffix(".failed").write_bytes(b"\xff" + b"<b>" * 10**6)
+    async with lab(tmp_path / "data", sweep_command=tiny, recorded_dir=tmp_path / "recorded") as it:
+        for form in ("json", "lines"):
+            assert (await it.http.get(f"/api/sweeps/one?format={form}")).status_code == 200
+        cells = {cell["key"]: cell for cell in (await it.http.get("/api/sweeps/one")).json()["cells"]}
+        assert cells[broken.stem]["state"] == "waiting"
+        assert cells[failed.stem]["reason"] == "\N{REPLACEMENT CHARACTER}" + "<b>" * 99 + "<b"
+        answer = await it.http.get(f"/api/sweeps/one/cells/{broken.stem}")
+        assert (answer.status_code, answer.json()["error"][:44]) == (
+            503,
+            f"The cell cannot be read: {broken.name}"[:44],
+        )
+        broken.unlink()
+        broken.mkdir()
+        assert (await it.http.get(f"/api/sweeps/one/cells/{broken.stem}?format=file")).status_code == 404

@@ -219,3 +219,43 @@ def test_a_square_is_larger_under_the_pointer_and_is_begun_as_a_run_of_ones_own(
     asked = {"config": {"preset": "live", "train": {"seed": 0, "steps": 1000}}, "name": "1-0-0", "pause_at": 100}
     assert pages.asked == [("POST", "runs", asked)]
     expect(page).to_have_url(f"{pages.url}/#run=begun")
+
+
+def test_another_map_begins_with_no_square_pressed_and_on_a_layer_and_a_measure_that_it_has(
+    open_page: Callable[..., Page], pages: PageServer
+) -> None:
+    deep = {"model": {"num_layers": 2, "num_experts": 2, "num_partitions": 2}}
+    waiting = [cell(x, y, None) for y in range(2) for x in range(2)]
+    pages.sweeps = [a_map(list(CELLS), config=deep), a_map(waiting, sweep_id="map-2", name="Another")]
+    link = f"{pages.url}/map?map=map-1&layer=Layer+2&measure=<b>&view=<b>"
+    page = open_page(link, wait_for=".map-square", width=1280)
+    for chosen in ("Links cut", "Layer 2", "Pictures"):
+        expect(page.get_by_role("radio", name=chosen)).to_be_checked()
+    page.locator("[data-square='1-0']").click()
+    expect(page.locator("#map-card h2")).to_have_text("λ 10, p_drop 0")
+
+    page.locator("#map-choice").click()
+    page.get_by_text("Another, 4 runs").click()
+    expect(page.locator("#map-card")).to_have_text("Point at a square, or go to one by Tab.")
+    expect(page.locator("[aria-pressed=true]")).to_have_count(0)
+    expect(page.get_by_role("radio", name="Layer 1")).to_be_checked()
+
+
+def test_a_square_that_fills_in_stays_the_same_button_and_a_pointer_that_rests_on_it_is_no_wish(
+    open_page: Callable[..., Page], pages: PageServer
+) -> None:
+    pages.sweeps = [a_map(list(CELLS))]
+    page = open_page(f"{pages.url}/map", wait_for=".map-square", width=1280)
+    square = page.locator("[data-square='1-1']")
+    square.hover()
+    expect(page.locator("#map-card h2")).to_have_text("λ 10, p_drop 1")
+    square.evaluate("it => { it.wasThere = true; }")
+    page.locator("[data-square='0-1']").focus()
+    expect(page.locator("#map-card h2")).to_have_text("λ 0, p_drop 1")
+
+    pages.sweeps = [a_map([*CELLS[:3], cell(1, 1, 3)], done=4.0, state="finished")]
+    expect(square).to_have_attribute("aria-label", "λ 10, p_drop 1: Links cut 3")
+    expect(square.locator("img")).to_have_count(1)
+    assert square.evaluate("it => it.wasThere")
+    expect(page.locator("#map-runs")).to_have_text("4 of 4 runs")
+    expect(page.locator("#map-card h2")).to_have_text("λ 0, p_drop 1")

@@ -222,7 +222,7 @@ def _typed(field: str, value: Any) -> Value:
     except (ValueError, OverflowError):
         number = "a whole number" if kind == "int" else "a number"
         raise ValueError(f"{field} must be {number}. Found {shown(value)}.") from None
-    return int(found) if kind == "int" and float(found).is_integer() else found
+    return int(found) if kind == "int" and float(found).is_integer() else found + 0  # never a zero below zero
 
 
 _FIELDS: Final[dict[str, dict[str, Any]]] = {

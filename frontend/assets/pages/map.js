@@ -4,7 +4,7 @@
   const SOON_MS = 50;
 
   /** Squares as they stand in the grid: their HTML by name, and that of what stands around them. */
-  let drawn = { around: "", squares: new Map() };
+  let drawn = { map: "", around: "", squares: new Map() };
 
   /** Styles come as data: as an attribute the page's policy would refuse them. */
   function style(element) {
@@ -19,26 +19,41 @@
   }
 
   /** Draw the map; of one that fills in only the squares that changed, so that the others keep pointer and focus. */
-  function draw(around, squares) {
+  function draw({ map, around, squares }) {
     const grid = document.getElementById("map-grid");
     const now = new Map(squares);
     const names = [...now.keys()];
     const sameMap = grid.firstChild && around === drawn.around && now.size === drawn.squares.size;
     if (sameMap && names.every((name) => drawn.squares.has(name))) {
       for (const name of names.filter((each) => now.get(each) !== drawn.squares.get(each))) {
-        const old = squareOf(name);
-        const hadFocus = old === document.activeElement;
-        old.replaceWith(made(now.get(name)));
-        if (hadFocus) squareOf(name).focus({ preventScroll: true });
+        renew(squareOf(name), made(now.get(name)).firstElementChild);
       }
     } else {
       grid.replaceChildren(made(around + [...now.values()].join("")));
     }
-    drawn = { around, squares: now };
+    if (drawn.map && map !== drawn.map) forget();
+    drawn = { map, around, squares: now };
+  }
+
+  /** A square that changed stays the same button: the pointer that rests on it neither leaves it nor comes anew. */
+  function renew(square, now) {
+    for (const name of now.getAttributeNames().filter((each) => each !== "style")) {
+      square.setAttribute(name, now.getAttribute(name));
+    }
+    square.style.cssText = now.style.cssText;
+    square.replaceChildren(...now.childNodes);
+  }
+
+  /** Squares of another map are other squares, whatever they are called. */
+  function forget() {
+    picked = [];
+    tell(null);
   }
 
   const squareOf = (name) => document.querySelector(`[data-square="${name}"]`);
 
+  /** Where the pointer came to a square last; at the same place again it did not move, what is under it did. */
+  let pointedAt = "";
   let follows = false;
   /** Names of the squares that were pressed, the newest first. */
   let picked = [];
@@ -51,20 +66,25 @@
     }
   }
 
+  let telling = 0;
+
+  function tell(names) {
+    clearTimeout(telling);
+    telling = setTimeout(() => window.dash_clientside.set_props("map-under", { data: names }), SOON_MS);
+  }
+
   /** What the pointer or the focus is on stands at the side; a press keeps it there, beside the one pressed before. */
   function followSquares() {
     if (follows) return;
     follows = true;
-    let timer = 0;
-    const tell = (names) => {
-      clearTimeout(timer);
-      timer = setTimeout(() => window.dash_clientside.set_props("map-under", { data: names }), SOON_MS);
-    };
     const nameOf = (event) => event.target.closest?.("[data-square]")?.dataset.square;
     for (const kind of ["pointerover", "focusin"]) {
       document.addEventListener(kind, (event) => {
+        const place = kind === "focusin" ? "" : `${event.clientX} ${event.clientY}`;
+        const rests = place && place === pointedAt;
+        pointedAt = place || pointedAt;
         const name = nameOf(event);
-        if (name && !picked.length) tell([name]);
+        if (name && !picked.length && !rests) tell([name]);
       });
     }
     document.addEventListener("click", (event) => {
@@ -75,8 +95,11 @@
       mark();
     });
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") picked = [];
-      mark();
+      if (event.key === "Escape" && picked.length) {
+        tell(picked.slice(0, 1)); // it stays at the side, and is compared with none
+        picked = [];
+        mark();
+      }
       moveAmongSquares(event, nameOf(event));
     });
     const choices = { childList: true, subtree: true, attributes: true, attributeFilter: ["role", "aria-selected"] };
@@ -134,6 +157,7 @@
     window.dash_clientside.set_props("map-play", { children: "Play" });
   }
 
+  const VIEWS = ["Pictures", "Numbers", "Film"];
   let wasOpened = false;
   const COPIED_MS = 2000;
 
@@ -141,7 +165,7 @@
     map: {
       squares(map) {
         if (!map) return window.dash_clientside.no_update;
-        draw(map.around, map.squares);
+        draw(map);
         followSquares();
         mark();
         return true;
@@ -151,7 +175,14 @@
         const { no_update } = window.dash_clientside;
         const asked = new URLSearchParams(wasOpened ? "" : search);
         wasOpened = true;
-        return ["measure", "layer", "view"].map((name) => asked.get(name) ?? no_update);
+        const view = VIEWS.includes(asked.get("view")) ? asked.get("view") : no_update;
+        return [asked.get("measure") ?? no_update, asked.get("layer") ?? no_update, view];
+      },
+      /** What is chosen, where it is one of the choices; else the first of them. */
+      among(options, value) {
+        const { no_update } = window.dash_clientside;
+        const values = options.map((each) => each.value ?? each);
+        return !values.length || values.includes(value) ? no_update : values[0];
       },
       /** Put a link to the map into the clipboard, as it is shown now. */
       async copy(clicks, shown, ...chosen) {
