@@ -13,7 +13,7 @@ from cdsp_core.settings.config import MAX_STEPS
 from cdsp_core.wire.messages.vocabulary import MAX_NAME
 from frontend.api import Api
 from frontend.figures.map_film_svg import map_film_svg
-from frontend.figures.map_margins import margin_figure
+from frontend.figures.map_margins import NOTHING_YET, margin_figure
 from frontend.figures.map_svg import map_svg
 from frontend.figures.palette import palette_of, theme_of
 from frontend.maps.api import MapApi, Shown, number_of, path_of
@@ -92,8 +92,10 @@ def connect(app: Dash, api: Api) -> None:
         seen: Any, theme: Any, layer: Any, how: Any, search: Any, measure: Any, before: Any
     ) -> tuple[Any, ...]:
         body = await maps.map(search)
-        if body is None or theme is None:
+        if theme is None:
             return (KEEP,) * 9
+        if body is None:
+            return {"map": "", "around": "", "squares": []}, "false", KEEP, NOTHING_YET, NOTHING_YET, [], KEEP, [], True
         look, shown = theme_of(theme), number_of(layer)
         view = await asyncio.to_thread(view_of, body, measure)
         film = await films.of(view) if how == "Film" else MapFilm()
@@ -163,7 +165,7 @@ def connect_card(app: Dash, maps: MapApi) -> None:
     @app.callback(
         Output("map-goto", "href"),
         Output("map-note", "children", allow_duplicate=True),
-        Input("map-open", "n_clicks"),
+        Input("map-going", "data"),
         State("map-under", "data"),
         State("map-address", "search"),
         State("map-measure", "value"),

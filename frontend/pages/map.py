@@ -18,6 +18,7 @@ from frontend.maps.choices import setting_options, suggested_values
 CLOCK_MS: Final = 1500
 VIEWS: Final = ("Pictures", "Numbers", "Film")
 PRESET: Final = "live"
+STORES: Final = ("seen", "shown", "drawn", "under", "going", "done", "ready", "moments")
 BESIDE: Final = {"shares": "Shares the cores with a run", "waits": "Waits while a run trains"}
 
 
@@ -28,7 +29,7 @@ def layout() -> Component:
             dcc.Location(id="map-address", refresh=False),
             dcc.Location(id="map-goto", refresh=True),
             dcc.Interval(id="map-clock", interval=CLOCK_MS),
-            *(dcc.Store(id=f"map-{name}") for name in ("seen", "shown", "drawn", "under", "done", "ready", "moments")),
+            *(dcc.Store(id=f"map-{name}") for name in STORES),
             html.Div([story(), picture()], className="map-middle"),
             html.Section(
                 [*maps(), *axes(), *each_run(), *measures(), *where(), *going()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import socket
@@ -20,6 +21,8 @@ from backend.web.security import Guard
 from frontend.app import mount
 from tests.e2e.served import patiently
 
+PATIENCE_S = 60.0
+
 
 class PageServer:
     """Serves the Dash pages. `runs` and `studies` are what the API says; `asked` is what it was asked to change."""
@@ -30,6 +33,9 @@ class PageServer:
         self.sweeps: list[dict[str, Any]] = []
         self.asked: list[tuple[str, str, Any]] = []
         self.refusal: str | None = None
+        self.may_change = threading.Event()
+        """set but where a test holds up every answer to a change"""
+        self.may_change.set()
         self.largest_post = 0
         self.evidence = folder / "evidence.json"
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -55,6 +61,7 @@ class PageServer:
     def reset(self) -> None:
         """Forget what an earlier test said."""
         self.runs, self.sweeps, self.asked, self.refusal = [], [], [], None
+        self.may_change.set()
         self.studies = {"unavailable": None, "studies": []}
         self.evidence.unlink(missing_ok=True)
 
@@ -109,6 +116,7 @@ class PageServer:
             self.asked.append((request.method, path, json.loads(body) if body else None))
             if self.refusal is not None:
                 return JSONResponse({"error": self.refusal}, status_code=409)
+            await asyncio.to_thread(self.may_change.wait, PATIENCE_S)
             return self._changed(request.method, path, self.asked[-1][2])
 
         self.script_hashes = mount(app, evidence=self.evidence, style_nonce=style_nonce)

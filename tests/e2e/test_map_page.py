@@ -259,3 +259,19 @@ def test_a_square_that_fills_in_stays_the_same_button_and_a_pointer_that_rests_o
     assert square.evaluate("it => it.wasThere")
     expect(page.locator("#map-runs")).to_have_text("4 of 4 runs")
     expect(page.locator("#map-card h2")).to_have_text("λ 0, p_drop 1")
+
+
+def test_a_card_that_is_drawn_anew_meanwhile_does_not_keep_the_page_from_the_run_that_was_begun(
+    open_page: Callable[..., Page], pages: PageServer
+) -> None:
+    pages.sweeps = [a_map(list(CELLS))]
+    page = open_page(f"{pages.url}/map", wait_for=".map-square", width=1280, may_fail=True)  # the Lab finds no run here
+    page.locator("[data-square='1-0']").click()
+    expect(page.locator("#map-card h2")).to_have_text("λ 10, p_drop 0")
+    pages.may_change.clear()
+    page.get_by_role("button", name="Go on from here").click()
+    patiently(lambda: len(pages.asked) == 1, "the run to be asked for")
+    pages.sweeps = [a_map([CELLS[0], cell(1, 0, 3), *CELLS[2:]])]
+    expect(page.locator("#map-card dd").first).to_have_text("3 of 4")
+    pages.may_change.set()
+    expect(page).to_have_url(f"{pages.url}/#run=begun")

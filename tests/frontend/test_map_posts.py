@@ -63,7 +63,7 @@ async def test_a_run_goes_on_from_the_square_that_is_shown_as_an_example(tmp_pat
     cells = [cell(0, 0, 4), cell(1, 0, 0, measures={"links_cut": 0, "accuracy": 0.9})]
     client = client_of(tmp_path, a_map(cells))
     for measure, shown in (("links_cut", "0-0-0"), ("accuracy", "1-0-0")):
-        values = {"map-open.n_clicks": 1, "map-measure.value": measure}
+        values = {"map-going.data": 1, "map-measure.value": measure}
         answer = await posted(client, "map-goto.href", **values)
         assert answer.json()["response"]["map-goto"]["href"] == f"/#run={shown}"
 
@@ -86,3 +86,10 @@ async def test_an_address_that_names_no_map_breaks_nothing(tmp_path: Path, outpu
     for search in ("?map=\ud800", "?map=%00", "?map=../x", "?map=a?format=x", ["?map=\ud800"]):
         values = {"map-address.search": search, "theme.data": "light", "map-figure.n_clicks": 1}
         assert (await posted(client, output, **values)).status_code in (200, 204), search
+
+
+async def test_a_map_that_is_gone_leaves_no_squares_behind(tmp_path: Path) -> None:
+    values = {"map-seen.data": [1], "theme.data": "light", "map-address.search": "?map=gone"}
+    answer = (await posted(client_of(tmp_path, a_map(CELLS)), "map-drawn.data", **values)).json()["response"]
+    assert answer["map-drawn"]["data"]["squares"] == []
+    assert answer["map-top"]["figure"]["data"] == []

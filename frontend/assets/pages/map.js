@@ -88,6 +88,7 @@
       });
     }
     document.addEventListener("click", (event) => {
+      goOn(event.target.closest?.("#map-open"));
       const name = nameOf(event);
       if (!name) return;
       picked = picked.includes(name) ? picked.filter((each) => each !== name) : [name, ...picked].slice(0, 2);
@@ -105,6 +106,16 @@
     const choices = { childList: true, subtree: true, attributes: true, attributeFilter: ["role", "aria-selected"] };
     new MutationObserver(nameChoices).observe(document.getElementById("page"), choices);
     nameChoices();
+  }
+
+  const PRESSED_MS = 3000;
+
+  /** A press of "Go on from here" is told by itself: as the card's own callback it would be asked, and lost, with each new card. */
+  function goOn(button) {
+    if (!button) return;
+    button.disabled = true;
+    setTimeout(() => (button.disabled = false), PRESSED_MS);
+    window.dash_clientside.set_props("map-going", { data: Date.now() });
   }
 
   /** Dash calls a list of radio buttons a list box, which may hold no buttons: they are what they are, under its name. */
