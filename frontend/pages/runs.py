@@ -21,7 +21,7 @@ def shown_by(function: str) -> dict[str, Any]:
 
 
 COLUMNS: Final[list[dict[str, Any]]] = [
-    {"field": "name", "headerName": "Name", "editable": True, "pinned": "left", "width": 160, **TEXT},
+    {"field": "name", "headerName": "Name", "editable": True, "pinned": "left", "width": 156, **TEXT},
     {
         "field": "open",
         "headerName": "Open",
@@ -34,7 +34,7 @@ COLUMNS: Final[list[dict[str, Any]]] = [
     {"field": "preset", "headerName": "Preset", "width": 88, **TEXT},
     {"field": "seed", "headerName": "Seed", "width": 72, **NUMBER},
     {"field": "step", "headerName": "Step", "width": 84, **NUMBER, **shown_by("runCount")},
-    {"field": "accuracy", "headerName": "With ID, %", "width": 104, **NUMBER, **shown_by("runPercent")},
+    {"field": "accuracy", "headerName": "With ID, %", "width": 116, **NUMBER, **shown_by("runPercent")},
     {"field": "blind_accuracy", "headerName": "Without ID, %", "width": 128, **NUMBER, **shown_by("runPercent")},
     {
         "field": "links_cut",
@@ -47,7 +47,7 @@ COLUMNS: Final[list[dict[str, Any]]] = [
     {
         "field": "started",
         "headerName": "Started",
-        "width": 148,
+        "width": 140,
         "filter": "agNumberColumnFilter",
         **shown_by("runTime"),
     },
