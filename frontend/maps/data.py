@@ -212,6 +212,12 @@ def links_of(body: Mapping[str, Any], square: Square | None = None) -> int:
     return math.prod(sizes.values())
 
 
+def told_measures(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The measures that a run which has ended has; all of them before one has. Without A there are no links to cut."""
+    known = {name for cell in body["cells"] for name in cell["measures"]}
+    return [each for each in body["measures"] if not known or each["name"] in known]
+
+
 def are_alike(body: Mapping[str, Any]) -> bool:
     """Whether A has as many entries in every square."""
     return not any(axis["field"] in LINKS_ARE for axis in body["axes"])

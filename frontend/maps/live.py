@@ -19,7 +19,7 @@ from frontend.figures.palette import palette_of, theme_of
 from frontend.maps.api import MapApi, Shown, number_of, path_of
 from frontend.maps.asked import GOES, connect_form
 from frontend.maps.card import card
-from frontend.maps.data import field_label, label_px, layers_of, progress_text, square_of, view_of
+from frontend.maps.data import field_label, label_px, layers_of, progress_text, square_of, told_measures, view_of
 from frontend.maps.film import Films, MapFilm
 from frontend.maps.squares import grid, legend
 from frontend.maps.story import seeds_text, sentence
@@ -258,7 +258,7 @@ def looked(shown: Shown, measure: Any, before: Any) -> tuple[Any, ...]:
         not (own and not goes),
         not own,
         [f"Layer {n + 1}" for n in range(layers_of(body))],
-        measure_options(body["measures"]),
+        measure_options(told_measures(body)),
         where_text(body),
         body["reason"] if body["state"] == "failed" else "",
     )

@@ -22,7 +22,7 @@ from frontend.maps.api import number_of
 from frontend.maps.asked import axis_json, filled
 from frontend.maps.card import card
 from frontend.maps.choices import kept_or_suggested, setting_options, suggested_values
-from frontend.maps.data import View, progress_text, square_of, value_text, view_of
+from frontend.maps.data import View, progress_text, square_of, told_measures, value_text, view_of
 from frontend.maps.live import names_of, option
 from frontend.maps.squares import grid
 from frontend.maps.story import sentence
@@ -166,6 +166,12 @@ def test_a_square_is_a_button_that_says_its_place_and_value_and_shows_the_spread
     assert 'data-square="0-0"' in html
     numbers = drawn(view_of(a_map(two), "links_cut"), pictures=False)
     assert "<img" not in numbers
+
+
+def test_a_measure_that_no_run_has_is_not_offered_once_one_has_ended() -> None:
+    without = [cell(0, 0, 0, measures={"accuracy": 0.5}), cell(1, 0, None)]
+    assert [each["name"] for each in told_measures(a_map(without))] == ["accuracy"]
+    assert [each["name"] for each in told_measures(a_map([cell(0, 0, None)]))] == ["links_cut", "accuracy"]
 
 
 def test_a_card_shows_every_measure_and_a_film() -> None:
