@@ -38,8 +38,8 @@ from tests.chaos.processes import ROOT, Server
 from tests.e2e.fixed_run import FIXED_FILE
 
 SHORTEST_STEP_S: Final = 0.002
-MOST_STEPS_AT_ONCE: Final = 2000
-"""after a pause of the machine, so that a picture's rows fit into a message"""
+MOST_STEPS_A_FRAME: Final = 2000
+"""while it makes up for a pause of the machine, so that the rows of a frame fit into a message"""
 PICTURE_STEPS: Final = 67
 """steps that a picture of the stored run is shown for"""
 
@@ -71,7 +71,8 @@ class Replayed:
     def train_step(self) -> None:
         time.sleep(SHORTEST_STEP_S)
         due = int(self._steps_per_s * (time.monotonic() - self._began))
-        self.step += min(max(1, due - self.step), MOST_STEPS_AT_ONCE)
+        room = MOST_STEPS_A_FRAME - (self.step - self._told)
+        self.step += min(max(1, due - self.step), max(1, room))
 
     def apply(self, controls: Controls) -> None:
         self.controls = controls
