@@ -147,6 +147,16 @@ def _routing(rows: Sequence[Row]) -> list[Claim]:
             theme="routing",
         ),
         judged(
+            {seed: 1.0 / 8.0 - share for seed, share in left_to_favourite(rows, "fashion", model="standard").items()},
+            claim="Without task ID a standard mixture abandons its expert of clothing (full data).",
+            source=f"{PAPER}, routing of the baseline",
+            what="One in eight minus the share of Fashion-MNIST's assignments without ID in the first layer that go to "
+            "the expert that takes most of them with ID",
+            above=0.0,
+            equivalence=OVERLAP,
+            theme="routing",
+        ),
+        judged(
             alike["standard"],
             claim="Without task ID a standard mixture routes all tasks alike: static mode collapse (full data).",
             source=f"{PAPER}, routing of the baseline",
@@ -245,6 +255,17 @@ def by_epoch(rows: Sequence[Row], measure: str, first: int, last: int, **where: 
     steps = max((int(row["step"] or 0) for row in curves), default=0)
     chosen = [row for row in curves if first <= math.ceil(EPOCHS * int(row["step"] or 0) / steps) <= last]
     return by_seed(chosen, "value", **where)
+
+
+def left_to_favourite(rows: Sequence[Row], task: str, *, model: str) -> dict[int, float]:
+    """Share of a task's assignments without ID that its favourite expert with ID gets, in the first layer, a seed."""
+    share: dict[tuple[int, str], dict[int, float]] = {}
+    for row in rows:
+        if row["measure"] == "routing" and (row["model"], row["layer"], row["task"]) == (model, 0, task):
+            of_seed = share.setdefault((int(row["seed"] or 0), str(row["given"])), {})
+            of_seed[int(row["expert"] or 0)] = float(row["value"] or 0.0)
+    seeds = sorted({seed for seed, given in share if given == "own"})
+    return {seed: share[seed, "none"][max(of := share[seed, "own"], key=of.__getitem__)] for seed in seeds}
 
 
 def pearson(rows: Sequence[Row], *, model: str) -> dict[int, float]:

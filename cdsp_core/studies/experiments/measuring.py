@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -26,19 +26,30 @@ CURVES = ("task_loss", "train_accuracy", "test_accuracy", "test_accuracy_blind",
 """Scalars whose curves are kept, beside every layer's measures."""
 
 
+class Watch(Protocol):
+    """Looks at a training on the way and changes nothing of it."""
+
+    def see(self) -> None:
+        """Called after every step."""
+
+    def keep(self, rows: Array) -> None:
+        """Called with the scalars that were taken from the log, look by look."""
+
+
 def measured_training(config: dict[str, Any], options: StudyOptions, tell: Tell) -> list[Row]:
     """Rows as `training.py` describes them, of a run on the CPU. Raises what Trainer raises."""
-    return _measured(_trainer(config, options), tell, None)
+    return measured(trainer_of(config, options), tell, None)
 
 
 def measured_and_watched(config: dict[str, Any], options: StudyOptions, tell: Tell) -> tuple[list[Row], OnTheWay]:
     """The same rows, and what was recorded on the way."""
-    trainer = _trainer(config, options)
+    trainer = trainer_of(config, options)
     watch = OnTheWay(trainer)
-    return _measured(trainer, tell, watch), watch
+    return measured(trainer, tell, watch), watch
 
 
-def _measured(trainer: Trainer, tell: Tell, watch: OnTheWay | None) -> list[Row]:
+def measured(trainer: Trainer, tell: Tell, watch: Watch | None) -> list[Row]:
+    """Train to the end, then measure. Raises what Trainer raises."""
     every, total = trainer.config.train.eval_every, trainer.total_steps
     last_epoch = max(total - trainer.batches.steps_per_epoch, 0)
     rows: list[Row] = []
@@ -64,10 +75,11 @@ def _measured(trainer: Trainer, tell: Tell, watch: OnTheWay | None) -> list[Row]
 
 def measured_untrained(config: dict[str, Any], options: StudyOptions) -> list[Row]:
     """What the protocols say of the network before its first step: the null of every measure of routing."""
-    return _looked_at(_trainer(config, options))
+    return _looked_at(trainer_of(config, options))
 
 
-def _trainer(config: dict[str, Any], options: StudyOptions) -> Trainer:
+def trainer_of(config: dict[str, Any], options: StudyOptions) -> Trainer:
+    """The run's trainer on the CPU, before its first step."""
     return Trainer(from_dict(config), device=torch.device("cpu"), data_root=options.data_root)
 
 

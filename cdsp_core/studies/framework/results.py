@@ -44,6 +44,8 @@ ALIKE: Final = {
     "0e41ae895ce1": "Later: a table of the tasks by their names, which no training reads.",
     "258c72af0176": "Later: frames tell what A was pushed by, AdamW is torch's fused operation. Weights and scalars "
     "after 150 steps of paper, live and standard are the same to the bit.",
+    "1d7159dbc09e": "Later: networks taken apart, a study of its own; what it asks of the others' measuring got other "
+    "names. No row changes.",
 }
 """Revisions whose rows are those of this one, and why; everything else of another revision is stale."""
 

@@ -1,0 +1,306 @@
+"""What is inside a trained network: experts that can go, flat minima, links that open again, other beginnings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from cdsp_core.studies.catalogue.headline import EVERYWHERE
+from cdsp_core.studies.framework.preregistration import OVERLAP, POINT, PROJECT
+from cdsp_core.studies.framework.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Tell, Theme
+from cdsp_core.studies.framework.training import (
+    PAPER,
+    bars,
+    base_config,
+    final,
+    notes_on_data,
+    points,
+    table_of,
+    training_curve,
+    training_job,
+)
+from cdsp_core.studies.framework.verdicts import difference, judged
+
+ARMS: Final[dict[str, dict[str, Any]]] = {
+    "cdsp": {"lambda_conflict": 10.0},
+    "lambda_0": {"lambda_conflict": 0.0},
+    "standard": {"architecture": "standard"},
+    "no_l1": {"lambda_conflict": 10.0, "l1": 0.0},
+    "no_binarize": {"lambda_conflict": 10.0, "binarize": 0.0},
+    "self_biased": {"lambda_conflict": 10.0, "topology_init": "self_biased"},
+    "wide": {"lambda_conflict": 10.0, "d_base": 512},
+}
+"""where each differs from the paper's rules"""
+NAMES: Final = {
+    "cdsp": "CDSP-MoE, lambda 10",
+    "lambda_0": "CDSP-MoE, lambda 0",
+    "standard": "standard MoE, same task dropout",
+    "no_l1": "without L1",
+    "no_binarize": "without binarisation",
+    "self_biased": "self-biased start of A",
+    "wide": "backbone of 512 dimensions",
+}
+MEMO: Final = "memo of the authors"
+A_TENTH: Final = 0.1
+"""a ratio of two rises of the loss whose natural logarithm is within this counts as one"""
+SETTLED: Final = 0.1
+"""A course has settled when its last half brings less than this share of its whole change."""
+
+
+def jobs(options: StudyOptions) -> list[Job]:
+    """Every arm with every seed, taken apart when it is trained."""
+    return [_job(arm, seed, options) for seed in options.seed_range for arm in ARMS]
+
+
+def _job(arm: str, seed: int, options: StudyOptions) -> Job:
+    config = base_config(options, seed=seed, **{**EVERYWHERE, **ARMS[arm]})
+    made = training_job(arm, config, options, arm=arm)
+    return Job(key=made.key, seed=seed, settings=made.settings)
+
+
+def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
+    """Train, measure, take apart. Raises what Trainer raises."""
+    from cdsp_core.studies.experiments.anatomy import measured_anatomy
+
+    return measured_anatomy(job.settings["config"], options, tell)
+
+
+def find(rows: list[Row], options: StudyOptions) -> Findings:
+    """What each part is for, by its absence."""
+    return Findings(
+        claims=[*_experts(rows), *_minima(rows), *_topology(rows), *_beginnings(rows)],
+        charts=[_what_halves_cost(rows), _penalty(rows)],
+        tables=[_table(rows)],
+        notes=[
+            *notes_on_data(rows, options),
+            "A muted expert keeps its tokens and gives nothing for them. Every weight but A is shaken by normal noise "
+            "of a tenth of its tensor's root mean square, eight times; the loss is that of 1,500 training images with "
+            "ID. A connection is closed below 0.1 and open above 0.5, looked at every 100 steps.",
+            "Half of the experts is muted in every layer at once, six times where it is drawn.",
+        ],
+    )
+
+
+def _of(rows: Sequence[Row], arm: str, measure: str, **where: Any) -> dict[int, float]:
+    return final(rows, measure, arm=arm, **where)
+
+
+def _experts(rows: Sequence[Row]) -> list[Claim]:
+    marginal, at_random = _of(rows, "cdsp", "marginal_half"), _of(rows, "cdsp", "random_half")
+    selectivity = {arm: _of(rows, arm, "selectivity") for arm in ("cdsp", "lambda_0", "standard")}
+    idle = _of(rows, "cdsp", "idle_experts")
+    return [
+        _above(
+            {seed: -value for seed, value in marginal.items()},
+            "Few experts do the work: without the half that holds on least to its own partition CDSP-MoE loses less "
+            "than one point",
+            f"{PAPER}, minimal effective set",
+            "Change of the test accuracy with ID when that half of every layer is muted, in percentage points",
+            "structure",
+            above=-POINT,
+        ),
+        _above(
+            difference(at_random, marginal),
+            "Experts that let go of their own partition are the ones that can go",
+            f"{PAPER}, marginal experts",
+            "Loss of accuracy with ID without a random half of the experts minus without the half that holds on least, "
+            "in percentage points",
+            "structure",
+            equivalence=POINT,
+        ),
+        _above(
+            difference(_of(rows, "standard", "less_used_half"), _of(rows, "cdsp", "less_used_half")),
+            "CDSP-MoE needs fewer of its experts than a standard mixture with the same task dropout",
+            PROJECT,
+            "Loss of accuracy with ID without the less used half of the experts, standard mixture minus CDSP-MoE, in "
+            "percentage points",
+            "structure",
+            equivalence=POINT,
+        ),
+        *(
+            _above(
+                difference(selectivity["cdsp"], selectivity[other]),
+                f"Its favourite expert is more a task's own than in: {NAMES[other]}",
+                PROJECT,
+                "What muting a task's favourite costs that task minus what it costs the others, in percentage points "
+                "of accuracy with ID, mean of the layers, CDSP-MoE minus the other",
+                "routing",
+                equivalence=POINT,
+            )
+            for other in ("lambda_0", "standard")
+        ),
+        _above(
+            {seed: -value for seed, value in idle.items()},
+            "The topology does not collapse into a few experts: fewer than one of eight lies idle",
+            f"{MEMO}, failure modes",
+            "Minus the number of experts below 1 % of the load over the last epoch, mean of the layers",
+            "routing",
+            above=-1.0,
+        ),
+    ]
+
+
+def _minima(rows: Sequence[Row]) -> list[Claim]:
+    risen = {
+        arm: {seed: _logarithm(value) for seed, value in _of(rows, arm, "loss_risen").items()}
+        for arm in ("cdsp", "lambda_0")
+    }
+    return [
+        _above(
+            difference(risen["lambda_0"], risen["cdsp"]),
+            "The conflict game ends in flatter minima",
+            MEMO,
+            "Natural logarithm of the rise of the training loss when every weight is shaken by a tenth, lambda 0 minus "
+            "lambda 10",
+            "conflict",
+            equivalence=A_TENTH,
+        )
+    ]
+
+
+def _topology(rows: Sequence[Row]) -> list[Claim]:
+    entropy = {arm: _of(rows, arm, "structural_entropy") for arm in ("cdsp", "no_binarize")}
+    return [
+        judged(
+            settling(rows, "cdsp"),
+            claim="The auxiliary loss falls and then stays on a plateau",
+            source=f"{PAPER}, auxiliary loss",
+            what="Change of the conflict penalty in the second half of training as a share of its whole change",
+            within=(-SETTLED, SETTLED),
+            published="from 0.71 to 0.37, then flat",
+            theme="conflict",
+            cause="Eq. 16 rewards every step by which a logit falls, without end.",
+        ),
+        _above(
+            difference(_of(rows, "cdsp", "reopened"), _of(rows, "no_l1", "reopened")),
+            "L1 keeps the topology plastic: with it more closed connections open again",
+            f"{PAPER}, regularisers",
+            "Share of the connections once closed that were open at a later look, with L1 minus without",
+            "structure",
+            equivalence=OVERLAP,
+        ),
+        _above(
+            difference(entropy["no_binarize"], entropy["cdsp"]),
+            "Binarisation makes the topology more decided",
+            MEMO,
+            "Structural entropy without it minus with it, bits an entry of sigmoid(A), last epoch",
+            "structure",
+            equivalence=OVERLAP,
+        ),
+    ]
+
+
+def _beginnings(rows: Sequence[Row]) -> list[Claim]:
+    accuracy = {arm: _of(rows, arm, "accuracy", given="own") for arm in ARMS}
+    return [
+        _above(
+            points(accuracy["cdsp"], accuracy["self_biased"]),
+            "Starting A from maximum entropy costs less than one point against a self-biased start",
+            f"{PAPER}, Eq. 3",
+            "Maximum entropy minus self-biased, test accuracy with ID in percentage points",
+            "accuracy",
+            above=-POINT,
+        ),
+        _above(
+            difference(_of(rows, "cdsp", "rank_overlap"), _of(rows, "wide", "rank_overlap")),
+            "On a backbone of 512 dimensions experts share a smaller part of theirs",
+            MEMO,
+            "Mean Jaccard overlap of the subspaces, 256 dimensions minus 512, over the last epoch",
+            "structure",
+            equivalence=OVERLAP,
+        ),
+        _above(
+            points(accuracy["wide"], accuracy["cdsp"]),
+            "A backbone of 512 dimensions gains accuracy",
+            MEMO,
+            "512 dimensions minus 256, test accuracy with ID in percentage points",
+            "accuracy",
+            equivalence=POINT,
+        ),
+    ]
+
+
+def _above(
+    values: Mapping[int, float],
+    claim: str,
+    source: str,
+    what: str,
+    theme: Theme,
+    *,
+    above: float = 0.0,
+    equivalence: float | None = None,
+) -> Claim:
+    return judged(values, claim=claim, source=source, what=what, theme=theme, above=above, equivalence=equivalence)
+
+
+def _logarithm(value: float) -> float:
+    return math.log(value) if value > 0.0 else math.nan
+
+
+def settling(rows: Sequence[Row], arm: str) -> dict[int, float]:
+    """One number a seed: the second half's share of the penalty's whole change; NaN where it never changed."""
+    course: dict[int, list[tuple[int, float]]] = {}
+    for row in rows:
+        if (row["kind"], row["measure"], row["arm"]) == ("curve", "conflict_penalty", arm):
+            course.setdefault(int(row["seed"] or 0), []).append((int(row["step"] or 0), float(row["value"] or 0.0)))
+    found = {}
+    for seed, of in course.items():
+        first, *_, last = (value for _, value in sorted(of))
+        middle = min(sorted(of), key=lambda look: abs(look[0] - max(of)[0] / 2))[1]
+        found[seed] = (last - middle) / (last - first) if last != first else math.nan
+    return found
+
+
+def _what_halves_cost(rows: Sequence[Row]) -> Chart:
+    arms = ("cdsp", "lambda_0", "standard")
+    halves = {"random_half": "a random half", "less_used_half": "the less used half"}
+    return bars(
+        "What half of the experts is worth",
+        "points of accuracy lost",
+        {name: {NAMES[arm]: _of(rows, arm, measure) for arm in arms} for measure, name in halves.items()},
+    )
+
+
+def _penalty(rows: Sequence[Row]) -> Chart:
+    return Chart(
+        title="The conflict penalty",
+        x_label="step",
+        y_label="penalty",
+        lines=[training_curve(rows, NAMES[arm], "conflict_penalty", {"arm": arm}) for arm in ("cdsp", "self_biased")],
+    )
+
+
+def _table(rows: Sequence[Row]) -> Any:
+    def column(measure: str, **where: Any) -> dict[str, dict[int, float]]:
+        return {NAMES[arm]: _of(rows, arm, measure, **where) for arm in ARMS}
+
+    return table_of(
+        "Every network",
+        {
+            "accuracy with ID": column("accuracy", given="own"),
+            "without ID": column("accuracy", given="none"),
+            "lost without a random half, points": column("random_half"),
+            "without the less used half": column("less_used_half"),
+            "without the half that holds on least": column("marginal_half"),
+            "selectivity, points": column("selectivity"),
+            "loss risen when shaken": column("loss_risen"),
+            "closed once": column("closed_once"),
+            "of these open again": column("reopened"),
+            "rank overlap": column("rank_overlap"),
+            "alpha sparsity": column("alpha_sparsity"),
+        },
+        first="network",
+    )
+
+
+STUDY: Final = Study(
+    name="anatomy",
+    title="Networks taken apart",
+    question="Which experts can a trained network lose, how flat is its minimum, and what are L1, binarisation, the "
+    "start of A and a wider backbone for?",
+    jobs=jobs,
+    run=run,
+    find=find,
+    theme="structure",
+)
