@@ -44,3 +44,16 @@ def test_alike_routing_correlates(second: list[float], alike: float) -> None:
         for expert, share in enumerate(shares)
     ]  # fmt: skip
     assert pearson(rows, model="cdsp")[0] == pytest.approx(alike, abs=0.01)
+
+
+@pytest.mark.parametrize(("left", "verdict"), [(0.02, "holds"), (0.12, "no effect"), (0.4, "fails")])
+def test_an_expert_is_abandoned_where_less_than_one_in_eight_comes_to_it(left: float, verdict: str) -> None:
+    rows: list[Row] = [
+        {**EMPTY, "seed": seed, "model": "standard", "kind": "final", "measure": "routing", "layer": 0,
+         "task": "fashion", "given": given, "expert": expert, "value": share + 0.001 * seed}
+        for seed in range(3)
+        for given, shares in (("own", [0.1, 0.6, 0.3]), ("none", [0.5, left, 0.5 - left]))
+        for expert, share in enumerate(shares)
+    ]  # fmt: skip
+    (abandoned,) = [claim for claim in claims(rows) if "abandons its expert of clothing" in claim.claim]
+    assert abandoned.verdict == verdict
