@@ -46,6 +46,7 @@ class Claim:
     """One sentence, and what was measured about it. `measured` is None where nothing was, `interval` with one seed.
 
     A difference within `equivalence` of the threshold is no effect; `decided_by` seeds would decide what is undecided.
+    `repeats` is the share of repetitions with as many other seeds that would give a decided claim the same verdict.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Claim:
     unit: str
     seeds: int
     decided_by: int | None
+    repeats: float | None
     summary: str
     why: str
     published: str | None
@@ -239,6 +241,7 @@ def _claim(raw: Mapping[str, Any], study: str, keys: set[str]) -> Claim:
         unit=_unit(summary),
         seeds=int(raw.get("seeds") or 0),
         decided_by=int(raw["decided_by"]) if raw.get("decided_by") else None,
+        repeats=_number(raw.get("repeats")),
         summary=summary,
         why=str(raw.get("why", "")),
         published=str(raw["published"]) if raw.get("published") else None,

@@ -214,10 +214,13 @@ def table(evidence: Evidence) -> str:
     """Every claim as a line of CSV."""
     text = io.StringIO()
     lines = csv.writer(text)
-    lines.writerow(["study", "theme", "claim", "verdict", "for the method", "measured", "low", "high", "holds above"])
+    columns = ("study", "theme", "claim", "verdict", "repeats", "for the method", "seeds", "measured", "low", "high")
+    lines.writerow([*columns, "holds above"])
     for claim in evidence.claims:
         ends = claim.interval or ("", "")
         side = "yes" if claim.for_method else "no"
         low = "" if claim.bound.low is None else claim.bound.low
-        lines.writerow([claim.study, claim.theme, claim.text, claim.verdict, side, claim.measured, *ends, low])
+        repeats = "" if claim.repeats is None else claim.repeats
+        about = (claim.study, claim.theme, claim.text, claim.verdict, repeats, side, claim.seeds)
+        lines.writerow([*about, claim.measured, *ends, low])
     return text.getvalue()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from cdsp_core.studies import load_study
 from cdsp_core.studies.framework.evidence import Evidence
 from cdsp_core.studies.framework.evidence_page import evidence_json
 from cdsp_core.studies.framework.evidence_text import evidence_markdown
-from cdsp_core.studies.framework.repetition import headline_table, paragraphs, repeated
+from cdsp_core.studies.framework.repetition import chance_to_repeat, headline_table, paragraphs, repeated
 from cdsp_core.studies.framework.study import Claim, Findings
-from cdsp_core.studies.framework.verdicts import judged
+from cdsp_core.studies.framework.verdicts import decided, judged
 
 HIGH, LOW, WIDE = (2.0, 2.1, 2.2), (-2.0, -2.1, -2.2), (-5.0, 0.2, 5.0)
 
@@ -72,3 +73,54 @@ def test_the_twelve_stand_beside_each_other_and_together() -> None:
 def test_document_and_page_have_the_section_only_where_something_was_repeated(again: list[Evidence]) -> None:
     assert ("## The same with other seeds" in evidence_markdown([FIRST], again)) == bool(again)
     assert ("33%" in evidence_json([FIRST], again)) == bool(again)
+
+
+def by_drawing_seeds(claim: Claim, *, draws: int = 3000) -> float:
+    """The same chance, one repetition after the other: mean and spread that the values leave possible, then seeds."""
+    values, generator = np.array(claim.values), np.random.default_rng(5)
+    seeds, same = len(values), 0
+    for _ in range(draws):
+        spread = values.std(ddof=1) * ((seeds - 1) / generator.chisquare(seeds - 1)) ** 0.5
+        mean = values.mean() + spread / seeds**0.5 * generator.standard_normal()
+        verdict, probability = decided(
+            list(mean + spread * generator.standard_normal(seeds)), claim.bound, claim.equivalence
+        )
+        same += verdict == claim.verdict and probability < 0.05
+    return same / draws
+
+
+RISING = tuple(0.1 * n for n in range(-3, 7))
+
+
+@pytest.mark.parametrize(
+    ("shift", "rule"),
+    [
+        (0.1, {"above": 0.0}),
+        (0.8, {"above": 0.0}),
+        (-0.8, {"above": 0.0, "equivalence": 0.05}),
+        (-0.1, {"above": 0.0, "equivalence": 0.4}),
+        (0.0, {"within": (-0.15, 0.5)}),
+        (1.0, {"within": (-0.2, 0.5)}),
+        (-0.8, {"within": (-0.2, 0.5)}),
+    ],
+)
+def test_the_chance_to_repeat_is_that_of_repeating(shift: float, rule: dict[str, float]) -> None:
+    values = {seed: value + shift for seed, value in enumerate(RISING)}
+    told = judged(values, claim="It is so.", source="memo", what="it", **rule)  # type: ignore[arg-type]
+    assert told.verdict != "undecided"
+    assert chance_to_repeat(told) == pytest.approx(by_drawing_seeds(told), abs=0.03)
+
+
+def test_a_claim_that_just_passes_its_bound_repeats_half_of_the_time() -> None:
+    bound = judged(dict(enumerate(RISING)), claim="It.", source="memo", what="it", above=-9.0).interval[0]
+    just = judged(dict(enumerate(RISING)), claim="It.", source="memo", what="it", above=bound - 1e-9)
+    assert just.verdict == "holds"
+    assert chance_to_repeat(just) == pytest.approx(0.5, abs=0.05)
+    stricter = replace(just, adjusted=2 * just.probability)
+    assert chance_to_repeat(stricter) < chance_to_repeat(just)  # type: ignore[operator]
+
+
+def test_what_is_undecided_has_no_verdict_to_repeat_and_what_never_varies_repeats_always() -> None:
+    assert chance_to_repeat(claim("open", WIDE)) is None
+    assert chance_to_repeat(claim("one", (1.0,))) is None
+    assert chance_to_repeat(judged(dict.fromkeys(range(3), 1.0), claim="It.", source="memo", what="it", above=0.0)) == 1

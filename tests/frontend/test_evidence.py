@@ -54,10 +54,10 @@ def test_a_claim_has_the_words_and_numbers_of_the_file() -> None:
         "headline": "H7",
         "verdict": "no effect",
     }
-    claim = read_evidence(stored(raw_claim(**told, equivalence=1, decided_by=12))).claims[0]
+    claim = read_evidence(stored(raw_claim(**told, equivalence=1, decided_by=12, repeats=0.52))).claims[0]
     assert (claim.theme, claim.published_value, claim.unit) == ("cost", -0.6, "percentage points")
     assert (claim.for_method, claim.headline, claim.is_headline, claim.verdict) == (False, "H7", True, "no effect")
-    assert (claim.equivalence, claim.decided_by) == (1, 12)
+    assert (claim.equivalence, claim.decided_by, claim.repeats) == (1, 12, 0.52)
 
 
 def test_a_claim_without_a_theme_is_of_its_studys() -> None:

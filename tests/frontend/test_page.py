@@ -161,7 +161,7 @@ async def test_the_claims_are_had_as_a_table(tmp_path: Path) -> None:
     studies = {"format": 2, "studies": [{"study": "table", "claims": [claim]}]}
     (tmp_path / "evidence.json").write_text(json.dumps(studies))
     table = (await client_of(tmp_path / "evidence.json").get("/claims/claims.csv")).text
-    assert table.splitlines()[1] == 'table,accuracy,"It is, as said, better.",holds,yes,2.0,,,'
+    assert table.splitlines()[1] == 'table,accuracy,"It is, as said, better.",holds,,yes,0,2.0,,,'
 
 
 async def test_the_headline_claims_stand_beside_a_run_with_their_verdicts(tmp_path: Path) -> None:

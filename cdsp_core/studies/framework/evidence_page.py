@@ -58,6 +58,8 @@ class ClaimOnPage:
     sign_probability: float | None
     decided_by: int | None
     """seeds that would decide an undecided claim"""
+    repeats: float | None
+    """chance that as many other seeds give a decided claim the same verdict"""
     why: str
 
 
@@ -160,6 +162,7 @@ def claim_on_page(claim: Claim, *, theme: Theme | None = None, form: str | None 
         adjusted=None if claim.adjusted is None else _number(claim.adjusted),
         sign_probability=None if claim.sign_probability is None else _number(claim.sign_probability),
         decided_by=claim.decided_by,
+        repeats=None if (chance := repetition.chance_to_repeat(claim)) is None else round(chance, 2),
         why=claim.why,
     )
 

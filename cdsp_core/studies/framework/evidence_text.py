@@ -28,9 +28,9 @@ CAVEAT: Final = (
 RULES: Final = (
     "Intervals are 95 % Student-t intervals over seeds. A claim holds or fails when a t-test against its threshold "
     "says so, has no effect when the interval lies within its bound of equivalence, and is undecided otherwise; "
-    "adjusted by Holm over the twelve, by Benjamini and Hochberg over all others. The rules are in "
-    "docs/preregistration.md. Some configurations of the smallest forms changed after a first measurement; "
-    "docs/decisions.md tells which and why."
+    "adjusted by Holm over the twelve, by Benjamini and Hochberg over all others. A verdict repeats as often as "
+    "other seeds, as many, would give it again. The rules are in docs/preregistration.md. Some configurations of the "
+    "smallest forms changed after a first measurement; docs/decisions.md tells which and why."
 )
 LAST_BRACKET: Final = re.compile(r"(?P<stem>.*) \((?P<place>[^()]*)\)\.?")
 MOST_WORDS: Final = 11_300 // 3
@@ -164,7 +164,7 @@ def _headline_table(headline: Sequence[tuple[Claim, str]]) -> Table:
             rule_text(claim),
             "–" if claim.published_value is None else f"{claim.published_value:g}",
             f"{claim.seeds}, {form}" if claim.seeds else form,
-            f"**{claim.verdict}**{_needs(claim)}",
+            f"**{claim.verdict}**{_how_sure(claim)}",
         )
         for claim, form in headline
     ]
@@ -179,9 +179,13 @@ def rule_text(claim: Claim) -> str:
     return f"above {low:g}" + (f"; no effect within {claim.equivalence:g}" if claim.equivalence is not None else "")
 
 
-def _needs(claim: Claim) -> str:
-    if claim.verdict != "undecided" or claim.seeds < 2:
+def _how_sure(claim: Claim) -> str:
+    """How often other seeds would say the same, or how many would decide."""
+    if claim.seeds < 2:
         return ""
+    chance = repetition.chance_to_repeat(claim)
+    if chance is not None:
+        return f", repeats in {chance:.0%}"
     return f", {claim.decided_by} seeds would decide" if claim.decided_by else ", 1,000 seeds would not decide"
 
 

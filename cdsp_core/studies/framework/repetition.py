@@ -2,23 +2,32 @@
 
 A claim counts where the first time decided it. Nothing is chosen after the fact: every such claim of every repeated
 study is compared, and those whose verdict changed are named.
+
+`chance_to_repeat` says beforehand how often that is to be expected. A claim that just passes its bound passes it again
+in half of the repetitions only (Goodman, Statistics in Medicine 11, 1992).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from cdsp_core.studies.framework.evidence import Evidence, headline_of
 from cdsp_core.studies.framework.numbers import in_short
+from cdsp_core.studies.framework.sequential import LEVEL
 from cdsp_core.studies.framework.statistics import interval
 from cdsp_core.studies.framework.study import Claim, Table
+from cdsp_core.studies.framework.verdicts import decided
 
 STUDIES: Final = ("headline", "p-drop", "lr-ratio", "conflict-necessity")
 """named in docs/preregistration.md before they were repeated"""
 ASKED: Final = 0.95
 """share of the decided claims that are to have the same verdict"""
+DRAWS: Final = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,12 +73,66 @@ def paragraphs(first: Sequence[Evidence], again: Sequence[Evidence]) -> list[str
     seeds = sorted({_seeds(each) for each in again if each.study.name in {pair.study for pair in pairs}})
     met = "as asked" if same >= ASKED * len(pairs) else f"fewer than the {ASKED:.0%} asked"
     changed = [_changed(pair) for pair in pairs if not pair.is_same]
+    chances = [(chance_to_repeat(pair.first) or 0.0, pair.is_same) for pair in pairs]
+    sure = [is_same for chance, is_same in chances if chance >= ASKED]
     said = (
         f"Studies {', '.join(dict.fromkeys(pair.study for pair in pairs))} once more with seeds {' and '.join(seeds)}, "
         f"judged alike: of {len(pairs)} decided claims {same} have the same verdict ({same / len(pairs):.0%}, {met}); "
         f"{opposite or 'none'} turned from holds to fails or back."
     )
-    return [said, *([f"Changed: {'; '.join(changed)}."] if changed else [])]
+    expected = (
+        f"By the means and spreads of the first seeds {sum(chance for chance, _ in chances):.1f} were to be expected "
+        "(worked out afterwards): a claim that just passes its bound passes it again half of the time. Of the "
+        f"{len(sure)} whose chance was {ASKED:.0%} or more {sum(sure)} have the same verdict."
+    )
+    return [said, expected, *([f"Changed: {'; '.join(changed)}."] if changed else [])]
+
+
+def chance_to_repeat(claim: Claim) -> float | None:
+    """The chance that as many other seeds give a decided claim the same verdict, at the level its list leaves it.
+
+    Of true mean and spread no more is taken for known than its values tell: both are drawn from what Student's t
+    leaves possible (a flat prior), then as many new seeds. None for a claim that is undecided or of one seed.
+    """
+    if claim.verdict == "undecided" or len(claim.values) < 2:
+        return None
+    from scipy.special import stdtr
+
+    seeds, mean = len(claim.values), float(np.mean(claim.values))
+    spread = float(np.std(claim.values, ddof=1))
+    if spread == 0.0:
+        return 1.0
+    draw, freedom = np.random.default_rng(0), seeds - 1
+    true_spread_N = spread * np.sqrt(freedom / draw.chisquare(freedom, DRAWS))
+    mean_N = mean + true_spread_N * math.sqrt(2.0 / seeds) * draw.standard_normal(DRAWS)
+    error_N = true_spread_N * np.sqrt(draw.chisquare(freedom, DRAWS) / freedom / seeds)
+
+    def probability(bound: float) -> np.ndarray[Any, Any]:
+        found: np.ndarray[Any, Any] = 2.0 * stdtr(freedom, -np.abs(mean_N - bound) / error_N)
+        return found
+
+    low, high = claim.bound
+    near_N = np.zeros(DRAWS, dtype=bool)
+    near_probability_N = np.ones(DRAWS)
+    if claim.equivalence is not None:
+        near_probability_N = np.maximum(probability(low - claim.equivalence), probability(low + claim.equivalence))
+        near_N = (np.abs(mean_N - low) < claim.equivalence) & (near_probability_N < LEVEL)
+    level = _level_left(claim)
+    is_inside_N = (low < mean_N) & (mean_N < high)
+    ends = [probability(end) for end in (low, high) if math.isfinite(end)]
+    nearest_N = ends[0] if len(ends) == 1 else np.where(mean_N <= low, ends[0], ends[1])
+    same_N = {
+        "no effect": near_N & (near_probability_N < level),
+        "holds": ~near_N & is_inside_N & (np.max(ends, axis=0) < level),
+        "fails": ~near_N & ~is_inside_N & (nearest_N < level),
+    }[claim.verdict]
+    return float(same_N.mean())
+
+
+def _level_left(claim: Claim) -> float:
+    """The p-value below which this claim alone is decided, as its adjusted one says; without one, 5 %."""
+    _, alone = decided(claim.values, claim.bound, claim.equivalence)
+    return LEVEL * alone / claim.adjusted if claim.adjusted else LEVEL
 
 
 def headline_table(first: Sequence[Evidence], again: Sequence[Evidence]) -> Table:

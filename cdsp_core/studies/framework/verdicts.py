@@ -64,7 +64,7 @@ def judged(
     look = look_of(len(values)) if headline else None
     values = values[:look]
     mean, low, high = interval(values) if values else (math.nan, math.nan, math.nan)
-    verdict, probability = _decided(values, bound, equivalence)
+    verdict, probability = decided(values, bound, equivalence)
     if headline:
         probability = repeated_probability(probability, look) if look else math.nan
     if not probability < LEVEL:
@@ -119,7 +119,7 @@ def _needed_after_adjusting(claim: Claim, *, claims: int) -> int | None:
     return needed and max(needed, claim.seeds + 1)
 
 
-def _decided(values: Sequence[float], bound: tuple[float, float], equivalence: float | None) -> tuple[Verdict, float]:
+def decided(values: Sequence[float], bound: tuple[float, float], equivalence: float | None) -> tuple[Verdict, float]:
     """The verdict nearest to these values, and its two-sided p-value: its 95 % interval says it where that is < 5 %."""
     if len(values) < 2:
         return "undecided", math.nan
