@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -76,6 +77,43 @@ def test_a_study_whose_disk_was_full_goes_on_with_what_is_missing_and_doubles_no
     assert ran(log).count("job-seed0") == 1
     rows, _ = read_combined(out / "blind" / "blind.parquet")
     assert [row["job"] for row in rows if row["step"] == 0] == ["job-seed0", "job-seed1", "job-seed2"]
+
+
+def test_more_seeds_begin_where_a_study_ended_of_which_only_the_whole_file_was_kept(tmp_path: Path) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+    settings = {"log": str(log)}
+    start(out, Silent(), 3, **settings)
+    before, about = read_combined(out / "blind" / "blind.parquet")
+    shutil.rmtree(out / "blind" / "jobs")
+
+    start(out, Silent(), 1, **settings)
+    assert len(ran(log)) == 3, "what is done is not done again"
+    assert len(read_combined(out / "blind" / "blind.parquet")[0]) == 2
+
+    start(out, Silent(), 4, **settings)
+    assert ran(log)[3:] == ["job-seed3"], "seeds that the smaller look left out are there too"
+    rows, metadata = read_combined(out / "blind" / "blind.parquet")
+    assert rows[: len(before)] == before
+    assert {key: metadata["jobs"][key] for key in about["jobs"]} == about["jobs"]
+
+
+def test_what_is_stale_in_the_whole_file_is_refused_as_in_its_jobs_and_does_not_come_back(tmp_path: Path) -> None:
+    out, study, options = tmp_path, tiny_study(), StudyOptions(seeds=2, smallest=True)
+    start(out, Silent(), 2)
+    folder = StudyFolder(out, study, options)
+    rows = folder.rows(study.jobs(options))
+    folder.keep(study.jobs(options)[0], rows[:1], {**FACTS, "revision": "older"})
+    folder.combine(study.jobs(options))
+    shutil.rmtree(out / "blind" / "jobs")
+    with pytest.raises(ResultsError, match="made by revision older"):
+        start(out, Silent(), 2)
+    run_study(study, options, out=out, processes=1, progress=Silent(), set_up=set_up, redo_stale=True)
+    assert [
+        job["revision"] == "older" for job in read_combined(out / "blind" / "blind.parquet")[1]["jobs"].values()
+    ] == [
+        False,
+        False,
+    ]
 
 
 def test_a_folder_of_another_revision_is_refused_before_anything_runs_and_only_what_is_stale_is_done_over(

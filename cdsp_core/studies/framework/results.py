@@ -5,6 +5,8 @@
     OUT/STUDY/jobs/KEY.parquet       its other jobs
     OUT/STUDY/STUDY.parquet          all rows, once all jobs are done; report.md and its charts lie beside it
 
+The last is enough to go on from: jobs that only it has get their files again before anything runs.
+
 `rows_file.py` writes and reads each file.
 """
 
@@ -100,7 +102,32 @@ class StudyFolder:
                 with said_in_a_sentence(path):
                     path.unlink()
                 gone += 1
+        whole = combined_path(self.out, self.study.name)
+        if gone:  # the whole file has their rows too, and would give them back
+            with said_in_a_sentence(whole):
+                whole.unlink(missing_ok=True)
         return gone
+
+    def unpack(self, jobs: Sequence[Job]) -> int:
+        """Give every job that only the study's whole file has a file of its own again. Returns how many.
+
+        So that more seeds begin where a study ended whose job files were not kept. Raises ResultsError.
+        """
+        whole = combined_path(self.out, self.study.name)
+        if not whole.exists():
+            return 0
+        place_of = {job.key: self.path_of(job) for job in jobs}
+        missing: dict[str, tuple[Path, dict[str, Any]]] = {}
+        for key, about in read_metadata(whole)["jobs"].items():
+            path = place_of.get(key, self.path / "jobs" / f"{key}.parquet")
+            if not path.exists():
+                missing[key] = path, about
+        rows_of: dict[str, list[Row]] = {}
+        for row in read_combined(whole)[0] if missing else ():
+            rows_of.setdefault(str(row["job"]), []).append(row)
+        for key, (path, about) in missing.items():
+            self.write(path, parquet_bytes(_own_columns(rows_of.get(key, []), about), about))
+        return len(missing)
 
     def _redo(self) -> str:
         form = self.options
@@ -196,6 +223,17 @@ class StudyFolder:
     def _holds_rows(self) -> bool:
         """Whether anything was finished here; a study that could not begin leaves only its form."""
         return any(self.path.rglob("*.parquet"))
+
+
+def _own_columns(rows: Sequence[Row], about: dict[str, Any]) -> list[Row]:
+    """A job's rows without what its settings say of all of them, and without other jobs' columns."""
+    told = {"job": about["job"], "seed": about["seed"], **about["settings"]}
+    own = [
+        name
+        for name in columns_of(rows)
+        if any(row[name] is not None and (name not in told or row[name] != told[name]) for row in rows)
+    ]
+    return [{name: row[name] for name in own} for row in rows]
 
 
 def combined_path(out: Path, name: str) -> Path:

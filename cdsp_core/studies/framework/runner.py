@@ -46,6 +46,7 @@ def run_study(
     """
     folder = StudyFolder(out, study, options, open_file=open_file)
     jobs = _checked(study.jobs(options))
+    folder.unpack(jobs)
     refuse_stale(folder, jobs, redo_stale=redo_stale)
     try:
         if as_it_stands:
