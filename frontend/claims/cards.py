@@ -28,7 +28,7 @@ LINE_PX: Final = 17
 VALUE_CHARACTERS: Final = 26
 VALUE_LINE_PX: Final = 16
 LEAST_ROW_PX: Final = 40
-REPEATS: Final = "Repeats: how often as many other seeds would give the same verdict"
+REPEATS: Final = "How often as many other seeds would give the same verdict"
 PLOT_CONFIG: Final[Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
 
 
@@ -216,10 +216,8 @@ def claim_row(row: Row, place: int) -> Component:
         [
             html.Span(html.A(minus(claim.text), href=claim.address, className="row-name"), className="row-claim"),
             html.Span(className="row-plot"),
-            html.Span(
-                [*figures, html.Span(threshold(claim), className="threshold", title=REPEATS)], className="row-value"
-            ),
-            html.Span(verdict(claim), className="row-verdict"),
+            html.Span([*figures, html.Span(threshold(claim), className="threshold")], className="row-value"),
+            html.Span([verdict(claim), *repeats(stored)], className="row-verdict"),
             html.Span(see, className="row-see"),
         ],
         id=f"claim-{claim.key}",
@@ -227,6 +225,13 @@ def claim_row(row: Row, place: int) -> Component:
         style={"--place": place + 1},
         tabIndex=-1,
     )
+
+
+def repeats(claim: Claim | None) -> list[Component]:
+    """How often as many other seeds would give a stored verdict again; nothing of what is undecided."""
+    if claim is None or claim.repeats is None:
+        return []
+    return [html.Span(f"repeats in {100 * claim.repeats:.0f}\u00a0%", className="threshold", title=REPEATS)]
 
 
 def value_and_interval(claim: Claim) -> Component:
@@ -243,7 +248,7 @@ def value_and_interval(claim: Claim) -> Component:
 
 
 def threshold(claim: Claim) -> str:
-    """Where a claim holds, and how often other seeds would say the same, or how many would decide what is undecided."""
+    """Where a claim holds, and how many seeds would decide one that is undecided."""
     bound = claim.bound
     side = "no threshold"
     if bound.low is not None and bound.high is not None:
@@ -252,7 +257,5 @@ def threshold(claim: Claim) -> str:
         side = f"above {plain(bound.low)}"
     elif bound.high is not None:
         side = f"below {plain(bound.high)}"
-    if claim.repeats is not None:
-        return f"claim: {side}; repeats in {100 * claim.repeats:.0f} %"
     decided = f"; {claim.decided_by:,} seeds would decide" if claim.decided_by else ""
     return f"claim: {side}{decided}"

@@ -19,6 +19,10 @@ CLOCK_MS: Final = 1500
 VIEWS: Final = ("Pictures", "Numbers", "Film")
 PRESET: Final = "live"
 STORES: Final = ("seen", "shown", "drawn", "under", "going", "done", "ready", "moments")
+HOW_TO_READ: Final = (
+    "Every square is a network of its own: rows are experts, columns blocks of the backbone, amber a held link. "
+    "Follow a row to see what the setting across does."
+)
 BESIDE: Final = {"shares": "Shares the cores with a run", "waits": "Waits while a run trains"}
 
 
@@ -36,7 +40,7 @@ def layout() -> Component:
                 className="panel map-left",
                 **aria(label="What the map is"),
             ),
-            html.Div([card(), reading(), taking()], className="map-right"),
+            html.Div([card(), taking()], className="map-right"),
         ],
         className="map-columns",
     )
@@ -101,6 +105,7 @@ def picture() -> Component:
                 className="map-plot",
             ),
             html.Div(id="map-legend", className="map-legend"),
+            html.P(HOW_TO_READ, className="map-hint"),
         ],
         className="panel map-picture",
         **aria(label="The map"),
@@ -241,20 +246,6 @@ def card() -> Component:
 def nothing_at_the_side() -> Component:
     """What stands there as long as there is no square to show."""
     return html.P("Point at a square, or go to one by Tab.", className="map-hint")
-
-
-def reading() -> Component:
-    """What the picture means."""
-    return html.Section(
-        [
-            html.H2("How to read"),
-            html.P(
-                "Every square is a network of its own: rows are experts, columns blocks of the backbone, amber a link "
-                "that is held. The ground is the measure. Follow a row to see what the setting across does."
-            ),
-        ],
-        className="panel",
-    )
 
 
 def taking() -> Component:
