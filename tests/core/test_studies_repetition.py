@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,10 @@ from cdsp_core.studies.framework.evidence import Evidence
 from cdsp_core.studies.framework.evidence_page import evidence_json
 from cdsp_core.studies.framework.evidence_text import evidence_markdown
 from cdsp_core.studies.framework.repetition import chance_to_repeat, headline_table, paragraphs, repeated
+from cdsp_core.studies.framework.sequential import LOOKS, bounds, level_at_look, repeated_probability
+from cdsp_core.studies.framework.statistics import benjamini_hochberg, holm
 from cdsp_core.studies.framework.study import Claim, Findings
-from cdsp_core.studies.framework.verdicts import decided, judged
+from cdsp_core.studies.framework.verdicts import adjusted, decided, judged
 
 HIGH, LOW, WIDE = (2.0, 2.1, 2.2), (-2.0, -2.1, -2.2), (-5.0, 0.2, 5.0)
 
@@ -116,8 +119,46 @@ def test_a_claim_that_just_passes_its_bound_repeats_half_of_the_time() -> None:
     just = judged(dict(enumerate(RISING)), claim="It.", source="memo", what="it", above=bound - 1e-9)
     assert just.verdict == "holds"
     assert chance_to_repeat(just) == pytest.approx(0.5, abs=0.05)
-    stricter = replace(just, adjusted=2 * just.probability)
+    stricter = replace(just, level=0.025)
     assert chance_to_repeat(stricter) < chance_to_repeat(just)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("adjust", [holm, benjamini_hochberg])
+def test_the_level_of_a_claim_is_where_its_list_would_let_it_go(
+    adjust: Callable[[Sequence[float]], list[float]],
+) -> None:
+    values = [[0.4 * shift + value for value in RISING] for shift in (0.8, 1.2, 1.6, 0.3)]
+    listed = adjusted(
+        [
+            judged(dict(enumerate(v)), claim=f"It {n}.", source="memo", what="it", above=0.0)
+            for n, v in enumerate(values)
+        ],
+        adjust,
+    )
+    raw = [claim.probability for claim in listed]
+    for at, claim in enumerate(listed):
+        decided_at = [p / 4000 for p in range(1, 240) if adjust([*raw[:at], p / 4000, *raw[at + 1 :]])[at] < 0.05]
+        if claim.verdict == "undecided":
+            assert claim.level is None
+        else:
+            assert claim.level == pytest.approx(max(decided_at), abs=1 / 3900)
+
+
+def test_a_claim_that_is_surer_than_others_is_not_asked_for_more_than_they_are() -> None:
+    """Its adjusted p-value is that of the list's first step; if it came out weaker, a later step would do."""
+    strong, weaker = (
+        judged({n: value + by for n, value in enumerate(RISING)}, claim=f"{by}.", source="memo", what="it", above=0.0)
+        for by in (0.3, 0.25)
+    )
+    alone = chance_to_repeat(strong)
+    beside, *_ = adjusted([strong, weaker, weaker], benjamini_hochberg)
+    assert beside.verdict == "holds"
+    assert chance_to_repeat(beside) == alone
+
+
+def test_a_headline_claim_repeats_at_the_level_that_is_left_at_its_look() -> None:
+    assert {look: level_at_look(0.05, look) for look in LOOKS} == pytest.approx(bounds(), rel=1e-3)
+    assert repeated_probability(level_at_look(0.01, 10), 10) == pytest.approx(0.01, rel=1e-6)
 
 
 def test_what_is_undecided_has_no_verdict_to_repeat_and_what_never_varies_repeats_always() -> None:

@@ -181,6 +181,39 @@ def test_every_claim_can_come_out_both_ways(beginning: str) -> None:
     assert (verdict(beginning, **holds), verdict(beginning, **fails)) == ("holds", "fails")
 
 
+@pytest.mark.parametrize(
+    "course",
+    [[0.3, 0.5, 0.7, 0.7, 0.7], [0.5, 0.5, 0.5, 0.5, 0.5], [0.7, 0.3, 0.3, 0.65, 0.65]],
+    ids=["rises, then is flat", "flat from the start", "falls and comes back"],
+)
+def test_a_penalty_that_does_not_fall_is_on_no_plateau_after_its_fall(course: list[float]) -> None:
+    rows: list[Row] = [
+        {"kind": "curve", "measure": "conflict_penalty", "arm": "cdsp", "seed": 0, "step": 100 * n, "value": value}
+        for n, value in enumerate(course, 1)
+    ]
+    assert not -anatomy.SETTLED < anatomy.settling(rows, "cdsp")[0] < anatomy.SETTLED
+
+
+def test_a_penalty_without_a_value_or_of_one_look_says_nothing() -> None:
+    row: Row = {"kind": "curve", "measure": "conflict_penalty", "arm": "cdsp", "seed": 0, "step": 100, "value": 0.7}
+    assert math.isnan(anatomy.settling([row], "cdsp")[0])
+    later: list[Row] = [{**row, "step": 200, "value": 0.4}, {**row, "step": 400, "value": None}]
+    assert math.isnan(anatomy.settling([row, *later], "cdsp")[0])
+    assert anatomy.settling([row, {**row, "step": 200, "value": 0.4}, {**row, "step": 400, "value": 0.37}], "cdsp")[
+        0
+    ] == pytest.approx(0.03 / 0.33)
+
+
+def test_what_is_said_of_the_experts_sizes_and_load_is_so() -> None:
+    config = {job.settings["arm"]: from_dict(job.settings["config"]) for job in anatomy.jobs(OPTIONS) if job.seed == 0}
+    own, wide, standard = (config[arm].model for arm in ("cdsp", "wide", "standard"))
+    assert f"{standard.d_base // standard.num_experts} dimensions each" in anatomy.WIDER
+    assert f"CDSP-MoE's have {own.held_rank} that" in anatomy.WIDER
+    assert standard.load_balance > 0.0
+    assert own.num_partitions == wide.num_partitions == 8
+    assert own.held_rank / own.held_dims == pytest.approx(wide.held_rank / wide.held_dims, abs=0.002)
+
+
 def test_every_claim_is_among_those_that_come_out_both_ways() -> None:
     assert len(anatomy.find(made(), OPTIONS).claims) == len(BOTH_WAYS)
 

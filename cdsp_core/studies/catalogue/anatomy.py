@@ -20,7 +20,7 @@ from cdsp_core.studies.framework.training import (
     training_curve,
     training_job,
 )
-from cdsp_core.studies.framework.verdicts import difference, judged
+from cdsp_core.studies.framework.verdicts import LAMBDA_0_NOTE, difference, judged
 
 ARMS: Final[dict[str, dict[str, Any]]] = {
     "cdsp": {"lambda_conflict": 10.0},
@@ -45,7 +45,11 @@ MEMO: Final = "memo of the authors"
 A_TENTH: Final = 0.1
 """a ratio of two rises of the loss whose natural logarithm is within this counts as one"""
 SETTLED: Final = 0.1
-"""A course has settled when its last half brings less than this share of its whole change."""
+"""A course has settled when its last half brings less than this share of its whole fall."""
+WIDER: Final = (
+    "The standard mixture is trained to an even load, CDSP-MoE is not; and its experts have 32 dimensions each of "
+    "their own where CDSP-MoE's have 90 that they share: what differs may be either."
+)
 
 
 def jobs(options: StudyOptions) -> list[Job]:
@@ -117,6 +121,7 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
             "percentage points",
             "structure",
             equivalence=POINT,
+            reason=WIDER,
         ),
         *(
             _above(
@@ -127,14 +132,15 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
                 "of accuracy with ID, mean of the layers, CDSP-MoE minus the other",
                 "routing",
                 equivalence=POINT,
+                reason=reason,
             )
-            for other in ("lambda_0", "standard")
+            for other, reason in (("lambda_0", LAMBDA_0_NOTE), ("standard", WIDER))
         ),
         _above(
             {seed: -value for seed, value in idle.items()},
             "The topology does not collapse into a few experts: fewer than one of eight lies idle",
             f"{MEMO}, failure modes",
-            "Minus the number of experts below 1 % of the load over the last epoch, mean of the layers",
+            "Minus the number of experts below 1 % of a batch's load, mean of the last epoch's looks and of the layers",
             "routing",
             above=-1.0,
         ),
@@ -155,6 +161,7 @@ def _minima(rows: Sequence[Row]) -> list[Claim]:
             "lambda 10",
             "conflict",
             equivalence=A_TENTH,
+            reason=f"{LAMBDA_0_NOTE} A itself is not shaken, and scales what each expert gives.",
         )
     ]
 
@@ -166,7 +173,8 @@ def _topology(rows: Sequence[Row]) -> list[Claim]:
             settling(rows, "cdsp"),
             claim="The auxiliary loss falls and then stays on a plateau",
             source=f"{PAPER}, auxiliary loss",
-            what="Change of the conflict penalty in the second half of training as a share of its whole change",
+            what="Fall of the conflict penalty in the second half of training as a share of its whole fall, 1 where it "
+            "did not fall",
             within=(-SETTLED, SETTLED),
             published="from 0.71 to 0.37, then flat",
             theme="conflict",
@@ -209,6 +217,7 @@ def _beginnings(rows: Sequence[Row]) -> list[Claim]:
             "Mean Jaccard overlap of the subspaces, 256 dimensions minus 512, over the last epoch",
             "structure",
             equivalence=OVERLAP,
+            reason="Both have eight partitions, and an expert holds the same share of the dimensions in both.",
         ),
         _above(
             points(accuracy["wide"], accuracy["cdsp"]),
@@ -230,8 +239,18 @@ def _above(
     *,
     above: float = 0.0,
     equivalence: float | None = None,
+    reason: str = "",
 ) -> Claim:
-    return judged(values, claim=claim, source=source, what=what, theme=theme, above=above, equivalence=equivalence)
+    return judged(
+        values,
+        claim=claim,
+        source=source,
+        what=what,
+        theme=theme,
+        above=above,
+        equivalence=equivalence,
+        reason=reason,
+    )
 
 
 def _logarithm(value: float) -> float:
@@ -239,17 +258,25 @@ def _logarithm(value: float) -> float:
 
 
 def settling(rows: Sequence[Row], arm: str) -> dict[int, float]:
-    """One number a seed: the second half's share of the penalty's whole change; NaN where it never changed."""
+    """One number a seed: the second half's share of the penalty's whole fall; 1 where it is no lower at the end.
+
+    NaN where the penalty has no value, or one alone.
+    """
     course: dict[int, list[tuple[int, float]]] = {}
     for row in rows:
         if (row["kind"], row["measure"], row["arm"]) == ("curve", "conflict_penalty", arm):
-            course.setdefault(int(row["seed"] or 0), []).append((int(row["step"] or 0), float(row["value"] or 0.0)))
-    found = {}
-    for seed, of in course.items():
-        first, *_, last = (value for _, value in sorted(of))
-        middle = min(sorted(of), key=lambda look: abs(look[0] - max(of)[0] / 2))[1]
-        found[seed] = (last - middle) / (last - first) if last != first else math.nan
-    return found
+            value = math.nan if row["value"] is None else float(row["value"])
+            course.setdefault(int(row["seed"] or 0), []).append((int(row["step"] or 0), value))
+    return {seed: _late_share(sorted(of)) for seed, of in course.items()}
+
+
+def _late_share(course: Sequence[tuple[int, float]]) -> float:
+    half = course[-1][0] / 2
+    first, last = course[0][1], course[-1][1]
+    middle = min(course, key=lambda look: abs(look[0] - half))[1]
+    if len(course) < 2 or not math.isfinite(first + middle + last):
+        return math.nan
+    return (middle - last) / (first - last) if last < first else 1.0
 
 
 def _what_halves_cost(rows: Sequence[Row]) -> Chart:

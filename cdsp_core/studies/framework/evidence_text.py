@@ -28,9 +28,10 @@ CAVEAT: Final = (
 RULES: Final = (
     "Intervals are 95 % Student-t intervals over seeds. A claim holds or fails when a t-test against its threshold "
     "says so, has no effect when the interval lies within its bound of equivalence, and is undecided otherwise; "
-    "adjusted by Holm over the twelve, by Benjamini and Hochberg over all others. A verdict repeats as often as "
-    "other seeds, as many, would give it again. The rules are in docs/preregistration.md. Some configurations of the "
-    "smallest forms changed after a first measurement; docs/decisions.md tells which and why."
+    "adjusted by Holm over the twelve, by Benjamini and Hochberg over all others. A verdict repeats in the share of "
+    "repetitions with as many other seeds that would give it again, as far as these seeds tell. The rules are in "
+    "docs/preregistration.md. Some configurations of the smallest forms changed after a first measurement; "
+    "docs/decisions.md tells which and why."
 )
 LAST_BRACKET: Final = re.compile(r"(?P<stem>.*) \((?P<place>[^()]*)\)\.?")
 MOST_WORDS: Final = 11_300 // 3

@@ -18,10 +18,9 @@ import numpy as np
 
 from cdsp_core.studies.framework.evidence import Evidence, headline_of
 from cdsp_core.studies.framework.numbers import in_short
-from cdsp_core.studies.framework.sequential import LEVEL
+from cdsp_core.studies.framework.sequential import LEVEL, level_at_look, look_of
 from cdsp_core.studies.framework.statistics import interval
 from cdsp_core.studies.framework.study import Claim, Table
-from cdsp_core.studies.framework.verdicts import decided
 
 STUDIES: Final = ("headline", "p-drop", "lr-ratio", "conflict-necessity")
 """named in docs/preregistration.md before they were repeated"""
@@ -80,19 +79,23 @@ def paragraphs(first: Sequence[Evidence], again: Sequence[Evidence]) -> list[str
         f"judged alike: of {len(pairs)} decided claims {same} have the same verdict ({same / len(pairs):.0%}, {met}); "
         f"{opposite or 'none'} turned from holds to fails or back."
     )
+    mean = sum(chance for chance, _ in chances)
+    spread = math.sqrt(sum(chance * (1.0 - chance) for chance, _ in chances))
     expected = (
-        f"By the means and spreads of the first seeds {sum(chance for chance, _ in chances):.1f} were to be expected "
-        "(worked out afterwards): a claim that just passes its bound passes it again half of the time. Of the "
+        f"By the means and spreads of the first seeds {mean:.1f} were to be expected, give or take {spread:.1f} if "
+        "each claim came out by itself (worked out afterwards): a claim that just passes its bound passes it again "
+        "half of the time. Of the "
         f"{len(sure)} whose chance was {ASKED:.0%} or more {sum(sure)} have the same verdict."
     )
     return [said, expected, *([f"Changed: {'; '.join(changed)}."] if changed else [])]
 
 
 def chance_to_repeat(claim: Claim) -> float | None:
-    """The chance that as many other seeds give a decided claim the same verdict, at the level its list leaves it.
+    """The chance that as many other seeds give a decided claim the same verdict, the others of its list as they are.
 
     Of true mean and spread no more is taken for known than its values tell: both are drawn from what Student's t
-    leaves possible (a flat prior), then as many new seeds. None for a claim that is undecided or of one seed.
+    leaves possible (a flat prior), then as many new seeds. It is too high by as much as the claim was lucky to be
+    decided. None for a claim that is undecided or of one seed.
     """
     if claim.verdict == "undecided" or len(claim.values) < 2:
         return None
@@ -130,9 +133,12 @@ def chance_to_repeat(claim: Claim) -> float | None:
 
 
 def _level_left(claim: Claim) -> float:
-    """The p-value below which this claim alone is decided, as its adjusted one says; without one, 5 %."""
-    _, alone = decided(claim.values, claim.bound, claim.equivalence)
-    return LEVEL * alone / claim.adjusted if claim.adjusted else LEVEL
+    """The p-value of one look below which this claim is decided: its list's level, 5 % without a list, and of a
+    headline claim what is left of that at its look.
+    """
+    level = LEVEL if claim.level is None else claim.level
+    look = look_of(len(claim.values)) if claim.headline else None
+    return level if look is None else level_at_look(level, look)
 
 
 def headline_table(first: Sequence[Evidence], again: Sequence[Evidence]) -> Table:

@@ -7,7 +7,7 @@
 
 The last is enough to go on from: jobs that only it has get their files again before anything runs.
 
-`rows_file.py` writes and reads each file.
+`rows_file.py` writes and reads each file, `whole_file.py` tells what the whole one has of each job.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ from cdsp_core.studies.framework.rows_file import (
     write_whole,
 )
 from cdsp_core.studies.framework.study import Job, Row, Study, StudyOptions
+from cdsp_core.studies.framework.whole_file import is_same_training, jobs_told, rows_told
 
 MAKES_ROWS: Final = ("settings", "kernels", "method", "models", "data", "training", "studies/experiments")
 """folders of the package that decide what a job's rows are"""
@@ -111,23 +113,30 @@ class StudyFolder:
     def unpack(self, jobs: Sequence[Job]) -> int:
         """Give every job that only the study's whole file has a file of its own again. Returns how many.
 
-        So that more seeds begin where a study ended whose job files were not kept. Raises ResultsError.
+        So that more seeds begin where a study ended whose job files were not kept. Rows of a shared training are
+        shared again only if its config is the same; of another one they are kept beside. Raises ResultsError.
         """
         whole = combined_path(self.out, self.study.name)
         if not whole.exists():
             return 0
-        place_of = {job.key: self.path_of(job) for job in jobs}
-        missing: dict[str, tuple[Path, dict[str, Any]]] = {}
-        for key, about in read_metadata(whole)["jobs"].items():
-            path = place_of.get(key, self.path / "jobs" / f"{key}.parquet")
-            if not path.exists():
-                missing[key] = path, about
-        rows_of: dict[str, list[Row]] = {}
-        for row in read_combined(whole)[0] if missing else ():
-            rows_of.setdefault(str(row["job"]), []).append(row)
-        for key, (path, about) in missing.items():
-            self.write(path, parquet_bytes(_own_columns(rows_of.get(key, []), about), about))
+        told = jobs_told(whole, study=self.study.name, form=_form(self.options))
+        job_of = {job.key: job for job in jobs}
+        for seed in sorted({about["seed"] for key, about in told.items() if key not in job_of}):
+            one = replace(self.options, first_seed=seed, seeds=1)
+            job_of = {**{job.key: job for job in self.study.jobs(one)}, **job_of}
+        place_of = {key: self._place_again(key, about, job_of.get(key)) for key, about in told.items()}
+        missing = {key: path for key, path in place_of.items() if not path.exists()}
+        rows_of = rows_told(whole, told) if missing else {}
+        missing = {key: path for key, path in missing.items() if key in rows_of}
+        for key, path in missing.items():
+            self.write(path, parquet_bytes(rows_of[key], told[key]))
         return len(missing)
+
+    def _place_again(self, key: str, about: dict[str, Any], job: Job | None) -> Path:
+        """Where a job's rows belong that the whole file tells of; `job` is what has this key now."""
+        if job is not None and job.shared_as is not None and is_same_training(about, job):
+            return self.path_of(job)
+        return self.path / "jobs" / f"{key}.parquet"
 
     def _redo(self) -> str:
         form = self.options
@@ -204,6 +213,9 @@ class StudyFolder:
         try:
             found = json.loads(path.read_text())
         except FileNotFoundError:
+            whole = combined_path(self.out, self.study.name)
+            if whole.exists():  # it alone says of which form the folder is
+                jobs_told(whole, study=self.study.name, form=_form(self.options))
             self.write(path, json.dumps(wanted, indent=1).encode())
             return
         except OSError as error:
@@ -223,17 +235,6 @@ class StudyFolder:
     def _holds_rows(self) -> bool:
         """Whether anything was finished here; a study that could not begin leaves only its form."""
         return any(self.path.rglob("*.parquet"))
-
-
-def _own_columns(rows: Sequence[Row], about: dict[str, Any]) -> list[Row]:
-    """A job's rows without what its settings say of all of them, and without other jobs' columns."""
-    told = {"job": about["job"], "seed": about["seed"], **about["settings"]}
-    own = [
-        name
-        for name in columns_of(rows)
-        if any(row[name] is not None and (name not in told or row[name] != told[name]) for row in rows)
-    ]
-    return [{name: row[name] for name in own} for row in rows]
 
 
 def combined_path(out: Path, name: str) -> Path:

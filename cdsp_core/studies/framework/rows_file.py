@@ -91,7 +91,7 @@ def said_in_a_sentence(path: Path) -> Iterator[None]:
     """Files that cannot be read or written become a ResultsError."""
     try:
         yield
-    except (pa.ArrowException, json.JSONDecodeError) as error:
+    except (pa.ArrowException, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ResultsError(f"{path} cannot be read: {' '.join(str(error).split())} Delete it and run again.") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

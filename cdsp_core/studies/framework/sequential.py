@@ -44,6 +44,16 @@ def repeated_probability(probability: float, look: int) -> float:
 
 
 @functools.cache
+def level_at_look(level: float, look: int) -> float:
+    """The p-value that this look must be below for its repeated p-value to be below `level`: the inverse of that."""
+    low, high = 0.0, level
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if repeated_probability(middle, look) < level else (low, middle)
+    return high
+
+
+@functools.cache
 def bounds(level: float = LEVEL) -> dict[int, float]:
     """For every look the two-sided p-value below which it decides, all looks together at `level`."""
     from scipy.special import ndtr

@@ -92,6 +92,8 @@ class Claim:
     """Two-sided p-value of the verdict, or of the nearest one where it is undecided; not adjusted for other claims."""
     adjusted: float | None = None
     """The same after Holm (headline) or Benjamini-Hochberg (others); None where a study stands alone."""
+    level: float | None = None
+    """The `probability` below which its list decides it, the others' as they are; None where it is not decided."""
     sign_probability: float | None = None
     """p-value of the sign test against the lower bound; None with fewer than six seeds."""
     decided_by: int | None = None

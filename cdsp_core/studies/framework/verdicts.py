@@ -17,6 +17,7 @@ from cdsp_core.studies.framework.statistics import (
 )
 from cdsp_core.studies.framework.study import Claim, Line, Row, Table, Theme, Value, Verdict
 
+_HALVINGS: Final = 30
 HEADLINES: Final = 12
 """how many claims docs/preregistration.md names"""
 LAMBDA_0_NOTE = "Lambda also multiplies the two small regularisers of A, so with lambda 0 these are gone too."
@@ -97,9 +98,9 @@ def judged(
 
 def adjusted(claims: Sequence[Claim], adjust: Callable[[Sequence[float]], list[float]]) -> list[Claim]:
     """These claims as one list: each has its adjusted p-value, and is undecided where that is 5 % or more."""
-    found = adjust([claim.probability for claim in claims])
+    raw = [claim.probability for claim in claims]
     return [
-        replace(claim, adjusted=probability)
+        replace(claim, adjusted=probability, level=_level_in(raw, at, adjust))
         if probability < LEVEL or claim.verdict == "undecided"
         else replace(
             claim,
@@ -107,8 +108,31 @@ def adjusted(claims: Sequence[Claim], adjust: Callable[[Sequence[float]], list[f
             verdict="undecided",
             decided_by=_needed_after_adjusting(claim, claims=len(claims)),
         )
-        for claim, probability in zip(claims, found, strict=True)
+        for at, (claim, probability) in enumerate(zip(claims, adjust(raw), strict=True))
     ]
+
+
+def _level_in(
+    probabilities: Sequence[float], at: int, adjust: Callable[[Sequence[float]], list[float]]
+) -> float | None:
+    """The p-value below which this one is decided in its list, the others as they are; None where it is not now.
+
+    Its own adjusted p-value does not tell: of a claim that is surer than others it is by a stricter step of Holm's or
+    of Benjamini and Hochberg's than the last one that the list would let it pass by.
+    """
+    with_it = list(probabilities)
+
+    def passes(probability: float) -> bool:
+        with_it[at] = probability
+        return adjust(with_it)[at] < LEVEL
+
+    if not passes(probabilities[at]):
+        return None
+    low, high = probabilities[at], LEVEL
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if passes(middle) else (low, middle)
+    return high
 
 
 def _needed_after_adjusting(claim: Claim, *, claims: int) -> int | None:
