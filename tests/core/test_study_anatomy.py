@@ -151,17 +151,36 @@ def verdict(beginning: str, **told: dict[str, float]) -> str:
 BOTH_WAYS: dict[str, tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]] = {
     "Few experts do the work": ({}, {"marginal_half": {"cdsp": 1.5}}),
     "Experts that let go": ({}, {"marginal_half": {"cdsp": 7.0}}),
-    "CDSP-MoE needs fewer": ({"less_used_half": {"standard": 5.0}}, {"less_used_half": {"standard": 1.0}}),
+    "A tells better than the load": ({}, {"marginal_half": {"cdsp": 5.0}}),
+    "CDSP-MoE needs fewer of its experts than: standard MoE, same": (
+        {"less_used_half": {"standard": 5.0}},
+        {"less_used_half": {"standard": 1.0}},
+    ),
+    "CDSP-MoE needs fewer of its experts than: standard MoE that": (
+        {"less_used_half": {"uneven": 5.0}},
+        {"less_used_half": {"uneven": 1.0}},
+    ),
     "Its favourite expert is more a task's own than in: CDSP": (
         {"selectivity": {"lambda_0": 2.0}},
         {"selectivity": {"lambda_0": 6.0}},
     ),
-    "Its favourite expert is more a task's own than in: standard": (
+    "Its favourite expert is more a task's own than in: standard MoE, same": (
         {"selectivity": {"standard": 2.0}},
         {"selectivity": {"standard": 6.0}},
     ),
+    "Its favourite expert is more a task's own than in: standard MoE that": (
+        {"selectivity": {"uneven": 2.0}},
+        {"selectivity": {"uneven": 6.0}},
+    ),
     "The topology does not collapse": ({}, {"idle_experts": {"cdsp": 1.2}}),
-    "The conflict game ends in flatter": ({"loss_risen": {"lambda_0": 0.08}}, {"loss_risen": {"lambda_0": 0.03}}),
+    "The conflict game ends in a flatter minimum than: CDSP": (
+        {"loss_risen": {"lambda_0": 0.08}},
+        {"loss_risen": {"lambda_0": 0.03}},
+    ),
+    "The conflict game ends in a flatter minimum than: pressure": (
+        {"loss_risen": {"permuted": 0.08}},
+        {"loss_risen": {"permuted": 0.03}},
+    ),
     "The auxiliary loss falls": ({}, {"penalty": {str(n): 0.7 - 0.1 * n for n in range(1, 11)}}),
     "L1 keeps": ({"reopened": {"no_l1": 0.02}}, {"reopened": {"no_l1": 0.18}}),
     "Binarisation makes": (
@@ -209,7 +228,7 @@ def test_what_is_said_of_the_experts_sizes_and_load_is_so() -> None:
     own, wide, standard = (config[arm].model for arm in ("cdsp", "wide", "standard"))
     assert f"{standard.d_base // standard.num_experts} dimensions each" in anatomy.WIDER
     assert f"CDSP-MoE's have {own.held_rank} that" in anatomy.WIDER
-    assert standard.load_balance > 0.0
+    assert standard.load_balance > 0.0 == config["uneven"].model.load_balance
     assert own.num_partitions == wide.num_partitions == 8
     assert own.held_rank / own.held_dims == pytest.approx(wide.held_rank / wide.held_dims, abs=0.002)
 

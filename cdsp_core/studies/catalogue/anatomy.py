@@ -25,7 +25,9 @@ from cdsp_core.studies.framework.verdicts import LAMBDA_0_NOTE, difference, judg
 ARMS: Final[dict[str, dict[str, Any]]] = {
     "cdsp": {"lambda_conflict": 10.0},
     "lambda_0": {"lambda_conflict": 0.0},
+    "permuted": {"lambda_conflict": 10.0, "pressure": "permuted"},
     "standard": {"architecture": "standard"},
+    "uneven": {"architecture": "standard", "load_balance": 0.0},
     "no_l1": {"lambda_conflict": 10.0, "l1": 0.0},
     "no_binarize": {"lambda_conflict": 10.0, "binarize": 0.0},
     "self_biased": {"lambda_conflict": 10.0, "topology_init": "self_biased"},
@@ -35,7 +37,9 @@ ARMS: Final[dict[str, dict[str, Any]]] = {
 NAMES: Final = {
     "cdsp": "CDSP-MoE, lambda 10",
     "lambda_0": "CDSP-MoE, lambda 0",
+    "permuted": "pressure permuted over pairs",
     "standard": "standard MoE, same task dropout",
+    "uneven": "standard MoE that no load balance is asked of",
     "no_l1": "without L1",
     "no_binarize": "without binarisation",
     "self_biased": "self-biased start of A",
@@ -47,9 +51,11 @@ A_TENTH: Final = 0.1
 SETTLED: Final = 0.1
 """A course has settled when its last half brings less than this share of its whole fall."""
 WIDER: Final = (
-    "The standard mixture is trained to an even load, CDSP-MoE is not; and its experts have 32 dimensions each of "
-    "their own where CDSP-MoE's have 90 that they share: what differs may be either."
+    "Experts of the standard mixture have 32 dimensions each of their own where CDSP-MoE's have 90 that they share: "
+    "what differs may be that."
 )
+EVEN: Final = f"{WIDER} And the standard mixture is trained to an even load, CDSP-MoE is not."
+MIXTURES: Final = {"standard": EVEN, "uneven": WIDER}
 
 
 def jobs(options: StudyOptions) -> list[Job]:
@@ -92,7 +98,8 @@ def _of(rows: Sequence[Row], arm: str, measure: str, **where: Any) -> dict[int, 
 
 def _experts(rows: Sequence[Row]) -> list[Claim]:
     marginal, at_random = _of(rows, "cdsp", "marginal_half"), _of(rows, "cdsp", "random_half")
-    selectivity = {arm: _of(rows, arm, "selectivity") for arm in ("cdsp", "lambda_0", "standard")}
+    selectivity = {arm: _of(rows, arm, "selectivity") for arm in ("cdsp", "lambda_0", *MIXTURES)}
+    less_used = {arm: _of(rows, arm, "less_used_half") for arm in ("cdsp", *MIXTURES)}
     idle = _of(rows, "cdsp", "idle_experts")
     return [
         _above(
@@ -114,14 +121,26 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
             equivalence=POINT,
         ),
         _above(
-            difference(_of(rows, "standard", "less_used_half"), _of(rows, "cdsp", "less_used_half")),
-            "CDSP-MoE needs fewer of its experts than a standard mixture with the same task dropout",
+            difference(less_used["cdsp"], marginal),
+            "A tells better than the load which experts can go",
             PROJECT,
-            "Loss of accuracy with ID without the less used half of the experts, standard mixture minus CDSP-MoE, in "
-            "percentage points",
+            "Loss of accuracy with ID without the less used half of the experts minus without the half that holds on "
+            "least, in percentage points",
             "structure",
             equivalence=POINT,
-            reason=WIDER,
+        ),
+        *(
+            _above(
+                difference(less_used[other], less_used["cdsp"]),
+                f"CDSP-MoE needs fewer of its experts than: {NAMES[other]}",
+                PROJECT,
+                "Loss of accuracy with ID without the less used half of the experts, the other minus CDSP-MoE, in "
+                "percentage points",
+                "structure",
+                equivalence=POINT,
+                reason=reason,
+            )
+            for other, reason in MIXTURES.items()
         ),
         *(
             _above(
@@ -134,7 +153,7 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
                 equivalence=POINT,
                 reason=reason,
             )
-            for other, reason in (("lambda_0", LAMBDA_0_NOTE), ("standard", WIDER))
+            for other, reason in {"lambda_0": LAMBDA_0_NOTE, **MIXTURES}.items()
         ),
         _above(
             {seed: -value for seed, value in idle.items()},
@@ -150,18 +169,23 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
 def _minima(rows: Sequence[Row]) -> list[Claim]:
     risen = {
         arm: {seed: _logarithm(value) for seed, value in _of(rows, arm, "loss_risen").items()}
-        for arm in ("cdsp", "lambda_0")
+        for arm in ("cdsp", "lambda_0", "permuted")
     }
+    a_itself = "A itself is not shaken, and scales what each expert gives."
     return [
         _above(
-            difference(risen["lambda_0"], risen["cdsp"]),
-            "The conflict game ends in flatter minima",
+            difference(risen[other], risen["cdsp"]),
+            f"The conflict game ends in a flatter minimum than: {NAMES[other]}",
             MEMO,
-            "Natural logarithm of the rise of the training loss when every weight is shaken by a tenth, lambda 0 minus "
-            "lambda 10",
+            "Natural logarithm of the rise of the training loss when every weight is shaken by a tenth, the other "
+            "minus lambda 10",
             "conflict",
             equivalence=A_TENTH,
-            reason=f"{LAMBDA_0_NOTE} A itself is not shaken, and scales what each expert gives.",
+            reason=reason,
+        )
+        for other, reason in (
+            ("lambda_0", f"{LAMBDA_0_NOTE} {a_itself}"),
+            ("permuted", f"A is pressed as hard in both. {a_itself}"),
         )
     ]
 

@@ -218,8 +218,9 @@ def _wanted(studies: Sequence[Study], options: StudyOptions, out: Path) -> tuple
     for study in studies:
         if study.run is not run_training:
             continue
-        folder = StudyFolder(out, study, options)
-        for job in study.jobs(options):
+        folder, jobs = StudyFolder(out, study, options), study.jobs(options)
+        folder.unpack(jobs)
+        for job in jobs:
             config = from_dict(job.settings["config"])
             reason = why_not_batched(config)
             if reason:

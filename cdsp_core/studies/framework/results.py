@@ -50,6 +50,7 @@ ALIKE: Final = {
     "after 150 steps of paper, live and standard are the same to the bit.",
     "1d7159dbc09e": "Later: networks taken apart, a study of its own; what it asks of the others' measuring got other "
     "names. No row changes.",
+    "022d797e3fc2": "Later: a claim's words, and that batches begin from a study's whole file. No row changes.",
 }
 """Revisions whose rows are those of this one, and why; everything else of another revision is stale."""
 
