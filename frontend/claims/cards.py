@@ -28,7 +28,7 @@ LINE_PX: Final = 17
 VALUE_CHARACTERS: Final = 26
 VALUE_LINE_PX: Final = 16
 LEAST_ROW_PX: Final = 40
-REPEATS: Final = "How often as many other seeds would give the same verdict"
+REPEATS: Final = "Chance that as many other seeds give the same verdict"
 PLOT_CONFIG: Final[Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
 
 
@@ -231,7 +231,7 @@ def repeats(claim: Claim | None) -> list[Component]:
     """How often as many other seeds would give a stored verdict again; nothing of what is undecided."""
     if claim is None or claim.repeats is None:
         return []
-    return [html.Span(f"repeats in {100 * claim.repeats:.0f}\u00a0%", className="threshold", title=REPEATS)]
+    return [html.Span(f"{100 * claim.repeats:.0f}\u00a0% to repeat", className="threshold", title=REPEATS)]
 
 
 def value_and_interval(claim: Claim) -> Component:
