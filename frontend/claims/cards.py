@@ -211,7 +211,8 @@ def claim_row(row: Row, place: int) -> Component:
     if fresh is not None:
         word: list[Any] = [" ", verdict(fresh)] if stored else []
         figures.append(html.Span([value_and_interval(fresh), f" {row.when}", *word], className="fresh"))
-    see = [html.A("See it", href=link, className="see", title="In the Lab")] if (link := lab_link(claim)) else []
+    link = lab_link(claim)
+    see = [html.A("See it", href=link, className="see", title="Offers a run in the Lab that shows it")] if link else []
     return html.Li(
         [
             html.Span(html.A(minus(claim.text), href=claim.address, className="row-name"), className="row-claim"),

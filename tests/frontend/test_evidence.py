@@ -179,6 +179,7 @@ def test_a_claim_leads_to_a_run_that_shows_it_where_the_lab_can() -> None:
     assert see("conflict-necessity", theme="conflict") == "/#start=live&lambda_conflict=0"
     assert see("interference", theme="conflict") is None
     assert see("headline", theme="conflict", headline="H8") == "/#start=live&lambda_conflict=0"
+    assert see("headline", theme="conflict", headline="H10") is None, "no control permutes the pressure"
     assert see("tiny-lm", theme="beyond images") is None
     assert see("table", theme="accuracy", see="/#run=abc") == "/#run=abc"
 
