@@ -28,7 +28,7 @@ LINE_PX: Final = 17
 VALUE_CHARACTERS: Final = 26
 VALUE_LINE_PX: Final = 16
 LEAST_ROW_PX: Final = 40
-REPEATS: Final = "How often as many other seeds would give the same verdict"
+REPEATS: Final = "Chance that as many other seeds give the same verdict"
 PLOT_CONFIG: Final[Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
 
 
@@ -211,7 +211,8 @@ def claim_row(row: Row, place: int) -> Component:
     if fresh is not None:
         word: list[Any] = [" ", verdict(fresh)] if stored else []
         figures.append(html.Span([value_and_interval(fresh), f" {row.when}", *word], className="fresh"))
-    see = [html.A("See it", href=link, className="see", title="In the Lab")] if (link := lab_link(claim)) else []
+    link = lab_link(claim)
+    see = [html.A("See it", href=link, className="see", title="Offers a run in the Lab that shows it")] if link else []
     return html.Li(
         [
             html.Span(html.A(minus(claim.text), href=claim.address, className="row-name"), className="row-claim"),
@@ -231,7 +232,7 @@ def repeats(claim: Claim | None) -> list[Component]:
     """How often as many other seeds would give a stored verdict again; nothing of what is undecided."""
     if claim is None or claim.repeats is None:
         return []
-    return [html.Span(f"repeats in {100 * claim.repeats:.0f}\u00a0%", className="threshold", title=REPEATS)]
+    return [html.Span(f"{100 * claim.repeats:.0f}\u00a0% to repeat", className="threshold", title=REPEATS)]
 
 
 def value_and_interval(claim: Claim) -> Component:

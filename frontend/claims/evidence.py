@@ -129,6 +129,14 @@ class Study:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WordTable:
+    """Words in columns; every row is as long as `columns`."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
     """All stored results. `sentences` say how the claims came out; `missing` says why there are none."""
 
@@ -137,8 +145,10 @@ class Evidence:
     sentences: tuple[str, ...] = ()
     causal: tuple[str, ...] = ()
     """what the causal test says, a paragraph for each set of rules"""
+    causal_table: WordTable | None = None
     repetition: tuple[str, ...] = ()
     """what came of repeating the studies with other seeds"""
+    repetition_table: WordTable | None = None
     missing: str | None = None
     claims: tuple[Claim, ...] = field(init=False)
 
@@ -184,15 +194,14 @@ def read_evidence(content: str | bytes) -> Evidence:
         studies = (*studies, _study(unmeasured, keys))
     if not any(study.claims for study in studies):
         return Evidence(missing=NO_EVIDENCE)
-    sentences = tuple(map(str, raw.get("summary") or ()))
-    causal = tuple(map(str, raw.get("causal") or ()))
-    repetition = tuple(map(str, raw.get("repetition") or ()))
     return Evidence(
         studies=studies,
         caveat=str(raw.get("caveat", "")),
-        sentences=sentences,
-        causal=causal,
-        repetition=repetition,
+        sentences=tuple(map(str, raw.get("summary") or ())),
+        causal=tuple(map(str, raw.get("causal") or ())),
+        causal_table=_table(raw.get("causal_table")),
+        repetition=tuple(map(str, raw.get("repetition") or ())),
+        repetition_table=_table(raw.get("repetition_table")),
     )
 
 
@@ -202,6 +211,10 @@ def read_claims(raw: list[Any], study: str) -> tuple[Claim, ...]:
     Such a version stored its last results, and judged by other words.
     """
     return tuple(_claim(each, study, set()) for each in raw if isinstance(each, dict) and each["verdict"] in VERDICTS)
+
+
+def _table(raw: Mapping[str, Any] | None) -> WordTable | None:
+    return WordTable(columns=tuple(raw["columns"]), rows=tuple(map(tuple, raw["rows"]))) if raw else None
 
 
 def _study(raw: Mapping[str, Any], keys: set[str]) -> Study:

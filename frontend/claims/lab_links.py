@@ -29,7 +29,9 @@ OFFERS: Final = {
     "structure": Offer(start="live", studies=("theory",)),
     "rates and depth": Offer(start="live&lr_ratio=1", studies=("lr-ratio",)),
 }
-"""By the key of a theme. Its headline claims are shown, too; what has models of its own, the Lab cannot show."""
+"""By the key of a theme. Headline claims are shown, too. A study with models of its own cannot be shown."""
+NOT_SHOWN: Final = ("H10", "H11", "H12")
+"""headline claims on a permuted pressure, a rank by force and an inferred task: no preset and no control has them"""
 
 
 def lab_link(claim: Claim) -> str | None:
@@ -37,4 +39,5 @@ def lab_link(claim: Claim) -> str | None:
     offer = OFFERS.get(claim.theme)
     if claim.see or offer is None:
         return claim.see
-    return offer.address if claim.is_headline or claim.study in offer.studies else None
+    is_shown = claim.headline not in NOT_SHOWN if claim.is_headline else claim.study in offer.studies
+    return offer.address if is_shown else None

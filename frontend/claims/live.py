@@ -214,13 +214,13 @@ def table(evidence: Evidence) -> str:
     """Every claim as a line of CSV."""
     text = io.StringIO()
     lines = csv.writer(text)
-    columns = ("study", "theme", "claim", "verdict", "repeats", "for the method", "seeds", "measured", "low", "high")
-    lines.writerow([*columns, "holds above"])
+    about = ("study", "theme", "claim", "verdict", "chance to repeat", "for the method", "seeds")
+    lines.writerow([*about, "measured", "low", "high", "holds above", "holds below", "unit"])
     for claim in evidence.claims:
         ends = claim.interval or ("", "")
         side = "yes" if claim.for_method else "no"
-        low = "" if claim.bound.low is None else claim.bound.low
+        bounds = ("" if end is None else end for end in (claim.bound.low, claim.bound.high))
         repeats = "" if claim.repeats is None else claim.repeats
-        about = (claim.study, claim.theme, claim.text, claim.verdict, repeats, side, claim.seeds)
-        lines.writerow([*about, claim.measured, *ends, low])
+        said = (claim.study, claim.theme, claim.text, claim.verdict, repeats, side, claim.seeds)
+        lines.writerow([*said, claim.measured, *ends, *bounds, claim.unit])
     return text.getvalue()

@@ -9,7 +9,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from frontend.attributes import aria
-from frontend.claims.evidence import VERDICTS, Evidence
+from frontend.claims.evidence import VERDICTS, Evidence, WordTable
 from frontend.claims.themes import THEMES, Theme
 from frontend.claims.verdicts import MEANINGS, TONES, counted, shape
 from frontend.numbers import minus
@@ -142,17 +142,29 @@ def foot(evidence: Evidence) -> list[Component]:
     if evidence.missing:
         return []
     said = {
-        "causal": ("Does conflict carry information?", evidence.causal),
-        "repetition": ("The same with other seeds", evidence.repetition),
+        "causal": ("Does conflict carry information?", evidence.causal, evidence.causal_table),
+        "repetition": ("The same with other seeds", evidence.repetition, evidence.repetition_table),
     }
     return [
         *(
-            html.Section([html.H2(title), *(html.P(minus(text)) for text in texts)], id=name)
-            for name, (title, texts) in said.items()
+            html.Section([html.H2(title), *(html.P(minus(text)) for text in texts), *numbers(table)], id=name)
+            for name, (title, texts, table) in said.items()
             if texts
         ),
         html.P(minus(evidence.caveat), id="caveat"),
     ]
+
+
+def numbers(table: WordTable | None) -> list[Component]:
+    """A table of words and numbers, which scrolls by itself where it is wider than its place."""
+    if table is None:
+        return []
+    head = html.Thead(html.Tr([html.Th(minus(name), scope="col") for name in table.columns]))
+    rows = [
+        html.Tr([html.Th(minus(first), scope="row"), *(html.Td(minus(cell)) for cell in cells)])
+        for first, *cells in table.rows
+    ]
+    return [html.Div(html.Table([head, html.Tbody(rows)]), className="foot-table", tabIndex=0)]
 
 
 def choices(evidence: Evidence, chosen: str) -> list[Component]:

@@ -10,7 +10,7 @@ import pytest
 from cdsp_core.studies import load_study
 from cdsp_core.studies.framework import causal
 from cdsp_core.studies.framework.evidence import Evidence, judged_together
-from cdsp_core.studies.framework.evidence_text import evidence_markdown
+from cdsp_core.studies.framework.evidence_text import evidence_markdown, first_page
 from cdsp_core.studies.framework.study import Job, Row, StudyOptions
 from tests.core.claims import made_up
 from tests.core.study_rows import rows_of
@@ -61,8 +61,39 @@ def test_what_is_not_measured_is_undecided_and_without_any_arm_there_is_no_concl
     (text,) = causal.conclusion(gathered({"cdsp": 6, "permuted": 6}))
     assert causal.ON_PAIRS["no effect"] in text
     assert causal.ON_PRESSURE["undecided"] in text
-    assert "absent" not in text
+    table = causal.table(gathered({"cdsp": 6, "permuted": 6}))
+    assert table is not None
+    permuted, *others = table.rows
+    assert permuted[0] == "permuted over pairs"
+    assert permuted[1].endswith(" no effect")
+    assert others == [["from noise", "–", "–"], ["sign-flipped", "–", "–"], ["absent", "–", "–"]]
+    assert causal.table(gathered({"cdsp": 3, "standard": 3})) is None
     assert causal.conclusion(gathered({"cdsp": 3, "standard": 3})) == []
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "said"),
+    [
+        ({}, "; it makes no difference which experts conflict, and the pressure itself has no effect."),
+        ({"absent": 0.9}, ", but accuracy without ID is higher without any pressure."),
+        ({"permuted": 0.7, "absent": 0.7}, "; it matters which experts conflict, and the pressure itself helps."),
+    ],
+)
+def test_the_first_page_says_beside_which_pairs_whether_there_need_be_a_pressure(
+    accuracy: dict[str, float], said: str
+) -> None:
+    assert first_page(gathered(dict.fromkeys(ALL, 10), **accuracy))[2].endswith(said)
+
+
+def test_the_first_page_says_nothing_of_a_pressure_that_was_never_taken_away() -> None:
+    assert first_page(gathered({"cdsp": 6, "permuted": 6}))[2].endswith("which experts conflict.")
+
+
+def test_the_table_tells_of_how_many_seeds_it_is_and_where_they_are_fewer() -> None:
+    table = causal.table(gathered({"cdsp": 10, "permuted": 10, "noise": 6}))
+    assert table is not None
+    assert table.columns[0] == "true pressure minus (10 seeds)"
+    assert [row[1].endswith("(6 seeds)") for row in table.rows] == [False, True, False, False]
 
 
 @pytest.mark.parametrize(("seeds", "look"), [(2, 2), (3, 3), (5, 3), (6, 6), (8, 6), (10, 10)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -12,7 +13,14 @@ from cdsp_core.studies import load_study
 from cdsp_core.studies.framework.evidence import Evidence
 from cdsp_core.studies.framework.evidence_page import evidence_json
 from cdsp_core.studies.framework.evidence_text import evidence_markdown
-from cdsp_core.studies.framework.repetition import chance_to_repeat, headline_table, paragraphs, repeated
+from cdsp_core.studies.framework.repetition import (
+    chance_to_repeat,
+    changed,
+    changed_table,
+    headline_table,
+    paragraphs,
+    repeated,
+)
 from cdsp_core.studies.framework.sequential import LOOKS, bounds, level_at_look, repeated_probability
 from cdsp_core.studies.framework.statistics import benjamini_hochberg, holm
 from cdsp_core.studies.framework.study import Claim, Findings
@@ -51,12 +59,25 @@ def test_every_changed_verdict_is_named_and_the_share_is_held_against_what_was_a
     said = " ".join(paragraphs([FIRST], [AGAIN]))
     assert "seeds 100 to 102" in said
     assert "of 3 decided claims 1 have the same verdict (33%, fewer than the 95% asked); 1 turned" in said
-    assert "“weaker” holds 2.1±0.25, then undecided" in said
-    assert "“turned” holds 2.1±0.25, then fails -2.1±0.25" in said
-    assert "open" not in said
+    table = changed_table(changed([FIRST], [AGAIN]))
+    assert table is not None
+    assert [tuple(row) for row in table.rows] == [
+        ("weaker", "2.1±0.25 holds", "0.0667±12 undecided"),
+        ("turned", "2.1±0.25 holds", "-2.1±0.25 fails"),
+    ]
     alike = " ".join(paragraphs([FIRST], [FIRST]))
     assert "3 have the same verdict (100%, as asked); none turned" in alike
-    assert "Changed" not in alike
+    assert changed_table(changed([FIRST], [FIRST])) is None
+
+
+def test_a_headline_claim_that_changed_comes_first_on_the_page_and_in_the_document_only_among_the_twelve() -> None:
+    first = evidence(claim("lesser", HIGH), claim("promised", HIGH, "H1"))
+    again = evidence(claim("lesser", WIDE), claim("promised", WIDE, "H1"), first_seed=100)
+    rows = json.loads(evidence_json([first], [again]))["repetition_table"]["rows"]
+    assert [row[0] for row in rows] == ["H1: promised", "lesser"]
+    text = evidence_markdown([first], [again])
+    assert "| lesser | 2.1±0.25 holds |" in text
+    assert "H1: promised" not in text
 
 
 def test_other_studies_are_not_counted() -> None:

@@ -20,7 +20,7 @@ from cdsp_core.studies.framework.preregistration import DOCUMENT, digest
 from cdsp_core.studies.framework.report import markdown, means, report_files
 from cdsp_core.studies.framework.results import ALIKE, StudyFolder, read_combined
 from cdsp_core.studies.framework.rows_file import ResultsError
-from cdsp_core.studies.framework.study import Row, StudyOptions, Table
+from cdsp_core.studies.framework.study import Claim, Row, StudyOptions, Table
 from cdsp_core.studies.framework.verdicts import judged
 from tests.core.tiny_study import FACTS, find, run, tiny_study
 
@@ -112,8 +112,31 @@ def test_the_same_claim_under_several_rules_is_one_line_and_each_tells_where_see
 
 def test_what_is_undecided_is_counted_and_listed_in_no_document(evidence: Evidence) -> None:
     text = evidence_markdown([evidence])
-    assert "* 1 undecided." in text
+    assert ": 1 undecided</summary>" in text
     assert "* There is a gain" not in text
+
+
+def test_a_studys_own_claims_are_told_from_the_twelve_and_several_hold_where_one_holds(evidence: Evidence) -> None:
+    first = replace(evidence.findings.claims[0], verdict="holds")
+    claims = [first, replace(first, claim="There is more"), replace(first, claim="Promised", headline="H1")]
+
+    def summary(of_study: list[Claim]) -> str:
+        text = evidence_markdown([replace(evidence, findings=replace(evidence.findings, claims=of_study))])
+        return text.partition("<summary>")[2].partition("</summary>")[0]
+
+    assert summary(claims).endswith(": besides the twelve 2 hold")
+    assert summary(claims[:1]).endswith(": 1 holds")
+
+
+def test_what_all_headline_claims_share_is_said_once_and_else_of_each(evidence: Evidence) -> None:
+    nothing = evidence_markdown([evidence])
+    assert "\n\nEach: not measured yet. " in nothing
+    assert "| verdict |\n" in nothing
+    measured = replace(evidence.findings.claims[0], headline="H1")
+    told = evidence_markdown([replace(evidence, findings=replace(evidence.findings, claims=[measured]))])
+    assert "Each: " not in told
+    (line,) = (line for line in told.splitlines() if line.startswith("| H1 |"))
+    assert line.endswith(" | 3 seeds, smallest form |")
 
 
 def test_a_contrast_of_which_nothing_is_measured_is_judged_with_no_others(evidence: Evidence) -> None:
@@ -134,7 +157,8 @@ def test_evidence_says_when_the_code_changed_in_between(evidence: Evidence) -> N
     jobs = {key: {**job, "revision": alike.get(key, job["revision"])} for key, job in evidence.metadata["jobs"].items()}
     same = {key: job for key, job in jobs.items() if key in alike}
     changed = replace(evidence, metadata={**evidence.metadata, "jobs": same})
-    assert "Measured by 2 revisions of the code, whose rows are alike." in evidence_markdown([changed])
+    assert "Measured by several revisions of the code, whose rows are alike: blind." in evidence_markdown([changed])
+    assert "Measured by 2 revisions" not in evidence_markdown([changed])
 
 
 def test_a_larger_form_supersedes_a_smaller_and_every_claim_stands_once(evidence: Evidence) -> None:

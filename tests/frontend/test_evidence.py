@@ -85,6 +85,18 @@ def test_the_page_tells_what_came_of_repeating_the_studies() -> None:
     (section, _) = foot(evidence)
     assert "The same with other seeds" in str(section)
     assert evidence.repetition[0] in str(section)
+    assert "Table" not in str(section)
+
+
+def test_the_page_has_the_numbers_of_the_causal_test_and_the_changed_verdicts_as_tables() -> None:
+    numbers = {"columns": ["minus", "points"], "rows": [["absent", "-0.8±0.9 undecided"]]}
+    changed = {"columns": ["verdict changed", "first seeds"], "rows": [["H2: It is so", "1±0.1 holds"]]}
+    said: dict[str, Any] = {"causal": ["Said."], "causal_table": numbers}
+    said |= {"repetition": ["Said."], "repetition_table": changed}
+    causal, repetition, _ = map(str, foot(read_evidence(stored(raw_claim(), **said))))
+    assert "Th(children='absent', scope='row')" in causal
+    assert minus("-0.8±0.9 undecided") in causal
+    assert "Th(children='first seeds', scope='col')" in repetition
 
 
 def test_checks_count_with_no_claims() -> None:
@@ -167,6 +179,7 @@ def test_a_claim_leads_to_a_run_that_shows_it_where_the_lab_can() -> None:
     assert see("conflict-necessity", theme="conflict") == "/#start=live&lambda_conflict=0"
     assert see("interference", theme="conflict") is None
     assert see("headline", theme="conflict", headline="H8") == "/#start=live&lambda_conflict=0"
+    assert see("headline", theme="conflict", headline="H10") is None, "no control permutes the pressure"
     assert see("tiny-lm", theme="beyond images") is None
     assert see("table", theme="accuracy", see="/#run=abc") == "/#run=abc"
 

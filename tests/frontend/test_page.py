@@ -158,10 +158,14 @@ async def test_a_callback_answers_what_a_page_asks(client: httpx.AsyncClient) ->
 
 async def test_the_claims_are_had_as_a_table(tmp_path: Path) -> None:
     claim = {"claim": "It is, as said, better.", "source": "memo", "verdict": "holds", "measured": 2, "why": ""}
-    studies = {"format": 2, "studies": [{"study": "table", "claims": [claim]}]}
+    between = {**claim, "claim": "It is near.", "bound": [0.2, 0.4], "text": "Gain in percentage points: 2."}
+    studies = {"format": 2, "studies": [{"study": "table", "claims": [claim, between]}]}
     (tmp_path / "evidence.json").write_text(json.dumps(studies))
     table = (await client_of(tmp_path / "evidence.json").get("/claims/claims.csv")).text
-    assert table.splitlines()[1] == 'table,accuracy,"It is, as said, better.",holds,,yes,0,2.0,,,'
+    assert table.splitlines()[1:] == [
+        'table,accuracy,"It is, as said, better.",holds,,yes,0,2.0,,,,,',
+        "table,accuracy,It is near.,holds,,yes,0,2.0,,,0.2,0.4,percentage points",
+    ]
 
 
 async def test_the_headline_claims_stand_beside_a_run_with_their_verdicts(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from typing import Final
 from cdsp_core.studies.framework.evidence import Evidence, headline_of
 from cdsp_core.studies.framework.numbers import in_short, with_unit
 from cdsp_core.studies.framework.preregistration import CAUSAL_ARMS, causal_accuracy, causal_isolation
-from cdsp_core.studies.framework.study import Claim, Verdict
+from cdsp_core.studies.framework.study import Claim, Table, Verdict
 
 RULES: Final = ("the paper's rules", "the rules of live")
+MEASURES: Final = ("accuracy without ID, points", "isolation without ID")
 ON_PAIRS: Final[dict[Verdict, str]] = {
     "no effect": "Which pairs conflict carries no information that accuracy without ID shows.",
     "holds": "Which pairs conflict carries information that accuracy without ID shows.",
@@ -37,6 +38,24 @@ def conclusion(gathered: Sequence[Evidence]) -> list[str]:
     return [text for rules in RULES if (text := _paragraph(gathered, rules))]
 
 
+def table(gathered: Sequence[Evidence]) -> Table | None:
+    """The true pressure minus each of the others, a column a measure and set of rules; None without any."""
+    columns = {
+        f"{what} ({rules})": claims
+        for rules in RULES
+        for what, claims in zip(MEASURES, _measured(gathered, rules), strict=True)
+        if any(claim and claim.seeds for claim in claims.values())
+    }
+    if not columns:
+        return None
+    most = max(claim.seeds for claims in columns.values() for claim in claims.values() if claim)
+    rows = [
+        [name.removeprefix("pressure "), *(_cell(claims[arm], most) for claims in columns.values())]
+        for arm, name in CAUSAL_ARMS.items()
+    ]
+    return Table(title="", columns=[f"true pressure minus ({with_unit(most, 'seed')})", *columns], rows=rows)
+
+
 def tells(claim: Claim) -> bool:
     """Whether a paragraph of the conclusion has this claim's estimate and verdict."""
     return claim.claim in {
@@ -48,11 +67,7 @@ def tells(claim: Claim) -> bool:
 
 
 def _paragraph(gathered: Sequence[Evidence], rules: str) -> str | None:
-    claims = {claim.claim: claim for each in gathered for claim in each.findings.claims}
-    pairs = _pairs(gathered, claims, rules)
-    accuracy = {arm: claims.get(causal_accuracy(arm, rules)) for arm in CAUSAL_ARMS if arm != "permuted"}
-    accuracy = {"permuted": pairs, **accuracy}
-    isolation = {arm: claims.get(causal_isolation(arm, rules)) for arm in CAUSAL_ARMS}
+    accuracy, _ = _measured(gathered, rules)
     if not any(claim and claim.seeds for claim in accuracy.values()):
         return None
 
@@ -62,13 +77,19 @@ def _paragraph(gathered: Sequence[Evidence], rules: str) -> str | None:
     return " ".join(
         (
             f"Under {rules}, identical runs but for the pressure on A.",
-            _listed("Accuracy without ID in points, true pressure minus another", accuracy),
-            ON_PAIRS[verdict(pairs)],
+            ON_PAIRS[verdict(accuracy["permuted"])],
             ON_PRESSURE[verdict(accuracy["absent"])],
             ON_SIGN[verdict(accuracy["flipped"])],
-            _listed("Isolation without ID", isolation),
         )
-    ).strip()
+    )
+
+
+def _measured(gathered: Sequence[Evidence], rules: str) -> tuple[dict[str, Claim | None], dict[str, Claim | None]]:
+    """The claims on accuracy and on isolation, by the arm in which something stands in the true pressure's place."""
+    claims = {claim.claim: claim for each in gathered for claim in each.findings.claims}
+    accuracy = {arm: claims.get(causal_accuracy(arm, rules)) for arm in CAUSAL_ARMS}
+    isolation = {arm: claims.get(causal_isolation(arm, rules)) for arm in CAUSAL_ARMS}
+    return {**accuracy, "permuted": _pairs(gathered, claims, rules)}, isolation
 
 
 def _pairs(gathered: Sequence[Evidence], claims: dict[str, Claim], rules: str) -> Claim | None:
@@ -79,12 +100,8 @@ def _pairs(gathered: Sequence[Evidence], claims: dict[str, Claim], rules: str) -
     return claims.get(f"{h10.claim.removesuffix('.')} ({rules}).")
 
 
-def _listed(what: str, claims: dict[str, Claim | None]) -> str:
-    there = [(arm, claim) for arm, claim in claims.items() if claim and claim.seeds]
-    if not there:
-        return ""
-    values = "; ".join(
-        f"{CAUSAL_ARMS[arm]} {in_short(claim)}, {with_unit(claim.seeds, 'seed')}, {claim.verdict}"
-        for arm, claim in there
-    )
-    return f"{what}: {values}."
+def _cell(claim: Claim | None, most: int) -> str:
+    if claim is None or not claim.seeds:
+        return "–"
+    fewer = "" if claim.seeds == most else f" ({with_unit(claim.seeds, 'seed')})"
+    return f"{in_short(claim)} {claim.verdict}{fewer}"

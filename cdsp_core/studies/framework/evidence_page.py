@@ -13,7 +13,7 @@ from cdsp_core.studies.framework import causal, coverage, repetition
 from cdsp_core.studies.framework.evidence import NOT_MEASURED, Evidence, headline_of
 from cdsp_core.studies.framework.evidence_text import CAVEAT, VERDICTS, first_page
 from cdsp_core.studies.framework.preregistration import digest
-from cdsp_core.studies.framework.study import Chart, Claim, Theme
+from cdsp_core.studies.framework.study import Chart, Claim, Table, Theme
 
 FORMAT: Final = 2
 
@@ -93,6 +93,14 @@ class StudyOnPage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TableOnPage:
+    """Words in columns; every row is as long as `columns`."""
+
+    columns: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EvidenceOnPage:
     """The whole file."""
 
@@ -104,8 +112,12 @@ class EvidenceOnPage:
     """three sentences"""
     causal: list[str]
     """what the causal test says, a paragraph for each set of rules"""
+    causal_table: TableOnPage | None
+    """the numbers that the causal test is judged by"""
     repetition: list[str]
     """what came of repeating the studies with other seeds"""
+    repetition_table: TableOnPage | None
+    """the claims whose verdict changed"""
     headline: list[ClaimOnPage]
     themes: list[ThemeOnPage]
     coverage: list[dict[str, Any]]
@@ -121,7 +133,9 @@ def evidence_json(gathered: Sequence[Evidence], again: Sequence[Evidence] = ()) 
         preregistration=digest(),
         summary=first_page(gathered),
         causal=causal.conclusion(gathered),
+        causal_table=_table(causal.table(gathered)),
         repetition=repetition.paragraphs(gathered, again),
+        repetition_table=_table(repetition.changed_table(repetition.changed(gathered, again))),
         headline=[
             claim_on_page(claim, form=None if form == NOT_MEASURED else form) for claim, form in headline_of(gathered)
         ],
@@ -199,6 +213,10 @@ def _themes(gathered: Sequence[Evidence]) -> list[ThemeOnPage]:
         )
         for theme, claims in sorted(by_theme.items())
     ]
+
+
+def _table(table: Table | None) -> TableOnPage | None:
+    return TableOnPage(columns=list(table.columns), rows=[list(row) for row in table.rows]) if table else None
 
 
 def _chart_json(chart: Chart) -> dict[str, Any]:

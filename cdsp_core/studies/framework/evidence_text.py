@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cdsp_core.studies import NAMES
-from cdsp_core.studies.framework import causal, coverage, repetition
+from cdsp_core.studies.framework import causal, coverage, preregistration, repetition
 from cdsp_core.studies.framework.evidence import Evidence, headline_of
 from cdsp_core.studies.framework.numbers import in_full, in_short, with_unit
 from cdsp_core.studies.framework.preregistration import HEADLINE, digest
@@ -27,9 +27,10 @@ CAVEAT: Final = (
 )
 RULES: Final = (
     "Intervals are 95 % Student-t intervals over seeds. A claim holds or fails when a t-test against its threshold "
-    "says so, has no effect when the interval lies within its bound of equivalence, and is undecided otherwise; "
-    "adjusted by Holm over the twelve, by Benjamini and Hochberg over all others. A verdict repeats in the share of "
-    "repetitions with as many other seeds that would give it again, as far as these seeds tell. The rules are in "
+    "says so, has no effect when the interval lies within its bound of equivalence, and is undecided otherwise. The "
+    "tests are adjusted, by Holm over the twelve, by Benjamini and Hochberg over all others, so an interval may clear "
+    "its threshold and its claim still be undecided. “51% to repeat” is the chance that as many other seeds give the "
+    "same verdict. “The rules of live” are those of this program's default preset. All rules are in "
     "docs/preregistration.md. Some configurations of the smallest forms changed after a first measurement; "
     "docs/decisions.md tells which and why."
 )
@@ -50,10 +51,16 @@ ON_ID: Final[dict[Verdict, str]] = {
     "undecided": "whether doing without the task ID is more than the work of task dropout is undecided",
 }
 ON_CAUSE: Final[dict[Verdict, str]] = {
-    "holds": "which experts conflict matters",
+    "holds": "it matters which experts conflict",
     "fails": "dealing the conflict to the wrong pairs serves better",
-    "no effect": "which experts conflict makes no difference",
+    "no effect": "it makes no difference which experts conflict",
     "undecided": "whether it matters which experts conflict is undecided",
+}
+ON_PRESSURE: Final[dict[Verdict, str]] = {
+    "holds": ", and the pressure itself helps",
+    "fails": ", but accuracy without ID is higher without any pressure",
+    "no effect": ", and the pressure itself has no effect",
+    "undecided": ", but whether the pressure itself has an effect is undecided",
 }
 
 
@@ -69,17 +76,18 @@ def evidence_markdown(
         " ".join(first_page(gathered)),
         f"![The twelve headline claims: estimate, 95 % interval, bound, zone of no effect, published figure]({plot})",
         markdown(_headline_table(headline)),
-        RULES,
+        f"{_same_form(headline)}{RULES}",
         CAVEAT,
-        *(["## Does conflict carry information?", *said] if (said := causal.conclusion(gathered)) else []),
+        *_causal(gathered),
         *_arms(gathered),
         *_repetition(gathered, again),
         *(["## What an oligarchy is", rule.sentence()] if (rule := read_found()) else []),
         "## Themes",
         markdown(_themes(gathered)),
         "## Studies",
-        "Estimate ± half of the 95 % interval. The page Claims and the studies' reports have every claim, what each "
-        "number is, and why.",
+        "Estimate ± half of the 95 % interval; what is undecided is only counted. The page Claims and the studies' "
+        "reports have every claim, what each number is, and why. Checks are of the program and count with no claims."
+        + _alike(gathered),
         *(_section(evidence) for evidence in gathered),
         *([f"No finished results of: {', '.join(missing)}."] if missing else []),
         "## Coverage",
@@ -89,26 +97,40 @@ def evidence_markdown(
     return "\n\n".join(parts) + "\n"
 
 
+def _causal(gathered: Sequence[Evidence]) -> list[str]:
+    said, numbers = causal.conclusion(gathered), causal.table(gathered)
+    return ["## Does conflict carry information?", *said, *([markdown(numbers)] if numbers else [])] if said else []
+
+
 def _repetition(gathered: Sequence[Evidence], again: Sequence[Evidence]) -> list[str]:
     said = repetition.paragraphs(gathered, again)
     if not said:
         return []
     note = "Together: the 95 % interval over all seeds of both, which no rule judges."
-    return ["## The same with other seeds", *said, markdown(repetition.headline_table(gathered, again)), note]
+    twelve = markdown(repetition.headline_table(gathered, again))
+    others = repetition.changed_table([pair for pair in repetition.changed(gathered, again) if not pair.first.headline])
+    return ["## The same with other seeds", *said, *([markdown(others)] if others else []), twelve, note]
 
 
 def first_page(gathered: Sequence[Evidence]) -> list[str]:
     """Three sentences."""
     headline = [claim for claim, _ in headline_of(gathered)]
     others = [claim for each in gathered for claim in each.findings.claims if not claim.headline]
-    speaking = [claim for claim in others if claim.for_method]
+    baseline = sum(not claim.for_method for claim in others)
     verdict = {claim.headline: claim.verdict for claim in headline}
     return [
         f"Of twelve headline claims, fixed before their runs, {counted(headline)}.",
-        f"Of {len(others)} further claims, {len(speaking)} of which speak for the method where they hold, "
-        f"{counted(others)}.",
-        f"So far {ON_ID[verdict['H1']]}{_on_id_elsewhere(gathered, verdict['H1'])}, and {ON_CAUSE[verdict['H10']]}.",
+        f"Of {len(others)} further claims{f' ({baseline} for a baseline)' if baseline else ''}, {counted(others)}.",
+        f"So far {ON_ID[verdict['H1']]}{_on_id_elsewhere(gathered, verdict['H1'])}; {ON_CAUSE[verdict['H10']]}"
+        f"{_on_pressure(gathered)}.",
     ]
+
+
+def _on_pressure(gathered: Sequence[Evidence]) -> str:
+    """What the true pressure came to beside none, by the rules of the headline claims; nothing where none was tried."""
+    absent = preregistration.causal_accuracy("absent", causal.RULES[0])
+    found = next((claim for each in gathered for claim in each.findings.claims if claim.claim == absent), None)
+    return ON_PRESSURE[found.verdict] if found and found.seeds else ""
 
 
 def _on_id_elsewhere(gathered: Sequence[Evidence], verdict: Verdict) -> str:
@@ -157,19 +179,25 @@ def counted(claims: Sequence[Claim]) -> str:
 
 
 def _headline_table(headline: Sequence[tuple[Claim, str]]) -> Table:
-    rows = [
-        (
-            claim.headline or "",
-            claim.claim,
-            in_full(claim),
-            rule_text(claim),
-            "–" if claim.published_value is None else f"{claim.published_value:g}",
-            f"{claim.seeds}, {form}" if claim.seeds else form,
-            f"**{claim.verdict}**{_how_sure(claim)}",
-        )
-        for claim, form in headline
-    ]
-    return Table(title="", columns=("", "claim", "estimate", "rule", "published", "seeds, form", "verdict"), rows=rows)
+    columns, rows = ["", "claim", "estimate", "rule", "verdict"], []
+    for claim, form in headline:
+        published = "" if claim.published_value is None else f"; published {claim.published_value:g}"
+        unit = _unit(claim) if claim.seeds else ""
+        told = [claim.headline or "", claim.claim, f"{in_full(claim)}{unit}", f"{rule_text(claim)}{published}"]
+        rows.append([*told, f"**{claim.verdict}**{_how_sure(claim)}"])
+        if not _same_form(headline):
+            rows[-1].append(_seeds_and_form(claim, form))
+    return Table(title="", columns=columns if _same_form(headline) else [*columns, "measured"], rows=rows)
+
+
+def _seeds_and_form(claim: Claim, form: str) -> str:
+    return f"{with_unit(claim.seeds, 'seed')}, {form}" if claim.seeds else form
+
+
+def _same_form(headline: Sequence[tuple[Claim, str]]) -> str:
+    """What all headline claims were measured on, said once; nothing where they differ."""
+    found = {_seeds_and_form(claim, form) for claim, form in headline}
+    return f"Each: {found.pop()}. " if len(found) == 1 else ""
 
 
 def rule_text(claim: Claim) -> str:
@@ -186,7 +214,7 @@ def _how_sure(claim: Claim) -> str:
         return ""
     chance = repetition.chance_to_repeat(claim)
     if chance is not None:
-        return f", repeats in {chance:.0%}"
+        return f", {chance:.0%} to repeat"
     return f", {claim.decided_by} seeds would decide" if claim.decided_by else ", 1,000 seeds would not decide"
 
 
@@ -211,10 +239,9 @@ def _section(evidence: Evidence) -> str:
     told = [claim for claim in claims if not causal.tells(claim)]
     listed = [claim for claim in told if claim.verdict != "undecided"]
     lines = _lines(listed, evidence.metadata["seeds"])
-    if left := len(told) - len(listed):
-        lines.append(f"* {left} undecided.")
     where = f"`{evidence.command}`, {form_text(evidence.metadata)}.{_revisions(evidence)}"
-    summary = f"<details><summary>{evidence.title}: {_found_there(claims)}</summary>"
+    besides = "besides the twelve " if len(claims) < len(evidence.findings.claims) else ""
+    summary = f"<details><summary>{evidence.title}: {besides}{_found_there(claims)}</summary>"
     parts = (summary, where, "\n".join(lines), _checks(evidence.findings.checks), "</details>")
     return "\n\n".join(filter(None, parts))
 
@@ -222,7 +249,12 @@ def _section(evidence: Evidence) -> str:
 def _found_there(claims: Sequence[Claim]) -> str:
     """The verdicts that there are, each with how often."""
     found = Counter(claim.verdict for claim in claims)
-    return ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict]) or "headline claims only"
+    words = [f"{found[verdict]} {_briefly(verdict, found[verdict])}" for verdict in VERDICTS if found[verdict]]
+    return ", ".join(words) or "nothing"
+
+
+def _briefly(verdict: Verdict, count: int) -> str:
+    return IN_WORDS[verdict][count != 1] if verdict in ("holds", "fails") else verdict
 
 
 def _lines(claims: Sequence[Claim], seeds: int) -> list[str]:
@@ -244,9 +276,12 @@ def _lines(claims: Sequence[Claim], seeds: int) -> list[str]:
 
 
 def _found(claim: Claim, seeds: int) -> str:
-    unit = " points" if "points" in claim.measured else ""
     fewer = "" if claim.seeds == seeds else f" ({with_unit(claim.seeds, 'seed')})"
-    return f"**{claim.verdict}** {in_short(claim)}{unit}{fewer}"
+    return f"**{claim.verdict}** {in_short(claim)}{_unit(claim)}{fewer}"
+
+
+def _unit(claim: Claim) -> str:
+    return " points" if "points" in claim.measured else ""
 
 
 def _checks(checks: Sequence[Claim]) -> str:
@@ -254,14 +289,22 @@ def _checks(checks: Sequence[Claim]) -> str:
     if not checks:
         return ""
     others = [f"{check.verdict}: {check.claim.removesuffix('.')}" for check in checks if check.verdict != "holds"]
-    holding = f"Checks, counted with no claims: {len(checks) - len(others)} of {len(checks)} hold."
+    holding = f"Checks: {len(checks) - len(others)} of {len(checks)} hold."
     return f"{holding} {'; '.join(others).capitalize()}." if others else holding
 
 
 def _revisions(evidence: Evidence) -> str:
-    """A sentence where the rows were not all made by the same code."""
-    found = {str(job.get("revision")) for job in evidence.metadata["jobs"].values()}
-    if len(found) < 2:
-        return ""
-    alike = ", whose rows are alike" if found <= ALIKE.keys() else ""
-    return f" Measured by {len(found)} revisions of the code{alike}."
+    """A sentence where the rows were made by several revisions of the code that were not found to make the same."""
+    found = _revisions_of(evidence)
+    return "" if len(found) < 2 or found <= ALIKE.keys() else f" Measured by {len(found)} revisions of the code."
+
+
+def _alike(gathered: Sequence[Evidence]) -> str:
+    """A sentence on all studies of several revisions of the code whose rows are alike."""
+    found = {each.name: _revisions_of(each) for each in gathered}
+    names = [name for name, revisions in found.items() if len(revisions) > 1 and revisions <= ALIKE.keys()]
+    return f" Measured by several revisions of the code, whose rows are alike: {', '.join(names)}." if names else ""
+
+
+def _revisions_of(evidence: Evidence) -> set[str]:
+    return {str(job.get("revision")) for job in evidence.metadata["jobs"].values()}

@@ -71,7 +71,6 @@ def paragraphs(first: Sequence[Evidence], again: Sequence[Evidence]) -> list[str
     opposite = sum(pair.is_opposite for pair in pairs)
     seeds = sorted({_seeds(each) for each in again if each.study.name in {pair.study for pair in pairs}})
     met = "as asked" if same >= ASKED * len(pairs) else f"fewer than the {ASKED:.0%} asked"
-    changed = [_changed(pair) for pair in pairs if not pair.is_same]
     chances = [(chance_to_repeat(pair.first) or 0.0, pair.is_same) for pair in pairs]
     sure = [is_same for chance, is_same in chances if chance >= ASKED]
     said = (
@@ -82,12 +81,24 @@ def paragraphs(first: Sequence[Evidence], again: Sequence[Evidence]) -> list[str
     mean = sum(chance for chance, _ in chances)
     spread = math.sqrt(sum(chance * (1.0 - chance) for chance, _ in chances))
     expected = (
-        f"By the means and spreads of the first seeds {mean:.1f} were to be expected, give or take {spread:.1f} if "
-        "each claim came out by itself (worked out afterwards): a claim that just passes its bound passes it again "
-        "half of the time. Of the "
-        f"{len(sure)} whose chance was {ASKED:.0%} or more {sum(sure)} have the same verdict."
+        f"The means and spreads of the first seeds let one expect {mean:.1f} of {len(pairs)} (worked out afterwards; "
+        f"±{spread:.1f} were the claims independent), since a claim that just passes its bound passes it again half of "
+        f"the time. Of {len(sure)} claims with a chance of {ASKED:.0%} or more {sum(sure)} have the same verdict."
     )
-    return [said, expected, *([f"Changed: {'; '.join(changed)}."] if changed else [])]
+    return [said, expected]
+
+
+def changed(first: Sequence[Evidence], again: Sequence[Evidence]) -> list[Repetition]:
+    """Those that have another verdict with the other seeds, the headline claims first."""
+    return sorted(
+        (pair for pair in repeated(first, again) if not pair.is_same), key=lambda pair: pair.first.headline is None
+    )
+
+
+def changed_table(pairs: Sequence[Repetition]) -> Table | None:
+    """What each was with the first seeds and with the others; None of nothing."""
+    rows = [(_name(pair.first), _cell(pair.first), _cell(pair.again)) for pair in pairs]
+    return Table(title="", columns=("verdict changed", "first seeds", "other seeds"), rows=rows) if rows else None
 
 
 def chance_to_repeat(claim: Claim) -> float | None:
@@ -161,9 +172,9 @@ def _cell(claim: Claim) -> str:
     return f"{in_short(claim)} {claim.verdict}" if claim.values else "–"
 
 
-def _changed(pair: Repetition) -> str:
-    name = pair.first.headline or f"“{pair.first.claim.removesuffix('.')}”"
-    return f"{name} {pair.first.verdict} {in_short(pair.first)}, then {pair.again.verdict} {in_short(pair.again)}"
+def _name(claim: Claim) -> str:
+    sentence = claim.claim.removesuffix(".")
+    return f"{claim.headline}: {sentence}" if claim.headline else sentence
 
 
 def _seeds(each: Evidence) -> str:
