@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cdsp_core.studies import NAMES
+from cdsp_core.studies import NAMES, load_study
 from cdsp_core.studies.framework.charts import svg
 from cdsp_core.studies.framework.evidence import Evidence, gather, headline_of, judged_together
 from cdsp_core.studies.framework.evidence_page import claim_json, evidence_json
@@ -20,7 +20,7 @@ from cdsp_core.studies.framework.preregistration import DOCUMENT, digest
 from cdsp_core.studies.framework.report import markdown, means, report_files
 from cdsp_core.studies.framework.results import ALIKE, StudyFolder, read_combined
 from cdsp_core.studies.framework.rows_file import ResultsError
-from cdsp_core.studies.framework.study import Claim, Row, StudyOptions, Table
+from cdsp_core.studies.framework.study import Claim, Findings, Row, StudyOptions, Table
 from cdsp_core.studies.framework.verdicts import judged
 from tests.core.tiny_study import FACTS, find, run, tiny_study
 
@@ -168,6 +168,21 @@ def test_a_larger_form_supersedes_a_smaller_and_every_claim_stands_once(evidence
     found = judged_together([whole, full])
     assert [len(each.findings.claims) for each in found] == [0, 1]
     assert found[1].findings.claims[0].adjusted is not None
+
+
+def test_what_two_studies_measured_of_the_same_trainings_by_one_rule_is_one_claim(evidence: Evidence) -> None:
+    (claim, *_) = evidence.findings.claims
+    named = replace(claim, claim="In other words.", headline="H3")
+    other = replace(evidence, study=load_study("table"), findings=Findings(claims=[named]))
+    assert [len(each.findings.claims) for each in judged_together([evidence, other])] == [0, 1]
+    stricter = replace(other, findings=Findings(claims=[replace(named, bound=(-1.0, math.inf))]))
+    assert [len(each.findings.claims) for each in judged_together([evidence, stricter])] == [1, 1]
+    alike = replace(claim, values=(1.0, 1.0, 1.0))
+    both = [
+        replace(each, findings=Findings(claims=[replace(alike, claim=str(n))]))
+        for n, each in enumerate((evidence, other))
+    ]
+    assert [len(each.findings.claims) for each in judged_together(both)] == [1, 1]
 
 
 @pytest.mark.slow

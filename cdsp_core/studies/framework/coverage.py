@@ -130,8 +130,8 @@ ROWS: Final = (
     Row(
         number=29,
         what="Clothing expert abandoned, global-frequency default",
-        how="not measured",
-        where="rows keep the load, not which class an expert serves",
+        how="claim",
+        where="patches of clothing go to the expert that had most",
     ),
     Row(number=30, what="Lookup-table division of labour with ID", how="claim", where="like a lookup table"),
     Row(

@@ -145,15 +145,35 @@ def _superseded(this: Evidence, found: Sequence[Evidence]) -> bool:
 
 
 def _each_claim_once(found: Sequence[Evidence]) -> list[Evidence]:
-    """Of claims in the same words the one on the largest data and in the largest form."""
-    best: dict[str, int] = {}
-    for number in sorted(range(len(found)), key=lambda at: (not found[at].on_full_data, found[at].is_smallest)):
-        for claim in found[number].findings.claims:
-            best.setdefault(claim.claim, number)
+    """Of claims in the same words, or in two studies of the same values under the same threshold, one.
+
+    A headline claim first, then the one on the largest data and in the largest form: studies that share trainings ask
+    the same of them, in words of their own.
+    """
+    order = sorted(
+        ((number, at) for number, each in enumerate(found) for at in range(len(each.findings.claims))),
+        key=lambda place: (
+            found[place[0]].findings.claims[place[1]].headline is None,
+            not found[place[0]].on_full_data,
+            found[place[0]].is_smallest,
+        ),
+    )
+    first_in_words: dict[str, int] = {}
+    first_of_values: dict[object, int] = {}
+    kept: set[tuple[int, int]] = set()
+    for number, at in order:
+        claim = found[number].findings.claims[at]
+        in_words = first_in_words.setdefault(claim.claim, number)
+        varies = len(set(claim.values)) > 1  # else two may be the same by chance
+        of_values = first_of_values.setdefault((claim.values, claim.bound), number) if varies else number
+        if in_words == of_values == number:
+            kept.add((number, at))
     return [
         replace(
             each,
-            findings=replace(each.findings, claims=[c for c in each.findings.claims if best[c.claim] == number]),
+            findings=replace(
+                each.findings, claims=[claim for at, claim in enumerate(each.findings.claims) if (number, at) in kept]
+            ),
         )
         for number, each in enumerate(found)
     ]
