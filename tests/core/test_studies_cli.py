@@ -125,9 +125,19 @@ def test_at_a_terminal_a_study_says_at_once_that_it_is_loading(
     assert refusal.startswith("cdsp_core: ")
 
 
-def test_the_bar_is_quiet_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_there_is_no_terminal_a_line_is_said_as_often_as_a_job_is_done(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     bar = Bar()
-    bar.show("blind", 0.5, 2, "starts")
-    bar.show("blind", 1.5, 2, "goes on")
+    for done in (0.0, 0.5, 0.9, 1.0, 1.5, 2.0):
+        bar.show("blind", done, 2, f"at {done}")
     bar.close()
-    assert capsys.readouterr() == ("", "")
+    bar.show("table", 0.0, 1, "starting")
+    bar.close()
+    assert capsys.readouterr() == (
+        "",
+        "blind: 0 of 2 jobs done; at 0.0\n"
+        "blind: 1 of 2 jobs done; at 1.0\n"
+        "blind: 2 of 2 jobs done; at 2.0\n"
+        "table: 0 of 1 jobs done; starting\n",
+    )

@@ -58,7 +58,7 @@ def test_only_what_the_first_time_decided_is_compared() -> None:
 def test_every_changed_verdict_is_named_and_the_share_is_held_against_what_was_asked() -> None:
     said = " ".join(paragraphs([FIRST], [AGAIN]))
     assert "seeds 100 to 102" in said
-    assert "of 3 decided claims 1 have the same verdict (33%, fewer than the 95% asked); 1 turned" in said
+    assert "of 3 decided claims 1 have the same verdict (33 %, fewer than the 95 % asked); 1 turned" in said
     table = changed_table(changed([FIRST], [AGAIN]))
     assert table is not None
     assert [tuple(row) for row in table.rows] == [
@@ -66,7 +66,7 @@ def test_every_changed_verdict_is_named_and_the_share_is_held_against_what_was_a
         ("turned", "2.1±0.25 holds", "-2.1±0.25 fails"),
     ]
     alike = " ".join(paragraphs([FIRST], [FIRST]))
-    assert "3 have the same verdict (100%, as asked); none turned" in alike
+    assert "3 have the same verdict (100 %, as asked); none turned" in alike
     assert changed_table(changed([FIRST], [FIRST])) is None
 
 
@@ -96,7 +96,7 @@ def test_the_twelve_stand_beside_each_other_and_together() -> None:
 @pytest.mark.parametrize("again", [[], [AGAIN]])
 def test_document_and_page_have_the_section_only_where_something_was_repeated(again: list[Evidence]) -> None:
     assert ("## The same with other seeds" in evidence_markdown([FIRST], again)) == bool(again)
-    assert ("33%" in evidence_json([FIRST], again)) == bool(again)
+    assert ("33 %" in evidence_json([FIRST], again)) == bool(again)
 
 
 def by_drawing_seeds(claim: Claim, *, draws: int = 3000) -> float:

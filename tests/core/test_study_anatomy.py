@@ -152,32 +152,32 @@ BOTH_WAYS: dict[str, tuple[dict[str, dict[str, float]], dict[str, dict[str, floa
     "Few experts do the work": ({}, {"marginal_half": {"cdsp": 1.5}}),
     "Experts that let go": ({}, {"marginal_half": {"cdsp": 7.0}}),
     "A tells better than the load": ({}, {"marginal_half": {"cdsp": 5.0}}),
-    "CDSP-MoE needs fewer of its experts than: standard MoE, same": (
+    "CDSP-MoE needs fewer of its experts than a standard mixture with": (
         {"less_used_half": {"standard": 5.0}},
         {"less_used_half": {"standard": 1.0}},
     ),
-    "CDSP-MoE needs fewer of its experts than: standard MoE that": (
+    "CDSP-MoE needs fewer of its experts than a standard mixture that": (
         {"less_used_half": {"uneven": 5.0}},
         {"less_used_half": {"uneven": 1.0}},
     ),
-    "Its favourite expert is more a task's own than in: CDSP": (
+    "Its favourite expert is more a task's own than in CDSP": (
         {"selectivity": {"lambda_0": 2.0}},
         {"selectivity": {"lambda_0": 6.0}},
     ),
-    "Its favourite expert is more a task's own than in: standard MoE, same": (
+    "Its favourite expert is more a task's own than in a standard mixture with": (
         {"selectivity": {"standard": 2.0}},
         {"selectivity": {"standard": 6.0}},
     ),
-    "Its favourite expert is more a task's own than in: standard MoE that": (
+    "Its favourite expert is more a task's own than in a standard mixture that": (
         {"selectivity": {"uneven": 2.0}},
         {"selectivity": {"uneven": 6.0}},
     ),
     "The topology does not collapse": ({}, {"idle_experts": {"cdsp": 1.2}}),
-    "The conflict game ends in a flatter minimum than: CDSP": (
+    "The conflict game ends in a flatter minimum than CDSP-MoE at": (
         {"loss_risen": {"lambda_0": 0.08}},
         {"loss_risen": {"lambda_0": 0.03}},
     ),
-    "The conflict game ends in a flatter minimum than: pressure": (
+    "The conflict game ends in a flatter minimum than CDSP-MoE with": (
         {"loss_risen": {"permuted": 0.08}},
         {"loss_risen": {"permuted": 0.03}},
     ),

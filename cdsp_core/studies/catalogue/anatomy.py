@@ -45,6 +45,13 @@ NAMES: Final = {
     "self_biased": "self-biased start of A",
     "wide": "backbone of 512 dimensions",
 }
+IN_WORDS: Final = {
+    "lambda_0": "CDSP-MoE at lambda 0",
+    "permuted": "CDSP-MoE with its pressures dealt anew among the pairs",
+    "standard": "a standard mixture with the same task dropout",
+    "uneven": "a standard mixture that no even load is asked of",
+}
+"""those that CDSP-MoE is held against, as a sentence goes on"""
 MEMO: Final = "memo of the authors"
 A_TENTH: Final = 0.1
 """a ratio of two rises of the loss whose natural logarithm is within this counts as one"""
@@ -132,7 +139,7 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
         *(
             _above(
                 difference(less_used[other], less_used["cdsp"]),
-                f"CDSP-MoE needs fewer of its experts than: {NAMES[other]}",
+                f"CDSP-MoE needs fewer of its experts than {IN_WORDS[other]}",
                 PROJECT,
                 "Loss of accuracy with ID without the less used half of the experts, the other minus CDSP-MoE, in "
                 "percentage points",
@@ -145,7 +152,7 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
         *(
             _above(
                 difference(selectivity["cdsp"], selectivity[other]),
-                f"Its favourite expert is more a task's own than in: {NAMES[other]}",
+                f"Its favourite expert is more a task's own than in {IN_WORDS[other]}",
                 PROJECT,
                 "What muting a task's favourite costs that task minus what it costs the others, in percentage points "
                 "of accuracy with ID, mean of the layers, CDSP-MoE minus the other",
@@ -175,7 +182,7 @@ def _minima(rows: Sequence[Row]) -> list[Claim]:
     return [
         _above(
             difference(risen[other], risen["cdsp"]),
-            f"The conflict game ends in a flatter minimum than: {NAMES[other]}",
+            f"The conflict game ends in a flatter minimum than {IN_WORDS[other]}",
             MEMO,
             "Natural logarithm of the rise of the training loss when every weight is shaken by a tenth, the other "
             "minus lambda 10",

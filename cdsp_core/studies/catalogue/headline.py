@@ -69,6 +69,12 @@ NAMES: Final = {
     "distilled": "routing distilled",
     "untrained": "untrained",
 }
+OTHERS: Final = {
+    "untrained": "an untrained network",
+    "lambda_0": "CDSP-MoE at lambda 0",
+    "blind": "a mixture that never sees an ID",
+}
+"""what clustering is held against, as a sentence goes on"""
 TOGETHER: Final = {"paper": "the paper's rules", "live": "the rules of live"}
 ON_FULL_DATA: Final = ("cdsp", "lambda_0", "standard", "standard_told", "blind")
 """of the paper's rules; the twelve claims are of the embedded data, as docs/preregistration.md says"""
@@ -234,13 +240,13 @@ def _beside(arms: Arms) -> list[Claim]:
         ),
         *(
             claim(
-                f"Without task ID tasks that look alike share experts more in CDSP-MoE than in: {NAMES[other]}",
+                f"Without task ID tasks that look alike share experts more in CDSP-MoE than in {name}",
                 arms.minus("emergent_clustering", "cdsp", other, given="none", layer=0),
                 f"{clustering}, CDSP-MoE minus the other",
                 "routing",
                 OVERLAP,
             )
-            for other in ("untrained", "lambda_0", "blind")
+            for other, name in OTHERS.items()
         ),
         *(
             claim(

@@ -29,7 +29,7 @@ RULES: Final = (
     "Intervals are 95 % Student-t intervals over seeds. A claim holds or fails when a t-test against its threshold "
     "says so, has no effect when the interval lies within its bound of equivalence, and is undecided otherwise. The "
     "tests are adjusted, by Holm over the twelve, by Benjamini and Hochberg over all others, so an interval may clear "
-    "its threshold and its claim still be undecided. “51% to repeat” is the chance that as many other seeds give the "
+    "its threshold and its claim still be undecided. “51 % to repeat” is the chance that as many other seeds give the "
     "same verdict. “The rules of live” are those of this program's default preset. All rules are in "
     "docs/preregistration.md. Some configurations of the smallest forms changed after a first measurement; "
     "docs/decisions.md tells which and why."
@@ -214,7 +214,7 @@ def _how_sure(claim: Claim) -> str:
         return ""
     chance = repetition.chance_to_repeat(claim)
     if chance is not None:
-        return f", {chance:.0%} to repeat"
+        return f", {100 * chance:.0f} % to repeat"
     return f", {claim.decided_by} seeds would decide" if claim.decided_by else ", 1,000 seeds would not decide"
 
 

@@ -26,12 +26,19 @@ class Progress(Protocol):
 
 
 class Bar:
-    """A progress bar on standard error, where that is a terminal."""
+    """A progress bar on standard error; where that is no terminal, a line as often as a job is done."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
+        self._lines = not sys.stderr.isatty()
+        self._said: int | None = None
 
     def show(self, study: str, done: float, total: int, text: str) -> None:
+        if self._lines:
+            if int(done) != self._said:
+                self._said = int(done)
+                print(f"{study}: {self._said} of {total} jobs done; {text}", file=sys.stderr, flush=True)
+            return
         if self._bar is None:
             layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
             self._bar = tqdm(total=total, initial=done, desc=study, postfix=text, bar_format=layout, disable=None)
@@ -44,7 +51,7 @@ class Bar:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
-        self._bar = None
+        self._bar, self._said = None, None
 
 
 class JsonLines:

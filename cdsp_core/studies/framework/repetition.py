@@ -70,12 +70,13 @@ def paragraphs(first: Sequence[Evidence], again: Sequence[Evidence]) -> list[str
     same = sum(pair.is_same for pair in pairs)
     opposite = sum(pair.is_opposite for pair in pairs)
     seeds = sorted({_seeds(each) for each in again if each.study.name in {pair.study for pair in pairs}})
-    met = "as asked" if same >= ASKED * len(pairs) else f"fewer than the {ASKED:.0%} asked"
+    met = "as asked" if same >= ASKED * len(pairs) else f"fewer than the {100 * ASKED:.0f} % asked"
     chances = [(chance_to_repeat(pair.first) or 0.0, pair.is_same) for pair in pairs]
     sure = [is_same for chance, is_same in chances if chance >= ASKED]
+    asked, share = f"{100 * ASKED:.0f} %", f"{100 * same / len(pairs):.0f} %"
     said = (
         f"Studies {', '.join(dict.fromkeys(pair.study for pair in pairs))} once more with seeds {' and '.join(seeds)}, "
-        f"judged alike: of {len(pairs)} decided claims {same} have the same verdict ({same / len(pairs):.0%}, {met}); "
+        f"judged alike: of {len(pairs)} decided claims {same} have the same verdict ({share}, {met}); "
         f"{opposite or 'none'} turned from holds to fails or back."
     )
     mean = sum(chance for chance, _ in chances)
@@ -83,7 +84,7 @@ def paragraphs(first: Sequence[Evidence], again: Sequence[Evidence]) -> list[str
     expected = (
         f"The means and spreads of the first seeds let one expect {mean:.1f} of {len(pairs)} (worked out afterwards; "
         f"±{spread:.1f} were the claims independent), since a claim that just passes its bound passes it again half of "
-        f"the time. Of {len(sure)} claims with a chance of {ASKED:.0%} or more {sum(sure)} have the same verdict."
+        f"the time. Of {len(sure)} claims with a chance of {asked} or more {sum(sure)} have the same verdict."
     )
     return [said, expected]
 
