@@ -24,10 +24,11 @@ from cdsp_core.studies.experiments.anatomy import (
 )
 from cdsp_core.studies.experiments.measuring import measured
 from cdsp_core.studies.framework.study import Row, StudyOptions
+from cdsp_core.studies.framework.training import late_share
 from tests.core.small import small_trainer, state_of, steps
 from tests.core.study_rows import tell_nobody
 
-OPTIONS = StudyOptions(seeds=4)
+OPTIONS = StudyOptions(seeds=7)
 MODELS = ("cdsp", "standard")
 
 
@@ -116,7 +117,7 @@ def test_a_link_opened_again_only_if_it_was_closed_before() -> None:
 
 
 def made(**told: dict[str, float]) -> list[Row]:
-    """Rows of four seeds: measure -> value by arm, where it is not the same everywhere."""
+    """Rows of seven seeds: measure -> value by arm, where it is not the same everywhere."""
     plain = {
         "accuracy": 0.86,
         "marginal_half": 0.5,
@@ -151,6 +152,10 @@ def verdict(beginning: str, **told: dict[str, float]) -> str:
 BOTH_WAYS: dict[str, tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]] = {
     "Few experts do the work": ({}, {"marginal_half": {"cdsp": 1.5}}),
     "Experts that let go": ({}, {"marginal_half": {"cdsp": 7.0}}),
+    "It is the conflict game by which A tells": (
+        {"marginal_half": {"lambda_0": 4.5}},
+        {"marginal_half": {"cdsp": 4.5}},
+    ),
     "A tells better than the load": ({}, {"marginal_half": {"cdsp": 5.0}}),
     "CDSP-MoE needs fewer of its experts than a standard mixture with": (
         {"less_used_half": {"standard": 5.0}},
@@ -210,17 +215,17 @@ def test_a_penalty_that_does_not_fall_is_on_no_plateau_after_its_fall(course: li
         {"kind": "curve", "measure": "conflict_penalty", "arm": "cdsp", "seed": 0, "step": 100 * n, "value": value}
         for n, value in enumerate(course, 1)
     ]
-    assert not -anatomy.SETTLED < anatomy.settling(rows, "cdsp")[0] < anatomy.SETTLED
+    assert not -anatomy.SETTLED < late_share(rows, "conflict_penalty", arm="cdsp")[0] < anatomy.SETTLED
 
 
 def test_a_penalty_without_a_value_or_of_one_look_says_nothing() -> None:
     row: Row = {"kind": "curve", "measure": "conflict_penalty", "arm": "cdsp", "seed": 0, "step": 100, "value": 0.7}
-    assert math.isnan(anatomy.settling([row], "cdsp")[0])
+    assert math.isnan(late_share([row], "conflict_penalty", arm="cdsp")[0])
     later: list[Row] = [{**row, "step": 200, "value": 0.4}, {**row, "step": 400, "value": None}]
-    assert math.isnan(anatomy.settling([row, *later], "cdsp")[0])
-    assert anatomy.settling([row, {**row, "step": 200, "value": 0.4}, {**row, "step": 400, "value": 0.37}], "cdsp")[
-        0
-    ] == pytest.approx(0.03 / 0.33)
+    assert math.isnan(late_share([row, *later], "conflict_penalty", arm="cdsp")[0])
+    assert late_share(
+        [row, {**row, "step": 200, "value": 0.4}, {**row, "step": 400, "value": 0.37}], "conflict_penalty", arm="cdsp"
+    )[0] == pytest.approx(0.03 / 0.33)
 
 
 def test_what_is_said_of_the_experts_sizes_and_load_is_so() -> None:
@@ -243,3 +248,9 @@ def test_the_arms_differ_from_the_first_in_what_they_are_named_after_alone() -> 
     assert config["cdsp"].controls.binarize > 0.0 == config["no_binarize"].controls.binarize
     assert config["wide"].model.d_base == 2 * config["cdsp"].model.d_base
     assert all(each.controls.p_drop == 0.5 and each.train.clip_scope == "apart" for each in config.values())
+
+
+def test_what_was_found_in_some_seeds_is_judged_on_others() -> None:
+    found = {claim.claim: claim.seeds for claim in anatomy.find(made(), OPTIONS).claims}
+    assert found.pop("It is the conflict game by which A tells which experts can go") == 4
+    assert set(found.values()) == {7}

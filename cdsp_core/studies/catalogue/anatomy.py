@@ -14,6 +14,7 @@ from cdsp_core.studies.framework.training import (
     bars,
     base_config,
     final,
+    late_share,
     notes_on_data,
     points,
     table_of,
@@ -55,6 +56,8 @@ IN_WORDS: Final = {
 MEMO: Final = "memo of the authors"
 A_TENTH: Final = 0.1
 """a ratio of two rises of the loss whose natural logarithm is within this counts as one"""
+FIRST_UNSEEN: Final = 3
+"""The claim that was found in seeds 0 to 2 is judged on others."""
 SETTLED: Final = 0.1
 """A course has settled when its last half brings less than this share of its whole fall."""
 WIDER: Final = (
@@ -106,6 +109,9 @@ def _of(rows: Sequence[Row], arm: str, measure: str, **where: Any) -> dict[int, 
 def _experts(rows: Sequence[Row]) -> list[Claim]:
     marginal, at_random = _of(rows, "cdsp", "marginal_half"), _of(rows, "cdsp", "random_half")
     selectivity = {arm: _of(rows, arm, "selectivity") for arm in ("cdsp", "lambda_0", *MIXTURES)}
+    told_by_a = {
+        arm: difference(_of(rows, arm, "random_half"), _of(rows, arm, "marginal_half")) for arm in ("cdsp", "lambda_0")
+    }
     less_used = {arm: _of(rows, arm, "less_used_half") for arm in ("cdsp", *MIXTURES)}
     idle = _of(rows, "cdsp", "idle_experts")
     return [
@@ -115,7 +121,6 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
             "than one point",
             f"{PAPER}, minimal effective set",
             "Change of the test accuracy with ID when that half of every layer is muted, in percentage points",
-            "structure",
             above=-POINT,
         ),
         _above(
@@ -124,8 +129,20 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
             f"{PAPER}, marginal experts",
             "Loss of accuracy with ID without a random half of the experts minus without the half that holds on least, "
             "in percentage points",
-            "structure",
             equivalence=POINT,
+        ),
+        _above(
+            {
+                seed: value
+                for seed, value in difference(told_by_a["cdsp"], told_by_a["lambda_0"]).items()
+                if seed >= FIRST_UNSEEN
+            },
+            "It is the conflict game by which A tells which experts can go",
+            PROJECT,
+            "Loss of accuracy with ID without a random half of the experts minus without the half that holds on least, "
+            "lambda 10 minus lambda 0, in percentage points",
+            equivalence=POINT,
+            reason=f"{LAMBDA_0_NOTE} Written when seeds 0 to 2 had been read, so judged on later ones alone.",
         ),
         _above(
             difference(less_used["cdsp"], marginal),
@@ -133,7 +150,6 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
             PROJECT,
             "Loss of accuracy with ID without the less used half of the experts minus without the half that holds on "
             "least, in percentage points",
-            "structure",
             equivalence=POINT,
         ),
         *(
@@ -143,7 +159,6 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
                 PROJECT,
                 "Loss of accuracy with ID without the less used half of the experts, the other minus CDSP-MoE, in "
                 "percentage points",
-                "structure",
                 equivalence=POINT,
                 reason=reason,
             )
@@ -201,7 +216,7 @@ def _topology(rows: Sequence[Row]) -> list[Claim]:
     entropy = {arm: _of(rows, arm, "structural_entropy") for arm in ("cdsp", "no_binarize")}
     return [
         judged(
-            settling(rows, "cdsp"),
+            late_share(rows, "conflict_penalty", arm="cdsp"),
             claim="The auxiliary loss falls and then stays on a plateau",
             source=f"{PAPER}, auxiliary loss",
             what="Fall of the conflict penalty in the second half of training as a share of its whole fall, 1 where it "
@@ -216,7 +231,6 @@ def _topology(rows: Sequence[Row]) -> list[Claim]:
             "L1 keeps the topology plastic: with it more closed connections open again",
             f"{PAPER}, regularisers",
             "Share of the connections once closed that were open at a later look, with L1 minus without",
-            "structure",
             equivalence=OVERLAP,
         ),
         _above(
@@ -224,7 +238,6 @@ def _topology(rows: Sequence[Row]) -> list[Claim]:
             "Binarisation makes the topology more decided",
             MEMO,
             "Structural entropy without it minus with it, bits an entry of sigmoid(A), last epoch",
-            "structure",
             equivalence=OVERLAP,
         ),
     ]
@@ -246,7 +259,6 @@ def _beginnings(rows: Sequence[Row]) -> list[Claim]:
             "On a backbone of 512 dimensions experts share a smaller part of theirs",
             MEMO,
             "Mean Jaccard overlap of the subspaces, 256 dimensions minus 512, over the last epoch",
-            "structure",
             equivalence=OVERLAP,
             reason="Both have eight partitions, and an expert holds the same share of the dimensions in both.",
         ),
@@ -262,52 +274,13 @@ def _beginnings(rows: Sequence[Row]) -> list[Claim]:
 
 
 def _above(
-    values: Mapping[int, float],
-    claim: str,
-    source: str,
-    what: str,
-    theme: Theme,
-    *,
-    above: float = 0.0,
-    equivalence: float | None = None,
-    reason: str = "",
+    values: Mapping[int, float], claim: str, source: str, what: str, theme: Theme | None = None, **rule: Any
 ) -> Claim:
-    return judged(
-        values,
-        claim=claim,
-        source=source,
-        what=what,
-        theme=theme,
-        above=above,
-        equivalence=equivalence,
-        reason=reason,
-    )
+    return judged(values, claim=claim, source=source, what=what, theme=theme, **{"above": 0.0, **rule})
 
 
 def _logarithm(value: float) -> float:
     return math.log(value) if value > 0.0 else math.nan
-
-
-def settling(rows: Sequence[Row], arm: str) -> dict[int, float]:
-    """One number a seed: the second half's share of the penalty's whole fall; 1 where it is no lower at the end.
-
-    NaN where the penalty has no value, or one alone.
-    """
-    course: dict[int, list[tuple[int, float]]] = {}
-    for row in rows:
-        if (row["kind"], row["measure"], row["arm"]) == ("curve", "conflict_penalty", arm):
-            value = math.nan if row["value"] is None else float(row["value"])
-            course.setdefault(int(row["seed"] or 0), []).append((int(row["step"] or 0), value))
-    return {seed: _late_share(sorted(of)) for seed, of in course.items()}
-
-
-def _late_share(course: Sequence[tuple[int, float]]) -> float:
-    half = course[-1][0] / 2
-    first, last = course[0][1], course[-1][1]
-    middle = min(course, key=lambda look: abs(look[0] - half))[1]
-    if len(course) < 2 or not math.isfinite(first + middle + last):
-        return math.nan
-    return (middle - last) / (first - last) if last < first else 1.0
 
 
 def _what_halves_cost(rows: Sequence[Row]) -> Chart:

@@ -109,6 +109,19 @@ def over_last_epoch(rows: Sequence[Row], measure: str, options: StudyOptions, **
     return by_seed([row for row in curves if int(row["step"] or 0) > after], "value", **where)
 
 
+def late_share(rows: Sequence[Row], measure: str, **where: Any) -> dict[int, float]:
+    """One number a seed: the second half's share of a curve's whole fall; 1 where it is no lower at the end.
+
+    NaN where the curve has no value, or one alone.
+    """
+    course: dict[int, list[tuple[int, float]]] = {}
+    for row in rows:
+        if row["kind"] == "curve" and row["measure"] == measure and where.items() <= row.items():
+            value = math.nan if row["value"] is None else float(row["value"])
+            course.setdefault(int(row["seed"] or 0), []).append((int(row["step"] or 0), value))
+    return {seed: _late_share(sorted(of)) for seed, of in course.items()}
+
+
 def epochs_of(options: StudyOptions) -> int:
     """How often a training sees every image."""
     return 2 if options.smallest else 10
@@ -180,6 +193,15 @@ def _note_on_form(options: StudyOptions) -> tuple[str, ...]:
             "here. Under the paper's rules patches have 7 pixels, 16 tokens an image in place of 49.",
         )
     return ()
+
+
+def _late_share(course: Sequence[tuple[int, float]]) -> float:
+    half = course[-1][0] / 2
+    first, last = course[0][1], course[-1][1]
+    middle = min(course, key=lambda look: abs(look[0] - half))[1]
+    if len(course) < 2 or not math.isfinite(first + middle + last):
+        return math.nan
+    return (middle - last) / (first - last) if last < first else 1.0
 
 
 def _band(values: Mapping[int, float]) -> tuple[float, float, float]:
