@@ -9,7 +9,7 @@ from frontend.claims.verdicts import tone_of
 
 SHOWN: Final = (
     ("conflict-necessity", "because of the conflict", "Sparse because of conflict"),
-    ("conflict-necessity", "costs less than one point", "Costs under one point"),
+    ("headline", "The conflict game costs less than one point of accuracy.", "Costs under one point"),
     ("blind", "about as accurate as with it", "As good without ID"),
 )
 """Study, a part of the claim's sentence that only it has, and the claim in few words."""
