@@ -28,6 +28,8 @@ LINE_PX: Final = 17
 VALUE_CHARACTERS: Final = 26
 VALUE_LINE_PX: Final = 16
 LEAST_ROW_PX: Final = 40
+SUREST: Final = 0.99
+"""No verdict of a few seeds is told to be surer."""
 REPEATS: Final = "Chance that as many other seeds give the same verdict"
 PLOT_CONFIG: Final[Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
 
@@ -232,7 +234,8 @@ def repeats(claim: Claim | None) -> list[Component]:
     """How often as many other seeds would give a stored verdict again; nothing of what is undecided."""
     if claim is None or claim.repeats is None:
         return []
-    return [html.Span(f"{100 * claim.repeats:.0f}\u00a0% to repeat", className="threshold", title=REPEATS)]
+    share = "over 99" if claim.repeats > SUREST else f"{100 * claim.repeats:.0f}"
+    return [html.Span(f"{share}\u00a0% to repeat", className="threshold", title=REPEATS)]
 
 
 def value_and_interval(claim: Claim) -> Component:

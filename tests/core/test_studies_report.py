@@ -233,3 +233,11 @@ def test_a_generic_table_has_a_mean_over_seeds_for_every_kind_of_row() -> None:
 
 def test_a_cell_cannot_break_its_table() -> None:
     assert markdown(Table(title="", columns=("a",), rows=[("x|y\nz",)])).splitlines()[-1] == "| x\\|y z |"
+
+
+def test_no_verdict_is_told_to_be_sure(evidence: Evidence) -> None:
+    sure = judged(
+        {seed: 2.0 + 0.001 * seed for seed in range(10)}, claim="H.", source="memo", what="it", above=0.0, headline="H1"
+    )
+    document = evidence_markdown([replace(evidence, findings=Findings(claims=[sure]))])
+    assert "**holds**, over 99 % to repeat" in document

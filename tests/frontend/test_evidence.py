@@ -11,6 +11,7 @@ import pytest
 
 from cdsp_core.settings.presets import from_dict
 from frontend.app import EVIDENCE
+from frontend.claims.cards import repeats
 from frontend.claims.evidence import NO_EVIDENCE, Bound, EvidenceFile, read_claims, read_evidence
 from frontend.claims.lab_links import OFFERS, lab_link
 from frontend.claims.themes import THEMES
@@ -190,3 +191,11 @@ def test_every_run_that_a_claim_offers_can_be_started() -> None:
         name, *controls = offer.start.split("&")
         wanted = {each.split("=")[0]: float(each.split("=")[1]) for each in controls}
         assert from_dict({"preset": name, "controls": wanted}).preset == name
+
+
+@pytest.mark.parametrize(
+    ("chance", "shown"), [(0.52, ["52\u00a0% to repeat"]), (1.0, ["over 99\u00a0% to repeat"]), (None, [])]
+)
+def test_how_often_a_verdict_repeats_is_told_and_never_that_it_is_sure(chance: float | None, shown: list[str]) -> None:
+    claim = read_evidence(stored(raw_claim(repeats=chance))).claims[0]
+    assert [part.children for part in repeats(claim)] == shown

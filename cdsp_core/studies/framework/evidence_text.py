@@ -35,6 +35,8 @@ RULES: Final = (
     "docs/decisions.md tells which and why."
 )
 LAST_BRACKET: Final = re.compile(r"(?P<stem>.*) \((?P<place>[^()]*)\)\.?")
+SUREST: Final = 0.99
+"""No verdict of a few seeds is told to be surer."""
 MOST_WORDS: Final = 11_300 // 3
 """of docs/evidence.md; nobody reads more"""
 IN_WORDS: Final[dict[Verdict, tuple[str, str]]] = {
@@ -214,7 +216,7 @@ def _how_sure(claim: Claim) -> str:
         return ""
     chance = repetition.chance_to_repeat(claim)
     if chance is not None:
-        return f", {100 * chance:.0f} % to repeat"
+        return f", {'over 99' if chance > SUREST else f'{100 * chance:.0f}'} % to repeat"
     return f", {claim.decided_by} seeds would decide" if claim.decided_by else ", 1,000 seeds would not decide"
 
 
