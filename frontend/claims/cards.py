@@ -10,6 +10,7 @@ from typing import Any, Final
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from cdsp_core.studies.framework.numbers import in_percent
 from frontend.attributes import aria
 from frontend.claims.evidence import Claim, Study
 from frontend.claims.lab_links import lab_link
@@ -28,8 +29,6 @@ LINE_PX: Final = 17
 VALUE_CHARACTERS: Final = 26
 VALUE_LINE_PX: Final = 16
 LEAST_ROW_PX: Final = 40
-SUREST: Final = 0.99
-"""No verdict of a few seeds is told to be surer."""
 REPEATS: Final = "Chance that as many other seeds give the same verdict"
 PLOT_CONFIG: Final[Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
 
@@ -234,8 +233,7 @@ def repeats(claim: Claim | None) -> list[Component]:
     """How often as many other seeds would give a stored verdict again; nothing of what is undecided."""
     if claim is None or claim.repeats is None:
         return []
-    share = "over 99" if claim.repeats > SUREST else f"{100 * claim.repeats:.0f}"
-    return [html.Span(f"{share}\u00a0% to repeat", className="threshold", title=REPEATS)]
+    return [html.Span(f"{in_percent(claim.repeats)}\u00a0% to repeat", className="threshold", title=REPEATS)]
 
 
 def value_and_interval(claim: Claim) -> Component:

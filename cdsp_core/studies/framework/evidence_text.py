@@ -11,7 +11,7 @@ from typing import Final
 from cdsp_core.studies import NAMES
 from cdsp_core.studies.framework import causal, coverage, preregistration, repetition
 from cdsp_core.studies.framework.evidence import Evidence, headline_of
-from cdsp_core.studies.framework.numbers import in_full, in_short, with_unit
+from cdsp_core.studies.framework.numbers import in_full, in_percent, in_short, with_unit
 from cdsp_core.studies.framework.preregistration import HEADLINE, digest
 from cdsp_core.studies.framework.report import form_text, markdown
 from cdsp_core.studies.framework.results import ALIKE
@@ -35,8 +35,6 @@ RULES: Final = (
     "docs/decisions.md tells which and why."
 )
 LAST_BRACKET: Final = re.compile(r"(?P<stem>.*) \((?P<place>[^()]*)\)\.?")
-SUREST: Final = 0.99
-"""No verdict of a few seeds is told to be surer."""
 MOST_WORDS: Final = 11_300 // 3
 """of docs/evidence.md; nobody reads more"""
 IN_WORDS: Final[dict[Verdict, tuple[str, str]]] = {
@@ -216,7 +214,7 @@ def _how_sure(claim: Claim) -> str:
         return ""
     chance = repetition.chance_to_repeat(claim)
     if chance is not None:
-        return f", {'over 99' if chance > SUREST else f'{100 * chance:.0f}'} % to repeat"
+        return f", {in_percent(chance)} % to repeat"
     return f", {claim.decided_by} seeds would decide" if claim.decided_by else ", 1,000 seeds would not decide"
 
 

@@ -27,3 +27,8 @@ def in_short(claim: Claim) -> str:
 def with_unit(count: int, unit: str) -> str:
     """`1 seed`, `3 seeds`."""
     return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def in_percent(chance: float) -> str:
+    """A chance as `52`, or `over 99`: of no verdict of a few seeds more is told."""
+    return "over 99" if chance > 0.99 else f"{100 * chance:.0f}"

@@ -41,7 +41,7 @@ class Bar:
             return
         if self._bar is None:
             layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-            self._bar = tqdm(total=total, initial=done, desc=study, postfix=text, bar_format=layout, disable=None)
+            self._bar = tqdm(total=total, initial=done, desc=study, postfix=text, bar_format=layout)
         self._bar.set_postfix_str(text, refresh=False)
         self._bar.update(done - self._bar.n)
 

@@ -70,10 +70,10 @@ def paragraphs(first: Sequence[Evidence], again: Sequence[Evidence]) -> list[str
     same = sum(pair.is_same for pair in pairs)
     opposite = sum(pair.is_opposite for pair in pairs)
     seeds = sorted({_seeds(each) for each in again if each.study.name in {pair.study for pair in pairs}})
-    met = "as asked" if same >= ASKED * len(pairs) else f"fewer than the {100 * ASKED:.0f} % asked"
+    asked, share = f"{100 * ASKED:.0f} %", f"{100 * same / len(pairs):.0f} %"
+    met = "as asked" if same >= ASKED * len(pairs) else f"fewer than the {asked} asked"
     chances = [(chance_to_repeat(pair.first) or 0.0, pair.is_same) for pair in pairs]
     sure = [is_same for chance, is_same in chances if chance >= ASKED]
-    asked, share = f"{100 * ASKED:.0f} %", f"{100 * same / len(pairs):.0f} %"
     said = (
         f"Studies {', '.join(dict.fromkeys(pair.study for pair in pairs))} once more with seeds {' and '.join(seeds)}, "
         f"judged alike: of {len(pairs)} decided claims {same} have the same verdict ({share}, {met}); "
