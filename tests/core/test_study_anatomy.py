@@ -86,11 +86,9 @@ def test_selectivity_is_what_a_lesion_costs_its_own_task_more_than_the_others() 
     lost = {task: value_of(found, "lesion", layer=0, expert=2, task=task)[0] for task in ("mnist", "kana", "fashion")}
     own = lesions(trainer, {**favourite, (0, "kana"): 2})
     one = value_of(found, "lesion", layer=0, expert=1)
-    shared = sum(one) / 3
     kana = lost["kana"] - (lost["mnist"] + lost["fashion"]) / 2
     others = [one[0] - (one[1] + one[2]) / 2, one[2] - (one[0] + one[1]) / 2]
     assert value_of(own, "selectivity", layer=0)[0] == pytest.approx((kana + sum(others)) / 3, abs=1e-4)
-    assert math.isfinite(shared)
 
 
 def test_what_is_learnt_is_not_changed_by_being_watched() -> None:
@@ -124,6 +122,7 @@ def made(**told: dict[str, float]) -> list[Row]:
         "random_half": 5.0,
         "less_used_half": 3.0,
         "selectivity": 4.0,
+        "isolation": 0.3,
         "idle_experts": 0.2,
         "loss_risen": 0.05,
         "reopened": 0.1,
@@ -137,7 +136,9 @@ def made(**told: dict[str, float]) -> list[Row]:
             for measure, value in plain.items():
                 jitter = 1.0 + 0.002 * ((seed * 7 + len(arm)) % 5)
                 found = told.get(measure, {}).get(arm, value) * jitter
-                rows.append({**where, "kind": "final", "step": None, "measure": measure, "value": found})
+                given = "none" if measure == "isolation" else "own"
+                final: Row = {**where, "kind": "final", "step": None, "measure": measure, "value": found}
+                rows.append({**final, "given": given})
             for step, value in enumerate((0.7, *(told.get("penalty", {}).get(str(n), 0.37) for n in range(1, 11)))):
                 rows.append({**where, "kind": "curve", "step": step, "measure": "conflict_penalty", "value": value})
     return rows
@@ -191,6 +192,10 @@ BOTH_WAYS: dict[str, tuple[dict[str, dict[str, float]], dict[str, dict[str, floa
     "Binarisation makes": (
         {"structural_entropy": {"no_binarize": 0.4}},
         {"structural_entropy": {"no_binarize": 0.2}},
+    ),
+    "Without ID an even load": (
+        {"isolation": {"uneven": 0.5}},
+        {"isolation": {"uneven": 0.1}},
     ),
     "Starting A from maximum": ({}, {"accuracy": {"self_biased": 0.90}}),
     "On a backbone of 512": ({"rank_overlap": {"wide": 0.2}}, {"rank_overlap": {"wide": 0.4}}),

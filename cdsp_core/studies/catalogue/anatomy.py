@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cdsp_core.studies.catalogue.headline import EVERYWHERE
-from cdsp_core.studies.framework.preregistration import OVERLAP, POINT, PROJECT
+from cdsp_core.studies.framework.preregistration import MEMO, OVERLAP, POINT, PROJECT
 from cdsp_core.studies.framework.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Tell, Theme
 from cdsp_core.studies.framework.training import (
     PAPER,
@@ -53,7 +53,6 @@ IN_WORDS: Final = {
     "uneven": "a standard mixture that no even load is asked of",
 }
 """those that CDSP-MoE is held against, as a sentence goes on"""
-MEMO: Final = "memo of the authors"
 A_TENTH: Final = 0.1
 """a ratio of two rises of the loss whose natural logarithm is within this counts as one"""
 FIRST_UNSEEN: Final = 3
@@ -178,6 +177,14 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
             for other, reason in {"lambda_0": LAMBDA_0_NOTE, **MIXTURES}.items()
         ),
         _above(
+            difference(*(_of(rows, arm, "isolation", given="none") for arm in ("uneven", "standard"))),
+            "Without ID an even load keeps the tasks' routing together in a standard mixture",
+            f"{PAPER}, pseudo-balance trap",
+            "Isolation without ID, mean of the layers, without a load balance minus with it",
+            "routing",
+            equivalence=OVERLAP,
+        ),
+        _above(
             {seed: -value for seed, value in idle.items()},
             "The topology does not collapse into a few experts: fewer than one of eight lies idle",
             f"{MEMO}, failure modes",
@@ -190,7 +197,7 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
 
 def _minima(rows: Sequence[Row]) -> list[Claim]:
     risen = {
-        arm: {seed: _logarithm(value) for seed, value in _of(rows, arm, "loss_risen").items()}
+        arm: {seed: math.log(max(value, 0.0) or math.nan) for seed, value in _of(rows, arm, "loss_risen").items()}
         for arm in ("cdsp", "lambda_0", "permuted")
     }
     a_itself = "A itself is not shaken, and scales what each expert gives."
@@ -277,10 +284,6 @@ def _above(
     values: Mapping[int, float], claim: str, source: str, what: str, theme: Theme | None = None, **rule: Any
 ) -> Claim:
     return judged(values, claim=claim, source=source, what=what, theme=theme, **{"above": 0.0, **rule})
-
-
-def _logarithm(value: float) -> float:
-    return math.log(value) if value > 0.0 else math.nan
 
 
 def _what_halves_cost(rows: Sequence[Row]) -> Chart:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cdsp_core.method.layer import CDSPLayer
 from cdsp_core.models.mixture import Experts
-from cdsp_core.studies.experiments.measuring import measured, trainer_of
+from cdsp_core.studies.experiments.measuring import measured, one_row, trainer_of
 from cdsp_core.studies.framework.study import Row, StudyOptions, Tell
 from cdsp_core.training.batches import normalised
 from cdsp_core.training.inspection import accuracy_by_class
@@ -69,15 +69,15 @@ class Course:
 
     def rows(self) -> list[Row]:
         """The penalty's curve; of each layer the share of entries that closed, and of these the share reopened."""
-        found = [_row("curve", "conflict_penalty", value, step=step) for step, value in self._penalty]
+        found = [one_row("curve", "conflict_penalty", value, step=step) for step, value in self._penalty]
         if not self._pictures:  # a model without A
             return found
         connection_WLEP = np.stack(self._pictures)
         for layer in range(connection_WLEP.shape[1]):
             closed, reopened = closed_and_reopened(connection_WLEP[:, layer])
             found += [
-                _row("final", "closed_once", closed, layer=layer),
-                _row("final", "reopened", reopened, layer=layer),
+                one_row("final", "closed_once", closed, layer=layer),
+                one_row("final", "reopened", reopened, layer=layer),
             ]
         return found
 
@@ -98,12 +98,17 @@ def closed_and_reopened(connection_WEP: np.ndarray[Any, Any]) -> tuple[float, fl
 
 def favourites(final: Sequence[Row]) -> dict[tuple[int, str], int]:
     """The expert that takes most of a task's assignments with ID, by layer and task."""
+    return {place: max(of, key=of.__getitem__) for place, of in _assignments(final).items()}
+
+
+def _assignments(final: Sequence[Row]) -> dict[tuple[int, str], dict[int, float]]:
+    """Every expert's share of a task's assignments with ID, by layer and task."""
     share: dict[tuple[int, str], dict[int, float]] = {}
     for row in final:
         if row["measure"] == "routing" and row["given"] == "own":
             place = int(row["layer"] or 0), str(row["task"])
             share.setdefault(place, {})[int(row["expert"] or 0)] = float(row["value"] or 0.0)
-    return {place: max(of, key=of.__getitem__) for place, of in share.items()}
+    return share
 
 
 def lesions(trainer: Trainer, favourite: dict[tuple[int, str], int]) -> list[Row]:
@@ -121,14 +126,14 @@ def lesions(trainer: Trainer, favourite: dict[tuple[int, str], int]) -> list[Row
             with without(trainer, muted_LE):
                 loss_QE[:, expert] = 100.0 * (whole_Q - accuracy_by_task(trainer))
         rows += [
-            _row("final", "lesion", float(loss_QE[q, expert]), layer=layer, expert=expert, task=task)
+            one_row("final", "lesion", float(loss_QE[q, expert]), layer=layer, expert=expert, task=task)
             for q, task in enumerate(tasks)
             for expert in range(experts)
         ]
         own_Q = torch.stack([loss_QE[q, favourite[layer, task]] for q, task in enumerate(tasks)])
         every_Q = torch.stack([loss_QE[:, favourite[layer, task]].sum() for task in tasks])
         others_Q = (every_Q - own_Q) / (len(tasks) - 1)
-        rows.append(_row("final", "selectivity", float((own_Q - others_Q).mean()), layer=layer))
+        rows.append(one_row("final", "selectivity", float((own_Q - others_Q).mean()), layer=layer))
     return rows
 
 
@@ -146,16 +151,16 @@ def halves(trainer: Trainer, final: Sequence[Row]) -> list[Row]:
     generator = torch.Generator().manual_seed(trainer.config.train.seed)
     drawn = [lost(_lower_half(torch.rand(layers, experts, generator=generator))) for _ in range(RANDOM_HALVES)]
     load_LE = torch.zeros(layers, experts)
-    for row in final:
-        if row["measure"] == "routing" and row["given"] == "own":
-            load_LE[int(row["layer"] or 0), int(row["expert"] or 0)] += float(row["value"] or 0.0)
+    for (layer, _), share in _assignments(final).items():
+        for expert, value in share.items():
+            load_LE[layer, expert] += value
     rows = [
-        _row("final", "random_half", sum(drawn) / len(drawn)),
-        _row("final", "less_used_half", lost(_lower_half(load_LE))),
+        one_row("final", "random_half", sum(drawn) / len(drawn)),
+        one_row("final", "less_used_half", lost(_lower_half(load_LE))),
     ]
     if trainer.cdsp_layers and trainer.config.model.has_diagonal:
         own_LE = torch.stack([layer.topology.connection().detach().diagonal() for layer in trainer.cdsp_layers])
-        rows.append(_row("final", "marginal_half", lost(_lower_half(own_LE))))
+        rows.append(one_row("final", "marginal_half", lost(_lower_half(own_LE))))
     return rows
 
 
@@ -175,7 +180,7 @@ def shaken(trainer: Trainer) -> list[Row]:
         risen.append(loss_of() - still)
     for weight, kept in zip(weights, before, strict=True):
         weight.copy_(kept)
-    return [_row("final", "still_loss", still), _row("final", "loss_risen", sum(risen) / len(risen))]
+    return [one_row("final", "still_loss", still), one_row("final", "loss_risen", sum(risen) / len(risen))]
 
 
 def accuracy_by_task(trainer: Trainer) -> Tensor:
@@ -221,8 +226,3 @@ def _loss_on_training_images(trainer: Trainer) -> Callable[[], float]:
     image_NHW, label_N, task_N = normalised(data.images_NHW[index_N]), data.labels_N[index_N], data.task_N[index_N]
     keep_N1 = torch.ones(len(index_N), 1)
     return lambda: float(F.cross_entropy(trainer.model(image_NHW, task_N, keep_N1)[0], label_N))
-
-
-def _row(kind: str, measure: str, value: float, **place: str | int) -> Row:
-    empty: Row = dict.fromkeys(("step", "layer", "task", "given", "expert"))
-    return {"kind": kind, "measure": measure, "value": value, **empty, **place}

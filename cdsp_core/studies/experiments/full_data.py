@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from cdsp_core.studies.framework.preregistration import OVERLAP, PAPER, POINT
+from cdsp_core.studies.framework.preregistration import MEMO, OVERLAP, PAPER, POINT
 from cdsp_core.studies.framework.study import Claim, Row
 from cdsp_core.studies.framework.training import final, gap, points, tasks_in
 from cdsp_core.studies.framework.verdicts import by_seed, difference, judged
@@ -25,7 +25,6 @@ NO_DROPOUT: Final = (
     "The standard mixture never met a hidden ID in training, as in the paper; with the same task dropout it loses as "
     "little as CDSP-MoE (headline claim H1)."
 )
-MEMO: Final = "memo of the authors"
 
 
 def claims(rows: Sequence[Row]) -> list[Claim]:

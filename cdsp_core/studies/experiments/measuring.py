@@ -27,7 +27,7 @@ CURVES = ("task_loss", "train_accuracy", "test_accuracy", "test_accuracy_blind",
 
 
 class Watch(Protocol):
-    """Looks at a training on the way and changes nothing of it."""
+    """Goes along with a training; one that only looks changes nothing of it."""
 
     def see(self) -> None:
         """Called after every step."""
@@ -102,21 +102,21 @@ class Window:
             measure, _, task = name.partition("/")
             value = _mean(self.scalars[:, column])
             if measure in CURVES and math.isfinite(value):
-                rows.append(_row("curve", measure, value, step=self.step, task=task or None))
+                rows.append(one_row("curve", measure, value, step=self.step, task=task or None))
             elif measure.startswith("layer") and math.isfinite(value):
                 layer = int(measure.removeprefix("layer"))
-                rows.append(_row("curve", task, value, step=self.step, layer=layer))
+                rows.append(one_row("curve", task, value, step=self.step, layer=layer))
         return rows
 
 
 def last_epoch_rows(names: tuple[str, ...], scalars: Array, *, after: int) -> list[Row]:
     """Task loss and training accuracy per task, averaged over the steps of the last epoch, as the paper does."""
     last = scalars[scalars[:, 0] > after]
-    rows = [_row("final", "train_loss", _mean(last[:, names.index("task_loss")]))]
+    rows = [one_row("final", "train_loss", _mean(last[:, names.index("task_loss")]))]
     for column, name in enumerate(names):
         measure, _, task = name.partition("/")
         if measure == "train_accuracy":
-            rows.append(_row("final", measure, _mean(last[:, column]), task=task))
+            rows.append(one_row("final", measure, _mean(last[:, column]), task=task))
     return rows
 
 
@@ -128,7 +128,7 @@ def mean_of_curves(rows: list[Row], *, after: int) -> list[Row]:
             found.setdefault((row["measure"], row["layer"]), []).append(float(row["value"] or 0.0))
     routed = ("isolation", "specialization", "emergent_clustering")  # measured on the whole test set instead
     return [
-        _row("final", measure, sum(values) / len(values), layer=layer)
+        one_row("final", measure, sum(values) / len(values), layer=layer)
         for (measure, layer), values in found.items()
         if measure not in routed
     ]
@@ -139,7 +139,7 @@ def connection_rows(arrays: dict[str, Array], config: ModelConfig) -> list[Row]:
     if not config.has_diagonal:
         return []
     return [
-        _row("final", "diagonal", float(value), layer=layer, expert=expert)
+        one_row("final", "diagonal", float(value), layer=layer, expert=expert)
         for layer in range(config.num_layers)
         if f"layer{layer}/connection" in arrays
         for expert, value in enumerate(np.diagonal(arrays[f"layer{layer}/connection"]))
@@ -148,7 +148,7 @@ def connection_rows(arrays: dict[str, Array], config: ModelConfig) -> list[Row]:
 
 def parameter_row(parameters: int) -> Row:
     """How many numbers the model learns."""
-    return _row("final", "parameters", float(parameters))
+    return one_row("final", "parameters", float(parameters))
 
 
 def protocol_rows(shown: Shown, tasks: list[str]) -> Iterator[Row]:
@@ -157,8 +157,8 @@ def protocol_rows(shown: Shown, tasks: list[str]) -> Iterator[Row]:
     accuracy_QG, routing_LQGE = shown.accuracy_QG.numpy(), shown.routing_LQGE.numpy()
     for q, task in enumerate(tasks):
         for g, name in enumerate(given):
-            yield _row("final", "accuracy", float(accuracy_QG[q, g]), task=task, given="own" if g == q else name)
-        yield _row("final", "accuracy_deceptive", float(shown.accuracy_deceptive()[q]), task=task)
+            yield one_row("final", "accuracy", float(accuracy_QG[q, g]), task=task, given="own" if g == q else name)
+        yield one_row("final", "accuracy_deceptive", float(shown.accuracy_deceptive()[q]), task=task)
     if not routing_LQGE.shape[3]:
         return
     for layer, routing_QGE in enumerate(routing_LQGE):
@@ -166,7 +166,7 @@ def protocol_rows(shown: Shown, tasks: list[str]) -> Iterator[Row]:
             for g, name in enumerate(given):
                 place: dict[str, Any] = {"layer": layer, "task": task, "given": "own" if g == q else name}
                 for expert, share in enumerate(routing_QGE[q, g]):
-                    yield _row("final", "routing", float(share), expert=expert, **place)
+                    yield one_row("final", "routing", float(share), expert=expert, **place)
         yield from _routing_measures(routing_QGE, tasks, layer)
 
 
@@ -176,25 +176,25 @@ def _routing_measures(routing_QGE: Array, tasks: list[str], layer: int) -> Itera
     blind_QE = routing_QGE[:, -1]
     for given, routing_QE in (("own", own_QE), ("none", blind_QE)):
         place: dict[str, Any] = {"layer": layer, "given": given}
-        yield _row("final", "isolation", measures.isolation(routing_QE), **place)
-        yield _row("final", "specialization", measures.specialization(routing_QE), **place)
+        yield one_row("final", "isolation", measures.isolation(routing_QE), **place)
+        yield one_row("final", "specialization", measures.specialization(routing_QE), **place)
         clustering = measures.first_two_cluster(routing_QE)
-        yield _row("final", "emergent_clustering", clustering, **place)
+        yield one_row("final", "emergent_clustering", clustering, **place)
     for q, task in enumerate(tasks):
         others = [p for p in range(len(tasks)) if p != q]
         kept = measures.distribution_overlap(own_QE[q], blind_QE[q])
         crossed = float(np.mean([measures.distribution_overlap(own_QE[p], blind_QE[q]) for p in others]))
-        yield _row("final", "routing_consistency", kept, layer=layer, task=task)
-        yield _row("final", "blind_routing_margin", kept - crossed, layer=layer, task=task)
+        yield one_row("final", "routing_consistency", kept, layer=layer, task=task)
+        yield one_row("final", "blind_routing_margin", kept - crossed, layer=layer, task=task)
         pulls = []
         for p in others:
             stays = measures.distribution_overlap(routing_QGE[q, p], own_QE[q])
             follows = measures.distribution_overlap(routing_QGE[q, p], own_QE[p])
             pulls.append(stays - follows)
-        yield _row("final", "deceptive_routing_margin", float(np.mean(pulls)), layer=layer, task=task)
+        yield one_row("final", "deceptive_routing_margin", float(np.mean(pulls)), layer=layer, task=task)
 
 
-def _row(
+def one_row(
     kind: str,
     measure: str,
     value: float,
@@ -205,6 +205,7 @@ def _row(
     given: str | None = None,
     expert: int | None = None,
 ) -> Row:
+    """A row as `framework/training.py` describes them, None where nothing applies."""
     return {
         "kind": kind,
         "measure": measure,

@@ -16,6 +16,7 @@ from cdsp_core.studies.framework.study import Theme
 DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "preregistration.md"
 PAPER: Final = "arXiv:2512.20291"
 PROJECT: Final = "this project"
+MEMO: Final = "memo of the authors"
 POINT: Final = 1.0
 """Accuracies closer than this, in percentage points, count as equal."""
 OVERLAP: Final = 0.05

@@ -109,17 +109,22 @@ def over_last_epoch(rows: Sequence[Row], measure: str, options: StudyOptions, **
     return by_seed([row for row in curves if int(row["step"] or 0) > after], "value", **where)
 
 
-def late_share(rows: Sequence[Row], measure: str, **where: Any) -> dict[int, float]:
-    """One number a seed: the second half's share of a curve's whole fall; 1 where it is no lower at the end.
-
-    NaN where the curve has no value, or one alone.
-    """
+def course_of(rows: Sequence[Row], measure: str, **where: Any) -> dict[int, list[tuple[int, float]]]:
+    """A curve of one number a step, as (step, value) in order, by seed; NaN where it has no value."""
     course: dict[int, list[tuple[int, float]]] = {}
     for row in rows:
         if row["kind"] == "curve" and row["measure"] == measure and where.items() <= row.items():
             value = math.nan if row["value"] is None else float(row["value"])
             course.setdefault(int(row["seed"] or 0), []).append((int(row["step"] or 0), value))
-    return {seed: _late_share(sorted(of)) for seed, of in course.items()}
+    return {seed: sorted(of) for seed, of in course.items()}
+
+
+def late_share(rows: Sequence[Row], measure: str, **where: Any) -> dict[int, float]:
+    """One number a seed: the second half's share of a curve's whole fall; 1 where it is no lower at the end.
+
+    NaN where the curve has no value, or one alone.
+    """
+    return {seed: _late_share(of) for seed, of in course_of(rows, measure, **where).items()}
 
 
 def epochs_of(options: StudyOptions) -> int:
