@@ -124,6 +124,13 @@ def test_the_feed_forward_has_as_many_weights_as_the_backbone(architecture: str)
     assert sum(p.numel() for p in weights) == backbone
 
 
+def test_a_token_passes_more_of_the_backbone_than_of_a_mixture_of_as_many_weights() -> None:
+    """The cost behind "green": at equal weights the work a token makes in its experts is 2.8 times a mixture's."""
+    cdsp, standard = (PRESETS[name][1].model for name in ("live", "standard"))
+    assert (cdsp.d_base, cdsp.top_k) == (standard.d_base, standard.top_k) == (256, 2)
+    assert (cdsp.top_k * cdsp.held_rank, standard.top_k * standard.d_base // standard.num_experts) == (180, 64)
+
+
 @pytest.mark.parametrize("architecture", SAME_ROUTER)
 def test_its_router_has_as_many_weights_as_cdsps(architecture: str) -> None:
     cdsp, other = (

@@ -89,7 +89,7 @@ def test_other_studies_are_not_counted() -> None:
 def test_the_twelve_stand_beside_each_other_and_together() -> None:
     table = headline_table([FIRST], [AGAIN])
     assert len(table.rows) == 12
-    assert table.rows[0] == ("H1", "2.1±0.25 holds", "2.1±0.25 holds", "2.1 [2.01, 2.19]")
+    assert table.rows[0] == ("H1", "2.1±0.25 holds", "2.1 [2.01, 2.19]")
     assert set(table.rows[1][1:]) == {"–"}
 
 

@@ -39,6 +39,13 @@ def test_the_two_rank_rules_at_the_papers_sizes(rule: str, rank: int) -> None:
     assert sizes(d_base=256, num_experts=8, num_partitions=8, rank_rule=rule).rank == rank
 
 
+def test_the_square_root_law_keeps_no_budget_constant() -> None:
+    """Neither what a token passes, K r, nor what all experts hold, E r, as the experts become more."""
+    rank = {E: sizes(d_base=256, num_experts=E, num_partitions=E, rank_rule="sqrt").rank for E in (8, 64)}
+    assert {E: 2 * r for E, r in rank.items()} == {8: 180, 64: 64}
+    assert {E: E * r for E, r in rank.items()} == {8: 720, 64: 2048}
+
+
 @given(case=logits_with_ties())
 def test_subspaces_are_the_strongest_dimensions_by_brute_force(case: tuple[Tensor, int, int]) -> None:
     logits_EP, block, rank = case

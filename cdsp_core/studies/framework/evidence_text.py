@@ -35,6 +35,7 @@ RULES: Final = (
     "docs/decisions.md tells which and why."
 )
 LAST_BRACKET: Final = re.compile(r"(?P<stem>.*) \((?P<place>[^()]*)\)\.?")
+FIRST_EXPERTS: Final = re.compile(r"With (?P<place>[0-9]+ experts), (?P<stem>.*)")
 MOST_WORDS: Final = 11_300 // 3
 """of docs/evidence.md; nobody reads more"""
 IN_WORDS: Final[dict[Verdict, tuple[str, str]]] = {
@@ -106,7 +107,7 @@ def _repetition(gathered: Sequence[Evidence], again: Sequence[Evidence]) -> list
     said = repetition.paragraphs(gathered, again)
     if not said:
         return []
-    note = "Together: the 95 % interval over all seeds of both, which no rule judges."
+    note = "Together: the 95 % interval over these and the first seeds, which no rule judges."
     twelve = markdown(repetition.headline_table(gathered, again))
     others = repetition.changed_table([pair for pair in repetition.changed(gathered, again) if not pair.first.headline])
     return ["## The same with other seeds", *said, *([markdown(others)] if others else []), twelve, note]
@@ -156,18 +157,22 @@ def _arms(gathered: Sequence[Evidence]) -> list[str]:
     names = list(dict.fromkeys(name for chart in charts for name in chart.x_labels))
     if not names:
         return []
-    columns: dict[str, dict[str, str]] = {}
+    heads: list[str] = []
+    columns: list[dict[str, str]] = []
     for chart in charts:
         place = chart.title.removeprefix("Test accuracy, ")
-        for line in chart.lines:
+        for number, line in enumerate(chart.lines):
             ends = zip(line.x, line.mean, line.low, line.high, strict=True)
-            columns[f"{place}, {line.label}"] = {
-                chart.x_labels[int(at)]: f"{100 * mean:.1f}"
-                + (f"±{50 * (high - low):.1f}" if math.isfinite(low) else "")
-                for at, mean, low, high in ends
-            }
-    rows = [[name, *(column.get(name, "–") for column in columns.values())] for name in names]
-    return ["## Every arm", "Test accuracy in percent.", markdown(Table(title="", columns=("", *columns), rows=rows))]
+            heads.append(line.label if number else f"{place}, {line.label}")
+            columns.append(
+                {
+                    chart.x_labels[int(at)]: f"{100 * mean:.1f}"
+                    + (f"±{50 * (high - low):.1f}" if math.isfinite(low) else "")
+                    for at, mean, low, high in ends
+                }
+            )
+    rows = [[name, *(column.get(name, "–") for column in columns)] for name in names]
+    return ["## Every arm", "Test accuracy in percent.", markdown(Table(title="", columns=("", *heads), rows=rows))]
 
 
 def counted(claims: Sequence[Claim]) -> str:
@@ -258,12 +263,13 @@ def _briefly(verdict: Verdict, count: int) -> str:
 
 
 def _lines(claims: Sequence[Claim], seeds: int) -> list[str]:
-    """Claims that differ only in what their last bracket says, `(the paper's rules)`, share a line."""
+    """Claims that differ only in what their last bracket says, `(the paper's rules)`, or in how many experts there
+    are, share a line.
+    """
     stems: dict[str, list[tuple[str, Claim]]] = {}
     for claim in claims:
-        found = LAST_BRACKET.fullmatch(claim.claim)
-        stem, place = (found["stem"], found["place"]) if found else (claim.claim, "")
-        stems.setdefault(stem.removesuffix("."), []).append((place, claim))
+        stem, place = _stem_and_place(claim.claim)
+        stems.setdefault(stem, []).append((place, claim))
     same = {place for of_stem in stems.values() for place, _ in of_stem}
     twins = {promise.claim.removesuffix("."): promise.name for promise in HEADLINE}
     lines = []
@@ -273,6 +279,15 @@ def _lines(claims: Sequence[Claim], seeds: int) -> list[str]:
         ]
         lines.append(f"* {twins.get(stem, stem)}: {'; '.join(found_of)}.")
     return lines
+
+
+def _stem_and_place(sentence: str) -> tuple[str, str]:
+    stem, places = sentence, []
+    if found := FIRST_EXPERTS.fullmatch(stem):
+        stem, places = f"{found['stem'][0].upper()}{found['stem'][1:]}", [found["place"]]
+    if found := LAST_BRACKET.fullmatch(stem):
+        stem, places = found["stem"], [*places, found["place"]]
+    return stem.removesuffix("."), ", ".join(places)
 
 
 def _found(claim: Claim, seeds: int) -> str:

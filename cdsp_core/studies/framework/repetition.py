@@ -154,11 +154,11 @@ def _level_left(claim: Claim) -> float:
 
 
 def headline_table(first: Sequence[Evidence], again: Sequence[Evidence]) -> Table:
-    """The twelve claims by the first seeds, by the others, and by all of them together, which no rule judges."""
+    """The twelve claims by the other seeds, and by all of them together, which no rule judges."""
     rows = []
     for (claim, _), (other, _) in zip(headline_of(first), headline_of(again), strict=True):
-        rows.append((claim.headline or "", _cell(claim), _cell(other), _together(claim, other)))
-    return Table(title="", columns=("", "first seeds", "other seeds", "together"), rows=rows)
+        rows.append((claim.headline or "", _cell(other), _together(claim, other)))
+    return Table(title="", columns=("", "other seeds", "together"), rows=rows)
 
 
 def _together(first: Claim, again: Claim) -> str:
