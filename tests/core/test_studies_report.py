@@ -110,6 +110,19 @@ def test_the_same_claim_under_several_rules_is_one_line_and_each_tells_where_see
     assert line in evidence_markdown([changed])
 
 
+def test_the_same_claim_with_more_experts_is_one_line_and_a_share_of_time_is_told_as_one(evidence: Evidence) -> None:
+    few = replace(
+        evidence.findings.claims[0],
+        claim="With 8 experts, a rest saves time (sorted).",
+        verdict="holds",
+        measured="Time of a pass over that without a rest: 1.500, 3 seeds.",
+    )
+    many = replace(few, claim="With 32 experts, a rest saves time (sorted).")
+    text = evidence_markdown([replace(evidence, findings=replace(evidence.findings, claims=[few, many]))])
+    of_time = "**holds** 1.5±2.5 of the time"
+    assert f"* A rest saves time: 8 experts, sorted {of_time}; 32 experts, sorted {of_time}." in text
+
+
 def test_what_is_undecided_is_counted_and_listed_in_no_document(evidence: Evidence) -> None:
     text = evidence_markdown([evidence])
     assert ": 1 undecided</summary>" in text

@@ -296,6 +296,8 @@ def _found(claim: Claim, seeds: int) -> str:
 
 
 def _unit(claim: Claim) -> str:
+    if claim.measured.startswith("Time "):  # over another time
+        return " of the time"
     return " points" if "points" in claim.measured else ""
 
 
