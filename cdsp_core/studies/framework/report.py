@@ -96,8 +96,9 @@ def _titled(table: Table) -> str:
 
 
 def _runs(metadata: dict[str, Any]) -> str:
-    """Versions and devices, and the settings of every job, folded."""
+    """Versions and devices, and the settings of every job, folded: the first job's, and where each other differs."""
     jobs = metadata["jobs"]
+    first = next(iter(jobs.values()))["settings"]
     made_by = {
         f"version {job['version']}, revision {job['revision'] or 'unknown'}, torch {job['torch']}, "
         f"{job['device']['name']} on {job['device']['threads']} thread"
@@ -107,13 +108,27 @@ def _runs(metadata: dict[str, Any]) -> str:
     lines = [
         f"{len(jobs)} jobs, {wall_s:.0f} s in all. Made by: {'; '.join(sorted(made_by))}.",
         "<details><summary>Settings of every job</summary>",
-        *(
-            f"{key}, seed {job['seed']}, {job['wall_s']:.1f} s: `{json.dumps(job['settings'], separators=(',', ':'))}`"
+        f"The first job's: `{json.dumps(first, separators=(',', ':'))}`",
+        "Every job's seed, seconds, and settings where they are not the first one's:",
+        "\n".join(
+            f"* {key}, seed {job['seed']}, {job['wall_s']:.1f} s: `{json.dumps(other(first, job['settings']))}`"
             for key, job in jobs.items()
         ),
         "</details>",
     ]
     return "\n\n".join(lines)
+
+
+def other(first: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that are not the first's, each under its path; None where only the first has it."""
+    found: dict[str, Any] = {}
+    for name in {**first, **settings}:
+        before, now = first.get(name), settings.get(name)
+        if isinstance(before, dict) and isinstance(now, dict):
+            found |= {f"{name}.{path}": value for path, value in other(before, now).items()}
+        elif before != now:
+            found[name] = now
+    return found
 
 
 def _word(value: Any) -> str:
