@@ -151,5 +151,5 @@ STUDY: Final = Study(
     jobs=jobs,
     run=run,
     find=find,
-    theme="rates and depth",
+    theme="without ID",
 )
