@@ -70,6 +70,11 @@ class ThemeView:
     is_open: bool
 
     @property
+    def is_running(self) -> bool:
+        """Whether one of its studies is measured now."""
+        return any(live is not None and live.is_running for _, _, live in self.studies)
+
+    @property
     def version(self) -> str:
         """Changes when the theme must be drawn again; how far its studies are is no part of it."""
         studies = tuple((name, stored, live and (live.title, live.question)) for name, stored, live in self.studies)

@@ -154,7 +154,7 @@ def as_cards(views: list[ThemeView], is_all: bool) -> tuple[dict[str, list[Theme
     cards: dict[str, list[ThemeView]] = {}
     rest: list[ThemeView] = []
     for view in views:
-        if view.is_open or (bool(view.rows) if not is_all else view.key in leads):
+        if (view.is_open or view.key in leads) if is_all else (view.rows or view.is_running):
             cards.setdefault(view.key if view.key in known else page.OTHERS, []).append(view)
         elif is_all:
             rest.append(view)

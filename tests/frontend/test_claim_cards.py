@@ -10,8 +10,9 @@ from dash.development.base_component import Component
 
 from frontend.claims.cards import card
 from frontend.claims.evidence import Evidence, read_evidence
+from frontend.claims.live import as_cards
 from frontend.claims.study_state import LiveStudy, read_study
-from frontend.claims.theme_views import shown_of, themes
+from frontend.claims.theme_views import is_all, shown_of, themes
 from frontend.figures.palette import palette_of
 from frontend.rendered import to_html, written
 from tests.frontend.components import components
@@ -69,6 +70,17 @@ def test_a_theme_is_drawn_again_when_its_claims_change_and_not_when_a_study_goes
     assert version(evidence_of(4)) != before
     new = {"claims": [{"claim": "It is as good, case 1.", "verdict": "fails", "measured": -1}], "ended_ms": 2}
     assert version(evidence_of(3), state="finished", result=new) != before
+
+
+def test_a_search_hides_an_opened_theme_without_a_match_but_none_that_is_measured_now() -> None:
+    def drawn(words: str, **live: Any) -> list[str]:
+        study = read_study({**IDLE, **live})
+        views = themes(evidence_of(3), {study.name: study}, shown_of("All", words), ["accuracy"])
+        return list(as_cards(views, is_all("All", words))[0])
+
+    assert drawn("") == drawn("case 2") == ["accuracy"]
+    assert drawn("nowhere said") == []
+    assert drawn("nowhere said", state="running", done=3, text="step 4") == ["accuracy"]
 
 
 def test_what_is_written_as_html_is_escaped() -> None:
