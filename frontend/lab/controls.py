@@ -151,9 +151,9 @@ def start_dialog() -> Component:
     """The next run: its preset and seed, and what it ends."""
     return html.Dialog(
         **part("start-dialog"),
-        **aria(label="Start another run"),
+        **aria(label="Start a run"),
         children=[
-            html.H2("Start another run"),
+            html.H2("Start a run"),
             html.Label(
                 [
                     html.Span("Preset"),
