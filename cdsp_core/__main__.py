@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from types import ModuleType
 from typing import Final
 
 from cdsp_core.commands import data, evidence, oligarchy, presets, record, replay, study, sweep, train
-from cdsp_core.commands.options import kept_out
+from cdsp_core.commands.options import interrupt, kept_out
 
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
@@ -31,6 +32,7 @@ AGAIN: Final = " What is done is kept: the same command goes on."
 def main(arguments: list[str] | None = None, *, program: str = "python -m cdsp_core") -> int:
     """Exit status: 0 done, 1 a run failed, 2 bad input, 130 interrupted. Errors are one sentence on standard error."""
     options = _parser(program).parse_args(arguments)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         with kept_out(options):
             return int(options.run(options))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import signal
 import sys
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack
@@ -17,7 +16,6 @@ from cdsp_core.commands.options import (
     add_jobs,
     check_packages,
     folder,
-    interrupt,
     made_ready,
     place,
     positive,
@@ -116,7 +114,6 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.record is not None and (options.batched or options.only_batched or options.device != "cpu"):
         raise ValueError("--record needs trainings one at a time, on the CPU. Found a batch asked for.")
-    signal.signal(signal.SIGTERM, interrupt)
     status = 0
     if options.batched or options.only_batched or options.device != "cpu":
         status = _train_batches(chosen, form, options, JsonLines() if options.progress == "json" else Bar())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from pathlib import Path
 from typing import Final
 
-from cdsp_core.commands.options import add_jobs, check_packages, interrupt, place, settings_of, where_jobs_run
+from cdsp_core.commands.options import add_jobs, check_packages, place, settings_of, where_jobs_run
 from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import PRESETS, preset
 from cdsp_core.studies.sweeps.files import NAME, stored_sweep
@@ -46,7 +45,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train the map that the options ask for. Raises ValueError, OSError. Returns 1 where cells were lost."""
     check_packages(("pyarrow", "tqdm"))
-    signal.signal(signal.SIGTERM, interrupt)
 
     from cdsp_core.studies.framework.missing import StudyIncompleteError
     from cdsp_core.studies.framework.progress import Bar, JsonLines

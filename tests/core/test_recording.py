@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -252,3 +256,23 @@ def test_labels_are_read_back_and_other_ones_are_refused() -> None:
     for wrong in ({"arm": "x" * 61}, {str(number): "x" for number in range(9)}):
         with pytest.raises(RecordingError, match="labels must be"):
             decode(replace(plain, labels=wrong).encode(), called="it")
+
+
+def test_a_command_that_is_told_to_end_says_so_and_leaves_no_file(tmp_path: Path) -> None:
+    out = tmp_path / "run.cdsp"
+    command = [sys.executable, "-m", "cdsp_core", "record", "--steps", "100000", "--out", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not _catches(process.pid, signal.SIGTERM):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "cdsp_core: stopped.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _catches(pid: int, number: int) -> bool:
+    """Whether the process has a handler for that signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
