@@ -31,8 +31,7 @@ RULES: Final = (
     "tests are adjusted, by Holm over the twelve, by Benjamini and Hochberg over all others, so an interval may clear "
     "its threshold and its claim still be undecided. “51 % to repeat” is the chance that as many other seeds give the "
     "same verdict. “The rules of live” are those of this program's default preset. All rules are in "
-    "docs/preregistration.md. Some configurations of the smallest forms changed after a first measurement; "
-    "docs/decisions.md tells which and why."
+    "docs/preregistration.md."
 )
 LAST_BRACKET: Final = re.compile(r"(?P<stem>.*) \((?P<place>[^()]*)\)\.?")
 FIRST_EXPERTS: Final = re.compile(r"With (?P<place>[0-9]+ experts), (?P<stem>.*)")
@@ -86,9 +85,9 @@ def evidence_markdown(
         "## Themes",
         markdown(_themes(gathered)),
         "## Studies",
-        "Estimate ± half of the 95 % interval; what is undecided is only counted. The page Claims and the studies' "
-        "reports have every claim, what each number is, and why. Checks are of the program and count with no claims."
-        + _alike(gathered),
+        "In the whole form where a study does not say otherwise. Estimate ± half of the 95 % interval; what is "
+        "undecided is only counted. The page Claims and the studies' reports have every claim, what each number is, "
+        "and why. Checks are of the program and count with no claims." + _alike(gathered),
         *(_section(evidence) for evidence in gathered),
         *([f"No finished results of: {', '.join(missing)}."] if missing else []),
         "## Coverage",
@@ -244,7 +243,8 @@ def _section(evidence: Evidence) -> str:
     told = [claim for claim in claims if not causal.tells(claim)]
     listed = [claim for claim in told if claim.verdict != "undecided"]
     lines = _lines(listed, evidence.metadata["seeds"])
-    where = f"`{evidence.command}`, {form_text(evidence.metadata)}.{_revisions(evidence)}"
+    form = form_text(evidence.metadata).removesuffix(", whole form")
+    where = f"`{evidence.command}`, {form}.{_revisions(evidence)}"
     besides = "besides the twelve " if len(claims) < len(evidence.findings.claims) else ""
     summary = f"<details><summary>{evidence.title}: {besides}{_found_there(claims)}</summary>"
     parts = (summary, where, "\n".join(lines), _checks(evidence.findings.checks), "</details>")
