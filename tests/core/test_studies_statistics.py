@@ -128,6 +128,8 @@ def test_adjusting_raises_p_values_and_keeps_their_order(found: list[float]) -> 
         assert all(adjusted[a] <= adjusted[b] + 1e-12 for a, b in itertools.pairwise(order))
 
 
-@pytest.mark.parametrize(("values", "text"), [([], "–"), ([math.nan], "–"), ([0.5], "0.500")])
+@pytest.mark.parametrize(
+    ("values", "text"), [([], "–"), ([math.nan], "–"), ([0.5], "0.500"), ([95936.0] * 3, "95,936")]
+)
 def test_what_has_no_interval_is_written_without_one(values: list[float], text: str) -> None:
     assert estimate(values) == text

@@ -112,11 +112,16 @@ def benjamini_hochberg(probabilities: Sequence[float]) -> list[float]:
 
 
 def estimate(values: Sequence[float], *, digits: int = 3) -> str:
-    """`mean [low, high]` of one value a seed; only the mean where there is one seed, a dash where there is none."""
+    """`mean [low, high]` of one value a seed; only the mean where there is one seed, a dash where there is none.
+
+    A whole number that every seed has, a count of weights say, is told as it is.
+    """
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return "–"
     mean, low, high = interval(finite)
+    if low == high and mean.is_integer():
+        return f"{mean:,.0f}"
     return f"{mean:.{digits}f}" if math.isnan(low) else f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
