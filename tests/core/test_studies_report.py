@@ -114,7 +114,7 @@ def test_the_same_claim_under_several_rules_is_one_line_and_each_tells_where_see
     first = replace(first, verdict="holds")
     second = replace(first, claim="There is a gain (the rules of live).", seeds=1)
     changed = replace(evidence, metadata=whole, findings=replace(evidence.findings, claims=[first, second]))
-    line = "* There is a gain: the paper's rules **holds** 1.5±2.5; the rules of live **holds** 1.5±2.5 (1 seed)."
+    line = "* There is a gain: paper **holds** 1.5±2.5; live **holds** 1.5±2.5 (1 seed)."
     assert line in evidence_markdown([changed])
 
 
@@ -178,7 +178,7 @@ def test_evidence_says_when_the_code_changed_in_between(evidence: Evidence) -> N
     jobs = {key: {**job, "revision": alike.get(key, job["revision"])} for key, job in evidence.metadata["jobs"].items()}
     same = {key: job for key, job in jobs.items() if key in alike}
     changed = replace(evidence, metadata={**evidence.metadata, "jobs": same})
-    assert "Measured by several revisions of the code, whose rows are alike: blind." in evidence_markdown([changed])
+    assert "Measured by several revisions of the code, whose rows are alike: 1 of them." in evidence_markdown([changed])
     assert "Measured by 2 revisions" not in evidence_markdown([changed])
 
 

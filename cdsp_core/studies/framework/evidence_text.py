@@ -30,11 +30,13 @@ RULES: Final = (
     "says so, has no effect when the interval lies within its bound of equivalence, and is undecided otherwise. The "
     "tests are adjusted, by Holm over the twelve, by Benjamini and Hochberg over all others, so an interval may clear "
     "its threshold and its claim still be undecided. “51 % to repeat” is the chance that as many other seeds give the "
-    "same verdict. “The rules of live” are those of this program's default preset. All rules are in "
+    "same verdict. “live”, the rules of live, are those of this program's default preset. All rules are in "
     "docs/preregistration.md."
 )
 LAST_BRACKET: Final = re.compile(r"(?P<stem>.*) \((?P<place>[^()]*)\)\.?")
 FIRST_EXPERTS: Final = re.compile(r"With (?P<place>[0-9]+ experts), (?P<stem>.*)")
+SHORT: Final = {"the paper's rules": "paper", "the rules of live": "live"}
+"""what a line of several rules calls them"""
 MOST_WORDS: Final = 11_300 // 3
 """of docs/evidence.md; nobody reads more"""
 IN_WORDS: Final[dict[Verdict, tuple[str, str]]] = {
@@ -145,7 +147,7 @@ def _on_id_elsewhere(gathered: Sequence[Evidence], verdict: Verdict) -> str:
 
 
 def _arms(gathered: Sequence[Evidence]) -> list[str]:
-    """Every arm's test accuracy in percent, from the charts of study `headline`."""
+    """Every arm's test accuracy in percent with ID and without, from the charts of study `headline`."""
     charts = [
         chart
         for each in gathered
@@ -160,7 +162,7 @@ def _arms(gathered: Sequence[Evidence]) -> list[str]:
     columns: list[dict[str, str]] = []
     for chart in charts:
         place = chart.title.removeprefix("Test accuracy, ")
-        for number, line in enumerate(chart.lines):
+        for number, line in enumerate(line for line in chart.lines if "wrong" not in line.label):
             ends = zip(line.x, line.mean, line.low, line.high, strict=True)
             heads.append(line.label if number else f"{place}, {line.label}")
             columns.append(
@@ -275,7 +277,8 @@ def _lines(claims: Sequence[Claim], seeds: int) -> list[str]:
     lines = []
     for stem, of_stem in stems.items():
         found_of = [
-            f"{'' if len(same) == 1 or not place else f'{place} '}{_found(claim, seeds)}" for place, claim in of_stem
+            f"{'' if len(same) == 1 or not place else f'{SHORT.get(place, place)} '}{_found(claim, seeds)}"
+            for place, claim in of_stem
         ]
         lines.append(f"* {twins.get(stem, stem)}: {'; '.join(found_of)}.")
     return lines
@@ -318,9 +321,9 @@ def _revisions(evidence: Evidence) -> str:
 
 def _alike(gathered: Sequence[Evidence]) -> str:
     """A sentence on all studies of several revisions of the code whose rows are alike."""
-    found = {each.name: _revisions_of(each) for each in gathered}
-    names = [name for name, revisions in found.items() if len(revisions) > 1 and revisions <= ALIKE.keys()]
-    return f" Measured by several revisions of the code, whose rows are alike: {', '.join(names)}." if names else ""
+    found = [_revisions_of(each) for each in gathered]
+    several = sum(len(revisions) > 1 and revisions <= ALIKE.keys() for revisions in found)
+    return f" Measured by several revisions of the code, whose rows are alike: {several} of them." if several else ""
 
 
 def _revisions_of(evidence: Evidence) -> set[str]:
