@@ -280,8 +280,13 @@ ROWS: Final = (
         where="no definition that a program could apply",
     ),
     Row(number=80, what="Conflict gives flat minima", how="claim", where="ends in a flatter minimum than"),
-    Row(number=81, what="lambda by a bandit", how="not measured", where="study steering has no rows yet"),
-    Row(number=82, what="Sharing high, then low, back on drift", how="not measured", where="as 81"),
+    Row(number=81, what="lambda by a bandit", how="claim", where="Steered by a bandit lambda gives"),
+    Row(
+        number=82,
+        what="Sharing high, then low (back on drift is not tried)",
+        how="claim",
+        where="sharing is high at first and low later",
+    ),
     Row(number=83, what="Block-sparse masks", how="claim", where="block-sparse masks"),
     Row(number=84, what="Medium rank beats LoRA's capacity", how="not measured", where="as 66"),
     Row(
