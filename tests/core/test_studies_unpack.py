@@ -15,6 +15,7 @@ import pytest
 
 from cdsp_core.settings.config import RunConfig, to_dict
 from cdsp_core.settings.overrides import with_settings
+from cdsp_core.studies import NAMES, load_study
 from cdsp_core.studies.framework.results import StudyFolder, combined_path, read_combined
 from cdsp_core.studies.framework.rows_file import METADATA_KEY, ResultsError, parquet_bytes, read_metadata, read_table
 from cdsp_core.studies.framework.study import Job, Row, Study, StudyOptions
@@ -197,3 +198,36 @@ def test_a_job_that_was_done_again_keeps_its_new_rows(tmp_path: Path) -> None:
     folder.keep(jobs[0], [{"step": 0, "gain": 7.0}], FACTS)
     assert folder.unpack(jobs) == 2
     assert [row["gain"] for row in folder.rows(jobs[:1])] == [7.0]
+
+
+def test_a_job_of_its_own_is_done_though_its_config_lacks_what_came_later(tmp_path: Path) -> None:
+    """`headline` could not go on for its untrained networks, stored before a run could have data of its own."""
+    (job, *_) = [replace(job, shared_as=None) for job in shared(OPTIONS)]
+    old = json.loads(json.dumps(job.settings))
+    del old["config"]["train"]["dataset"]
+    folder = StudyFolder(tmp_path, study_of(lambda _: [job]), OPTIONS)
+    folder.keep(replace(job, settings=old), ROWS, FACTS)
+    assert folder.is_done(job)
+    assert folder.forget_stale([job], None) == 0
+    old["config"]["train"]["batch_size"] = 7
+    folder.keep(replace(job, settings=old), ROWS, FACTS)
+    with pytest.raises(ResultsError, match=r"was made with config\.train\.batch_size 7\. Found 64 asked for\."):
+        folder.is_done(job)
+    assert folder.forget_stale([job], None) == 1
+
+
+def test_the_studies_of_the_repository_measured_every_training_once() -> None:
+    """Three trainings had been run a second time, under another name: two studies had other rows of them than eight."""
+    found: dict[str, dict[str, tuple[Any, ...]]] = {}
+    whole = Path(__file__).parents[2] / "docs" / "results" / "whole"
+    for name in NAMES:
+        if (path := combined_path(whole, name)).exists():
+            metadata = read_metadata(path)
+            about = metadata["jobs"]
+            for job in load_study(name).jobs(StudyOptions(seeds=metadata["seeds"])):
+                if job.shared_as is not None and job.key in about:
+                    made = about[job.key]
+                    of = found.setdefault(job.shared_as, {})
+                    of[name] = made["revision"], made["wall_s"], made["device"]["name"]
+    assert len(found) > 400
+    assert {name: of for name, of in found.items() if len(set(of.values())) > 1} == {}

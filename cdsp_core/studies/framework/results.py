@@ -35,7 +35,7 @@ from cdsp_core.studies.framework.rows_file import (
     write_whole,
 )
 from cdsp_core.studies.framework.study import Job, Row, Study, StudyOptions
-from cdsp_core.studies.framework.whole_file import is_same_training, jobs_told, rows_told
+from cdsp_core.studies.framework.whole_file import is_same_training, jobs_told, rows_told, told_in_full
 
 MAKES_ROWS: Final = ("settings", "kernels", "method", "models", "data", "training", "studies/experiments")
 """folders of the package that decide what a job's rows are"""
@@ -73,7 +73,7 @@ class StudyFolder:
         path = self.path_of(job)
         if not path.exists():
             return False
-        found, wanted = self.metadata(job)["settings"], json.loads(json.dumps(job.settings))
+        found, wanted = told_in_full(self.metadata(job)["settings"]), told_in_full(job.settings)
         if found != wanted and job.shared_as is None:
             name, before, now = _first_difference(found, wanted)
             raise ResultsError(f"{path} was made with {name} {before}. Found {now} asked for. {self._redo()}")
@@ -103,7 +103,7 @@ class StudyFolder:
             if not path.exists():
                 continue
             found = self.metadata(job)
-            other_settings = job.shared_as is None and found["settings"] != json.loads(json.dumps(job.settings))
+            other_settings = job.shared_as is None and told_in_full(found["settings"]) != told_in_full(job.settings)
             if other_settings or (revision is not None and found.get("revision") not in (None, revision, *ALIKE)):
                 with said_in_a_sentence(path):
                     path.unlink()

@@ -67,10 +67,18 @@ def is_same_training(about: dict[str, Any], job: Job) -> bool:
     What a config of old does not tell did not exist then, and its default is what there was. A preset may have another
     value by now, so none is asked. Jobs without a config are the same with the same settings.
     """
-    then, now = about["settings"], json.loads(json.dumps(job.settings))
+    then, now = told_in_full(about["settings"]), told_in_full(job.settings)
     if isinstance(then.get("config"), dict) and isinstance(now.get("config"), dict):
-        return _with_defaults(then["config"]) == _with_defaults(now["config"])
-    return bool(then == now)
+        return bool(then["config"] == now["config"])
+    return then == now
+
+
+def told_in_full(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings as JSON has them, what their config does not tell at its default."""
+    found: dict[str, Any] = json.loads(json.dumps(settings))
+    if isinstance(found.get("config"), dict):
+        found["config"] = _with_defaults(found["config"])
+    return found
 
 
 def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
