@@ -30,7 +30,7 @@ RULES: Final = (
     "says so, has no effect when the interval lies within its bound of equivalence, and is undecided otherwise. The "
     "tests are adjusted, by Holm over the twelve, by Benjamini and Hochberg over all others, so an interval may clear "
     "its threshold and its claim still be undecided. “51 % to repeat” is the chance that as many other seeds give the "
-    "same verdict. “live”, the rules of live, are those of this program's default preset. All rules are in "
+    "same verdict. “paper” is by the paper's rules, “live” by those of this program's default preset. All rules are in "
     "docs/preregistration.md."
 )
 LAST_BRACKET: Final = re.compile(r"(?P<stem>.*) \((?P<place>[^()]*)\)\.?")
