@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import threading
 from types import ModuleType
 from typing import Final
 
@@ -32,7 +33,8 @@ AGAIN: Final = " What is done is kept: the same command goes on."
 def main(arguments: list[str] | None = None, *, program: str = "python -m cdsp_core") -> int:
     """Exit status: 0 done, 1 a run failed, 2 bad input, 130 interrupted. Errors are one sentence on standard error."""
     options = _parser(program).parse_args(arguments)
-    signal.signal(signal.SIGTERM, interrupt)
+    if threading.current_thread() is threading.main_thread():  # the only one that may; another's process has its own
+        signal.signal(signal.SIGTERM, interrupt)
     try:
         with kept_out(options):
             return int(options.run(options))
