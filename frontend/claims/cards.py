@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,13 +72,18 @@ class ThemeView:
     @property
     def is_running(self) -> bool:
         """Whether one of its studies is measured now."""
-        return any(live is not None and live.is_running for _, _, live in self.studies)
+        return any_running(self.studies)
 
     @property
     def version(self) -> str:
         """Changes when the theme must be drawn again; how far its studies are is no part of it."""
         studies = tuple((name, stored, live and (live.title, live.question)) for name, stored, live in self.studies)
         return f"{hash((self.all_claims, self.claims, self.rows, self.hidden, self.is_open, studies)):x}"
+
+
+def any_running(studies: Iterable[tuple[str, Study | None, LiveStudy | None]]) -> bool:
+    """Whether one of the studies is measured now."""
+    return any(live is not None and live.is_running for _, _, live in studies)
 
 
 def card(view: ThemeView, palette: Palette, *, unavailable: str | None, unfolded: Collection[str]) -> Component:

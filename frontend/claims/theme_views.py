@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from frontend.claims.cards import DRAWN, Row, ThemeView
+from frontend.claims.cards import DRAWN, Row, ThemeView, any_running
 from frontend.claims.evidence import Claim, Evidence, Study
 from frontend.claims.study_state import LiveStudy, when
 from frontend.claims.themes import THEMES, studies_of, theme_of
@@ -62,7 +62,7 @@ def themes(evidence: Evidence, live: Live, shown: Shown, opened: Iterable[str]) 
     views = []
     for key in sorted(rows, key=lambda key: order.get(key, (len(order), key))):
         each = tuple((name, stored.get(name), live.get(name)) for name in studies.get(key, {}))
-        is_open = key in opened or any(study is not None and study.is_running for _, _, study in each)
+        is_open = key in opened or any_running(each)
         place = {name: i for i, name in enumerate(studies_of(key))}
         ranked = sorted(rows[key], key=lambda row: place.get(row.claim.study, len(place)))
         matching = [row for row in ranked if shown(row)]

@@ -16,8 +16,9 @@ from cdsp_core.studies.framework.evidence import Evidence, gather, headline_of, 
 from cdsp_core.studies.framework.evidence_page import claim_json, evidence_json
 from cdsp_core.studies.framework.evidence_text import MOST_WORDS, evidence_markdown, first_page
 from cdsp_core.studies.framework.forest import forest_svg, pdf
+from cdsp_core.studies.framework.job_settings import differences
 from cdsp_core.studies.framework.preregistration import DOCUMENT, digest
-from cdsp_core.studies.framework.report import markdown, means, other, report_files
+from cdsp_core.studies.framework.report import markdown, means, report_files
 from cdsp_core.studies.framework.results import ALIKE, StudyFolder, read_combined
 from cdsp_core.studies.framework.rows_file import ResultsError
 from cdsp_core.studies.framework.study import Claim, Findings, Row, StudyOptions, Table
@@ -65,9 +66,12 @@ def test_a_report_names_question_claims_charts_settings_and_versions(report: dic
 
 def test_of_a_jobs_settings_a_report_tells_what_is_not_the_firsts() -> None:
     first = {"arm": "cdsp", "config": {"model": {"rank": 2, "size": 3}, "seed": 0}, "gone": True}
-    assert other(first, first) == {}
-    found = other(first, {"arm": "blind", "config": {"model": {"rank": 2, "size": 4}, "seed": 0}, "new": 1})
-    assert found == {"arm": "blind", "config.model.size": 4, "gone": None, "new": 1}
+    assert differences(first, first) == {}
+    found = differences(first, {"arm": "blind", "config": {"model": {"rank": 2, "size": 4}, "seed": 0}, "new": 1})
+    now = {path: value for path, (_, value) in found.items()}
+    assert now == {"arm": "blind", "config.model.size": 4, "gone": None, "new": 1}
+    assert list(differences({"none": None}, {})) == ["none"]
+    assert differences(None, first) == {"": (None, first)}
 
 
 def test_a_chart_is_the_same_bytes_each_time_and_has_no_background(evidence: Evidence) -> None:

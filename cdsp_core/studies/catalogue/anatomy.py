@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from cdsp_core.studies.catalogue.headline import EVERYWHERE
@@ -74,8 +75,7 @@ def jobs(options: StudyOptions) -> list[Job]:
 
 def _job(arm: str, seed: int, options: StudyOptions) -> Job:
     config = base_config(options, seed=seed, **{**EVERYWHERE, **ARMS[arm]})
-    made = training_job(arm, config, options, arm=arm)
-    return Job(key=made.key, seed=seed, settings=made.settings)
+    return replace(training_job(arm, config, options, arm=arm), shared_as=None)
 
 
 def run(job: Job, options: StudyOptions, tell: Tell) -> list[Row]:
@@ -197,7 +197,7 @@ def _experts(rows: Sequence[Row]) -> list[Claim]:
 
 def _minima(rows: Sequence[Row]) -> list[Claim]:
     risen = {
-        arm: {seed: math.log(max(value, 0.0) or math.nan) for seed, value in _of(rows, arm, "loss_risen").items()}
+        arm: {seed: math.log(value) if value > 0 else math.nan for seed, value in _of(rows, arm, "loss_risen").items()}
         for arm in ("cdsp", "lambda_0", "permuted")
     }
     a_itself = "A itself is not shaken, and scales what each expert gives."

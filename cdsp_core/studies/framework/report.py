@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cdsp_core.studies.framework.charts import svg
+from cdsp_core.studies.framework.job_settings import differences
 from cdsp_core.studies.framework.statistics import estimate
 from cdsp_core.studies.framework.study import Findings, Row, Study, Table
 
@@ -111,7 +112,7 @@ def _runs(metadata: dict[str, Any]) -> str:
         f"The first job's: `{json.dumps(first, separators=(',', ':'))}`",
         "Every job's seed, seconds, and settings where they are not the first one's:",
         "\n".join(
-            f"* {key}, seed {job['seed']}, {job['wall_s']:.1f} s: `{json.dumps(other(first, job['settings']))}`"
+            f"* {key}, seed {job['seed']}, {job['wall_s']:.1f} s: `{json.dumps(_now(first, job['settings']))}`"
             for key, job in jobs.items()
         ),
         "</details>",
@@ -119,16 +120,9 @@ def _runs(metadata: dict[str, Any]) -> str:
     return "\n\n".join(lines)
 
 
-def other(first: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+def _now(first: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that are not the first's, each under its path; None where only the first has it."""
-    found: dict[str, Any] = {}
-    for name in {**first, **settings}:
-        before, now = first.get(name), settings.get(name)
-        if isinstance(before, dict) and isinstance(now, dict):
-            found |= {f"{name}.{path}": value for path, value in other(before, now).items()}
-        elif before != now:
-            found[name] = now
-    return found
+    return {path: now for path, (_, now) in differences(first, settings).items()}
 
 
 def _word(value: Any) -> str:

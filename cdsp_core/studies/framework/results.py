@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cdsp_core import __version__
+from cdsp_core.studies.framework.job_settings import differences, told_in_full
 from cdsp_core.studies.framework.rows_file import (
     FORMAT,
     WAY_OUT,
@@ -35,7 +36,7 @@ from cdsp_core.studies.framework.rows_file import (
     write_whole,
 )
 from cdsp_core.studies.framework.study import Job, Row, Study, StudyOptions
-from cdsp_core.studies.framework.whole_file import is_same_training, jobs_told, rows_told, told_in_full
+from cdsp_core.studies.framework.whole_file import is_same_training, jobs_told, rows_told
 
 MAKES_ROWS: Final = ("settings", "kernels", "method", "models", "data", "training", "studies/experiments")
 """folders of the package that decide what a job's rows are"""
@@ -73,9 +74,9 @@ class StudyFolder:
         path = self.path_of(job)
         if not path.exists():
             return False
-        found, wanted = told_in_full(self.metadata(job)["settings"]), told_in_full(job.settings)
-        if found != wanted and job.shared_as is None:
-            name, before, now = _first_difference(found, wanted)
+        found = self.metadata(job)["settings"]
+        if job.shared_as is None and (differing := differences(told_in_full(found), told_in_full(job.settings))):
+            name, (before, now) = next(iter(differing.items()))
             raise ResultsError(f"{path} was made with {name} {before}. Found {now} asked for. {self._redo()}")
         return True
 
@@ -290,12 +291,3 @@ def code_version() -> dict[str, str | None]:
 def _form(options: StudyOptions) -> dict[str, Any]:
     first = {"first_seed": options.first_seed} if options.first_seed else {}
     return {"data": options.data, "missing_kmnist": options.missing_kmnist, "smallest": options.smallest, **first}
-
-
-def _first_difference(found: Any, wanted: Any, name: str = "") -> tuple[str, Any, Any]:
-    """The first setting that differs, by its path, with both values; None where one lacks it."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        for key in {**wanted, **found}:
-            if found.get(key) != wanted.get(key):
-                return _first_difference(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
-    return name, found, wanted

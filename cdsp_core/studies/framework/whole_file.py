@@ -5,13 +5,12 @@ The file may be of anyone: whatever it lacks or names wrongly is a ResultsError 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from cdsp_core.settings.config import RunConfig, to_dict
+from cdsp_core.studies.framework.job_settings import told_in_full
 from cdsp_core.studies.framework.rows_file import (
     WAY_OUT,
     ResultsError,
@@ -70,23 +69,7 @@ def is_same_training(about: dict[str, Any], job: Job) -> bool:
     then, now = told_in_full(about["settings"]), told_in_full(job.settings)
     if isinstance(then.get("config"), dict) and isinstance(now.get("config"), dict):
         return bool(then["config"] == now["config"])
-    return then == now
-
-
-def told_in_full(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings as JSON has them, what their config does not tell at its default."""
-    found: dict[str, Any] = json.loads(json.dumps(settings))
-    if isinstance(found.get("config"), dict):
-        found["config"] = _with_defaults(found["config"])
-    return found
-
-
-def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
-    filled = dict(config)
-    for part, defaults in to_dict(RunConfig()).items():
-        told = config.get(part, {})
-        filled[part] = {**defaults, **told} if isinstance(defaults, dict) and isinstance(told, dict) else told
-    return filled
+    return bool(then == now)
 
 
 def _told(about: dict[str, Any]) -> dict[str, Any]:
