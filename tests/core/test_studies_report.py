@@ -135,6 +135,23 @@ def test_the_same_claim_with_more_experts_is_one_line_and_a_share_of_time_is_tol
     assert f"* A rest saves time: 8 experts, sorted {of_time}; 32 experts, sorted {of_time}." in text
 
 
+def test_claims_that_compare_with_different_things_are_one_line_and_what_the_title_says_is_not_said_again(
+    evidence: Evidence,
+) -> None:
+    first = replace(
+        evidence.findings.claims[0], claim="It gains more than a dense net (whole images).", verdict="holds"
+    )
+    second = replace(first, claim="It gains more than a mixture (the rules of live).")
+    findings = replace(evidence.findings, claims=[first, second])
+    text = evidence_markdown(
+        [replace(evidence, study=replace(evidence.study, title="Gains, whole images"), findings=findings)]
+    )
+    assert "* It gains more than: a dense net **holds** 1.5±2.5; a mixture (live) **holds** 1.5±2.5." in text
+    same = replace(second, claim="It gains more than a dense net (the rules of live).")
+    text = evidence_markdown([replace(evidence, findings=replace(findings, claims=[first, same]))])
+    assert "* It gains more than a dense net: whole images **holds** 1.5±2.5; live **holds** 1.5±2.5." in text
+
+
 def test_what_is_undecided_is_counted_and_listed_in_no_document(evidence: Evidence) -> None:
     text = evidence_markdown([evidence])
     assert ": 1 undecided</summary>" in text

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from cdsp_core.studies.framework import causal, coverage, repetition
 from cdsp_core.studies.framework.evidence import NOT_MEASURED, Evidence, headline_of
-from cdsp_core.studies.framework.evidence_text import CAVEAT, VERDICTS, first_page
+from cdsp_core.studies.framework.evidence_sections import VERDICTS
+from cdsp_core.studies.framework.evidence_text import CAVEAT, first_page
 from cdsp_core.studies.framework.preregistration import digest
 from cdsp_core.studies.framework.study import Chart, Claim, Table, Theme
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -11,14 +10,14 @@ from typing import Final
 from cdsp_core.studies import NAMES
 from cdsp_core.studies.framework import causal, coverage, preregistration, repetition
 from cdsp_core.studies.framework.evidence import Evidence, headline_of
-from cdsp_core.studies.framework.numbers import in_full, in_percent, in_short, with_unit
+from cdsp_core.studies.framework.evidence_sections import IN_WORDS, SHORT, VERDICTS, revisions_of, section, unit_of
+from cdsp_core.studies.framework.numbers import in_full, in_percent, with_unit
 from cdsp_core.studies.framework.preregistration import HEADLINE, digest
-from cdsp_core.studies.framework.report import form_text, markdown
+from cdsp_core.studies.framework.report import markdown
 from cdsp_core.studies.framework.results import ALIKE
 from cdsp_core.studies.framework.study import Claim, Table, Verdict
 from cdsp_core.wire.oligarchy import read_found
 
-VERDICTS: Final[tuple[Verdict, ...]] = ("holds", "fails", "no effect", "undecided")
 CAVEAT: Final = (
     "The paper's accuracies are training accuracy averaged over the last epoch, on the labels of the authors' program: "
     "digits 0-9, KMNIST's parity, Fashion-MNIST class >= 5. Accuracies here are of test images unless a sentence says "
@@ -33,19 +32,8 @@ RULES: Final = (
     "same verdict. “paper” is by the paper's rules, “live” by those of this program's default preset. All rules are in "
     "docs/preregistration.md."
 )
-LAST_BRACKET: Final = re.compile(r"(?P<stem>.*) \((?P<place>[^()]*)\)\.?")
-FIRST_EXPERTS: Final = re.compile(r"With (?P<place>[0-9]+ experts), (?P<stem>.*)")
-SHORT: Final = {"the paper's rules": "paper", "the rules of live": "live"}
-"""what a line of several rules calls them"""
 MOST_WORDS: Final = 11_300 // 3
 """of docs/evidence.md; nobody reads more"""
-IN_WORDS: Final[dict[Verdict, tuple[str, str]]] = {
-    "holds": ("holds", "hold"),
-    "fails": ("fails", "fail"),
-    "no effect": ("has no effect", "have no effect"),
-    "undecided": ("is undecided", "are undecided"),
-}
-"""of one claim, and of several"""
 ON_ID: Final[dict[Verdict, str]] = {
     "holds": "doing without the task ID is more than the work of task dropout",
     "fails": "doing without the task ID is the work of task dropout, and the topology takes from it",
@@ -90,7 +78,7 @@ def evidence_markdown(
         "In the whole form where a study does not say otherwise. Estimate ± half of the 95 % interval; what is "
         "undecided is only counted. The page Claims and the studies' reports have every claim, what each number is, "
         "and why. Checks are of the program and count with no claims." + _alike(gathered),
-        *(_section(evidence) for evidence in gathered),
+        *(section(evidence) for evidence in gathered),
         *([f"No finished results of: {', '.join(missing)}."] if missing else []),
         "## Coverage",
         coverage.sentence(),
@@ -101,7 +89,19 @@ def evidence_markdown(
 
 def _causal(gathered: Sequence[Evidence]) -> list[str]:
     said, numbers = causal.conclusion(gathered), causal.table(gathered)
-    return ["## Does conflict carry information?", *said, *([markdown(numbers)] if numbers else [])] if said else []
+    return (
+        ["## Does conflict carry information?", *said, *([_in_short_places(numbers)] if numbers else [])]
+        if said
+        else []
+    )
+
+
+def _in_short_places(table: Table) -> str:
+    """The table, with rules by the names that RULES gives them."""
+    told = markdown(table)
+    for place, short in SHORT.items():
+        told = told.replace(f"({place})", f"({short})")
+    return told
 
 
 def _repetition(gathered: Sequence[Evidence], again: Sequence[Evidence]) -> list[str]:
@@ -111,7 +111,7 @@ def _repetition(gathered: Sequence[Evidence], again: Sequence[Evidence]) -> list
     note = "Together: the 95 % interval over these and the first seeds, which no rule judges."
     twelve = markdown(repetition.headline_table(gathered, again))
     others = repetition.changed_table([pair for pair in repetition.changed(gathered, again) if not pair.first.headline])
-    return ["## The same with other seeds", *said, *([markdown(others)] if others else []), twelve, note]
+    return ["## The same with other seeds", *said, *([_in_short_places(others)] if others else []), twelve, note]
 
 
 def first_page(gathered: Sequence[Evidence]) -> list[str]:
@@ -164,7 +164,7 @@ def _arms(gathered: Sequence[Evidence]) -> list[str]:
         place = chart.title.removeprefix("Test accuracy, ")
         for number, line in enumerate(line for line in chart.lines if "wrong" not in line.label):
             ends = zip(line.x, line.mean, line.low, line.high, strict=True)
-            heads.append(line.label if number else f"{place}, {line.label}")
+            heads.append(line.label if number else f"{SHORT.get(place, place)}, {line.label}")
             columns.append(
                 {
                     chart.x_labels[int(at)]: f"{100 * mean:.1f}"
@@ -188,7 +188,7 @@ def _headline_table(headline: Sequence[tuple[Claim, str]]) -> Table:
     columns, rows = ["", "claim", "estimate", "rule", "verdict"], []
     for claim, form in headline:
         published = "" if claim.published_value is None else f"; published {claim.published_value:g}"
-        unit = _unit(claim) if claim.seeds else ""
+        unit = unit_of(claim) if claim.seeds else ""
         told = [claim.headline or "", claim.claim, f"{in_full(claim)}{unit}", f"{rule_text(claim)}{published}"]
         rows.append([*told, f"**{claim.verdict}**{_how_sure(claim)}"])
         if not _same_form(headline):
@@ -236,95 +236,8 @@ def _themes(gathered: Sequence[Evidence]) -> Table:
     return Table(title="", columns=("theme", *VERDICTS), rows=rows)
 
 
-def _section(evidence: Evidence) -> str:
-    """One study, folded: a line a claim, and one for the same claim under several rules.
-
-    Headline claims and the causal test stand above. What is undecided is only counted.
-    """
-    claims = [claim for claim in evidence.findings.claims if not claim.headline]
-    told = [claim for claim in claims if not causal.tells(claim)]
-    listed = [claim for claim in told if claim.verdict != "undecided"]
-    lines = _lines(listed, evidence.metadata["seeds"])
-    form = form_text(evidence.metadata).removesuffix(", whole form")
-    where = f"`{evidence.command}`, {form}.{_revisions(evidence)}"
-    besides = "besides the twelve " if len(claims) < len(evidence.findings.claims) else ""
-    summary = f"<details><summary>{evidence.title}: {besides}{_found_there(claims)}</summary>"
-    parts = (summary, where, "\n".join(lines), _checks(evidence.findings.checks), "</details>")
-    return "\n\n".join(filter(None, parts))
-
-
-def _found_there(claims: Sequence[Claim]) -> str:
-    """The verdicts that there are, each with how often."""
-    found = Counter(claim.verdict for claim in claims)
-    words = [f"{found[verdict]} {_briefly(verdict, found[verdict])}" for verdict in VERDICTS if found[verdict]]
-    return ", ".join(words) or "nothing"
-
-
-def _briefly(verdict: Verdict, count: int) -> str:
-    return IN_WORDS[verdict][count != 1] if verdict in ("holds", "fails") else verdict
-
-
-def _lines(claims: Sequence[Claim], seeds: int) -> list[str]:
-    """Claims that differ only in what their last bracket says, `(the paper's rules)`, or in how many experts there
-    are, share a line.
-    """
-    stems: dict[str, list[tuple[str, Claim]]] = {}
-    for claim in claims:
-        stem, place = _stem_and_place(claim.claim)
-        stems.setdefault(stem, []).append((place, claim))
-    same = {place for of_stem in stems.values() for place, _ in of_stem}
-    twins = {promise.claim.removesuffix("."): promise.name for promise in HEADLINE}
-    lines = []
-    for stem, of_stem in stems.items():
-        found_of = [
-            f"{'' if len(same) == 1 or not place else f'{SHORT.get(place, place)} '}{_found(claim, seeds)}"
-            for place, claim in of_stem
-        ]
-        lines.append(f"* {twins.get(stem, stem)}: {'; '.join(found_of)}.")
-    return lines
-
-
-def _stem_and_place(sentence: str) -> tuple[str, str]:
-    stem, places = sentence, []
-    if found := FIRST_EXPERTS.fullmatch(stem):
-        stem, places = f"{found['stem'][0].upper()}{found['stem'][1:]}", [found["place"]]
-    if found := LAST_BRACKET.fullmatch(stem):
-        stem, places = found["stem"], [*places, found["place"]]
-    return stem.removesuffix("."), ", ".join(places)
-
-
-def _found(claim: Claim, seeds: int) -> str:
-    fewer = "" if claim.seeds == seeds else f" ({with_unit(claim.seeds, 'seed')})"
-    return f"**{claim.verdict}** {in_short(claim)}{_unit(claim)}{fewer}"
-
-
-def _unit(claim: Claim) -> str:
-    if claim.measured.startswith("Time "):  # over another time
-        return " of the time"
-    return " points" if "points" in claim.measured else ""
-
-
-def _checks(checks: Sequence[Claim]) -> str:
-    """How many hold, and which do not."""
-    if not checks:
-        return ""
-    others = [f"{check.verdict}: {check.claim.removesuffix('.')}" for check in checks if check.verdict != "holds"]
-    holding = f"Checks: {len(checks) - len(others)} of {len(checks)} hold."
-    return f"{holding} {'; '.join(others).capitalize()}." if others else holding
-
-
-def _revisions(evidence: Evidence) -> str:
-    """A sentence where the rows were made by several revisions of the code that were not found to make the same."""
-    found = _revisions_of(evidence)
-    return "" if len(found) < 2 or found <= ALIKE.keys() else f" Measured by {len(found)} revisions of the code."
-
-
 def _alike(gathered: Sequence[Evidence]) -> str:
     """A sentence on all studies of several revisions of the code whose rows are alike."""
-    found = [_revisions_of(each) for each in gathered]
+    found = [revisions_of(each) for each in gathered]
     several = sum(len(revisions) > 1 and revisions <= ALIKE.keys() for revisions in found)
     return f" Measured by several revisions of the code, whose rows are alike: {several} of them." if several else ""
-
-
-def _revisions_of(evidence: Evidence) -> set[str]:
-    return {str(job.get("revision")) for job in evidence.metadata["jobs"].values()}
