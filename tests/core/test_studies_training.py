@@ -16,6 +16,7 @@ from cdsp_core.settings.presets import from_dict
 from cdsp_core.studies import load_study
 from cdsp_core.studies.catalogue import headline
 from cdsp_core.studies.experiments import full_data
+from cdsp_core.studies.framework.job_settings import differences
 from cdsp_core.studies.framework.results import StudyFolder, combined_path, options_of, read_combined
 from cdsp_core.studies.framework.rows_file import read_metadata
 from cdsp_core.studies.framework.runner import run_study
@@ -86,16 +87,26 @@ def test_the_table_orders_models_as_they_were_measured() -> None:
 
 def test_levels_are_claimed_only_where_the_published_number_of_steps_was_made() -> None:
     this = load_study("table")
-    full, stored = StudyOptions(seeds=2, data="full"), 8 + len(full_data.claims([]))
+    full, stored = StudyOptions(seeds=2, data="full"), 14 + len(full_data.claims([]))
     for options, count in ((StudyOptions(seeds=2, smallest=True), 6), (StudyOptions(seeds=2), 8), (full, stored)):
         rows = rows_of(this, made_up(lambda *about: 0.5), options)
         assert len(this.find(rows, options).claims) == count
 
 
-def test_on_the_full_data_the_table_is_the_papers() -> None:
+def test_on_the_full_data_the_table_is_the_papers_with_a_control_for_the_game_and_one_for_task_dropout() -> None:
     jobs = load_study("table").jobs(StudyOptions(seeds=2, data="full"))
-    models = {(job.settings["labels"], job.settings["model"]) for job in jobs}
-    assert models == {("release", "cdsp"), ("release", "standard"), ("release", "blind")}
+    config = {(job.settings["labels"], job.settings["model"]): job.settings["config"] for job in jobs}
+    models = ("cdsp", "standard", "blind", "lambda_0", "standard_hidden")
+    assert list(config) == [("release", model) for model in models]
+
+    def differ(first: str, second: str) -> set[str]:
+        return set(differences(config["release", first], config["release", second]))
+
+    assert differ("cdsp", "lambda_0") == {"controls.lambda_conflict"}
+    assert differ("standard", "standard_hidden") == {"controls.p_drop", "model.task_dropout"}
+    hidden = config["release", "standard_hidden"]
+    assert hidden["controls"]["p_drop"] == config["release", "cdsp"]["controls"]["p_drop"] == 0.1
+    assert hidden["model"]["task_dropout"] == config["release", "cdsp"]["model"]["task_dropout"] == "layer"
 
 
 def test_in_the_table_the_id_is_hidden_as_the_rules_say_and_never_from_the_standard_mixture() -> None:

@@ -187,12 +187,13 @@ def _promised_of(arms: Arms) -> list[Claim]:
     if arms.rules == "live":
         del measured["H9"]  # Eq. 16 is the paper's rule
     return [
-        _promised(name, values, None if arms.place != TOGETHER["paper"] else name, arms.place)
+        promised(name, values, None if arms.place != TOGETHER["paper"] else name, arms.place)
         for name, values in measured.items()
     ]
 
 
-def _promised(name: str, values: Mapping[int, float], headline: str | None, place: str) -> Claim:
+def promised(name: str, values: Mapping[int, float], headline: str | None, place: str) -> Claim:
+    """A headline claim, or where `headline` is None the same by other rules or on other data, which `place` names."""
     promise = next(each for each in HEADLINE if each.name == name)
     return judged(
         values,

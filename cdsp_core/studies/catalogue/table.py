@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cdsp_core.settings.config import RunConfig
+from cdsp_core.studies.catalogue.headline import promised
 from cdsp_core.studies.experiments import full_data
 from cdsp_core.studies.experiments.encoder_run import run_training
 from cdsp_core.studies.framework.statistics import estimate
@@ -17,6 +18,7 @@ from cdsp_core.studies.framework.training import (
     bars,
     base_config,
     final,
+    gap,
     notes_on_data,
     points,
     release_config,
@@ -24,10 +26,12 @@ from cdsp_core.studies.framework.training import (
     training_curve,
     training_job,
 )
-from cdsp_core.studies.framework.verdicts import judged
+from cdsp_core.studies.framework.verdicts import difference, judged
 
 LABELS: Final = ("release", "ten")
 MODELS: Final = {"cdsp": "CDSP-MoE", "standard": "standard MoE", "blind": "blind MoE", "dense": "dense net"}
+CONTROLS: Final = {"lambda_0": "CDSP-MoE, lambda 0", "standard_hidden": "standard MoE, same task dropout"}
+"""on the full data beside the paper's three: each without one thing that CDSP-MoE has under the release's rules"""
 PUBLISHED: Final = {"cdsp": 94.54, "standard": 95.14, "blind": 93.92}
 PUBLISHED_LOSS: Final = {"cdsp": 0.1469, "standard": 0.1408, "blind": 0.1722}
 PUBLISHED_DIAGONAL: Final = (0.87, 0.50, 0.93, 0.50, 0.61, 0.99, 0.21, 0.98)
@@ -51,8 +55,8 @@ def _labels(options: StudyOptions) -> tuple[str, ...]:
 
 
 def _models(options: StudyOptions) -> dict[str, str]:
-    """On the full data only those of the paper's table."""
-    return MODELS if options.data == "embedded" else {model: MODELS[model] for model in PUBLISHED}
+    """On the full data those of the paper's table, and what they lack a control for."""
+    return MODELS if options.data == "embedded" else {**{model: MODELS[model] for model in PUBLISHED}, **CONTROLS}
 
 
 def jobs(options: StudyOptions) -> list[Job]:
@@ -68,8 +72,15 @@ def jobs(options: StudyOptions) -> list[Job]:
 
 
 def _config(labels: str, model: str, options: StudyOptions, *, seed: int) -> RunConfig:
-    """The standard mixture always sees the ID: its p_drop is 0. Under the release's rules others than CDSP-MoE start
-    as the authors' mixtures do, with an ordinary head, and draw nothing layer by layer."""
+    """The standard mixture of the paper always sees the ID: its p_drop is 0. Under the release's rules others than
+    CDSP-MoE start as the authors' mixtures do, with an ordinary head, and draw nothing layer by layer but who is to
+    have CDSP-MoE's task dropout."""
+    if model == "lambda_0":
+        return release_config(options, seed=seed, lambda_conflict=0.0)
+    if model == "standard_hidden":
+        return release_config(
+            options, architecture="standard", seed=seed, encoder_init="plain", task_embedding="shared"
+        )
     settings: dict[str, Any] = {"architecture": model, "seed": seed, **({"p_drop": 0.0} if model == "standard" else {})}
     if labels == "ten":
         return base_config(options, **settings)
@@ -88,7 +99,7 @@ def find(rows: list[Row], options: StudyOptions) -> Findings:
     if whole:
         claims += _structure(rows)
     if whole and options.data == "full":
-        claims += full_data.claims(rows)
+        claims += [*_controlled(rows), *full_data.claims(rows)]
     accuracy = {
         labels: {name: final(rows, "train_accuracy", labels=labels, model=model) for model, name in models.items()}
         for labels in schemes
@@ -196,6 +207,27 @@ def _structure(rows: Sequence[Row]) -> list[Claim]:
     ]
 
 
+def _controlled(rows: Sequence[Row]) -> list[Claim]:
+    """Headline claims whose arms there are, under the release's rules: its patches, labels, task dropout and rates."""
+
+    def minus(measure: str, first: str, second: str, **where: Any) -> dict[int, float]:
+        return difference(final(rows, measure, model=first, **where), final(rows, measure, model=second, **where))
+
+    measured = {
+        "H1": difference(gap(rows, model="standard_hidden"), gap(rows, model="cdsp")),
+        "H3": _points(minus("accuracy", "cdsp", "lambda_0", given="own")),
+        "H4": minus("isolation", "cdsp", "lambda_0", given="none"),
+        "H5": minus("emergent_clustering", "cdsp", "standard_hidden", given="none", layer=0),
+        "H7": _points(minus("train_accuracy", "cdsp", "standard_hidden")),
+        "H8": minus("rank_overlap", "lambda_0", "cdsp"),
+    }
+    return [promised(name, values, None, "the release's rules, full data") for name, values in measured.items()]
+
+
+def _points(shares: Mapping[int, float]) -> dict[int, float]:
+    return {seed: 100.0 * share for seed, share in shares.items()}
+
+
 def _estimated(rows: Sequence[Row], measure: str, **where: Any) -> str:
     return estimate(list(final(rows, measure, labels="release", **where).values()))
 
@@ -253,7 +285,11 @@ def _notes(options: StudyOptions) -> list[str]:
         TWO_RUNS,
     ]
     if options.data == "full":
-        notes.append("Only the labels of the paper's table, and only its three models.")
+        notes.append(
+            "Only the labels of the paper's table, and beside its three models CDSP-MoE at lambda 0 and a standard "
+            "mixture from which the ID is hidden as from CDSP-MoE. Under the release's rules here weights and A are "
+            "clipped together, so lambda acts on the weights too."
+        )
     return notes
 
 
