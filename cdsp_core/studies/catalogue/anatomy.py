@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from cdsp_core.studies.catalogue.headline import EVERYWHERE
-from cdsp_core.studies.framework.preregistration import MEMO, OVERLAP, POINT, PROJECT
+from cdsp_core.studies.framework.preregistration import MEMO, OVERLAP, PAPER, POINT, PROJECT
 from cdsp_core.studies.framework.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Tell, Theme
 from cdsp_core.studies.framework.training import (
-    PAPER,
     bars,
     base_config,
     final,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from cdsp_core.studies.experiments.encoder_run import run_training
-from cdsp_core.studies.framework.preregistration import POINT
+from cdsp_core.studies.framework.preregistration import PAPER, POINT
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
-    PAPER,
     bars,
     base_config,
     final,

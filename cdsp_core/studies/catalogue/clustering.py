@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from cdsp_core.studies.experiments.encoder_run import run_training
-from cdsp_core.studies.framework.preregistration import OVERLAP
+from cdsp_core.studies.framework.preregistration import OVERLAP, PAPER
 from cdsp_core.studies.framework.study import Claim, Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     FIRST_LAYER,
-    PAPER,
     bars,
     base_config,
     final,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from cdsp_core.studies.experiments.encoder_run import run_training
-from cdsp_core.studies.framework.preregistration import OVERLAP
+from cdsp_core.studies.framework.preregistration import OVERLAP, PAPER
 from cdsp_core.studies.framework.study import Chart, Findings, Job, Row, Study, StudyOptions
 from cdsp_core.studies.framework.training import (
     EQUAL_WITHIN_POINTS,
-    PAPER,
     column,
     final,
     gap,

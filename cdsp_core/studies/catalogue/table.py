@@ -9,12 +9,12 @@ from cdsp_core.settings.config import RunConfig
 from cdsp_core.studies.catalogue.headline import promised
 from cdsp_core.studies.experiments import full_data
 from cdsp_core.studies.experiments.encoder_run import run_training
+from cdsp_core.studies.framework.preregistration import PAPER
 from cdsp_core.studies.framework.statistics import estimate
 from cdsp_core.studies.framework.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table
 from cdsp_core.studies.framework.training import (
     EQUAL_WITHIN_POINTS,
     FIRST_LAYER,
-    PAPER,
     bars,
     base_config,
     final,

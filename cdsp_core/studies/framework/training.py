@@ -30,8 +30,6 @@ MEASURING: Final = 1
 EQUAL_WITHIN_POINTS: Final = 1.0
 """Accuracies that differ by less count as equal; in percentage points."""
 
-PAPER: Final = "arXiv:2512.20291"
-
 FIRST_LAYER: Final = "The published values are the first layer's: the authors' program reads no other."
 
 KANA_NOTE: Final = (
