@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from cdsp_core.kernels.native import bound
 from cdsp_core.kernels.native.checks import check_readable
+from cdsp_core.kernels.signature import with_signature
 
 
 def attend(qkv_BSF: Tensor, cos_S1C: Tensor, sin_S1C: Tensor, heads: int, kv_heads: int, *, native: bool) -> Tensor:
@@ -40,6 +41,7 @@ def attend(qkv_BSF: Tensor, cos_S1C: Tensor, sin_S1C: Tensor, heads: int, kv_hea
     return mixed.flatten(1, 2).transpose(1, 2).flatten(2)
 
 
+@with_signature
 class _Rotation(torch.autograd.Function):
     """Rotary positions: (a, b) to (a cos - b sin, b cos + a sin); the gradient is the rotation back."""
 

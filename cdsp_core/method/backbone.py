@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdsp_core.kernels.grouped import grouped_mm
+from cdsp_core.kernels.signature import with_signature
 from cdsp_core.method.rows import take_rows
 from cdsp_core.method.topology import Subspaces
 from cdsp_core.settings.model import ModelConfig
@@ -118,6 +119,7 @@ def sorted_experts(
     return y_TD
 
 
+@with_signature
 class _DenseExperts(torch.autograd.Function):
     """Dense identity. Its only weight gradient is that of the gathered expert weights, which also reaches U and V.
 

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cdsp_core.kernels.signature import with_signature
+
 
 def take_rows(matrix_RN: Tensor, index_M: Tensor) -> Tensor:
     """The rows of these numbers, [M, N]; a row may be taken many times."""
@@ -26,6 +28,7 @@ def put_rows(row_MN: Tensor, index_M: Tensor, *, rows: int) -> Tensor:
     return put
 
 
+@with_signature
 class _TakeRows(torch.autograd.Function):
     @staticmethod
     def forward(matrix_RN: Tensor, index_M: Tensor) -> Tensor:
@@ -52,6 +55,7 @@ class _TakeRows(torch.autograd.Function):
         return taken.view(*index_GM.shape, -1), 0
 
 
+@with_signature
 class _PutRows(torch.autograd.Function):
     @staticmethod
     def forward(row_MN: Tensor, index_M: Tensor, rows: int) -> Tensor:

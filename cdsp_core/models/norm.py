@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cdsp_core.kernels.signature import with_signature
+
 
 class RMSNorm(nn.Module):
     """x / sqrt(mean(x^2) + eps) * weight over the last dimension D."""
@@ -21,6 +23,7 @@ class RMSNorm(nn.Module):
         return y  # type: ignore[no-any-return]
 
 
+@with_signature
 class _RMSNorm(torch.autograd.Function):
     """Returns the result and, for the backward pass alone, x at scale 1 and its scale."""
 

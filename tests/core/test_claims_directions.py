@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cdsp_core.studies.experiments import full_data
+from cdsp_core.studies.framework import full_data
 from cdsp_core.studies.framework.study import Job, StudyOptions
 from tests.core.claims import found_verdicts
 

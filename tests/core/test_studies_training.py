@@ -15,7 +15,7 @@ from cdsp_core.settings.overrides import with_settings
 from cdsp_core.settings.presets import from_dict
 from cdsp_core.studies import load_study
 from cdsp_core.studies.catalogue import headline
-from cdsp_core.studies.experiments import full_data
+from cdsp_core.studies.framework import full_data
 from cdsp_core.studies.framework.job_settings import differences
 from cdsp_core.studies.framework.results import StudyFolder, combined_path, options_of, read_combined
 from cdsp_core.studies.framework.rows_file import read_metadata

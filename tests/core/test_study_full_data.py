@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdsp_core.studies.experiments.full_data import by_epoch, claims, pearson
+from cdsp_core.studies.framework.full_data import by_epoch, claims, pearson
 from cdsp_core.studies.framework.study import Row
 
 EMPTY: Row = dict.fromkeys(("step", "layer", "task", "given", "expert"))

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from cdsp_core.settings.config import RunConfig
 from cdsp_core.studies.catalogue.headline import promised
-from cdsp_core.studies.experiments import full_data
 from cdsp_core.studies.experiments.encoder_run import run_training
+from cdsp_core.studies.framework import full_data
 from cdsp_core.studies.framework.preregistration import PAPER
 from cdsp_core.studies.framework.statistics import estimate
 from cdsp_core.studies.framework.study import Chart, Claim, Findings, Job, Row, Study, StudyOptions, Table

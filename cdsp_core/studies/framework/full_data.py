@@ -1,4 +1,4 @@
-"""What the paper tells of its full-data runs beside the accuracies: read from rows that those runs keep in any case.
+"""Claims of study `table` on what the paper tells of its full-data runs beside the accuracies, all read from its rows.
 
 The three models are the paper's: CDSP-MoE, a standard mixture that always sees the task ID, and a mixture that never
 does. In the first layer where routing is concerned: the authors' program reads no other.
