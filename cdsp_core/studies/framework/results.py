@@ -54,7 +54,9 @@ ALIKE: Final = {
     "022d797e3fc2": "Later: a claim's words, and that batches begin from a study's whole file. No row changes.",
     "2fadf69d5a05": "Later: runs that steer themselves, a study of its own; anatomy's rows are made by measuring's own "
     "function (of 80 steps the same to the bit). No row changes.",
-    "1c7d8f919560": "This one; whatever comes next says here why its rows are the same, or takes this line away.",
+    "1c7d8f919560": "Later: signatures kept for torch, a list of claims elsewhere. Weights after 25 steps of live, "
+    "paper, release, standard and blind: the same to the bit.",
+    "43bd33694c1d": "This one; whatever comes next says here why its rows are the same, or takes this line away.",
 }
 """Revisions whose rows are those of this one, and why; everything else of another revision is stale."""
 
