@@ -210,22 +210,18 @@ def _structure(rows: Sequence[Row]) -> list[Claim]:
 def _controlled(rows: Sequence[Row]) -> list[Claim]:
     """Headline claims whose arms there are, under the release's rules: its patches, labels, task dropout and rates."""
 
-    def minus(measure: str, first: str, second: str, **where: Any) -> dict[int, float]:
-        return difference(final(rows, measure, model=first, **where), final(rows, measure, model=second, **where))
+    def pair(measure: str, first: str, second: str, **where: Any) -> tuple[dict[int, float], dict[int, float]]:
+        return final(rows, measure, model=first, **where), final(rows, measure, model=second, **where)
 
     measured = {
         "H1": difference(gap(rows, model="standard_hidden"), gap(rows, model="cdsp")),
-        "H3": _points(minus("accuracy", "cdsp", "lambda_0", given="own")),
-        "H4": minus("isolation", "cdsp", "lambda_0", given="none"),
-        "H5": minus("emergent_clustering", "cdsp", "standard_hidden", given="none", layer=0),
-        "H7": _points(minus("train_accuracy", "cdsp", "standard_hidden")),
-        "H8": minus("rank_overlap", "lambda_0", "cdsp"),
+        "H3": points(*pair("accuracy", "cdsp", "lambda_0", given="own")),
+        "H4": difference(*pair("isolation", "cdsp", "lambda_0", given="none")),
+        "H5": difference(*pair("emergent_clustering", "cdsp", "standard_hidden", given="none", layer=0)),
+        "H7": points(*pair("train_accuracy", "cdsp", "standard_hidden")),
+        "H8": difference(*pair("rank_overlap", "lambda_0", "cdsp")),
     }
     return [promised(name, values, None, "the release's rules, full data") for name, values in measured.items()]
-
-
-def _points(shares: Mapping[int, float]) -> dict[int, float]:
-    return {seed: 100.0 * share for seed, share in shares.items()}
 
 
 def _estimated(rows: Sequence[Row], measure: str, **where: Any) -> str:

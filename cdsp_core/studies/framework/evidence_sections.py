@@ -31,7 +31,7 @@ FIRST_EXPERTS: Final = re.compile(r"With (?P<place>[0-9]+ experts), (?P<stem>.*)
 
 
 def section(evidence: Evidence) -> str:
-    """One study, folded: a line a claim, and one for the same claim under several rules.
+    """One study, folded: a line a claim, or one for claims that differ in little.
 
     Headline claims and the causal test stand above. What is undecided is only counted.
     """
