@@ -124,23 +124,28 @@ def thin_checkpoints(
 class Milestones:
     """States that are kept of a generation to be asked about later: step 0, then every sqrt(2) steps from 50.
 
-    A model whose file has more than 4 MB keeps none after its first. `after`: the step that was continued from.
+    A model whose file has more than 4 MB keeps none after its first, but is asked all the same, since a frame of each
+    of these steps is the picture of a film. `after`: the step that was continued from.
     """
 
     def __init__(self, folder: Path, generation: int, *, after: int) -> None:
         self._folder = folder
         self._generation = generation
-        self._next: int | None = 0 if after < 0 else _milestone_after(after)
+        self._next = 0 if after < 0 else _milestone_after(after)
+        self._is_kept = True
 
     def is_due(self, step: int) -> bool:
-        """Whether this step is to be kept."""
-        return self._next is not None and step >= self._next
+        """Whether this step is one of these."""
+        return step >= self._next
 
     def keep(self, step: int, save: Callable[[str], None]) -> str | None:
-        """Save this step under a milestone's name, which is returned.
+        """Save this step under a milestone's name, which is returned; None where it is not kept.
 
-        A disk that refuses it, for which None is returned, or a large file ends the milestones.
+        After a disk that refuses it, or a large file, no more are kept.
         """
+        self._next = _milestone_after(step)
+        if not self._is_kept:
+            return None
         name = milestone_name(self._generation, step)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -148,9 +153,9 @@ class Milestones:
             size = sum(path.stat().st_size for path in self._folder.glob(f"{name}.*"))
         except OSError as error:
             logger.warning("milestone %s could not be written: %s", name, error.strerror)
-            self._next = None
+            self._is_kept = False
             return None
-        self._next = None if size > MAX_MILESTONE_BYTES else _milestone_after(step)
+        self._is_kept = size <= MAX_MILESTONE_BYTES
         return name
 
 

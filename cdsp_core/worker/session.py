@@ -107,13 +107,13 @@ class Session:
         if self.speed is not None:
             self._next_step_at = max(self._next_step_at + 1 / self.speed, now)
         self._rate.count(trainer.step)
-        self._keep_milestone()
+        is_picture = self._keep_milestone()
         if trainer.step >= trainer.total_steps:
             self.finish()
         elif self.pause_at is not None and trainer.step >= self.pause_at:
             self.pause(f"Paused at step {trainer.step}.")
         else:
-            if now >= self._next_frame_at:
+            if is_picture or now >= self._next_frame_at:
                 self.publish()
             if now - self._checkpointed_at >= self._pace.checkpoint_every_s:
                 self.checkpoint(kept=False)
@@ -234,14 +234,19 @@ class Session:
             return False
         return True
 
-    def _keep_milestone(self) -> None:
-        """Keep this step to be looked at later, where it is one of those; a disk that refuses it ends that."""
-        if self._milestones.is_due(self.trainer.step):
-            name = self._milestones.keep(
-                self.trainer.step, lambda name: self._trainers.save(self.trainer, self._folder, name)
-            )
-            if name is not None and self.stored is not None:
-                self.stored.keep(name, self._moment())
+    def _keep_milestone(self) -> bool:
+        """Keep this step to be looked at later, where it is one of those; whether it is.
+
+        Then it is also a picture of the film, of which a frame is due on a machine of any pace.
+        """
+        if not self._milestones.is_due(self.trainer.step):
+            return False
+        name = self._milestones.keep(
+            self.trainer.step, lambda name: self._trainers.save(self.trainer, self._folder, name)
+        )
+        if name is not None and self.stored is not None:
+            self.stored.keep(name, self._moment())
+        return True
 
     def _moment(self) -> Moment:
         return Moment(generation=self.generation, step=self.trainer.step, revision=self.revision)

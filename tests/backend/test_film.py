@@ -15,7 +15,10 @@ from backend.storage.archive import NEAREST
 from backend.storage.film import film, film_steps
 from backend.storage.store import Store
 from cdsp_core.wire.frames import Array, Frame, decode_frame
+from cdsp_core.worker.outbox import Outbox
+from cdsp_core.worker.surroundings import Pace
 from tests.backend.lab import ThreadWorker, lab
+from tests.backend.tiny import TinyTrainers, a_session
 
 RUN = "run-1"
 
@@ -139,3 +142,13 @@ async def test_a_run_that_has_not_begun_has_no_film_yet(tmp_path: Path) -> None:
     async with lab(tmp_path) as here:
         answer = await here.http.get(f"/api/runs/{await here.new_run()}/film")
         assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_a_machine_too_slow_for_a_frame_a_step_still_takes_one_of_every_picture(tmp_path: Path) -> None:
+    outbox = Outbox()
+    session = a_session(TinyTrainers(step_s=0.0), tmp_path, outbox=outbox, pace=Pace(frames_per_s=1e-6))
+    for _ in range(150):
+        session.train_step()
+    kept = [decode_frame(body[8:]).step for _, body in outbox.after(0) if isinstance(body, bytes)]
+    assert sorted(set(kept) & set(film_steps(0, 150))) == [0, 50, 71, 100, 141]
+    assert len(kept) < 10

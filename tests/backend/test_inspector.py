@@ -52,15 +52,16 @@ def test_a_large_model_keeps_one_milestone_and_a_full_disk_none(tmp_path: Path) 
     def write(name: str) -> None:
         (tmp_path / f"{name}.safetensors").write_bytes(bytes(4_000_001))
 
-    large.keep(0, write)
-    assert not large.is_due(1_000_000)
+    assert large.keep(0, write) == milestone_name(0, 0)
+    assert large.is_due(50), "it is a picture of the film all the same"
+    assert large.keep(50, write) is None
 
     def refuse(name: str) -> None:
         raise OSError(28, "No space left on device")
 
     full = Milestones(tmp_path, 0, after=-1)
-    full.keep(0, refuse)
-    assert not full.is_due(50)
+    assert full.keep(0, refuse) is None
+    assert full.keep(50, lambda name: pytest.fail("no more after a disk that refused one")) is None
 
 
 def test_an_image_of_another_size_or_of_other_letters_is_refused_with_its_bound() -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from cdsp_core.settings.presets import preset
 from cdsp_core.wire.checkpoint_names import list_checkpoints, undelivered_path
 from cdsp_core.worker.checkpoints import KEPT, thin_checkpoints
 from cdsp_core.worker.outbox import Outbox
-from cdsp_core.worker.session import Session
-from cdsp_core.worker.surroundings import Pace, Surroundings
+from cdsp_core.worker.surroundings import Pace
 from tests.backend.lab import Lab, ThreadWorker, lab
-from tests.backend.tiny import TinyTrainers
+from tests.backend.tiny import TinyTrainers, a_session
 
 
 async def stopped_run(it: Lab) -> tuple[str, Path]:
@@ -83,23 +80,6 @@ def test_thinning_spares_what_cannot_be_read_and_clears_what_was_half_written(tm
     assert list_checkpoints(tmp_path) == [*reversed(names[KEPT:]), names[1]]
     assert list(tmp_path.glob("*.partial")) == []
     assert list(tmp_path.glob(".*.partial")) == []
-
-
-def a_session(trainers: TinyTrainers, folder: Path, **options: Any) -> Session:
-    """Of a run that goes on from step 0, in a folder of its name."""
-    (folder / "run-1").mkdir()
-    trainer = trainers.new(preset("live"))
-    trainers.save(trainer, folder / "run-1", "e000000-s000000000")
-    return Session(
-        run_id="run-1",
-        generation=1,
-        revision=0,
-        trainer=trainer,
-        speed=None,
-        paused=False,
-        surroundings=Surroundings(trainers=trainers, checkpoint_dir=folder, **options),
-        parent=(0, 0),
-    )
 
 
 def test_what_a_worker_could_not_deliver_stays_until_the_backend_knows_that_the_run_goes_on(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from cdsp_core.settings.config import Controls, RunConfig, to_dict
-from cdsp_core.settings.presets import from_dict
+from cdsp_core.settings.presets import from_dict, preset
 from cdsp_core.training.controller import Move
 from cdsp_core.wire.frames import Array
 from cdsp_core.wire.messages.run import Data, Description, Device, Task, sizes
+from cdsp_core.worker.session import Session
+from cdsp_core.worker.surroundings import Surroundings
 
 MANY = 1_000_000
 """steps of a run that says nothing of them: more than any test takes, however slow the machine"""
@@ -127,3 +129,20 @@ class TinyTrainers:
             raise OSError(errno.EIO, "This process has died")
         config = replace(trainer.config, controls=trainer.controls)
         (folder / f"{name}.json").write_text(json.dumps({"config": to_dict(config), "step": trainer.step}))
+
+
+def a_session(trainers: TinyTrainers, folder: Path, **options: Any) -> Session:
+    """Of a run that goes on from step 0, in a folder of its name."""
+    (folder / "run-1").mkdir()
+    trainer = trainers.new(preset("live"))
+    trainers.save(trainer, folder / "run-1", "e000000-s000000000")
+    return Session(
+        run_id="run-1",
+        generation=1,
+        revision=0,
+        trainer=trainer,
+        speed=None,
+        paused=False,
+        surroundings=Surroundings(trainers=trainers, checkpoint_dir=folder, **options),
+        parent=(0, 0),
+    )

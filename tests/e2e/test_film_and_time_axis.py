@@ -133,6 +133,7 @@ def test_looking_back_sliders_show_what_was_in_force_then(lab: Page, running: Se
 
 def test_after_a_reset_film_and_chart_show_nothing_of_the_old_run(lab: Page, running: Server) -> None:
     epoch = running.run()["epoch"]
+    running.command("speed", steps_per_s=1)  # so that no page is too slow to see the new run young
     running.command("reset")
     patiently(lambda: view(lab, "model.run.epoch") == epoch + 1, "the page to follow the reset")
     script = """() => { const { charts, model } = topologyLab.views[0]; charts.invalidate();

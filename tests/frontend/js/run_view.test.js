@@ -400,6 +400,27 @@ test("a link to a moment that is not kept shows the nearest one and says so", as
   assert.equal(below(), "Looking back at step 4.");
 });
 
+test("arrow keys go on where the pictures they lead to are not kept and the nearest is the one they came from", async () => {
+  const { view, socket } = connected("a", { status: "finished", step: 150 });
+  socket.hear(frame(150, 0.25));
+  view.draw(0);
+  /** @type {string[]} */
+  const sought = [];
+  const plain = globalThis.fetch;
+  globalThis.fetch = async (path, options) => {
+    if (!String(path).includes("/moments/")) return plain(path, options);
+    sought.push(String(path).split("/").at(-1) ?? "");
+    return new Response(frame(0, 0.5));
+  };
+  for (const key of ["Home", "ArrowRight", "ArrowRight", "ArrowLeft"]) {
+    the('#a [data-part="scrub"]').dispatchEvent(new KeyboardEvent("keydown", { key }));
+    await soon();
+    assert.equal(view.scrubber.pinned?.step, 0);
+  }
+  globalThis.fetch = plain;
+  assert.deepEqual(sought, ["0", "50", "71", "50"]);
+});
+
 test("an ended run of which no picture is kept says so", () => {
   const { view } = connected("a", { status: "interrupted" });
   view.refresh();

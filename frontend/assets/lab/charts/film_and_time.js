@@ -66,7 +66,7 @@ export class FilmAndTime {
     this.#layer = layer;
     const play = () => this.#play();
     const seek = (/** @type {number} */ step) => this.#seek(step);
-    this.film = new Film("scrub", { seek, live: () => scrubber.live(), play, at: () => this.step });
+    this.film = new Film("scrub", { seek, live: () => scrubber.live(), play, at: () => this.#sought });
     this.chart = new Chart((step) => this.#seek(step));
     this.tabs = new Tabs((name) => {
       this.#measure = name;
@@ -180,6 +180,11 @@ export class FilmAndTime {
     return pinned && !this.#model.isOfRun(pinned) ? null : step;
   }
 
+  /** The step that arrow keys go on from: that asked for, which the frame shown may only be the nearest to. */
+  get #sought() {
+    return this.step === null ? null : this.#scrubber.asked;
+  }
+
   /** @param {number} step */
   #seek(step) {
     this.#scrubber.stop();
@@ -190,7 +195,7 @@ export class FilmAndTime {
 
   /** @param {1 | -1} direction */
   #neighbour(direction) {
-    this.#seek(this.#axis().neighbour(this.step ?? this.last, direction));
+    this.#seek(this.#axis().neighbour(this.#sought ?? this.last, direction));
   }
 
   #play() {

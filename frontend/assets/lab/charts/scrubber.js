@@ -20,6 +20,8 @@ export class Scrubber {
   speed = 1;
   /** The moment that was last asked for and is not yet shown. @type {Wanted | null} */
   #wanted = null;
+  /** The step that led to the frame looked back at: the arrow keys go on from there. @type {number | null} */
+  #asked = null;
   /** The step that was asked for, where the run has not come so far: one beside it may have. @type {number | null} */
   #beyond = null;
   #busy = false;
@@ -42,6 +44,11 @@ export class Scrubber {
   /** Where one looks, or is about to; null for live. */
   get step() {
     return this.#wanted?.step ?? (this.pinned && this.#beyond) ?? this.pinned?.step ?? null;
+  }
+
+  /** The step last asked for, also where the nearest kept is another; null for live. */
+  get asked() {
+    return this.#wanted?.step ?? (this.pinned && this.#asked);
   }
 
   get isPlaying() {
@@ -81,6 +88,7 @@ export class Scrubber {
       if (this.#wanted === wanted) this.#wanted = null;
       if (!frame) continue;
       this.pinned = frame;
+      this.#asked = wanted.step;
       this.#beyond = wanted.step > this.#model.store.lastStep ? wanted.step : null;
       this.#onPin(frame);
     }
