@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from tests.e2e.fixed_run import put_fixed_run
 from tests.e2e.page_server import PageServer
-from tests.e2e.served import Server, drawn, serving
+from tests.e2e.served import PATIENCE_S, Server, drawn, serving
 
-expect.set_options(timeout=120_000)  # a machine that is busy draws late; what never comes still fails
+expect.set_options(timeout=1000 * PATIENCE_S)
 STEPS_PER_S = 8
 """of the run that tests look at, so that the browsers have the cores"""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -118,7 +118,7 @@ def open_page(
         page.emulate_media(color_scheme=theme)
         if not is_first_visit:
             page.add_init_script("localStorage.setItem('introduced', 'yes')")
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(1000 * PATIENCE_S)
         address = address or request.getfixturevalue("server").url
         home = urlparse(address).netloc
         page.on("pageerror", lambda error: faults.append(f"error on the page: {error}"))
