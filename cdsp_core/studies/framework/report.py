@@ -35,7 +35,7 @@ def report_files(study: Study, metadata: dict[str, Any], findings: Findings, row
                 rows=[(c.claim, f"**{c.verdict}**", c.measured, c.published or "–", c.source) for c in findings.claims],
             )
         ),
-        "\n".join(f"* {claim.claim}: {claim.why}" for claim in findings.claims),
+        "\n".join(f"* {claim.claim.rstrip('.')}: {claim.why}" for claim in findings.claims),
         *([f"Checks, which count with no claims: {_checks(findings)}"] if findings.checks else []),
         *(f"![{chart.title}]({name})" for name, chart in charts.items()),
     ]
